@@ -1,0 +1,82 @@
+"""Development tasks: ``nox -l`` lists them."""
+
+from __future__ import annotations
+
+import pathlib
+
+import nox
+
+nox.needs_version = ">=2025.5.1"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_existing_virtualenvs = True
+nox.options.error_on_external_run = True
+nox.options.sessions = ["lint", "typing", "tests", "core_alone"]
+
+CORE = "."
+PLUGIN = "./src/itel_cabinet_plugin"
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+
+
+def group(name: str) -> list[str]:
+    """Return what the dependency group *name* of pyproject.toml asks for."""
+    return list(nox.project.dependency_groups(PYPROJECT, name))
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and format."""
+    session.install(*group("lint"))
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check the types of both distributions."""
+    session.install("-e", CORE, "-e", PLUGIN, *group("typing"), *group("bench"))
+    session.run("mypy")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run every test, those on a real Apache Kafka included."""
+    session.install(CORE, PLUGIN, *group("tests"))
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def kafka(session: nox.Session) -> None:
+    """Run the tests that need Apache Kafka, and only those."""
+    session.install(CORE, PLUGIN, *group("tests"))
+    session.run("pytest", "-m", "kafka", *session.posargs)
+
+
+@nox.session
+def core_alone(session: nox.Session) -> None:
+    """Run the core's tests with no plugin installed."""
+    session.install(CORE, *group("tests"))
+    session.run(
+        "pytest", "tests/claimx_pipeline", "-m", "not kafka and not plugin", *session.posargs
+    )
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build both distributions, then install what was built and run it."""
+    session.install("build")
+    out = pathlib.Path(session.create_tmp()) / "dist"
+    out.mkdir(exist_ok=True)
+    for old in out.iterdir():
+        old.unlink()
+    for folder in (CORE, PLUGIN):
+        session.run("python", "-m", "build", "--outdir", str(out), folder, silent=True)
+    session.install(*map(str, out.glob("*.whl")))
+    session.run("claimx-run", "plugins", "list")
+    session.run("claimx-run", "tables", "create", "--dry-run")
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Print the ratios of the product to bare loops; ``-- --quick`` for a short run."""
+    session.install(CORE, PLUGIN, *group("bench"), *group("tests"))
+    session.run("python", "benchmarks/run.py", *session.posargs)

@@ -1,0 +1,144 @@
+"""ClaimX events from Kafka, enriched from the ClaimX API, kept in Delta Lake.
+
+What users and plugins may import. The flow, as the rooms under ``steps`` have it:
+
+``ingest`` and ``events`` read raw events; ``enrichment`` asks the API and runs plugins;
+``entities`` writes the tables; ``chain`` is what plugins build workers from.
+
+Names are imported when they are first used, so that importing this package is quick.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from claimx_pipeline.broker.protocol import OutRecord, Record
+    from claimx_pipeline.claimx.entities import EntityRow, EntityRows
+    from claimx_pipeline.claimx.events import Event
+    from claimx_pipeline.claimx.handlers.protocol import Handled, Handler
+    from claimx_pipeline.cli.command import Command
+    from claimx_pipeline.clock import Clock, SystemClock
+    from claimx_pipeline.delta.queries import NamedQuery
+    from claimx_pipeline.delta.spec import (
+        BOOL,
+        DATE,
+        DOUBLE,
+        INT,
+        LONG,
+        STRING,
+        TIMESTAMP,
+        Column,
+        TableSpec,
+    )
+    from claimx_pipeline.errors import (
+        Category,
+        ClaimxError,
+        DecodeError,
+        Problem,
+        RecordError,
+        SettingsError,
+        UsageError,
+    )
+    from claimx_pipeline.hookspecs import hookimpl
+    from claimx_pipeline.pipeline import Pipeline
+    from claimx_pipeline.plugins.base import Plugin
+    from claimx_pipeline.plugins.context import EnrichmentContext
+    from claimx_pipeline.plugins.result import Log, PluginResult, Publish
+    from claimx_pipeline.plugins.task_trigger import (
+        TaskTriggerConfig,
+        TaskTriggerPlugin,
+        Trigger,
+        TriggerActions,
+    )
+    from claimx_pipeline.runtime.outcome import DONE, Dead, Done, Held, Outcome, Retry, TableRow
+    from claimx_pipeline.runtime.resources import Resources
+    from claimx_pipeline.runtime.worker import Processor, Received, WorkerSpec
+    from claimx_pipeline.settings.secret import Secret
+    from claimx_pipeline.settings.tree import ConnectionSettings, Settings, SettingsSection
+    from claimx_pipeline.stages.delta import DeltaConfig, DeltaStage
+    from claimx_pipeline.stages.lookup import LookupConfig, LookupStage
+    from claimx_pipeline.stages.protocol import Item, RecordStage, Stage
+    from claimx_pipeline.stages.transform import TransformConfig, TransformStage
+    from claimx_pipeline.stages.validation import (
+        FieldRule,
+        SkipRule,
+        ValidationConfig,
+        ValidationStage,
+    )
+    from claimx_pipeline.steps.chain import ChainProcessor
+    from claimx_pipeline.topics import Topic
+
+_HOMES = {
+    "broker.protocol": ("OutRecord", "Record"),
+    "claimx.entities": ("EntityRow", "EntityRows"),
+    "claimx.events": ("Event",),
+    "claimx.handlers.protocol": ("Handled", "Handler"),
+    "cli.command": ("Command",),
+    "clock": ("Clock", "SystemClock"),
+    "delta.queries": ("NamedQuery",),
+    "delta.spec": (
+        "BOOL",
+        "DATE",
+        "DOUBLE",
+        "INT",
+        "LONG",
+        "STRING",
+        "TIMESTAMP",
+        "Column",
+        "TableSpec",
+    ),
+    "errors": (
+        "Category",
+        "ClaimxError",
+        "DecodeError",
+        "Problem",
+        "RecordError",
+        "SettingsError",
+        "UsageError",
+    ),
+    "hookspecs": ("hookimpl",),
+    "pipeline": ("Pipeline",),
+    "plugins.base": ("Plugin",),
+    "plugins.context": ("EnrichmentContext",),
+    "plugins.result": ("Log", "PluginResult", "Publish"),
+    "plugins.task_trigger": (
+        "TaskTriggerConfig",
+        "TaskTriggerPlugin",
+        "Trigger",
+        "TriggerActions",
+    ),
+    "runtime.outcome": ("DONE", "Dead", "Done", "Held", "Outcome", "Retry", "TableRow"),
+    "runtime.resources": ("Resources",),
+    "runtime.worker": ("Processor", "Received", "WorkerSpec"),
+    "settings.secret": ("Secret",),
+    "settings.tree": ("ConnectionSettings", "Settings", "SettingsSection"),
+    "stages.delta": ("DeltaConfig", "DeltaStage"),
+    "stages.lookup": ("LookupConfig", "LookupStage"),
+    "stages.protocol": ("Item", "RecordStage", "Stage"),
+    "stages.transform": ("TransformConfig", "TransformStage"),
+    "stages.validation": ("FieldRule", "SkipRule", "ValidationConfig", "ValidationStage"),
+    "steps.chain": ("ChainProcessor",),
+    "topics": ("Topic",),
+}
+"""Module to the public names that live in it."""
+
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [  # noqa: PLE0604 - the one list of names is the one above
+    *_HOME_OF,
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its home."""
+    module = _HOME_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+
+
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(_HOME_OF)

@@ -1,0 +1,5 @@
+"""``python -m claimx_pipeline`` is ``claimx-run``."""
+
+from claimx_pipeline.cli import main
+
+main()

@@ -1,0 +1,221 @@
+"""What every broker promises; ``kafka`` and ``sqlite`` keep it, one suite checks both.
+
+Every method that waits for the broker has a deadline of its own and raises
+``BrokerUnavailableError`` after it. What was under way then is of unknown outcome.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from typing import Any, Protocol
+
+from attrs import frozen
+
+Headers = Sequence[tuple[str, bytes]]
+
+
+class Record(Protocol):
+    """One record as it was read. aiokafka's own records have this shape already."""
+
+    @property
+    def topic(self) -> str:
+        """Name of the topic, as the broker knows it."""
+        ...
+
+    @property
+    def partition(self) -> int:
+        """Number of the partition, from 0."""
+        ...
+
+    @property
+    def offset(self) -> int:
+        """Place in the partition; grows, may have gaps."""
+        ...
+
+    @property
+    def key(self) -> bytes | None:
+        """Key, if it has one."""
+        ...
+
+    @property
+    def value(self) -> bytes | None:
+        """Payload; None is a tombstone."""
+        ...
+
+    @property
+    def headers(self) -> Headers:
+        """Headers in the order they were given; names may repeat."""
+        ...
+
+    @property
+    def timestamp(self) -> int:
+        """When it was published, milliseconds since 1970 UTC."""
+        ...
+
+
+@frozen
+class OutRecord:
+    """One record to publish."""
+
+    topic: str
+    value: bytes
+    key: bytes | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
+    bucket: int | None = None
+    """If given, the record goes to partition ``bucket % partitions``, else by its key."""
+
+
+@frozen
+class Assignment:
+    """A partition as this member owns it now; a new epoch after every rebalance."""
+
+    topic: str
+    partition: int
+    epoch: int
+
+
+@frozen
+class PolledBatch:
+    """Records of one partition, in offset order."""
+
+    assignment: Assignment
+    records: Sequence[Record]
+
+
+@frozen
+class TopicPartition:
+    """A partition, whoever owns it."""
+
+    topic: str
+    partition: int
+
+
+@frozen
+class NewTopic:
+    """A topic to create."""
+
+    name: str
+    partitions: int
+    retention_hours: float | None = None
+    """None keeps records for ever."""
+    replication: int = 1
+
+
+OnRevoked = Callable[[Sequence[Assignment]], Awaitable[None]]
+"""Called before partitions are given up; what it commits is still accepted. Must be quick."""
+
+
+class Consumer(Protocol):
+    """A member of a consumer group."""
+
+    async def start(self) -> None:
+        """Join the group. A group without offsets starts at the earliest record."""
+        ...
+
+    async def poll(self, *, max_records: int, timeout: float) -> Sequence[PolledBatch]:  # noqa: ASYNC109 - the broker waits, not asyncio
+        """Return up to *max_records* new records, waiting *timeout* seconds at most for the first.
+
+        An empty answer means nothing came, or no partition is assigned yet.
+        """
+        ...
+
+    async def commit(self, positions: Mapping[Assignment, int]) -> None:
+        """Store the next offset to read of each partition.
+
+        Raises:
+            FencedError: One of the assignments is no longer current. Those that
+                are were committed all the same.
+        """
+        ...
+
+    def assignments(self) -> frozenset[Assignment]:
+        """Return the partitions owned now."""
+        ...
+
+    def pause(self, assignments: Iterable[Assignment]) -> None:
+        """Stop returning records of these partitions until ``resume``."""
+        ...
+
+    def resume(self, assignments: Iterable[Assignment]) -> None:
+        """Return records of these partitions again, from where they were."""
+        ...
+
+    async def close(self) -> None:
+        """Leave the group; the partitions go to the other members at once."""
+        ...
+
+
+class Producer(Protocol):
+    """Publishes records."""
+
+    async def start(self) -> None:
+        """Connect."""
+        ...
+
+    async def publish(self, records: Sequence[OutRecord]) -> None:
+        """Publish *records* and return when the broker has acknowledged each of them.
+
+        Records of one key keep their order. On an error any part of them may be stored.
+
+        Raises:
+            UnknownTopicError: A topic does not exist; nothing is created silently.
+            BrokerUnavailableError: No acknowledgement within the deadline.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Disconnect."""
+        ...
+
+
+class Admin(Protocol):
+    """Looks at topics and groups, and creates topics."""
+
+    async def topics(self) -> Mapping[str, int]:
+        """Return every topic's number of partitions."""
+        ...
+
+    async def create_topics(self, topics: Sequence[NewTopic]) -> Sequence[str]:
+        """Create those of *topics* that do not exist; return the names created."""
+        ...
+
+    async def end_offsets(self, topic: str) -> Mapping[int, int]:
+        """Return, by partition, the offset the next record will get."""
+        ...
+
+    async def begin_offsets(self, topic: str) -> Mapping[int, int]:
+        """Return, by partition, the offset of the oldest record still kept."""
+        ...
+
+    async def committed(self, group: str, topic: str) -> Mapping[int, int]:
+        """Return, by partition, what *group* committed; partitions without are left out."""
+        ...
+
+    async def close(self) -> None:
+        """Disconnect."""
+        ...
+
+
+class Broker(Protocol):
+    """One place where topics live."""
+
+    url: str
+    """Where it is, without credentials."""
+
+    def consumer(
+        self, *, group: str, topics: Sequence[str], on_revoked: OnRevoked | None = None
+    ) -> Consumer:
+        """Return a member of *group* that reads *topics*; call ``start`` on it."""
+        ...
+
+    def producer(self) -> Producer:
+        """Return a producer; call ``start`` on it."""
+        ...
+
+    def admin(self) -> Admin:
+        """Return an administrator."""
+        ...
+
+
+BrokerFactory = Callable[[str, Any], Broker]
+"""Makes a broker from its URL and the ``broker`` settings; registered by URL scheme."""

@@ -1,0 +1,18 @@
+"""A command of ``claimx-run``; its module is imported only when it is run."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+
+@frozen
+class Command:
+    """One command, or one group of them."""
+
+    name: str
+    summary: str
+    """One line for ``claimx-run --help``."""
+    target: str
+    """``module:attribute`` of a ``typer.Typer``."""
+    panel: str = "Commands"
+    """Heading it stands under in the help."""

@@ -1,0 +1,31 @@
+"""What every command is given: the options before its name, and the pipeline they lead to."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+if TYPE_CHECKING:
+    from claimx_pipeline.pipeline import Pipeline
+
+
+@frozen
+class CommandLine:
+    """The options before the command's name."""
+
+    config: Path | None = None
+    debug: bool = False
+
+    def pipeline(self, overrides: Mapping[str, str] | None = None) -> Pipeline:
+        """Read the settings and load the plugins.
+
+        Raises:
+            ClaimxError: Something is wrong with either.
+        """
+        from claimx_pipeline.pipeline import Pipeline  # noqa: PLC0415 - slow to import
+
+        return Pipeline.load(self.config, environ=os.environ, overrides=overrides)

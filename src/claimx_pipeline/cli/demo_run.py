@@ -1,0 +1,247 @@
+"""What ``demo`` does: simulator, broker, tables and workers, in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from attrs import define, field
+
+from claimx_pipeline.broker.protocol import Admin, Broker, OutRecord, Producer
+from claimx_pipeline.cli.output import note
+from claimx_pipeline.delta.query import run_query
+from claimx_pipeline.errors import UsageError
+from claimx_pipeline.pipeline import Pipeline
+from claimx_pipeline.runtime.idle import progress, wait_until_idle
+from claimx_pipeline.runtime.process import WorkerProcess, stop_on_signals
+from claimx_pipeline.settings.tree import LoggingSettings
+from claimx_pipeline.simulator.entities import WorldEvent
+from claimx_pipeline.simulator.server import SimulatorServer
+from claimx_pipeline.simulator.world import World
+from claimx_pipeline.telemetry.health import Health
+from claimx_pipeline.telemetry.log import configure
+from claimx_pipeline.telemetry.metrics import Metrics
+from claimx_pipeline.topics import EVENTS_RAW
+
+MARK = "# Written by 'claimx-run demo'."
+WAVES = 4
+"""The events come in this many parts of the day, each dealt with before the next."""
+
+SETTINGS = """\
+{mark} The services it names ran inside the demo and have
+# stopped with it; the tables stay. 'claimx-run init' writes a file for real use.
+broker:
+  url: {broker}
+  prefix: {prefix}
+claimx:
+  api:
+    base_url: {api}
+    token: {api_token}
+tables:
+  root: {tables}
+storage:
+  files:
+    root: {files}
+plugins:
+  dir: ""
+health:
+  port: 0
+logging:
+  level: WARNING
+workers:
+  events: {{linger_seconds: 0.2}}
+  entities: {{linger_seconds: 0.2}}
+"""
+
+ITEL_SETTINGS = """\
+connections:
+  itel_cabinet_api:
+    base_url: {itel}
+    auth_type: bearer
+    auth_token: {itel_token}
+"""
+
+API_TOKEN = "demo-token"  # noqa: S105 - opens the demo's own simulator only
+ITEL_TOKEN = "demo-itel-token"  # noqa: S105 - the same
+
+
+@define
+class Demo:
+    """One run of the demo."""
+
+    events: int
+    seed: int
+    data_dir: Path
+    broker_url: str | None = None
+    _prefix: str = field(default="", init=False)
+    _pipeline: Pipeline = field(init=False)
+
+    def prepare(self, *, again: bool) -> None:
+        """Make room for the data.
+
+        Raises:
+            UsageError: The folder holds something that may not be replaced.
+        """
+        folder = self.data_dir
+        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+            if not again:
+                raise UsageError(
+                    f"{folder} is not empty; choose another --data-dir, or --again to replace "
+                    "what an earlier demo left there"
+                )
+            config = folder / "claimx.yaml"
+            if not (config.is_file() and config.read_text().startswith(MARK)):
+                raise UsageError(
+                    f"{folder} was not made by a demo and is left alone; choose another --data-dir"
+                )
+            shutil.rmtree(folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        if self.broker_url:
+            self._prefix = f"demo-{uuid.uuid4().hex[:8]}."
+
+    async def run(self) -> dict[str, Any]:
+        """Let the events happen and return what came of them."""
+        began = time.monotonic()
+        world = World(self.seed)
+        configure(LoggingSettings(level="WARNING", format="plain"))
+        async with SimulatorServer(world, api_token=API_TOKEN, itel_token=ITEL_TOKEN) as simulator:
+            pipeline = self._pipeline = self._load(simulator)
+            broker = pipeline.broker()
+            admin = broker.admin()
+            try:
+                await admin.create_topics(pipeline.topology.new_topics())
+                for table in pipeline.tables:
+                    await asyncio.to_thread(pipeline.table_store.create, table)
+                await self._work(pipeline, broker, admin, world)
+                topics = await _topic_counts(pipeline, admin)
+            finally:
+                await admin.close()
+            submissions = len(simulator.submissions)
+        tables = {name: await asyncio.to_thread(self._rows, name) for name in pipeline.tables}
+        dead = sum(count for name, count in topics.items() if name.endswith((".dlq", ".errors")))
+        return {
+            "events": self.events,
+            "tables": tables,
+            "topics": topics,
+            "dlq": dead,
+            "itel": {"submissions": submissions},
+            "seconds": round(time.monotonic() - began, 1),
+        }
+
+    def answers(self, questions: Sequence[tuple[str, str]]) -> list[tuple[str, str, Any]]:
+        """Return each question with its SQL and its answer as an Arrow table."""
+        store = self._pipeline.table_store
+        return [(question, sql, run_query(store, sql)) for question, sql in questions]
+
+    def _load(self, simulator: SimulatorServer) -> Pipeline:
+        """Write the demo's settings and read them as any settings are read.
+
+        The environment is left out: the demo never talks to anybody's real service.
+        """
+        folder = self.data_dir.resolve()
+        text = SETTINGS.format(
+            mark=MARK,
+            broker=_quoted(self.broker_url or f"sqlite:///{folder / 'broker.db'}"),
+            prefix=_quoted(self._prefix),
+            api=simulator.api_url,
+            api_token=API_TOKEN,
+            tables=_quoted(str(folder / "tables")),
+            files=_quoted(str(folder / "files")),
+        )
+        text += ITEL_SETTINGS.format(itel=simulator.itel_url, itel_token=ITEL_TOKEN)
+        config = self.data_dir / "claimx.yaml"
+        config.write_text(text)
+        return Pipeline.load(config, environ={})
+
+    async def _work(self, pipeline: Pipeline, broker: Broker, admin: Admin, world: World) -> None:
+        """Run all workers while the events are published part by part."""
+        workers = list(pipeline.workers.values())
+        pipeline.require(workers)
+        health = Health(pipeline.clock)
+        process = WorkerProcess(workers, pipeline.resources(broker, health), Metrics())
+        note(f"running {', '.join(worker.name for worker in workers)}")
+        producer = broker.producer()
+        await producer.start()
+        async with stop_on_signals(process.stop.set):
+            running = asyncio.create_task(process.run())
+            try:
+                for wave in _waves(world.events(self.events)):
+                    await self._wave(pipeline, producer, admin, world, wave, running)
+                    if process.stop.is_set():
+                        break
+            finally:
+                process.stop.set()
+                await producer.close()
+                await running
+
+    async def _wave(
+        self,
+        pipeline: Pipeline,
+        producer: Producer,
+        admin: Admin,
+        world: World,
+        wave: Sequence[WorldEvent],
+        running: asyncio.Task[None],
+    ) -> None:
+        """Let one part of the events happen and wait until all of it is in the tables."""
+        world.set_clock(wave[-1].at)
+        topic = pipeline.topology.physical(EVENTS_RAW.name)
+        await producer.publish(
+            [
+                OutRecord(topic, msgspec.json.encode(event.value), str(event.project_id).encode())
+                for event in wave
+            ]
+        )
+        first, last = f"{wave[0].at:%d %b %H:%M}", f"{wave[-1].at:%d %b %H:%M}"
+        note(f"{first} to {last}: {len(wave)} events published")
+        workers = list(pipeline.workers.values())
+        idle = asyncio.create_task(
+            wait_until_idle(admin, pipeline.topology, workers, pipeline.clock)
+        )
+        ticking = asyncio.create_task(_tick(admin, pipeline)) if sys.stderr.isatty() else None
+        await asyncio.wait([idle, running], return_when=asyncio.FIRST_COMPLETED)
+        for task in (idle, ticking):
+            if task is not None and not task.done():
+                task.cancel()
+        await asyncio.gather(*(task for task in (idle, ticking) if task), return_exceptions=True)
+        if running.done():
+            running.result()
+
+    def _rows(self, table: str) -> int:
+        counted = run_query(self._pipeline.table_store, f"SELECT count(*) AS n FROM {table}")  # noqa: S608 - a declared name
+        return int(counted.column("n")[0].as_py())
+
+
+def _waves(events: Sequence[WorldEvent]) -> Iterator[Sequence[WorldEvent]]:
+    size = -(-len(events) // WAVES)
+    for start in range(0, len(events), size):
+        yield events[start : start + size]
+
+
+async def _tick(admin: Admin, pipeline: Pipeline) -> None:
+    """Show on a terminal how much each worker has left."""
+    while True:
+        now = await progress(admin, pipeline.topology, pipeline.workers.values())
+        left = ", ".join(f"{name} {lag}" for name, lag in now.lag.items() if lag)
+        sys.stderr.write(f"\r\x1b[K  left: {left}" if left else "\r\x1b[K")
+        sys.stderr.flush()
+        await pipeline.clock.sleep(0.3)
+
+
+async def _topic_counts(pipeline: Pipeline, admin: Admin) -> dict[str, int]:
+    topology = pipeline.topology
+    return {
+        name: sum((await admin.end_offsets(topology.physical(name))).values())
+        for name in sorted(topology.topics)
+    }
+
+
+def _quoted(text: str) -> str:
+    return msgspec.json.encode(text).decode()

@@ -1,0 +1,142 @@
+"""The root of ``claimx-run``: global options, the list of commands, how errors end."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from functools import cached_property
+from importlib import metadata
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from claimx_pipeline.cli.command import Command
+from claimx_pipeline.cli.context import CommandLine
+from claimx_pipeline.errors import ClaimxError, PluginLoadError, SettingsError, UsageError
+
+FAILED, USAGE = 1, 2
+
+
+class LazyGroup(TyperGroup):
+    """Lists every command by its summary and imports one only to run it."""
+
+    @cached_property
+    def known(self) -> dict[str, Command]:
+        """Commands of the core and of the plugins, by name."""
+        from claimx_pipeline import core  # noqa: PLC0415 - keeps imports in one direction
+        from claimx_pipeline.plugins.loading import load_plugins  # noqa: PLC0415 - the same
+
+        settings = _plugins_section()
+        plugins = load_plugins(settings, core=core, directory=None, tolerant=True)
+        answers = plugins.manager.hook.claimx_register_commands()
+        found: dict[str, Command] = {}
+        for command in (command for answer in reversed(answers) for command in answer):
+            found.setdefault(command.name, command)
+        return found
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """Return the names in the order of their registration."""
+        del ctx
+        return list(self.known)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:
+        """Import the command that is to be run; None if there is none of that name."""
+        del ctx
+        command = self.known.get(cmd_name)
+        if command is None:
+            return None
+        module, _, attribute = command.target.partition(":")
+        real = typer.main.get_command(getattr(importlib.import_module(module), attribute))
+        real.name = cmd_name
+        return real
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:
+        """Write the commands under their headings, from their summaries alone."""
+        del ctx
+        panels: dict[str, list[tuple[str, str]]] = {}
+        for command in self.known.values():
+            panels.setdefault(command.panel, []).append((command.name, command.summary))
+        for panel, rows in panels.items():
+            with formatter.section(panel):
+                formatter.write_dl(rows)
+
+
+def _plugins_section() -> Any:
+    """Return the ``plugins`` section, so that a plugin switched off is not even imported."""
+    from claimx_pipeline.settings.loader import (  # noqa: PLC0415 - slow to import
+        plugins_settings,
+        read_sources,
+    )
+    from claimx_pipeline.settings.tree import PluginsSettings  # noqa: PLC0415 - the same
+
+    arguments = sys.argv[1:]
+    config = None
+    for index, argument in enumerate(arguments):
+        if argument == "--config" and index + 1 < len(arguments):
+            config = Path(arguments[index + 1])
+        elif argument.startswith("--config="):
+            config = Path(argument.partition("=")[2])
+    try:
+        sources = read_sources(config, environ=os.environ, overrides={}, cwd=Path.cwd())
+        return plugins_settings(sources)
+    except SettingsError:
+        return PluginsSettings()  # the command that is run will say what is wrong
+
+
+def show_version(asked: bool) -> None:
+    """Print the versions and stop."""
+    if asked:
+        typer.echo(f"claimx-pipeline {metadata.version('claimx-pipeline')}")
+        raise typer.Exit
+
+
+app = typer.Typer(
+    cls=LazyGroup,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def root(
+    context: typer.Context,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Settings file or folder; ./claimx.yaml if there.", show_default=False),
+    ] = None,
+    debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", help="Show the version and stop.", is_eager=True, callback=show_version
+        ),
+    ] = False,
+) -> None:
+    """ClaimX events from Kafka, enriched from the ClaimX API, kept in Delta Lake.
+
+    New here? 'claimx-run demo' runs everything on sample events and shows the result.
+    """
+    del version
+    context.obj = CommandLine(config, debug)
+
+
+def main() -> None:
+    """Run the command line and end the process with 0 done, 1 failed, 2 usage."""
+    try:
+        app()
+    except ClaimxError as error:
+        if "--debug" in sys.argv:
+            traceback.print_exc()
+        sys.stderr.write(f"claimx-run: {error}\n")
+        wrong_use = isinstance(error, (SettingsError, UsageError, PluginLoadError))
+        sys.exit(USAGE if wrong_use else FAILED)
+    except BrokenPipeError:
+        # Whoever read our output has seen enough; there is nobody left to tell.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)

@@ -1,0 +1,36 @@
+"""``claimx-run up``: every worker in one process."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from claimx_pipeline.cli.context import CommandLine
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command()
+def up(
+    context: typer.Context,
+    until_idle: Annotated[
+        bool, typer.Option("--until-idle", help="Stop when nothing is left to do.")
+    ] = False,
+) -> None:
+    """Run every worker in this process, creating topics and tables that are missing.
+
+    Meant for one machine; in production each worker is a process of its own
+    ('claimx-run worker NAME').
+    """
+    from claimx_pipeline.cli.running import run_workers  # noqa: PLC0415 - slow to import
+    from claimx_pipeline.cli.topics import create_topics  # noqa: PLC0415 - the same
+
+    command_line: CommandLine = context.obj
+    pipeline = command_line.pipeline()
+    workers = list(pipeline.workers.values())
+    pipeline.require(workers)
+    create_topics(pipeline)
+    for table in pipeline.tables:
+        pipeline.table_store.create(table)
+    run_workers(pipeline, workers, until_idle=until_idle)

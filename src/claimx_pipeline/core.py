@@ -1,0 +1,98 @@
+"""The pipeline's own parts, offered through the same hooks that plugins use.
+
+Imports stand inside the functions: ``claimx-run --help`` asks for the commands only.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from claimx_pipeline.cli.command import Command
+from claimx_pipeline.hookspecs import hookimpl
+
+if TYPE_CHECKING:
+    from claimx_pipeline.broker.protocol import BrokerFactory
+    from claimx_pipeline.claimx.handlers.protocol import Handler
+    from claimx_pipeline.delta.queries import NamedQuery
+    from claimx_pipeline.delta.spec import TableSpec
+    from claimx_pipeline.runtime.worker import WorkerSpec
+    from claimx_pipeline.settings.tree import Settings
+    from claimx_pipeline.stages.protocol import Stage
+
+
+@hookimpl
+def claimx_register_brokers() -> Mapping[str, BrokerFactory]:
+    """Offer Kafka and the embedded broker."""
+    from claimx_pipeline.broker.kafka import KafkaBroker  # noqa: PLC0415
+    from claimx_pipeline.broker.sqlite import SqliteBroker  # noqa: PLC0415
+
+    return {"kafka": KafkaBroker, "sqlite": SqliteBroker}
+
+
+@hookimpl
+def claimx_register_tables() -> Iterable[TableSpec]:
+    """Declare the event tables and the seven entity tables."""
+    from claimx_pipeline.claimx.tables import TABLES  # noqa: PLC0415
+
+    return TABLES
+
+
+@hookimpl
+def claimx_register_handlers() -> Iterable[Handler]:
+    """Enrich every ClaimX event type."""
+    from claimx_pipeline.claimx.handlers import HANDLERS  # noqa: PLC0415
+
+    return [handler() for handler in HANDLERS]
+
+
+@hookimpl
+def claimx_register_stages() -> Mapping[str, type[Stage]]:
+    """Offer the stages that chains are usually made of."""
+    from claimx_pipeline.stages.delta import DeltaStage  # noqa: PLC0415
+    from claimx_pipeline.stages.lookup import LookupStage  # noqa: PLC0415
+    from claimx_pipeline.stages.transform import TransformStage  # noqa: PLC0415
+    from claimx_pipeline.stages.validation import ValidationStage  # noqa: PLC0415
+
+    return {
+        "transform": TransformStage,
+        "validation": ValidationStage,
+        "lookup": LookupStage,
+        "delta": DeltaStage,
+    }
+
+
+@hookimpl
+def claimx_register_workers(settings: Settings) -> Iterable[WorkerSpec]:  # noqa: ARG001 - hook
+    """Offer the ClaimX workers."""
+    from claimx_pipeline.steps import enrichment, entities, events, ingest  # noqa: PLC0415
+
+    return [ingest.WORKER, events.WORKER, enrichment.WORKER, entities.WORKER]
+
+
+@hookimpl
+def claimx_register_queries() -> Iterable[NamedQuery]:
+    """Offer the queries that a newcomer asks first."""
+    from claimx_pipeline.claimx.queries import QUERIES  # noqa: PLC0415
+
+    return QUERIES
+
+
+@hookimpl
+def claimx_register_commands() -> Iterable[Command]:
+    """Offer the commands of ``claimx-run``."""
+    start, run, look = "Start here", "Run", "Look"
+    place = "claimx_pipeline.cli"
+    return [
+        Command("demo", "Run everything on sample events and show the result.", f"{place}.demo:app", start),
+        Command("init", "Write a commented claimx.yaml to start from.", f"{place}.init:app", start),
+        Command("config", "Check and show the settings.", f"{place}.config:app", start),
+        Command("worker", "Run workers, or list them.", f"{place}.worker:app", run),
+        Command("up", "Run every worker.", f"{place}.up:app", run),
+        Command("publish", "Publish events from a file.", f"{place}.publish:app", run),
+        Command("simulate", "Serve simulated APIs to try things on.", f"{place}.simulate:app", run),
+        Command("topics", "List and create topics.", f"{place}.topics:app", run),
+        Command("tables", "List, create and describe tables.", f"{place}.tables:app", look),
+        Command("query", "Ask the tables with SQL.", f"{place}.query:app", look),
+        Command("plugins", "List the plugins.", f"{place}.plugins:app", look),
+    ]

@@ -1,0 +1,99 @@
+"""What a table is. Tables are declared here or by a plugin, never inferred from rows."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import Any, Literal
+
+import pyarrow as pa
+from attrs import field, frozen
+
+BUCKETS = 16
+"""Fixed at creation: a table's rows are spread over this many ``_bucket`` partitions."""
+
+TIMESTAMP = pa.timestamp("us", tz="UTC")
+STRING = pa.string()
+LONG = pa.int64()
+INT = pa.int32()
+DOUBLE = pa.float64()
+BOOL = pa.bool_()
+DATE = pa.date32()
+
+
+def bucket_of(project_id: str) -> int:
+    """Return the bucket of a project, the same in tables and in ``claimx.entities.rows``."""
+    return zlib.crc32(project_id.encode()) % BUCKETS
+
+
+@frozen
+class Column:
+    """One column."""
+
+    name: str
+    type: pa.DataType
+    nullable: bool = field(default=True, kw_only=True)
+    bookkeeping: bool = field(default=False, kw_only=True)
+    """Tells about the processing, not about the claim.
+
+    Two tables have the same contents when all other columns agree.
+    """
+    doc: str = field(default="", kw_only=True)
+
+
+@frozen(kw_only=True)
+class TableSpec:
+    """One table: its columns, its key, and how a second row of one key is treated."""
+
+    name: str
+    summary: str
+    columns: tuple[Column, ...]
+    mode: Literal["append", "merge"]
+    key: tuple[str, ...]
+    """Merge: one row per key. Append: one row per key too, unless ``dedupe`` is off."""
+    partition_by: tuple[str, ...] = ()
+    bucket_column: str | None = None
+    """The column whose bucket partitions the table; adds the column ``_bucket``."""
+    event_time: str | None = None
+    """Append: the column that bounds the search for an earlier row of the key."""
+    dedupe: bool = True
+    answer_time: str | None = None
+    """Merge: when the source answered. A row replaces columns only if its time is later."""
+    event_columns: Mapping[str, str] = field(factory=dict)
+    """Merge: column to the column with the time of the event that set it.
+
+    What an event said is replaced only by what a later event says.
+    """
+
+    def __attrs_post_init__(self) -> None:
+        names = [column.name for column in self.columns]
+        mentioned = [*self.key, *self.partition_by, *self.event_columns, *self.event_columns.values()]
+        mentioned += [name for name in (self.bucket_column, self.event_time, self.answer_time) if name]
+        unknown = sorted(set(mentioned) - set(names) - {"_bucket"})
+        if unknown or len(set(names)) != len(names):
+            raise ValueError(f"table {self.name!r} repeats a column or names unknown ones: {unknown}")
+
+    def column(self, name: str) -> Column:
+        """Return the column called *name*."""
+        return next(column for column in self.columns if column.name == name)
+
+    def stored_columns(self) -> tuple[Column, ...]:
+        """Return the columns as they are in the table, those of the writer included."""
+        extra = [Column("_row_hash", STRING, bookkeeping=True)] if self.mode == "merge" else []
+        if self.bucket_column:
+            extra.append(Column("_bucket", INT, bookkeeping=True))
+        return (*self.columns, *extra)
+
+    def schema(self) -> pa.Schema:
+        """Return the Arrow schema of the stored table."""
+        return pa.schema(
+            [pa.field(c.name, c.type, nullable=c.nullable) for c in self.stored_columns()]
+        )
+
+    def partitions(self) -> tuple[str, ...]:
+        """Return the partition columns of the stored table."""
+        return ("_bucket", *self.partition_by) if self.bucket_column else self.partition_by
+
+    def key_of(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
+        """Return the key of a row."""
+        return tuple(values.get(name) for name in self.key)

@@ -1,0 +1,173 @@
+"""Every error the pipeline raises on purpose, and how each is to be treated.
+
+The text of an error starts in lower case, has no full stop, says what is wrong
+and, after a semicolon, what to do. Whether a failed record is worth another try
+is told by ``Category``, never by the text.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Sequence
+
+from attrs import define, field
+
+
+class Category(enum.Enum):
+    """What kind of failure a record met; decides whether trying again can help."""
+
+    TRANSIENT = "transient"
+    """Passes by itself: a timeout, a 5xx, a lost connection."""
+    PERMANENT = "permanent"
+    """Never passes: the record itself is wrong, or the other side refuses it."""
+    AUTH = "auth"
+    """A credential is refused; every record would fail the same way."""
+    THROTTLED = "throttled"
+    """The other side asks for patience (429)."""
+    CIRCUIT_OPEN = "circuit_open"
+    """The breaker is open, nothing was sent."""
+    BUG = "bug"
+    """An exception nobody foresaw: a defect of the pipeline or of a plugin."""
+
+
+class ClaimxError(Exception):
+    """Base of all errors below; its text is shown to the user as it is."""
+
+
+@define
+class Problem:
+    """One thing wrong with the settings."""
+
+    where: str
+    """File, line and dotted path, or the name of the variable or option."""
+    what: str
+    """What is wrong and what to do."""
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}" if self.where else self.what
+
+
+class SettingsError(ClaimxError):
+    """The settings cannot be used; carries every problem found, not only the first."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__(tuple(problems))
+        self.problems = tuple(problems)
+
+    def __str__(self) -> str:
+        if len(self.problems) == 1:
+            return str(self.problems[0])
+        lines = "\n".join(f"  - {problem}" for problem in self.problems)
+        return f"the settings have {len(self.problems)} problems:\n{lines}"
+
+
+class UsageError(ClaimxError):
+    """What was asked for cannot be done as asked; exit code 2."""
+
+
+@define
+class PluginLoadError(ClaimxError):
+    """An installed plugin cannot be used."""
+
+    plugin: str
+    origin: str
+    reason: str
+
+    def __str__(self) -> str:
+        return (
+            f"plugin {self.plugin!r} ({self.origin}) cannot be loaded: {self.reason}; "
+            f"repair it, or set plugins.{self.plugin}.enabled: false"
+        )
+
+
+@define
+class HookFailedError(ClaimxError):
+    """A plugin's implementation of a hook raised."""
+
+    plugin: str
+    hook: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"plugin {self.plugin!r} failed in {self.hook}: {self.reason}"
+
+
+class BrokerError(ClaimxError):
+    """The broker did not do what was asked; what was sent may or may not be stored."""
+
+
+class BrokerUnavailableError(BrokerError):
+    """The broker did not answer within the deadline."""
+
+
+@define
+class UnknownTopicError(BrokerError):
+    """A topic does not exist."""
+
+    topic: str
+
+    def __str__(self) -> str:
+        return f"topic {self.topic!r} does not exist; create it with 'claimx-run topics create'"
+
+
+@define
+class RecordTooLargeError(BrokerError):
+    """A record is larger than the broker takes; nothing of the same call was published."""
+
+    topic: str
+    index: int
+    """Its place among the records that were to be published, from 0."""
+    size: int
+    """Bytes."""
+    limit: int
+    """Bytes."""
+
+    def __str__(self) -> str:
+        return (
+            f"a record for topic {self.topic!r} has {self.size} bytes and the limit is "
+            f"{self.limit}; raise broker.kafka.max_request_bytes and the topic's max.message.bytes"
+        )
+
+
+@define
+class FencedError(BrokerError):
+    """A partition was lost to another member; what was asked of it is refused."""
+
+    topic: str
+    partition: int
+
+    def __str__(self) -> str:
+        return f"{self.topic}[{self.partition}] is no longer owned by this worker"
+
+
+@define
+class TableError(ClaimxError):
+    """A table cannot be opened, created or written."""
+
+    table: str
+    reason: str
+
+    def __str__(self) -> str:
+        return f"table {self.table!r}: {self.reason}"
+
+
+@define
+class RecordError(ClaimxError):
+    """One record failed; ``category`` says whether another try can help."""
+
+    reason: str
+    category: Category = Category.PERMANENT
+    retry_after: float | None = field(default=None, kw_only=True)
+    """Seconds the other side asked to wait."""
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class DecodeError(RecordError):
+    """The bytes of a record are not the message they should be."""
+
+
+def category_of(error: BaseException) -> Category:
+    """Return the category of *error*; whatever is not a ``RecordError`` is a bug."""
+    return error.category if isinstance(error, RecordError) else Category.BUG

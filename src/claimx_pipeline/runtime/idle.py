@@ -1,0 +1,65 @@
+"""Tells when workers have nothing left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from attrs import frozen
+
+from claimx_pipeline.broker.protocol import Admin
+from claimx_pipeline.clock import Clock
+from claimx_pipeline.runtime.worker import WorkerSpec
+from claimx_pipeline.topology import Topology
+
+LOOK_SECONDS = 0.2
+
+
+@frozen
+class Progress:
+    """Where the workers stand, over all partitions of what they read."""
+
+    lag: Mapping[str, int]
+    """Worker to the number of records it has not committed yet."""
+    ends: Mapping[str, int]
+    """Topic to the number of records ever published."""
+
+    def idle(self) -> bool:
+        """Tell whether no worker has anything left."""
+        return not any(self.lag.values())
+
+
+async def progress(admin: Admin, topology: Topology, workers: Iterable[WorkerSpec]) -> Progress:
+    """Return where *workers* stand now."""
+    lag: dict[str, int] = {}
+    ends: dict[str, int] = {}
+    for worker in workers:
+        lag[worker.name] = 0
+        for topic in worker.reads:
+            name = topology.physical(topic.name)
+            committed = await admin.committed(topology.group(worker.group), name)
+            begin = await admin.begin_offsets(name)
+            end = await admin.end_offsets(name)
+            ends[topic.name] = sum(end.values())
+            lag[worker.name] += sum(
+                offset - max(committed.get(partition, 0), begin.get(partition, 0))
+                for partition, offset in end.items()
+            )
+    return Progress(lag, ends)
+
+
+async def wait_until_idle(
+    admin: Admin, topology: Topology, workers: Iterable[WorkerSpec], clock: Clock
+) -> None:
+    """Return once *workers* have committed everything, and have published nothing since.
+
+    A worker publishes before it commits, so two looks in a row that show no lag and the
+    same ends mean that nothing is under way between them.
+    """
+    workers = list(workers)
+    before: Progress | None = None
+    while True:
+        now = await progress(admin, topology, workers)
+        if now.idle() and before is not None and before.idle() and before.ends == now.ends:
+            return
+        before = now
+        await clock.sleep(LOOK_SECONDS)

@@ -1,0 +1,239 @@
+"""The one loop that drives every worker.
+
+1. Poll a batch and decode each record.
+2. Process: one outcome per record.
+3. Publish outputs, acknowledged.
+4. Write table rows.
+5. Publish confirmations, acknowledged.
+6. Commit, per partition, the offset up to which every record is settled.
+
+A record that is not done stops the worker at that record: what came before it in its
+partition is committed, it and what follows come again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from attrs import define, evolve, field
+
+from claimx_pipeline.broker.protocol import Assignment, Consumer, OutRecord, PolledBatch, Producer
+from claimx_pipeline.delta.sink import TableSink
+from claimx_pipeline.errors import BrokerUnavailableError, DecodeError, FencedError, RecordError
+from claimx_pipeline.runtime.outcome import Dead, TableRow, failure
+from claimx_pipeline.runtime.resources import Resources
+from claimx_pipeline.runtime.settlement import Entry, Settlement
+from claimx_pipeline.runtime.worker import Processor, Received, WorkerSpec
+from claimx_pipeline.telemetry.metrics import WorkerMetrics
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+POLL_SECONDS = 0.5
+"""How long an empty poll waits: a stop is noticed within this time."""
+
+RECONNECT_SECONDS = 1.0
+"""Pause between tries while the broker does not answer."""
+
+CLOSE_SECONDS = 5.0
+"""How long closing any one client may take."""
+
+
+@define
+class WorkerLoop:
+    """One member of a worker's consumer group."""
+
+    spec: WorkerSpec
+    resources: Resources
+    metrics: WorkerMetrics
+    stop: asyncio.Event
+    _processor: Processor = field(init=False)
+    _consumer: Consumer = field(init=False)
+    _producer: Producer = field(init=False)
+    _sinks: dict[str, TableSink] = field(init=False, factory=dict)
+    _idle: asyncio.Event = field(init=False, factory=asyncio.Event)
+
+    async def run(self) -> None:
+        """Work until ``stop`` is set or a record fails.
+
+        Raises:
+            RecordFailedError: A record failed; everything before it is committed.
+            ClaimxError: The worker could not start.
+        """
+        opened: list[tuple[str, Callable[[], Awaitable[None]]]] = []
+        try:
+            await self._open(opened)
+            self.metrics.ready()
+            while not self.stop.is_set():
+                self.metrics.heartbeat()
+                batches = await self._collect()
+                if batches:
+                    await self._settle(batches)
+        finally:
+            self.metrics.stopped()
+            for what, close in reversed(opened):
+                await self._close(what, close)
+
+    async def _open(self, opened: list[tuple[str, Callable[[], Awaitable[None]]]]) -> None:
+        """Open what the worker needs; whatever was begun is listed in *opened*."""
+        resources = self.resources
+        for table in self.spec.tables:
+            sink = resources.table_store.sink(table)
+            opened.append((f"table {table}", sink.close))
+            await sink.open()
+            self._sinks[table] = sink
+        self._processor = self.spec.build(resources)
+        opened.append(("processor", self._processor.close))
+        await self._processor.open()
+        self._producer = resources.broker.producer()
+        opened.append(("producer", self._producer.close))
+        await self._producer.start()
+        topology = resources.topology
+        self._idle.set()
+        self._consumer = resources.broker.consumer(
+            group=topology.group(self.spec.group),
+            topics=[topology.physical(topic.name) for topic in self.spec.reads],
+            on_revoked=self._revoked,
+        )
+        opened.append(("consumer", self._consumer.close))
+        await self._consumer.start()
+
+    async def _close(self, what: str, close: Callable[[], Awaitable[None]]) -> None:
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await close()
+        except Exception:
+            # The next client must be closed whatever happened to this one.
+            log.exception("closing the %s of worker %s failed", what, self.spec.name)
+
+    async def _revoked(self, assignments: Sequence[Assignment]) -> None:
+        """Let the batch in flight reach its commit before its partitions go."""
+        log.debug("%s gives up %s", self.spec.name, assignments)
+        await self._idle.wait()
+
+    async def _collect(self) -> list[PolledBatch]:
+        """Return the next batch: what is there, or what gathers within the linger."""
+        size, linger = self.spec.batch_size, self.spec.linger_seconds
+        batches = await self._poll(size, POLL_SECONDS)
+        if not batches or not linger:
+            return batches
+        clock = self.resources.clock
+        deadline = clock.monotonic() + linger
+        count = sum(len(batch.records) for batch in batches)
+        while count < size and not self.stop.is_set():
+            left = deadline - clock.monotonic()
+            if left <= 0:
+                break
+            more = await self._poll(size - count, min(left, POLL_SECONDS))
+            count += sum(len(batch.records) for batch in more)
+            batches += more
+        return batches
+
+    async def _poll(self, size: int, seconds: float) -> list[PolledBatch]:
+        try:
+            return list(await self._consumer.poll(max_records=size, timeout=seconds))
+        except BrokerUnavailableError as error:
+            await self._pause_for(error)
+            return []
+
+    async def _settle(self, batches: Sequence[PolledBatch]) -> None:
+        """Take a batch from its records to its commit."""
+        owned = self._consumer.assignments()
+        batches = [batch for batch in batches if batch.assignment in owned]
+        self._idle.clear()
+        try:
+            with self.metrics.batch(sum(len(batch.records) for batch in batches)):
+                settlement = self._decode(batches)
+                await self._process(settlement)
+                await self._publish(settlement.publish())
+                await self._write(settlement)
+                await self._publish(settlement.confirm())
+                await self._commit(settlement.positions())
+                self.metrics.settled(settlement)
+        finally:
+            self._idle.set()
+        failed = settlement.first_failure(self.spec.name)
+        if failed:
+            raise failed from failed.error
+
+    def _decode(self, batches: Sequence[PolledBatch]) -> Settlement:
+        settlement = Settlement()
+        decode = self._processor.decode
+        for batch in batches:
+            for record in batch.records:
+                entry = Entry(batch.assignment, record)
+                try:
+                    entry.message = decode(record)
+                except DecodeError as error:
+                    entry.outcome = Dead(error)
+                settlement.entries.append(entry)
+        return settlement
+
+    async def _process(self, settlement: Settlement) -> None:
+        entries = [entry for entry in settlement.entries if entry.outcome is None]
+        if not entries:
+            return
+        received = [Received(entry.record, entry.message) for entry in entries]
+        try:
+            outcomes = await self._processor.process(received)
+        except Exception as error:
+            # Not one record's failure: the processor itself broke on this batch.
+            log.exception("worker %s failed on a batch of %d", self.spec.name, len(entries))
+            outcomes = [failure(error)] * len(entries)
+        settlement.give(entries, outcomes)
+
+    async def _publish(self, records: Sequence[OutRecord]) -> None:
+        if not records:
+            return
+        physical = self.resources.topology.physical
+        named = [evolve(record, topic=physical(record.topic)) for record in records]
+        await self._insist(lambda: self._producer.publish(named))
+        self.metrics.published(len(named))
+
+    async def _write(self, settlement: Settlement) -> None:
+        """Write each table's rows in the declared order; a refused row kills its record."""
+        by_table: defaultdict[str, list[tuple[Entry, TableRow]]] = defaultdict(list)
+        for entry, row in settlement.rows():
+            by_table[row.table].append((entry, row))
+        for table, sink in self._sinks.items():
+            pairs = by_table.pop(table, [])
+            if not pairs:
+                continue
+            result = await sink.write([row for _, row in pairs])
+            self.metrics.written(table, result)
+            for index, reason in result.refused:
+                pairs[index][0].outcome = Dead(RecordError(f"table {table!r} refuses it: {reason}"))
+        if by_table:
+            raise RecordError(
+                f"worker {self.spec.name!r} made rows of tables it does not declare: "
+                f"{', '.join(sorted(by_table))}"
+            )
+
+    async def _commit(self, positions: dict[Assignment, int]) -> None:
+        if not positions:
+            return
+        try:
+            await self._insist(lambda: self._consumer.commit(positions))
+        except FencedError as error:
+            # The new owner reads these records again; every output is keyed, so nothing doubles.
+            log.info("worker %s: %s, its records are worked on there", self.spec.name, error)
+
+    async def _insist(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Try until the broker answers; all that is tried so may be done twice."""
+        while True:
+            try:
+                return await call()
+            except BrokerUnavailableError as error:
+                if self.stop.is_set():
+                    raise
+                await self._pause_for(error)
+
+    async def _pause_for(self, error: BrokerUnavailableError) -> None:
+        log.warning("worker %s waits for the broker: %s", self.spec.name, error)
+        self.metrics.heartbeat()
+        await self.resources.clock.sleep(RECONNECT_SECONDS)

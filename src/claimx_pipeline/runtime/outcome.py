@@ -1,0 +1,78 @@
+"""What became of a record. Every record ends in exactly one of these."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from attrs import define, field, frozen
+
+from claimx_pipeline.broker.protocol import OutRecord
+from claimx_pipeline.errors import Category, category_of
+
+Row = Mapping[str, Any]
+"""Column name to value. Missing and None mean the same: nothing is known."""
+
+
+@define
+class TableRow:
+    """One row on its way into a table."""
+
+    table: str
+    values: Row
+    time_in_key: bool = False
+    """The row's key was derived from its event time, so equal keys have equal times.
+
+    Lets an append table look for an earlier copy in the batch's own time range only.
+    """
+
+
+@frozen
+class Done:
+    """The record is dealt with.
+
+    ``publish`` is acknowledged first, then ``rows`` are written, then ``confirm`` is
+    acknowledged, and only then is the offset committed.
+    """
+
+    publish: tuple[OutRecord, ...] = ()
+    rows: tuple[TableRow, ...] = ()
+    confirm: tuple[OutRecord, ...] = ()
+    """Told to others only once the rows are in: success messages."""
+    skipped: str = field(default="", kw_only=True)
+    """Why nothing was done, if nothing was."""
+
+
+DONE = Done()
+"""Dealt with, nothing to publish or write."""
+
+
+@frozen
+class Retry:
+    """The record failed and another try may help."""
+
+    error: Exception
+    not_before: datetime | None = None
+
+
+@frozen
+class Dead:
+    """The record can never work."""
+
+    error: Exception
+
+
+@frozen
+class Held:
+    """The record is fine; something that every record needs is not there."""
+
+    error: Exception
+
+
+Outcome = Done | Retry | Dead | Held
+
+
+def failure(error: Exception) -> Outcome:
+    """Return the outcome of a record whose processing raised *error*."""
+    return Dead(error) if category_of(error) is Category.PERMANENT else Retry(error)

@@ -1,0 +1,85 @@
+"""What a worker is: a name, the topics it reads and writes, and what it does to a batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from attrs import define, field, frozen
+from attrs.validators import ge, gt
+
+from claimx_pipeline.broker.protocol import Record
+from claimx_pipeline.errors import Problem
+from claimx_pipeline.runtime.outcome import Outcome
+from claimx_pipeline.settings.tree import Settings
+from claimx_pipeline.topics import Topic
+
+if TYPE_CHECKING:
+    from claimx_pipeline.runtime.resources import Resources
+
+M = TypeVar("M")
+
+
+@define
+class Received(Generic[M]):
+    """A record and the message it holds."""
+
+    record: Record
+    message: M
+
+
+class Processor(Protocol):
+    """The work of one worker. One instance serves one member of the group."""
+
+    async def open(self) -> None:
+        """Get ready; called once, before the first batch."""
+        ...
+
+    def decode(self, record: Record) -> Any:
+        """Return the message in *record*.
+
+        Raises:
+            DecodeError: The record can never be read. It alone is dead, the others go on.
+        """
+        ...
+
+    async def process(self, batch: Sequence[Received[Any]]) -> Sequence[Outcome]:
+        """Return one outcome per record, in the order of *batch*.
+
+        An exception counts as the failure of every record of the batch, so a
+        processor catches what concerns one record only.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release what was opened; called once, also after a failed start."""
+        ...
+
+
+@frozen(kw_only=True)
+class WorkerSpec:
+    """Declares a worker; the runtime does the rest."""
+
+    name: str
+    summary: str
+    """One line for ``claimx-run worker --list``."""
+    group: str
+    """Consumer group; one per worker, so that one failing never holds another."""
+    reads: tuple[Topic, ...]
+    writes: tuple[Topic, ...] = ()
+    tables: tuple[str, ...] = ()
+    """Tables written, parents before children: they are written in this order."""
+    build: Callable[[Resources], Processor]
+    """Makes the processor; may only look at settings, must not connect."""
+    batch_size: int = field(default=100, validator=ge(1))
+    """Records taken at once, at most."""
+    linger_seconds: float = field(default=0.0, validator=ge(0))
+    """How long a batch may wait to fill; 0 takes what is there."""
+    needs: tuple[str, ...] = ()
+    """Dotted prefixes of the settings it uses; a ``${VAR}`` under them must resolve."""
+    check: Callable[[Settings], Sequence[Problem]] = field(default=lambda _: ())
+    """Says what is missing in the settings before this worker can start."""
+    sets: frozenset[str] = field(default=frozenset(), converter=frozenset)
+    """Named sets it belongs to: ``claimx-run worker itel`` starts all of set ``itel``."""
+    stop_seconds: float = field(default=8.0, validator=gt(0))
+    """How long a stopping worker may take to finish what is in flight."""

@@ -1,0 +1,129 @@
+"""Stage ``lookup``: asks an HTTP service about a record and keeps the answer."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, ClassVar, Literal
+from urllib.parse import quote
+
+from attrs import field, frozen
+from attrs.validators import ge
+
+from claimx_pipeline.connections.cache import AnswerCache
+from claimx_pipeline.connections.client import Connection
+from claimx_pipeline.errors import RecordError
+from claimx_pipeline.runtime.outcome import failure
+from claimx_pipeline.runtime.resources import Resources
+from claimx_pipeline.stages.fields import read_field
+from claimx_pipeline.stages.protocol import Item
+
+log = logging.getLogger(__name__)
+
+PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
+
+
+@frozen(kw_only=True)
+class LookupConfig:
+    """Options of ``lookup``."""
+
+    connection: str
+    """Named connection that is asked."""
+
+    endpoint: str
+    """Path, with ``{name}`` for each of ``path_params``."""
+
+    path_params: Mapping[str, str] = field(factory=dict)
+    """Placeholder to the dotted path of the field that fills it."""
+
+    query_params: Mapping[str, str] = field(factory=dict)
+    """Parameter to its value; ``{field}`` is replaced by that field's value."""
+
+    result_field: str = "lookup_result"
+    """Where the answer goes."""
+
+    cache_ttl: float = field(default=60.0, validator=ge(0))
+    """Seconds an answer serves further records; 0 asks every time."""
+
+    cache_entries: int = field(default=10_000, validator=ge(1))
+    """Answers kept at most."""
+
+    on_error: Literal["fail", "log_and_continue"] = "fail"
+    """What a failed lookup means for the record."""
+
+
+class LookupStage:
+    """One GET per record, many at once, each key asked once at a time.
+
+    An answer fetched before the record was published is fetched again: the record is
+    about a change that such an answer may not show yet.
+    """
+
+    config_class: ClassVar[type[Any]] = LookupConfig
+
+    def __init__(self, config: LookupConfig) -> None:
+        self.config = config
+        self._connection: Connection
+        self._cache: AnswerCache[Any]
+
+    async def open(self, resources: Resources) -> None:
+        """Find the connection.
+
+        Raises:
+            SettingsError: There is no such connection.
+        """
+        self._connection = resources.connections.get(self.config.connection)
+        self._cache = AnswerCache(
+            self.config.cache_ttl, self.config.cache_entries, resources.clock
+        )
+
+    async def process(self, items: Sequence[Item]) -> None:
+        """Look up every record of the batch, side by side."""
+        await asyncio.gather(*(self._process_one(item) for item in items))
+
+    async def close(self) -> None:
+        """Nothing to release: the connection belongs to the process."""
+
+    async def _process_one(self, item: Item) -> None:
+        path = self.config.endpoint
+        try:
+            path, params = self._request(item.data)
+            published = datetime.fromtimestamp(item.record.timestamp / 1000, UTC)
+            answer = await self._cache.get(
+                (path, tuple(sorted(params.items()))),
+                lambda: self._ask(path, params),
+                not_before=published,
+            )
+        except Exception as error:  # noqa: BLE001 - one record's failure is that record's outcome
+            if self.config.on_error == "fail":
+                item.outcome = failure(error)
+                return
+            log.warning("lookup of %s failed, the record goes on without: %s", path, error)
+            answer = None
+        item.data[self.config.result_field] = answer
+
+    async def _ask(self, path: str, params: Mapping[str, str]) -> Any:
+        answer = await self._connection.request("GET", path, params=dict(params) or None)
+        return answer.json()
+
+    def _request(self, data: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
+        values = {
+            name: quote(_value(data, source), safe="")
+            for name, source in self.config.path_params.items()
+        }
+        path = PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), self.config.endpoint)
+        params = {
+            name: PLACEHOLDER.sub(lambda found: _value(data, found[1]), value)
+            for name, value in self.config.query_params.items()
+        }
+        return path, params
+
+
+def _value(data: Mapping[str, Any], path: str) -> str:
+    value = read_field(data, path)
+    if value is None:
+        raise RecordError(f"field {path!r} is missing, so nothing can be looked up by it")
+    return str(value)

@@ -1,0 +1,101 @@
+"""What a stage is: one step of a plugin worker's chain.
+
+A chain is ``transform → validation → lookup → … → sink``. Each stage sees the records
+that every stage before it let through, one batch at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+
+from attrs import define, field
+
+from claimx_pipeline.broker.protocol import OutRecord, Record
+from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, Retry, TableRow, failure
+
+if TYPE_CHECKING:
+    from claimx_pipeline.runtime.resources import Resources
+
+
+@define
+class Item:
+    """One record on its way through a chain; a stage changes it in place."""
+
+    record: Record
+    message: Any
+    """The message as it was published; not to be changed."""
+    data: dict[str, Any]
+    """What the stages have made of it so far."""
+    rows: list[TableRow] = field(factory=list)
+    """Rows to write once every stage has run."""
+    publish: list[OutRecord] = field(factory=list)
+    """Records to publish before the rows are written."""
+    confirm: list[OutRecord] = field(factory=list)
+    """Records to publish once the rows are written."""
+    outcome: Outcome | None = None
+    """Set when a stage is the last for this record: it failed, or is to be skipped."""
+
+    def skip(self, reason: str) -> None:
+        """Leave the rest of the chain out; the record is dealt with."""
+        self.outcome = Done(skipped=reason)
+
+    def dead(self, error: Exception) -> None:
+        """The record can never work."""
+        self.outcome = Dead(error)
+
+    def retry(self, error: Exception) -> None:
+        """The record failed and another try may help."""
+        self.outcome = Retry(error)
+
+
+class Stage(Protocol):
+    """One step of a chain. Made once per worker member from its settings."""
+
+    config_class: ClassVar[type[Any]]
+    """attrs class of the stage's options."""
+
+    def __init__(self, config: Any) -> None: ...
+
+    async def open(self, resources: Resources) -> None:
+        """Get ready; an error stops the worker's start."""
+        ...
+
+    async def process(self, items: Sequence[Item]) -> None:
+        """Work on *items*, none of which has an outcome yet.
+
+        An exception is the outcome of every item of the batch, so a stage catches
+        what concerns one item only; ``RecordStage`` does that.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release what was opened."""
+        ...
+
+
+class RecordStage:
+    """Base of stages that look at one record at a time: implement ``process_one``."""
+
+    async def open(self, resources: Resources) -> None:
+        """Get ready; nothing to do unless a stage overrides this."""
+
+    async def process_one(self, item: Item) -> None:
+        """Change ``item.data``, or call ``item.skip``; raise to fail this record alone.
+
+        Raises:
+            RecordError: Its category says whether another try can help. Any other
+                exception counts as a bug.
+        """
+        raise NotImplementedError(f"{type(self).__name__} lacks process_one")
+
+    async def process(self, items: Sequence[Item]) -> None:
+        """Give each item to ``process_one``."""
+        for item in items:
+            try:
+                await self.process_one(item)
+            except Exception as error:  # noqa: BLE001 - one record's failure is that record's outcome
+                item.outcome = failure(error)
+
+    async def close(self) -> None:
+        """Release what was opened; nothing to do unless a stage overrides this."""

@@ -1,0 +1,71 @@
+"""``events``: every raw event is kept as a row, once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from claimx_pipeline.broker.protocol import Record
+from claimx_pipeline.claimx.events import Event, decode_event
+from claimx_pipeline.claimx.tables import EVENTS
+from claimx_pipeline.clock import Clock
+from claimx_pipeline.runtime.outcome import Done, Outcome, TableRow
+from claimx_pipeline.runtime.resources import Resources
+from claimx_pipeline.runtime.worker import Received, WorkerSpec
+from claimx_pipeline.topics import EVENTS_RAW
+
+
+class EventsProcessor:
+    """Makes the row of each event."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    async def open(self) -> None:
+        """Nothing to open."""
+
+    def decode(self, record: Record) -> Event:
+        """Return the event in *record*."""
+        return decode_event(record.value, record.timestamp)
+
+    async def process(self, batch: Sequence[Received[Event]]) -> Sequence[Outcome]:
+        """Make one row of each event."""
+        return [Done(rows=(self._row(received),)) for received in batch]
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    def _row(self, received: Received[Event]) -> TableRow:
+        event = received.message
+        values = {
+            "event_id": event.event_id,
+            "event_type": event.event_type,
+            "project_id": event.project_id,
+            "media_id": event.media_id,
+            "task_assignment_id": event.task_assignment_id,
+            "video_collaboration_id": event.video_collaboration_id,
+            "master_file_name": event.master_file_name,
+            "ingested_at": event.ingested_at,
+            "created_at": self._clock.now(),
+            "event_date": event.ingested_at.date(),
+            "raw_data": (received.record.value or b"").decode(),
+        }
+        return TableRow(EVENTS.name, values, time_in_key=event.id_has_time)
+
+
+def build(resources: Resources) -> EventsProcessor:
+    """Return the processor of one member."""
+    return EventsProcessor(resources.clock)
+
+
+WORKER = WorkerSpec(
+    name="events",
+    summary="Keeps every raw event as a row of claimx_events, once.",
+    group="claimx-events-writer",
+    reads=(EVENTS_RAW,),
+    tables=(EVENTS.name,),
+    needs=("broker", "tables"),
+    build=build,
+    batch_size=1000,
+    linger_seconds=1.0,
+    sets=frozenset({"claimx"}),
+)

@@ -1,0 +1,59 @@
+"""``ingest``: a raw event becomes an enrichment task."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from claimx_pipeline.broker.protocol import OutRecord, Record
+from claimx_pipeline.claimx.events import Event, decode_event
+from claimx_pipeline.claimx.messages import task_of
+from claimx_pipeline.runtime.outcome import Done, Outcome
+from claimx_pipeline.runtime.resources import Resources
+from claimx_pipeline.runtime.worker import Received, WorkerSpec
+from claimx_pipeline.topics import ENRICHMENT_PENDING, EVENTS_RAW
+
+
+class IngestProcessor:
+    """Decodes events and asks for their enrichment."""
+
+    async def open(self) -> None:
+        """Nothing to open."""
+
+    def decode(self, record: Record) -> Event:
+        """Return the event in *record*."""
+        return decode_event(record.value, record.timestamp)
+
+    async def process(self, batch: Sequence[Received[Event]]) -> Sequence[Outcome]:
+        """Ask for the enrichment of each event."""
+        return [Done(publish=(enrichment_task(received.message),)) for received in batch]
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+def enrichment_task(event: Event) -> OutRecord:
+    """Return the record that asks for the enrichment of *event*."""
+    return OutRecord(
+        ENRICHMENT_PENDING.name,
+        task_of(event).encode(),
+        event.project_id.encode(),
+        (("claimx-id", event.event_id.encode()),),
+    )
+
+
+def build(_: Resources) -> IngestProcessor:
+    """Return the processor of one member."""
+    return IngestProcessor()
+
+
+WORKER = WorkerSpec(
+    name="ingest",
+    summary="Reads raw events and asks for the enrichment of each.",
+    group="claimx-event-ingester-worker",
+    reads=(EVENTS_RAW,),
+    writes=(ENRICHMENT_PENDING,),
+    needs=("broker",),
+    build=build,
+    batch_size=1000,
+    sets=frozenset({"claimx"}),
+)

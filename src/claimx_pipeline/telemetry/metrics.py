@@ -1,0 +1,133 @@
+"""What is counted, and the one registry of a process that holds it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from attrs import define, field
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+from claimx_pipeline.runtime.outcome import Dead, Done, Held, Retry
+
+if TYPE_CHECKING:
+    from claimx_pipeline.delta.sink import WriteResult
+    from claimx_pipeline.runtime.settlement import Settlement
+    from claimx_pipeline.telemetry.health import Health
+
+OUTCOMES = ("done", "skipped", "retry", "dead", "held")
+
+
+@define
+class Metrics:
+    """The metrics of a process. Labels are names of workers and tables, never ids."""
+
+    registry: CollectorRegistry = field(factory=CollectorRegistry)
+    received: Counter = field(init=False)
+    outcomes: Counter = field(init=False)
+    published: Counter = field(init=False)
+    rows: Counter = field(init=False)
+    batch_seconds: Histogram = field(init=False)
+    up: Gauge = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        registry = self.registry
+        self.received = Counter(
+            "claimx_records_received", "Records taken from the broker", ["worker"], registry=registry
+        )
+        self.outcomes = Counter(
+            "claimx_records_settled",
+            "Records by what became of them",
+            ["worker", "outcome"],
+            registry=registry,
+        )
+        self.published = Counter(
+            "claimx_records_published", "Records acknowledged", ["worker"], registry=registry
+        )
+        self.rows = Counter(
+            "claimx_table_rows",
+            "Rows given to a table: written, skipped as known, refused",
+            ["worker", "table", "result"],
+            registry=registry,
+        )
+        self.batch_seconds = Histogram(
+            "claimx_batch_seconds", "From a batch's poll to its commit", ["worker"], registry=registry
+        )
+        self.up = Gauge(
+            "claimx_worker_up", "1 while the worker takes records", ["worker"], registry=registry
+        )
+
+    def worker(self, name: str, health: Health) -> WorkerMetrics:
+        """Return what worker *name* counts with."""
+        return WorkerMetrics(name, self, health)
+
+
+@define
+class WorkerMetrics:
+    """One worker's share of the metrics, and its sign of life."""
+
+    name: str
+    _metrics: Metrics
+    _health: Health
+    records: int = 0
+    """Records settled since the start."""
+
+    def ready(self) -> None:
+        """The worker takes records from here on."""
+        self._metrics.up.labels(self.name).set(1)
+        self._health.worker_ready(self.name)
+
+    def stopped(self) -> None:
+        """The worker takes no more records."""
+        self._metrics.up.labels(self.name).set(0)
+        self._health.worker_stopped(self.name)
+
+    def heartbeat(self) -> None:
+        """The loop goes round."""
+        self._health.heartbeat(self.name)
+
+    @contextmanager
+    def batch(self, records: int) -> Iterator[None]:
+        """Time a batch of *records*."""
+        self._metrics.received.labels(self.name).inc(records)
+        began = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._metrics.batch_seconds.labels(self.name).observe(time.perf_counter() - began)
+
+    def settled(self, settlement: Settlement) -> None:
+        """Count what became of each record."""
+        counts = dict.fromkeys(OUTCOMES, 0)
+        for entry in settlement.entries:
+            match entry.outcome:
+                case Done(skipped=""):
+                    counts["done"] += 1
+                case Done():
+                    counts["skipped"] += 1
+                case Retry():
+                    counts["retry"] += 1
+                case Dead():
+                    counts["dead"] += 1
+                case Held():
+                    counts["held"] += 1
+        self.records += counts["done"] + counts["skipped"]
+        for outcome, count in counts.items():
+            if count:
+                self._metrics.outcomes.labels(self.name, outcome).inc(count)
+
+    def published(self, count: int) -> None:
+        """Count acknowledged records."""
+        self._metrics.published.labels(self.name).inc(count)
+
+    def written(self, table: str, result: WriteResult) -> None:
+        """Count a table's rows."""
+        for name, count in (
+            ("written", result.written),
+            ("skipped", result.skipped),
+            ("refused", len(result.refused)),
+        ):
+            if count:
+                self._metrics.rows.labels(self.name, table, name).inc(count)

@@ -1,0 +1,27 @@
+"""What a topic is, and the core's own topics."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+from attrs.validators import ge
+
+
+@frozen
+class Topic:
+    """One topic, by its logical name; the settings may call it something else."""
+
+    name: str
+    partitions: int = field(default=6, validator=ge(1))
+    retention_hours: float | None = None
+    """None keeps records for ever."""
+    source: bool = False
+    """Written from outside, so a missing writer is no mistake."""
+    terminal: bool = False
+    """Read by people and tools, so a missing reader is no mistake."""
+
+
+WEEK_HOURS = 7 * 24.0
+
+EVENTS_RAW = Topic("claimx.events.raw", retention_hours=WEEK_HOURS, source=True)
+ENRICHMENT_PENDING = Topic("claimx.enrichment.pending", retention_hours=WEEK_HOURS)
+ENTITIES_ROWS = Topic("claimx.entities.rows", retention_hours=WEEK_HOURS)
