@@ -14,6 +14,7 @@ from claimx_pipeline.hookspecs import hookimpl
 if TYPE_CHECKING:
     from claimx_pipeline.broker.protocol import BrokerFactory
     from claimx_pipeline.claimx.handlers.protocol import Handler
+    from claimx_pipeline.clock import Clock
     from claimx_pipeline.delta.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.runtime.worker import WorkerSpec
@@ -39,11 +40,11 @@ def claimx_register_tables() -> Iterable[TableSpec]:
 
 
 @hookimpl
-def claimx_register_handlers() -> Iterable[Handler]:
+def claimx_register_handlers(clock: Clock) -> Iterable[Handler]:
     """Enrich every ClaimX event type."""
-    from claimx_pipeline.claimx.handlers import HANDLERS  # noqa: PLC0415
+    from claimx_pipeline.claimx.handlers import core_handlers  # noqa: PLC0415
 
-    return [handler() for handler in HANDLERS]
+    return core_handlers(clock)
 
 
 @hookimpl

@@ -157,7 +157,7 @@ class RecordError(ClaimxError):
 
     reason: str
     category: Category = Category.PERMANENT
-    retry_after: float | None = field(default=None, kw_only=True)
+    retry_after: float | None = None
     """Seconds the other side asked to wait."""
 
     def __str__(self) -> str:
@@ -169,5 +169,7 @@ class DecodeError(RecordError):
 
 
 def category_of(error: BaseException) -> Category:
-    """Return the category of *error*; whatever is not a ``RecordError`` is a bug."""
+    """Return the category of *error*; what nobody foresaw is a bug."""
+    if isinstance(error, RecordTooLargeError):
+        return Category.PERMANENT
     return error.category if isinstance(error, RecordError) else Category.BUG

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.broker.protocol import BrokerFactory
     from claimx_pipeline.claimx.handlers.protocol import Handler
     from claimx_pipeline.cli.command import Command
+    from claimx_pipeline.clock import Clock
     from claimx_pipeline.delta.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.errors import Problem
@@ -73,13 +74,16 @@ def claimx_register_tables(settings: Settings) -> Iterable[TableSpec]:  # type: 
 
 
 @hookspec
-def claimx_register_handlers(settings: Settings) -> Iterable[Handler]:  # type: ignore[empty-body]
+def claimx_register_handlers(  # type: ignore[empty-body]
+    settings: Settings, clock: Clock
+) -> Iterable[Handler]:
     """Say how event types are enriched.
 
     Called once, at start.
 
     Args:
         settings: All settings.
+        clock: Tells the time.
 
     Returns:
         Handlers, each naming its event types; a type has one handler. A type that no

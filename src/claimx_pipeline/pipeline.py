@@ -63,7 +63,7 @@ class Pipeline:
             config: Settings file or folder; None for ``claimx.yaml`` in *cwd*, if there.
             environ: Environment variables.
             overrides: Dotted path of a setting to its text; wins over everything.
-            cwd: Folder that relative places are relative to.
+            cwd: Folder in which ``claimx.yaml`` and the plugins directory are looked for.
             clock: Tells the time to everything.
 
         Raises:
@@ -270,7 +270,7 @@ class Pipeline:
     def _answers(self, hook: str) -> list[tuple[str, Any]]:
         """Return what each plugin answers to *hook*, the core first, then by plugin name."""
         implementations = getattr(self.plugins.manager.hook, hook).get_hookimpls()
-        given = {"settings": self.settings}
+        given = {"settings": self.settings, "clock": self.clock}
         answers = []
         for implementation in sorted(
             implementations, key=lambda each: (each.plugin_name != CORE, each.plugin_name)

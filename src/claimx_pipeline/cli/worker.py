@@ -13,7 +13,7 @@ from claimx_pipeline.errors import UsageError
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 EPILOG = """Examples: 'claimx-run worker enrichment', 'claimx-run worker ingest events',
-'claimx-run worker itel --until-idle'."""
+'claimx-run worker claimx --until-idle'."""
 
 
 @app.command(epilog=EPILOG)

@@ -67,11 +67,14 @@ class TableSpec:
 
     def __attrs_post_init__(self) -> None:
         names = [column.name for column in self.columns]
-        mentioned = [*self.key, *self.partition_by, *self.event_columns, *self.event_columns.values()]
-        mentioned += [name for name in (self.bucket_column, self.event_time, self.answer_time) if name]
+        single = (self.bucket_column, self.event_time, self.answer_time)
+        mentioned = [*self.key, *self.partition_by, *filter(None, single)]
+        mentioned += [*self.event_columns, *self.event_columns.values()]
         unknown = sorted(set(mentioned) - set(names) - {"_bucket"})
         if unknown or len(set(names)) != len(names):
-            raise ValueError(f"table {self.name!r} repeats a column or names unknown ones: {unknown}")
+            raise ValueError(
+                f"table {self.name!r} repeats a column or names unknown ones: {unknown}"
+            )
 
     def column(self, name: str) -> Column:
         """Return the column called *name*."""
@@ -93,6 +96,14 @@ class TableSpec:
     def partitions(self) -> tuple[str, ...]:
         """Return the partition columns of the stored table."""
         return ("_bucket", *self.partition_by) if self.bucket_column else self.partition_by
+
+    def identity(self) -> tuple[str, ...]:
+        """Return the columns that tell stored rows apart: the key and what buckets it.
+
+        An entity never moves to another project, so this is the key; were one to, it
+        would get a second row instead of one that no merge finds again.
+        """
+        return tuple(dict.fromkeys([*self.key, *filter(None, [self.bucket_column])]))
 
     def key_of(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the key of a row."""

@@ -3,10 +3,10 @@
 Configured, not programmed::
 
     triggers:
-      32513:
-        name: cabinet
+      4001:
+        name: photo request
         on_any:
-          publish_to_topic: itel.cabinet.task.tracking
+          publish_to_topic: acme.photo.requests
 """
 
 from __future__ import annotations

@@ -17,13 +17,26 @@ import asyncio
 import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 from attrs import define, evolve, field
 
-from claimx_pipeline.broker.protocol import Assignment, Consumer, OutRecord, PolledBatch, Producer
+from claimx_pipeline.broker.protocol import (
+    Assignment,
+    Consumer,
+    OutRecord,
+    PolledBatch,
+    Producer,
+)
 from claimx_pipeline.delta.sink import TableSink
-from claimx_pipeline.errors import BrokerUnavailableError, DecodeError, FencedError, RecordError
+from claimx_pipeline.errors import (
+    BrokerUnavailableError,
+    DecodeError,
+    FencedError,
+    RecordError,
+    RecordTooLargeError,
+)
 from claimx_pipeline.runtime.outcome import Dead, TableRow, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.settlement import Entry, Settlement
@@ -150,9 +163,9 @@ class WorkerLoop:
             with self.metrics.batch(sum(len(batch.records) for batch in batches)):
                 settlement = self._decode(batches)
                 await self._process(settlement)
-                await self._publish(settlement.publish())
+                await self._publish(settlement.publish)
                 await self._write(settlement)
-                await self._publish(settlement.confirm())
+                await self._publish(settlement.confirm)
                 await self._commit(settlement.positions())
                 self.metrics.settled(settlement)
         finally:
@@ -187,13 +200,18 @@ class WorkerLoop:
             outcomes = [failure(error)] * len(entries)
         settlement.give(entries, outcomes)
 
-    async def _publish(self, records: Sequence[OutRecord]) -> None:
-        if not records:
-            return
+    async def _publish(self, outputs: Callable[[], list[tuple[Entry, OutRecord]]]) -> None:
+        """Publish *outputs*; one that the broker can never take kills the record behind it."""
         physical = self.resources.topology.physical
-        named = [evolve(record, topic=physical(record.topic)) for record in records]
-        await self._insist(lambda: self._producer.publish(named))
-        self.metrics.published(len(named))
+        while pairs := outputs():
+            named = [evolve(record, topic=physical(record.topic)) for _, record in pairs]
+            try:
+                await self._insist(partial(self._producer.publish, named))
+            except RecordTooLargeError as error:
+                pairs[error.index][0].outcome = Dead(error)
+                continue
+            self.metrics.published(len(named))
+            return
 
     async def _write(self, settlement: Settlement) -> None:
         """Write each table's rows in the declared order; a refused row kills its record."""

@@ -62,17 +62,17 @@ class Settlement:
             elif entry.assignment not in blocked:
                 yield entry
 
-    def publish(self) -> list[OutRecord]:
-        """Return what is to be published before anything is written."""
-        return [out for entry in self.settled() for out in self._done(entry).publish]
+    def publish(self) -> list[tuple[Entry, OutRecord]]:
+        """Return what is to be published before anything is written, each with its entry."""
+        return [(entry, out) for entry in self.settled() for out in self._done(entry).publish]
 
     def rows(self) -> list[tuple[Entry, TableRow]]:
         """Return the rows to write, each with the entry it comes from."""
         return [(entry, row) for entry in self.settled() for row in self._done(entry).rows]
 
-    def confirm(self) -> list[OutRecord]:
-        """Return what is to be published once the rows are written."""
-        return [out for entry in self.settled() for out in self._done(entry).confirm]
+    def confirm(self) -> list[tuple[Entry, OutRecord]]:
+        """Return what is to be published once the rows are written, each with its entry."""
+        return [(entry, out) for entry in self.settled() for out in self._done(entry).confirm]
 
     def positions(self) -> dict[Assignment, int]:
         """Return the next offset to read of each partition."""

@@ -79,7 +79,7 @@ class WorkerSpec:
     """Dotted prefixes of the settings it uses; a ``${VAR}`` under them must resolve."""
     check: Callable[[Settings], Sequence[Problem]] = field(default=lambda _: ())
     """Says what is missing in the settings before this worker can start."""
-    sets: frozenset[str] = field(default=frozenset(), converter=frozenset)
-    """Named sets it belongs to: ``claimx-run worker itel`` starts all of set ``itel``."""
+    sets: frozenset[str] = frozenset()
+    """Named sets it belongs to: ``claimx-run worker claimx`` starts all of set ``claimx``."""
     stop_seconds: float = field(default=8.0, validator=gt(0))
     """How long a stopping worker may take to finish what is in flight."""

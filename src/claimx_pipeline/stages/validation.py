@@ -20,8 +20,8 @@ class FieldRule:
     equals: Any = None
     """Exactly this value."""
 
-    in_: tuple[Any, ...] | None = field(default=None, alias="in")
-    """One of these values."""
+    in_: tuple[Any, ...] | None = None
+    """One of these values; written ``in``, which Python keeps for itself."""
 
     min: float | None = None
     """At least this number."""
@@ -108,5 +108,5 @@ def _number(value: Any) -> bool:
     return isinstance(value, (int, float)) and not isinstance(value, bool)
 
 
-RULES: tuple[str, ...] = tuple(attribute.alias or attribute.name for attribute in fields(FieldRule))
+RULES: tuple[str, ...] = tuple(each.name.rstrip("_") for each in fields(FieldRule))
 """Names of the rules, as they are written in settings."""

@@ -18,8 +18,9 @@ from claimx_pipeline.claimx.api import ClaimxApi
 from claimx_pipeline.claimx.entities import EntityRow, EntityRows
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.handlers.protocol import Handled, Handler
-from claimx_pipeline.claimx.messages import EntityMessage, decode_task
+from claimx_pipeline.claimx.messages import EntityMessage, decode_task, encode_entities
 from claimx_pipeline.claimx.reader import ClaimxReader
+from claimx_pipeline.claimx.tables import ROW_COUNT_COLUMNS
 from claimx_pipeline.delta.spec import bucket_of
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.plugins.context import EnrichmentContext
@@ -74,11 +75,11 @@ class EnrichmentProcessor:
         """Get the API client ready."""
         settings = self._resources.settings.claimx.api
         self._api = ClaimxApi(settings, self._clock)
-        self._reader = ClaimxReader(self._api, settings, self._clock)
+        self._reader = ClaimxReader.of(self._api, settings, self._clock)
 
     def decode(self, record: Record) -> Event:
         """Return the event that is to be enriched."""
-        return decode_task(record.value)
+        return decode_task(record.value).event()
 
     async def process(self, batch: Sequence[Received[Event]]) -> Sequence[Outcome]:
         """Return what became of each event."""
@@ -148,7 +149,7 @@ class EnrichmentProcessor:
             event_type=event.event_type,
             project_id=event.project_id,
             log=log,
-            rows={kind: rows for kind, rows in context.entities.items() if rows},
+            rows=context.entities,
         )
         return Done(
             publish=(entity_record(message), *dispatched.publish), skipped=enriched.skipped
@@ -174,7 +175,7 @@ def log_row(
         "reason": reason,
         "category": None,
         "api_calls": context.api_calls,
-        "row_count": context.entities.count(),
+        **{ROW_COUNT_COLUMNS[kind]: len(rows) for kind, rows in context.entities.items()},
         "attempts": context.attempt,
         "duration_ms": round(context.duration_seconds * 1000),
         "ingested_at": event.ingested_at,
@@ -186,7 +187,7 @@ def entity_record(message: EntityMessage) -> OutRecord:
     """Return *message* as a record; all rows of a project go to one partition."""
     return OutRecord(
         ENTITIES_ROWS.name,
-        message.encode(),
+        encode_entities(message),
         message.project_id.encode(),
         (("claimx-id", message.event_id.encode()),),
         bucket=bucket_of(message.project_id),

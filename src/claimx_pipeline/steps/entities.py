@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from claimx_pipeline.broker.protocol import Record
-from claimx_pipeline.claimx.messages import EntityMessage, decode_entity_message
+from claimx_pipeline.claimx.messages import EntityMessage, decode_entities
 from claimx_pipeline.claimx.tables import EVENT_LOG, KIND_TABLES
 from claimx_pipeline.runtime.outcome import Done, Outcome, TableRow
 from claimx_pipeline.runtime.resources import Resources
@@ -21,7 +21,7 @@ class EntitiesProcessor:
 
     def decode(self, record: Record) -> EntityMessage:
         """Return the rows in *record*."""
-        return decode_entity_message(record.value)
+        return decode_entities(record.value)
 
     async def process(self, batch: Sequence[Received[EntityMessage]]) -> Sequence[Outcome]:
         """Name the table of each row."""

@@ -41,8 +41,8 @@ class EventsProcessor:
             "event_type": event.event_type,
             "project_id": event.project_id,
             "media_id": event.media_id,
-            "task_assignment_id": event.task_assignment_id,
-            "video_collaboration_id": event.video_collaboration_id,
+            "task_assignment_id": number(event.task_assignment_id),
+            "video_collaboration_id": number(event.video_collaboration_id),
             "master_file_name": event.master_file_name,
             "ingested_at": event.ingested_at,
             "created_at": self._clock.now(),
@@ -50,6 +50,11 @@ class EventsProcessor:
             "raw_data": (received.record.value or b"").decode(),
         }
         return TableRow(EVENTS.name, values, time_in_key=event.id_has_time)
+
+
+def number(text: str | None) -> int | None:
+    """Return an id as a number; what is none stays in ``raw_data``, with the whole event."""
+    return int(text) if text and text.isascii() and text.isdigit() else None
 
 
 def build(resources: Resources) -> EventsProcessor:

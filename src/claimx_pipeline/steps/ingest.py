@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.claimx.events import Event, decode_event
-from claimx_pipeline.claimx.messages import task_of
+from claimx_pipeline.claimx.messages import EnrichmentTask, encode_task
+from claimx_pipeline.clock import Clock
 from claimx_pipeline.runtime.outcome import Done, Outcome
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
@@ -15,6 +17,9 @@ from claimx_pipeline.topics import ENRICHMENT_PENDING, EVENTS_RAW
 
 class IngestProcessor:
     """Decodes events and asks for their enrichment."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
 
     async def open(self) -> None:
         """Nothing to open."""
@@ -25,25 +30,26 @@ class IngestProcessor:
 
     async def process(self, batch: Sequence[Received[Event]]) -> Sequence[Outcome]:
         """Ask for the enrichment of each event."""
-        return [Done(publish=(enrichment_task(received.message),)) for received in batch]
+        now = self._clock.now()
+        return [Done(publish=(enrichment_task(received.message, now),)) for received in batch]
 
     async def close(self) -> None:
         """Nothing to close."""
 
 
-def enrichment_task(event: Event) -> OutRecord:
+def enrichment_task(event: Event, now: datetime) -> OutRecord:
     """Return the record that asks for the enrichment of *event*."""
     return OutRecord(
         ENRICHMENT_PENDING.name,
-        task_of(event).encode(),
+        encode_task(EnrichmentTask.of(event, now)),
         event.project_id.encode(),
         (("claimx-id", event.event_id.encode()),),
     )
 
 
-def build(_: Resources) -> IngestProcessor:
+def build(resources: Resources) -> IngestProcessor:
     """Return the processor of one member."""
-    return IngestProcessor()
+    return IngestProcessor(resources.clock)
 
 
 WORKER = WorkerSpec(

@@ -71,7 +71,7 @@ class WorkerMetrics:
     name: str
     _metrics: Metrics
     _health: Health
-    records: int = 0
+    records: int = field(default=0, init=False)
     """Records settled since the start."""
 
     def ready(self) -> None:

@@ -1,0 +1,67 @@
+"""Runs a worker of the product over a filled topic, as it runs in production."""
+
+from __future__ import annotations
+
+import asyncio
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from attrs import define, evolve
+from harness import Measured, Stopwatch
+from kafka_topics import FilledTopic
+
+from claimx_pipeline.pipeline import Pipeline
+from claimx_pipeline.runtime.loop import WorkerLoop
+from claimx_pipeline.runtime.settlement import Settlement
+from claimx_pipeline.runtime.worker import WorkerSpec
+from claimx_pipeline.telemetry.health import Health
+from claimx_pipeline.telemetry.metrics import Metrics, WorkerMetrics
+from claimx_pipeline.topics import Topic
+
+
+@define
+class MeasuringMetrics(WorkerMetrics):
+    """Starts the watch with the first batch and ends the run after the last commit."""
+
+    watch: Stopwatch
+    expected: int
+    finished: Callable[[], None]
+
+    @contextmanager
+    def batch(self, records: int) -> Iterator[None]:
+        """Start the watch, once."""
+        if self.records == 0:
+            self.watch.start()
+        with WorkerMetrics.batch(self, records):
+            yield
+
+    def settled(self, settlement: Settlement) -> None:
+        """Stop the watch after the last record."""
+        WorkerMetrics.settled(self, settlement)
+        if self.records >= self.expected:
+            self.watch.stop()
+            self.finished()
+
+
+async def run_worker(topic: FilledTopic, spec: WorkerSpec, pipeline: Pipeline) -> Measured:
+    """Run *spec* over *topic* from the first batch to the commit of the last record."""
+    stop, watch = asyncio.Event(), Stopwatch()
+    health = Health(pipeline.clock)
+    health.expect(spec.name)
+    resources = pipeline.resources(topic.broker(), health)
+    used = evolve(spec, group=f"bench-{uuid.uuid4().hex}", reads=(Topic(topic.name),))
+    metrics = MeasuringMetrics(
+        spec.name, Metrics(), health, watch=watch, expected=topic.count, finished=stop.set
+    )
+    await WorkerLoop(used, resources, metrics, stop).run()
+    await resources.connections.close()
+    return watch.measured(topic.count)
+
+
+def pipeline_in(folder: Path, topic: FilledTopic) -> Pipeline:
+    """Return a pipeline whose tables lie in *folder* and whose topics have their own names."""
+    return Pipeline.load(
+        environ={}, cwd=folder, overrides={"broker.url": topic.url, "plugins.dir": ""}
+    )

@@ -1,0 +1,78 @@
+"""R1: consume, decode and route, nothing written: the runtime's own cost."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+from harness import Measured, Result, Stopwatch, compare
+from kafka_topics import FilledTopic, fill
+from product_loop import pipeline_in, run_worker
+
+from claimx_pipeline.broker.protocol import Record
+from claimx_pipeline.claimx.events import Event, decode_event
+from claimx_pipeline.runtime.outcome import DONE, Outcome
+from claimx_pipeline.runtime.worker import Received, WorkerSpec
+
+
+class NullProcessor:
+    """Decodes every event and sends it nowhere."""
+
+    async def open(self) -> None:
+        """Nothing to open."""
+
+    def decode(self, record: Record) -> Event:
+        """Return the event."""
+        return decode_event(record.value, record.timestamp)
+
+    async def process(self, batch: Sequence[Received[Any]]) -> Sequence[Outcome]:
+        """Every record is done."""
+        return [DONE] * len(batch)
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+
+async def bare(topic: FilledTopic) -> Measured:
+    """``getmany(1000)`` and ``orjson.loads``, no commit."""
+    consumer, watch, seen = await topic.bare_consumer(), Stopwatch(), 0
+    while seen < topic.count:
+        batches = await consumer.getmany(timeout_ms=500, max_records=1000)
+        if seen == 0 and batches:
+            watch.start()
+        for records in batches.values():
+            for record in records:
+                orjson.loads(record.value)
+            seen += len(records)
+    watch.stop()
+    await consumer.stop()
+    return watch.measured(topic.count)
+
+
+async def run(url: str, *, rounds: int, events: int) -> list[Result]:
+    """Measure on *events* events."""
+    topic = await fill(url, events)
+    with tempfile.TemporaryDirectory() as folder:
+        pipeline = pipeline_in(Path(folder), topic)
+        spec = WorkerSpec(
+            name="null",
+            summary="",
+            group="",
+            reads=(),
+            build=lambda _: NullProcessor(),
+            batch_size=1000,
+        )
+        return [
+            await compare(
+                "R1",
+                "consume, decode, route; against getmany(1000) + orjson",
+                product=lambda: run_worker(topic, spec, pipeline),
+                bare=lambda: bare(topic),
+                unit="events/s",
+                at_least=0.6,
+                rounds=rounds,
+            )
+        ]

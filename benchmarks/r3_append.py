@@ -1,0 +1,129 @@
+"""R3: what one append commit of 100 rows costs, and whether it stays that way."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import sample_events
+from attrs import evolve
+from bare_delta import BareTable, columns
+from harness import Measured, Result, Stopwatch, compare
+
+from claimx_pipeline.claimx.events import decode_event
+from claimx_pipeline.claimx.tables import EVENTS
+from claimx_pipeline.clock import SystemClock
+from claimx_pipeline.delta.spec import TableSpec
+from claimx_pipeline.delta.store import TableStore
+from claimx_pipeline.runtime.outcome import TableRow
+from claimx_pipeline.settings.tree import TablesSettings
+
+ROWS = 100
+FLAT_COMMITS = 1000
+FLAT_EDGE = 50
+
+
+def rows(start: int) -> list[TableRow]:
+    """Return 100 new rows as the events worker makes them."""
+    made = []
+    for number in range(start, start + ROWS):
+        value = sample_events.value(number)
+        event = decode_event(value, 0)
+        values: dict[str, Any] = {
+            "event_id": event.event_id,
+            "event_type": event.event_type,
+            "project_id": event.project_id,
+            "media_id": event.media_id,
+            "task_assignment_id": event.task_assignment_id,
+            "master_file_name": event.master_file_name,
+            "ingested_at": event.ingested_at,
+            "created_at": event.ingested_at,
+            "event_date": event.ingested_at.date(),
+            "raw_data": value.decode(),
+        }
+        made.append(TableRow(EVENTS.name, values, time_in_key=event.id_has_time))
+    return made
+
+
+def store(folder: Path, spec: TableSpec) -> TableStore:
+    """Return a store in *folder* with the table created."""
+    made = TableStore(TablesSettings(root=str(folder)), {spec.name: spec}, SystemClock())
+    made.create(spec.name)
+    return made
+
+
+async def product(folder: Path, spec: TableSpec, commits: int) -> Measured:
+    """Append through the product's sink."""
+    sink = store(folder, spec).sink(spec.name)
+    await sink.open()
+    batches = [rows(number * ROWS) for number in range(commits)]
+    watch = Stopwatch()
+    with watch.running():
+        for batch in batches:
+            await sink.write(batch)
+    await sink.close()
+    return watch.measured(commits)
+
+
+async def bare(folder: Path, commits: int) -> Measured:
+    """Append through a bare handle, from rows to table as the product does."""
+    values = [
+        [sample_events.value(number) for number in range(start, start + ROWS)]
+        for start in range(0, commits * ROWS, ROWS)
+    ]
+    decoded = [[msgspec.json.decode(value) for value in batch] for batch in values]
+    table, watch = BareTable(folder / "bare"), Stopwatch()
+    with watch.running():
+        for events, raw in zip(decoded, values, strict=True):
+            await asyncio.to_thread(lambda events=events, raw=raw: table.append(columns(events, raw)))
+    return watch.measured(commits)
+
+
+async def flatness(commits: int) -> Result:
+    """Return how much slower the last commits of one long-lived sink are than the first."""
+    result = Result("R3b", f"commits {commits - FLAT_EDGE + 1}-{commits} against 1-{FLAT_EDGE}", "<= 2", "ms")
+    with tempfile.TemporaryDirectory() as folder:
+        sink = store(Path(folder), EVENTS).sink(EVENTS.name)
+        await sink.open()
+        seconds = []
+        for number in range(commits):
+            batch = rows(number * ROWS)
+            began = time.perf_counter()
+            await sink.write(batch)
+            seconds.append(time.perf_counter() - began)
+        await sink.close()
+    last, first = statistics.median(seconds[-FLAT_EDGE:]), statistics.median(seconds[:FLAT_EDGE])
+    result.ratios, result.product, result.bare = [last / first], [last * 1000], [first * 1000]
+    result.met = last / first <= 2.0  # noqa: PLR2004 - the target
+    print(result.line(), flush=True)
+    return result
+
+
+async def run(*, rounds: int, commits: int, flat_commits: int) -> list[Result]:
+    """Measure *commits* commits a round, and the flatness over *flat_commits*."""
+    results = []
+    for id_, what, spec in (
+        ("R3", "append commits of 100 rows, deduped; against a bare handle", EVENTS),
+        ("R3-", "the same with dedupe off", evolve(EVENTS, dedupe=False)),
+    ):
+
+        async def one(spec: TableSpec = spec) -> Measured:
+            with tempfile.TemporaryDirectory() as folder:
+                return await product(Path(folder), spec, commits)
+
+        async def other() -> Measured:
+            with tempfile.TemporaryDirectory() as folder:
+                return await bare(Path(folder), commits)
+
+        results.append(
+            await compare(
+                id_, what, product=one, bare=other, unit="commits/s", at_least=0.8, rounds=rounds
+            )
+        )
+    results.append(await flatness(flat_commits))
+    return results

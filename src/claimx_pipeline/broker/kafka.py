@@ -1,0 +1,221 @@
+"""Apache Kafka as the broker, through aiokafka 0.14."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import errors as kafka_errors
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import NewTopic as KafkaNewTopic
+from attrs import define, field
+
+from claimx_pipeline.broker.kafka_client import Connection, stopped
+from claimx_pipeline.broker.kafka_consumer import KafkaConsumer
+from claimx_pipeline.broker.kafka_producer import KafkaProducer
+from claimx_pipeline.broker.protocol import NewTopic, OnRevoked
+from claimx_pipeline.errors import BrokerError, UnknownTopicError
+from claimx_pipeline.settings.tree import BrokerSettings
+
+ASK_AGAIN_SECONDS = 0.1
+HOUR_MILLISECONDS = 3_600_000
+
+T = TypeVar("T")
+
+
+class KafkaBroker:
+    """Topics in Apache Kafka, or in whatever speaks its protocol."""
+
+    url: str
+    """Where it is; credentials are never part of it."""
+
+    def __init__(self, url: str, settings: BrokerSettings) -> None:
+        """Remember where Kafka is; connects to nothing.
+
+        Args:
+            url: ``kafka://HOST:PORT[,HOST:PORT]``.
+            settings: The ``broker`` settings.
+
+        Raises:
+            SettingsError: The URL is malformed, or the settings do not fit together.
+        """
+        self._connection = Connection.of(url, settings)
+        self.url = f"kafka://{','.join(self._connection.hosts)}"
+
+    def consumer(
+        self, *, group: str, topics: Sequence[str], on_revoked: OnRevoked | None = None
+    ) -> KafkaConsumer:
+        """Return a member of *group* that reads *topics*; call ``start`` on it."""
+        return KafkaConsumer(self._connection, group, tuple(topics), on_revoked)
+
+    def producer(self) -> KafkaProducer:
+        """Return a producer; call ``start`` on it."""
+        return KafkaProducer(self._connection)
+
+    def admin(self) -> KafkaAdmin:
+        """Return an administrator; it connects when it is first asked."""
+        return KafkaAdmin(self._connection)
+
+
+@define(eq=False)
+class KafkaAdmin:
+    """Looks at topics and groups, and creates topics."""
+
+    _connection: Connection
+    _client: Any = field(default=None, init=False)
+    _reader: Any = field(default=None, init=False)
+    _connecting: asyncio.Lock = field(factory=asyncio.Lock, init=False)
+
+    async def topics(self) -> Mapping[str, int]:
+        """Return every topic's number of partitions, Kafka's internal ones left out."""
+        found = await self._ask(lambda client: client.describe_topics())
+        return {
+            topic["topic"]: len(topic["partitions"])
+            for topic in found
+            if not topic["is_internal"] and not topic["error_code"]
+        }
+
+    async def create_topics(self, topics: Sequence[NewTopic]) -> Sequence[str]:
+        """Create those of *topics* that do not exist; return the names created.
+
+        Raises:
+            BrokerError: Kafka refused one of them.
+        """
+        existing = await self.topics()
+        missing = [topic for topic in topics if topic.name not in existing]
+        if not missing:
+            return []
+        wanted = [_kafka_topic(topic) for topic in missing]
+        answer = await self._ask(lambda client: client.create_topics(wanted))
+        created = []
+        for name, code, *details in answer.topic_errors:
+            # create_topics does not raise; its answer says what went wrong.
+            error = kafka_errors.for_code(code)
+            if error is kafka_errors.NoError:
+                created.append(name)
+            elif error is not kafka_errors.TopicAlreadyExistsError:
+                reason = (details and details[0]) or error.__name__
+                raise BrokerError(
+                    f"topic {name!r} cannot be created on {self._connection.name}: {reason}"
+                )
+        await self._wait_until_known({topic.name for topic in missing})
+        return created
+
+    async def end_offsets(self, topic: str) -> Mapping[int, int]:
+        """Return, by partition, the offset the next record will get.
+
+        Raises:
+            UnknownTopicError: The topic does not exist.
+        """
+        return await self._offsets(topic, lambda reader, places: reader.end_offsets(places))
+
+    async def begin_offsets(self, topic: str) -> Mapping[int, int]:
+        """Return, by partition, the offset of the oldest record still kept.
+
+        Raises:
+            UnknownTopicError: The topic does not exist.
+        """
+        return await self._offsets(topic, lambda reader, places: reader.beginning_offsets(places))
+
+    async def committed(self, group: str, topic: str) -> Mapping[int, int]:
+        """Return, by partition, what *group* committed; partitions without are left out.
+
+        Raises:
+            UnknownTopicError: The topic does not exist.
+        """
+        places = await self._places(topic)
+        found = await self._ask(
+            lambda client: client.list_consumer_group_offsets(group, partitions=places)
+        )
+        return {at.partition: stored.offset for at, stored in found.items() if stored.offset >= 0}
+
+    async def close(self) -> None:
+        """Disconnect; does nothing the second time."""
+        client, self._client = self._client, None
+        reader, self._reader = self._reader, None
+        if client is not None:
+            await stopped(client.close)
+        if reader is not None:
+            await stopped(reader.stop)
+
+    async def _ask(self, question: Callable[[Any], Awaitable[T]]) -> T:
+        """Return the answer to *question*, asked again while Kafka is not ready."""
+        client = await self._admin()
+        try:
+            async with self._connection.answering():
+                return await _persistently(lambda: question(client))
+        except BrokerError:
+            await self.close()
+            raise
+
+    async def _offsets(
+        self, topic: str, question: Callable[[Any, list[TopicPartition]], Awaitable[Any]]
+    ) -> Mapping[int, int]:
+        places = await self._places(topic)
+        reader = await self._groupless_reader()
+        async with self._connection.answering():
+            found = await _persistently(lambda: question(reader, places))
+        return {at.partition: offset for at, offset in sorted(found.items())}
+
+    async def _places(self, topic: str) -> list[TopicPartition]:
+        count = (await self.topics()).get(topic)
+        if count is None:
+            raise UnknownTopicError(topic)
+        return [TopicPartition(topic, number) for number in range(count)]
+
+    async def _wait_until_known(self, names: set[str]) -> None:
+        # Kafka answers before every server knows the new topics.
+        async with self._connection.answering():
+            while not names <= (await self.topics()).keys():  # noqa: ASYNC110 - the servers tell nobody
+                await asyncio.sleep(ASK_AGAIN_SECONDS)
+
+    async def _admin(self) -> Any:
+        async with self._connecting:
+            if self._client is None:
+                client = AIOKafkaAdminClient(**self._connection.options())
+                try:
+                    async with self._connection.starting():
+                        await client.start()
+                except BaseException:
+                    await stopped(client.close)
+                    raise
+                self._client = client
+            return self._client
+
+    async def _groupless_reader(self) -> Any:
+        async with self._connecting:
+            if self._reader is None:
+                reader = AIOKafkaConsumer(
+                    **self._connection.options(), enable_auto_commit=False, group_id=None
+                )
+                try:
+                    async with self._connection.starting():
+                        await reader.start()
+                except BaseException:
+                    await stopped(reader.stop)
+                    raise
+                self._reader = reader
+            return self._reader
+
+
+async def _persistently(question: Callable[[], Awaitable[T]]) -> T:
+    while True:
+        try:
+            return await question()
+        except kafka_errors.KafkaError as error:
+            # For example the coordinator of the first group ever, still being set up.
+            if not error.retriable:
+                raise
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
+
+
+def _kafka_topic(topic: NewTopic) -> KafkaNewTopic:
+    kept = -1 if topic.retention_hours is None else round(topic.retention_hours * HOUR_MILLISECONDS)
+    return KafkaNewTopic(
+        topic.name,
+        topic.partitions,
+        topic.replication,
+        topic_configs={"retention.ms": str(kept), "cleanup.policy": "delete"},
+    )

@@ -1,0 +1,28 @@
+"""Partitions in a log line."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Protocol
+
+
+class _Place(Protocol):
+    @property
+    def topic(self) -> str: ...
+    @property
+    def partition(self) -> int: ...
+
+
+def describe(places: Iterable[_Place]) -> str:
+    """Return *places* as ``events[0,1,2], retries[4]``."""
+    numbers: defaultdict[str, list[int]] = defaultdict(list)
+    for place in places:
+        numbers[place.topic].append(place.partition)
+    return (
+        ", ".join(
+            f"{topic}[{','.join(map(str, sorted(found)))}]"
+            for topic, found in sorted(numbers.items())
+        )
+        or "nothing"
+    )

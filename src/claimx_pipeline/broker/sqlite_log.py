@@ -1,0 +1,219 @@
+"""Topics and records in the file of the embedded broker.
+
+Plain functions on a connection; they block, so they run in the broker's own thread. The
+records of a partition have neighbouring row ids: the partition's number in the upper
+bits, the offset in the lower 40.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from attrs import define, frozen
+
+from claimx_pipeline.broker.partitioning import partition_of
+from claimx_pipeline.broker.protocol import NewTopic, OutRecord
+from claimx_pipeline.broker.sqlite_file import writing
+from claimx_pipeline.errors import UnknownTopicError
+
+OFFSET_BITS = 40
+MOST_BYTES = 32 * 1024 * 1024
+"""One answer holds no more than this, and one record."""
+SLICE = 5_000
+"""Records deleted in one transaction: others wait for it."""
+VACUUM_PAGES = 2_000
+HOUR_MILLISECONDS = 3_600_000
+
+_headers = msgspec.msgpack.Decoder(tuple[tuple[str, bytes], ...])
+
+
+@define(eq=False)
+class StoredRecord:
+    """A record as it was read; has the shape of ``broker.protocol.Record``."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+    timestamp: int
+    """Milliseconds since 1970 UTC."""
+
+
+@frozen
+class Wanted:
+    """Where to go on reading one partition."""
+
+    topic: str
+    partition: int
+    log: int
+    position: int
+
+
+def topics(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return every topic's number of partitions."""
+    return dict(connection.execute("SELECT name, partitions FROM topic ORDER BY name"))
+
+
+def create_topics(connection: sqlite3.Connection, wanted: Sequence[NewTopic]) -> list[str]:
+    """Create the topics that do not exist; return their names."""
+    with writing(connection):
+        existing = topics(connection)
+        fresh = {topic.name: topic for topic in wanted if topic.name not in existing}
+        for topic in fresh.values():
+            hours = topic.retention_hours
+            connection.execute(
+                "INSERT INTO topic VALUES (?, ?, ?)",
+                (
+                    topic.name,
+                    topic.partitions,
+                    None if hours is None else round(hours * HOUR_MILLISECONDS),
+                ),
+            )
+            connection.executemany(
+                "INSERT INTO partition (topic, number) VALUES (?, ?)",
+                [(topic.name, number) for number in range(topic.partitions)],
+            )
+    return list(fresh)
+
+
+def append(
+    connection: sqlite3.Connection, records: Sequence[OutRecord], now: int, turn: int
+) -> None:
+    """Store *records* durably, all or none, without gaps between offsets.
+
+    Args:
+        connection: The file.
+        records: In this order within each partition.
+        now: Milliseconds since 1970 UTC.
+        turn: Where records without key and bucket begin to take turns.
+
+    Raises:
+        UnknownTopicError: A topic does not exist.
+    """
+    with writing(connection):
+        heads = {topic: _heads(connection, topic) for topic in {out.topic for out in records}}
+        rows = []
+        for index, out in enumerate(records):
+            head = heads[out.topic]
+            place = head[partition_of(out, len(head), turn + index)]
+            headers = msgspec.msgpack.encode(out.headers) if out.headers else None
+            rows.append((place[0] + place[1], now, out.key, out.value, headers))
+            place[1] += 1
+        connection.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?)", rows)
+        connection.executemany(
+            "UPDATE partition SET next = ? WHERE log = ?",
+            [
+                (after, base >> OFFSET_BITS)
+                for head in heads.values()
+                for base, after in head.values()
+            ],
+        )
+
+
+def read(
+    connection: sqlite3.Connection, wanted: Sequence[Wanted], limit: int
+) -> list[list[StoredRecord]]:
+    """Return the next records of each partition of *wanted*, *limit* in all."""
+    answer, room = [], MOST_BYTES
+    for place in wanted:
+        found: list[StoredRecord] = []
+        answer.append(found)
+        if limit <= 0 or room <= 0:
+            continue
+        base = place.log << OFFSET_BITS
+        rows = connection.execute(
+            "SELECT id, timestamp, key, value, headers FROM record "
+            "WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
+            (base + place.position, (place.log + 1) << OFFSET_BITS, limit),
+        )
+        for row, timestamp, key, value, headers in rows:
+            found.append(
+                StoredRecord(
+                    place.topic,
+                    place.partition,
+                    row - base,
+                    key,
+                    value,
+                    _headers.decode(headers) if headers else (),
+                    timestamp,
+                )
+            )
+            room -= len(value or b"")
+            if room <= 0:
+                break
+        limit -= len(found)
+    return answer
+
+
+def end_offsets(connection: sqlite3.Connection, topic: str) -> dict[int, int]:
+    """Return, by partition, the offset the next record will get."""
+    return _partition_column(connection, topic, "next")
+
+
+def begin_offsets(connection: sqlite3.Connection, topic: str) -> dict[int, int]:
+    """Return, by partition, the offset of the oldest record still kept."""
+    return _partition_column(connection, topic, "begin")
+
+
+def delete_expired(connection: sqlite3.Connection, now: int) -> bool:
+    """Delete a slice of what is older than its topic keeps; return whether there is more.
+
+    Args:
+        connection: The file.
+        now: Milliseconds since 1970 UTC.
+    """
+    more = False
+    aging = connection.execute(
+        "SELECT log, retention_ms FROM partition JOIN topic ON topic.name = partition.topic "
+        "WHERE retention_ms IS NOT NULL AND begin < next"
+    ).fetchall()
+    for log, kept in aging:
+        more |= _delete_slice(connection, log, now - kept)
+    if aging:
+        # Hands free pages back to the disk, a few at a time.
+        connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+    return more
+
+
+def _delete_slice(connection: sqlite3.Connection, log: int, before: int) -> bool:
+    base = log << OFFSET_BITS
+    oldest = connection.execute(
+        "SELECT id, timestamp FROM record WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
+        (base, (log + 1) << OFFSET_BITS, SLICE),
+    ).fetchall()
+    count = next((i for i, (_, stamp) in enumerate(oldest) if stamp >= before), len(oldest))
+    if not count:
+        return False
+    begin = oldest[count - 1][0] + 1
+    with writing(connection):
+        connection.execute("DELETE FROM record WHERE id >= ? AND id < ?", (base, begin))
+        connection.execute(
+            "UPDATE partition SET begin = max(begin, ?) WHERE log = ?", (begin - base, log)
+        )
+    return count == SLICE
+
+
+def _heads(connection: sqlite3.Connection, topic: str) -> Mapping[int, list[int]]:
+    """Return, by partition, the row id of offset 0 and the next offset."""
+    rows = connection.execute(
+        "SELECT number, log, next FROM partition WHERE topic = ?", (topic,)
+    ).fetchall()
+    if not rows:
+        raise UnknownTopicError(topic)
+    return {number: [log << OFFSET_BITS, after] for number, log, after in rows}
+
+
+def _partition_column(connection: sqlite3.Connection, topic: str, column: str) -> dict[int, int]:
+    found = dict(
+        connection.execute(
+            f"SELECT number, {column} FROM partition WHERE topic = ? ORDER BY number",  # noqa: S608 - a constant of this module
+            (topic,),
+        )
+    )
+    if not found:
+        raise UnknownTopicError(topic)
+    return found

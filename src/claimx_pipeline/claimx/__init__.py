@@ -1,0 +1,1 @@
+"""ClaimX: its events, its API, and the rows that its answers become."""

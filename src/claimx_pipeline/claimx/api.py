@@ -1,0 +1,157 @@
+"""The ClaimX REST API, as far as the pipeline asks it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from attrs import define, field, frozen
+
+from claimx_pipeline.clock import Clock
+from claimx_pipeline.connections.answer import Answer, RequestFailedError, refusal
+from claimx_pipeline.connections.client import Connection
+from claimx_pipeline.errors import Category, Problem, SettingsError
+from claimx_pipeline.settings.tree import ApiSettings, ConnectionSettings
+
+NAME = "claimx"
+"""What the API's connection is called in errors."""
+
+T = TypeVar("T")
+Json = dict[str, Any]
+_OK = 200
+
+
+@frozen
+class Answered(Generic[T]):
+    """What the API said, and when."""
+
+    body: T
+    answered_at: datetime
+
+
+@define(eq=False)
+class ClaimxApi:
+    """Asks the API. Every method raises ``RecordError`` as ``Connection.request`` does.
+
+    An answer that is not of the shape it should be counts as transient: it tells about
+    the answer, not about the record.
+    """
+
+    settings: ApiSettings
+    clock: Clock
+    _connection: Connection = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._connection = _connection(self.settings, self.clock)
+
+    async def project(self, project_id: int) -> Answered[Json]:
+        """Return a project, without the ``data`` around it."""
+        answer = await self._ask("GET", f"/export/project/{project_id}")
+        body = answer.json()
+        found = body.get("data", body) if isinstance(body, dict) else body
+        if not isinstance(found, dict) or not isinstance(found.get("project"), dict):
+            raise _unfit(answer, f"no project {project_id}")
+        return Answered(found, answer.answered_at)
+
+    async def media(self, project_id: int, media_ids: Sequence[int]) -> Answered[list[Json]]:
+        """Return those of *media_ids* that the project has; all it has if none are named."""
+        params = {"mediaIds": ",".join(map(str, media_ids))} if media_ids else None
+        answer = await self._ask("GET", f"/export/project/{project_id}/media", params=params)
+        body = answer.json()
+        if isinstance(body, dict):
+            body = _first_of(body, ("data", "media"), one_item=("mediaID", "mediaId"))
+        return Answered(_objects(answer, body, "list of media"), answer.answered_at)
+
+    async def task(self, assignment_id: int) -> Answered[Json]:
+        """Return a task assignment with its template, link and form."""
+        answer = await self._ask(
+            "GET", f"/customTasks/assignment/{assignment_id}", params={"full": "true"}
+        )
+        body = answer.json()
+        if isinstance(body, dict) and "assignmentId" not in body:
+            body = body.get("data", body)
+        if not isinstance(body, dict) or not body.keys() & {"assignmentId", "taskId"}:
+            raise _unfit(answer, f"no task assignment {assignment_id}")
+        return Answered(body, answer.answered_at)
+
+    async def video(self, project_id: int) -> Answered[list[Json]]:
+        """Return the report on a project's video calls; empty if there were none."""
+        question = {
+            "reportType": "VIDEO_COLLABORATION",
+            "projectId": project_id,
+            "senderUsername": self.settings.sender_username,
+        }
+        # A report: it reads only, so asking twice does no harm.
+        answer = await self._ask("POST", "/data", json=question, repeatable=True)
+        body = answer.json()
+        if isinstance(body, dict):
+            names = ("data", "collaborations", "videoCollaboration")
+            body = _first_of(body, names, one_item=("videoCollaborationId", "id"))
+        if isinstance(body, dict):
+            body = [body] if body else []
+        return Answered(_objects(answer, body, "list of video calls"), answer.answered_at)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._connection.close()
+
+    async def _ask(self, method: str, path: str, **parts: Any) -> Answer:
+        answer = await self._connection.request(method, path, **parts)
+        if answer.status != _OK:
+            # Nothing but 200 carries what was asked for.
+            raise refusal(answer, connection=NAME)
+        return answer
+
+
+def _connection(settings: ApiSettings, clock: Clock) -> Connection:
+    if settings.base_url is None:
+        raise SettingsError([Problem("claimx.api.base_url", "is not set; set CLAIMX_API_URL")])
+    try:
+        return Connection(
+            NAME,
+            ConnectionSettings(
+                base_url=settings.base_url,
+                auth_type=settings.auth,
+                auth_token=settings.token,
+                timeout_seconds=settings.timeout_seconds,
+                connect_timeout_seconds=settings.connect_timeout_seconds,
+                max_retries=settings.max_retries,
+                max_concurrent=settings.max_concurrent,
+            ),
+            clock,
+        )
+    except SettingsError as error:
+        # The API is no named connection; its settings stand in a place of their own.
+        names = {"base_url": "claimx.api.base_url", "auth_token": "claimx.api.token"}
+        raise SettingsError(
+            [
+                Problem(names[problem.where.rpartition(".")[2]], problem.what)
+                for problem in error.problems
+            ]
+        ) from error
+
+
+def _first_of(body: Json, names: Sequence[str], *, one_item: Sequence[str]) -> Any:
+    """Return what the API wrapped; a bare item stands for a list of it alone."""
+    for name in names:
+        if name in body:
+            return body[name] if body[name] is not None else []
+    if not body:
+        return []
+    return [body] if body.keys() & set(one_item) else None
+
+
+def _objects(answer: Answer, found: Any, what: str) -> list[Json]:
+    if not isinstance(found, list) or not all(isinstance(item, dict) for item in found):
+        raise _unfit(answer, f"no {what}")
+    return found
+
+
+def _unfit(answer: Answer, what: str) -> RequestFailedError:
+    return RequestFailedError(
+        f"{answer.where}: the answer holds {what}",
+        Category.TRANSIENT,
+        connection=NAME,
+        answer=answer,
+    )

@@ -1,0 +1,160 @@
+"""Claim events: the envelope of every record on the raw topic."""
+
+from __future__ import annotations
+
+import hashlib
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+from attrs import frozen
+
+from claimx_pipeline.claimx.times import read_time
+from claimx_pipeline.errors import DecodeError
+
+_Id = int | float | str | None
+_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+_ID_LABELS = ("media", "task", "video", "file")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_EXACT_BELOW = 2.0**53
+"""Whole numbers from here on are not exact as floating point."""
+
+
+@frozen
+class Event:
+    """Something happened to a claim."""
+
+    event_id: str
+    event_type: str
+    project_id: str
+    ingested_at: datetime
+    """When the source took the event in, UTC; when it was published, if the source is silent."""
+    media_id: str | None = None
+    task_assignment_id: str | None = None
+    video_collaboration_id: str | None = None
+    master_file_name: str | None = None
+    id_has_time: bool = False
+    """``event_id`` was derived from ``ingested_at``, so equal ids have equal times."""
+
+
+class _Envelope(msgspec.Struct, gc=False):
+    """The fields read, in both spellings; a Struct, as attrs classes decode 7 times slower."""
+
+    event_id: _Id = None
+    eventId: _Id = None  # noqa: N815 - as the source spells it, and those below
+    event_type: str | None = None
+    eventType: str | None = None  # noqa: N815
+    project_id: _Id = None
+    projectId: _Id = None  # noqa: N815
+    ingested_at: _Id = None
+    ingestedAt: _Id = None  # noqa: N815
+    media_id: _Id = None
+    mediaId: _Id = None  # noqa: N815
+    task_assignment_id: _Id = None
+    taskAssignmentId: _Id = None  # noqa: N815
+    video_collaboration_id: _Id = None
+    videoCollaborationId: _Id = None  # noqa: N815
+    master_file_name: _Id = None
+    masterFileName: _Id = None  # noqa: N815
+
+
+_decode = msgspec.json.Decoder(_Envelope).decode
+
+
+def decode_event(value: bytes | None, timestamp_ms: int) -> Event:
+    """Return the event in a record's value.
+
+    Fields may be spelled in snake_case or camelCase, ids may be numbers or text; null
+    and blank text count as absent, 0 does not. Further fields are ignored. A byte-order
+    mark in front is allowed.
+
+    ``event_id`` is the source's own if it gives one; else the SHA-256 of type, ids and
+    ``ingested_at`` in UTC, so that one instant written in two ways is one event; else,
+    without ``ingested_at``, that of the value's bytes.
+
+    Args:
+        value: The record's value.
+        timestamp_ms: When the record was published, milliseconds since 1970 UTC.
+
+    Raises:
+        DecodeError: It is no event.
+    """
+    raw = _envelope(value)
+    kind = _either("event_type", raw.event_type, raw.eventType)
+    project = _either("project_id", raw.project_id, raw.projectId)
+    if kind is None:
+        raise DecodeError("the event has no type; it must give 'event_type' or 'eventType'")
+    if project is None:
+        raise DecodeError("the event has no project id; it must give 'project_id' or 'projectId'")
+    event_id = _either("event_id", raw.event_id, raw.eventId)
+    ingested_at = _time(raw.ingested_at) or _time(raw.ingestedAt)
+    ids = (
+        _either("media_id", raw.media_id, raw.mediaId),
+        _either("task_assignment_id", raw.task_assignment_id, raw.taskAssignmentId),
+        _either("video_collaboration_id", raw.video_collaboration_id, raw.videoCollaborationId),
+        _either("master_file_name", raw.master_file_name, raw.masterFileName),
+    )
+    if event_id is not None:
+        published_at = _EPOCH + timedelta(milliseconds=timestamp_ms)
+        return Event(event_id, kind, project, ingested_at or published_at, *ids)
+    if ingested_at is None:
+        published_at = _EPOCH + timedelta(milliseconds=timestamp_ms)
+        event_id = hashlib.sha256(value or b"").hexdigest()
+        return Event(event_id, kind, project, published_at, *ids)
+    event_id = _derived_id(kind, project, ingested_at, ids)
+    return Event(event_id, kind, project, ingested_at, *ids, id_has_time=True)
+
+
+def _envelope(value: bytes | None) -> _Envelope:
+    if not value:
+        raise DecodeError("the record is empty; an event is a JSON object")
+    try:
+        if not value.isascii():
+            value.decode()  # fields that are not read must be UTF-8 too, they are stored
+        return _decode(value.removeprefix(_BYTE_ORDER_MARK))
+    except UnicodeDecodeError as error:
+        raise DecodeError(
+            f"the event is not UTF-8: {error.reason} at byte {error.start}"
+        ) from error
+    except msgspec.ValidationError as error:
+        raise DecodeError(f"the event is not as it should be: {error}") from error
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise DecodeError(f"the event is not JSON: {error}") from error
+
+
+def _either(name: str, snake: _Id, camel: _Id) -> str | None:
+    if snake is None and camel is None:
+        return None
+    return _text(name, snake) or _text(name, camel)
+
+
+def _text(name: str, value: _Id) -> str | None:
+    if value is None:
+        return None
+    if isinstance(value, str):
+        return value.strip() or None
+    if isinstance(value, float):
+        if not value.is_integer() or abs(value) >= _EXACT_BELOW:
+            raise DecodeError(f"the event's {name!r} is {value!r}; an id is text or a whole number")
+        return str(int(value))
+    return str(value)
+
+
+def _time(value: _Id) -> datetime | None:
+    if value is None or value == "" or (isinstance(value, str) and not value.strip()):
+        return None
+    try:
+        return read_time(value)
+    except ValueError as error:
+        shown = repr(value)[:60]
+        raise DecodeError(
+            f"the event's 'ingested_at' is {shown}, which is no point in time; "
+            "use ISO 8601, or seconds or milliseconds since 1970"
+        ) from error
+
+
+def _derived_id(kind: str, project: str, ingested_at: datetime, ids: tuple[str | None, ...]) -> str:
+    parts = f"{project}|{kind}|{ingested_at.isoformat()}"
+    for label, value in zip(_ID_LABELS, ids, strict=True):
+        if value:
+            parts += f"|{label}:{value}"
+    return hashlib.sha256(parts.encode()).hexdigest()

@@ -1,0 +1,156 @@
+"""Messages between the pipeline's own workers: tasks to enrich, and rows to store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Annotated, Any, TypeVar
+
+import msgspec
+from attrs import field, frozen
+
+from claimx_pipeline.claimx.entities import EntityRow, EntityRows
+from claimx_pipeline.claimx.events import Event
+from claimx_pipeline.claimx.tables import ENTITY_TABLES, EVENT_LOG
+from claimx_pipeline.claimx.times import in_utc, read_date, read_time
+from claimx_pipeline.delta.spec import DATE, TIMESTAMP, TableSpec
+from claimx_pipeline.errors import DecodeError
+
+M = TypeVar("M")
+_Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
+
+@frozen
+class EnrichmentTask:
+    """An event to be enriched; on ``claimx.enrichment.pending``, keyed by project."""
+
+    event_id: str
+    event_type: str
+    project_id: str
+    ingested_at: _Instant
+    """When the source took the event in."""
+    created_at: _Instant
+    """When the event was made into this task."""
+    media_id: str | None = None
+    task_assignment_id: str | None = None
+    video_collaboration_id: str | None = None
+    master_file_name: str | None = None
+    id_has_time: bool = False
+
+    @classmethod
+    def of(cls, event: Event, created_at: datetime) -> EnrichmentTask:
+        """Return the task to enrich *event*."""
+        return cls(
+            event.event_id,
+            event.event_type,
+            event.project_id,
+            event.ingested_at,
+            created_at,
+            event.media_id,
+            event.task_assignment_id,
+            event.video_collaboration_id,
+            event.master_file_name,
+            event.id_has_time,
+        )
+
+    def event(self) -> Event:
+        """Return the event."""
+        return Event(
+            self.event_id,
+            self.event_type,
+            self.project_id,
+            in_utc(self.ingested_at),
+            self.media_id,
+            self.task_assignment_id,
+            self.video_collaboration_id,
+            self.master_file_name,
+            self.id_has_time,
+        )
+
+
+@frozen
+class EntityMessage:
+    """What became of one event; on ``claimx.entities.rows``, keyed by project.
+
+    There is one for every event, also for one that brought no rows.
+    """
+
+    event_id: str
+    event_type: str
+    project_id: str
+    log: dict[str, Any]
+    """Row of ``claimx_event_log``."""
+    rows: EntityRows = field(factory=EntityRows)
+
+
+_encode = msgspec.json.Encoder(decimal_format="string").encode
+_decode_task = msgspec.json.Decoder(EnrichmentTask).decode
+_decode_entities = msgspec.json.Decoder(EntityMessage).decode
+
+
+def encode_task(task: EnrichmentTask) -> bytes:
+    """Return *task* as JSON; times are ISO 8601 in UTC."""
+    return _encode(task)
+
+
+def decode_task(value: bytes | None) -> EnrichmentTask:
+    """Return the task in a record's value.
+
+    Raises:
+        DecodeError: It is none.
+    """
+    return _decoded(value, _decode_task, "enrichment task")
+
+
+def encode_entities(message: EntityMessage) -> bytes:
+    """Return *message* as JSON; times are ISO 8601 in UTC, to the microsecond."""
+    return _encode(message)
+
+
+def decode_entities(value: bytes | None) -> EntityMessage:
+    """Return the message in a record's value, times and dates in its rows typed as in the tables.
+
+    Raises:
+        DecodeError: It is none, or a time or date in it cannot be read.
+    """
+    message = _decoded(value, _decode_entities, "message of entity rows")
+    _type_times(message.log, _LOG_TIMES, EVENT_LOG.name)
+    for kind, rows in message.rows.items():
+        times = _TIMES[kind]
+        for row in rows:
+            _type_times(row, times, ENTITY_TABLES[kind].name)
+    return message
+
+
+def _decoded(value: bytes | None, decode: Callable[[bytes], M], what: str) -> M:
+    if not value:
+        raise DecodeError(f"the record is empty; a {what} is a JSON object")
+    try:
+        return decode(value)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise DecodeError(f"the record is no {what}: {error}") from error
+
+
+def _columns_with_times(spec: TableSpec) -> tuple[tuple[str, Any], ...]:
+    readers = {TIMESTAMP: read_time, DATE: read_date}
+    return tuple(
+        (column.name, readers[column.type])
+        for column in spec.columns
+        if column.type in (TIMESTAMP, DATE)
+    )
+
+
+_TIMES = {kind: _columns_with_times(spec) for kind, spec in ENTITY_TABLES.items()}
+_LOG_TIMES = _columns_with_times(EVENT_LOG)
+
+
+def _type_times(row: EntityRow, times: tuple[tuple[str, Any], ...], table: str) -> None:
+    for name, read in times:
+        value = row.get(name)
+        if isinstance(value, str):
+            try:
+                row[name] = read(value)
+            except ValueError as error:
+                raise DecodeError(
+                    f"the row for {table!r} has {value[:60]!r} in {name!r}: {error}"
+                ) from error

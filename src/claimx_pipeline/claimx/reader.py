@@ -1,0 +1,89 @@
+"""What handlers ask the API, through the cache of projects, with the requests counted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from attrs import define, evolve, field
+
+from claimx_pipeline.claimx.api import Answered, ClaimxApi, Json
+from claimx_pipeline.clock import Clock
+from claimx_pipeline.connections.cache import AnswerCache
+from claimx_pipeline.settings.tree import ApiSettings
+
+ProjectAnswer = Answered[Json]
+
+A = TypeVar("A")
+B = TypeVar("B")
+
+
+@define
+class ClaimxReader:
+    """Asks the API for handlers; ``calls`` counts the requests made through this reader."""
+
+    _api: ClaimxApi
+    _projects: AnswerCache[ProjectAnswer]
+    calls: int = field(default=0, init=False)
+
+    @classmethod
+    def of(cls, api: ClaimxApi, settings: ApiSettings, clock: Clock) -> ClaimxReader:
+        """Return a reader with a cache of its own, as the settings say."""
+        cache: AnswerCache[ProjectAnswer] = AnswerCache(
+            settings.project_cache_seconds, settings.project_cache_entries, clock
+        )
+        return cls(api, cache)
+
+    def counted(self) -> ClaimxReader:
+        """Return a reader of the same API and cache that counts from 0."""
+        return evolve(self)
+
+    async def project(self, project_id: int, not_before: datetime | None = None) -> ProjectAnswer:
+        """Return a project.
+
+        Args:
+            project_id: The project.
+            not_before: An answer asked for earlier is not good enough. None for any
+                that is kept.
+        """
+
+        async def fetch() -> ProjectAnswer:
+            self.calls += 1
+            return await self._api.project(project_id)
+
+        answer = await self._projects.get(project_id, fetch, not_before)
+        if answer.body["project"].get("projectId") is None:
+            # Half an answer serves those who asked, but the project is not known by it.
+            self._projects.discard(project_id)
+        return answer
+
+    async def media(self, project_id: int, media_ids: Sequence[int]) -> Answered[list[Json]]:
+        """Return those of *media_ids* that the project has."""
+        self.calls += 1
+        return await self._api.media(project_id, media_ids)
+
+    async def task(self, assignment_id: int) -> Answered[Json]:
+        """Return a task assignment."""
+        self.calls += 1
+        return await self._api.task(assignment_id)
+
+    async def video(self, project_id: int) -> Answered[list[Json]]:
+        """Return the report on a project's video calls."""
+        self.calls += 1
+        return await self._api.video(project_id)
+
+
+async def both(first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:
+    """Return the results of two requests made at once.
+
+    Raises:
+        Exception: What the first of them raised, when both have ended.
+    """
+    one, other = await asyncio.gather(first, second, return_exceptions=True)
+    if isinstance(one, BaseException):
+        raise one
+    if isinstance(other, BaseException):
+        raise other
+    return one, other

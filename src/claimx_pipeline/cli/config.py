@@ -1,0 +1,97 @@
+"""``claimx-run config``: check and show the settings."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from claimx_pipeline.cli.output import note, print_json, print_table
+from claimx_pipeline.errors import Problem, SettingsError
+
+if TYPE_CHECKING:
+    from claimx_pipeline.cli.context import CommandLine
+
+USAGE = 2
+"""Exit code if the settings cannot be used."""
+
+app = typer.Typer(no_args_is_help=True, help="Check and show the settings.")
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
+
+
+@app.command()
+def check(context: typer.Context, *, as_json: AsJson = False) -> None:
+    """Read the settings, ask the plugins, connect to nothing, and name every problem.
+
+    A variable without a value is a warning: it is a problem only for what uses it.
+    """
+    command_line: CommandLine = context.obj
+    warnings: list[Problem] = []
+    try:
+        pipeline = command_line.pipeline()
+        problems = list(pipeline.check())
+        loaded = pipeline.loaded
+        warnings = [*loaded.warnings, *(setting.problem for setting in loaded.unresolved)]
+    except SettingsError as error:
+        problems = list(error.problems)
+    if as_json:
+        print_json({"problems": _listed(problems), "warnings": _listed(warnings)})
+    else:
+        for problem in problems:
+            typer.echo(f"problem: {problem}")
+        for warning in warnings:
+            typer.echo(f"warning: {warning}")
+        note(_summary(len(problems), len(warnings)))
+    if problems:
+        raise typer.Exit(USAGE)
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    *,
+    sources: Annotated[
+        bool, typer.Option("--sources", help="Say where each value comes from.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Print every setting with its value; credentials are masked."""
+    command_line: CommandLine = context.obj
+    loaded = command_line.pipeline().loaded
+
+    from claimx_pipeline.settings.show import shown_settings  # noqa: PLC0415 - slow to import
+
+    shown = shown_settings(loaded)
+    if as_json and sources:
+        print_json({each.path: {"value": each.value, "origin": each.origin} for each in shown})
+    elif as_json:
+        print_json({each.path: each.value for each in shown})
+    else:
+        columns = ["setting", "value", *(["origin"] if sources else [])]
+        rows = [
+            {"setting": each.path, "value": each.value, "origin": each.origin} for each in shown
+        ]
+        print_table(rows, columns)
+
+
+@app.command()
+def schema(context: typer.Context) -> None:
+    """Print the JSON Schema of a settings file, for completion in an editor."""
+    command_line: CommandLine = context.obj
+    sections = command_line.pipeline().loaded.sections
+
+    from claimx_pipeline.settings.schema import settings_schema  # noqa: PLC0415 - slow to import
+
+    print_json(settings_schema(sections))
+
+
+def _listed(problems: list[Problem]) -> list[dict[str, str]]:
+    return [{"where": problem.where, "what": problem.what} for problem in problems]
+
+
+def _summary(problems: int, warnings: int) -> str:
+    beside = f", {warnings} warning{'s' * (warnings != 1)}" if warnings else ""
+    if not problems:
+        return f"the settings can be used{beside}"
+    return f"the settings cannot be used: {problems} problem{'s' * (problems != 1)}{beside}"

@@ -1,0 +1,1 @@
+"""HTTP services: the one client, the named connections, the cache of answers."""

@@ -1,0 +1,41 @@
+"""Takes out of a text what must not be seen: signed links and credentials."""
+
+from __future__ import annotations
+
+import re
+
+QUOTED_CHARACTERS = 300
+"""Enough of an answer to understand a refusal, short enough for a header or a log line."""
+
+_QUERY = re.compile(r"(\w+://[^\s\"'<>?]*)\?[^\s\"'<>]*")
+_USER_INFO = re.compile(r"(\w+://)[^\s\"'<>/?@]*@")
+_SECRET_FIELD = re.compile(
+    r"""(?ix)
+    (["']?[\w-]*(?:token|secret|password|passwd|api[_-]?key|authorization|signature|sig|sign)["']?
+    \s*[:=]\s*)
+    (?:"(?:[^"\\]|\\.)*"? | '[^']*'? | (?:(?:basic|bearer)\s+)?[^\s,;&}\]<>"']+)
+    """
+)
+_SCHEME = re.compile(r"(?i)\b(basic|bearer)\s+[\w+/=.~-]{6,}")
+
+
+def redacted(text: str) -> str:
+    """Return *text* without query strings of links and without values of secret fields."""
+    text = _QUERY.sub(r"\1?…", text)
+    text = _USER_INFO.sub(r"\1…@", text)
+    text = _SECRET_FIELD.sub(r"\1…", text)
+    return _SCHEME.sub(r"\1 …", text)
+
+
+def quoted(body: bytes, *, secrets: tuple[str, ...] = ()) -> str:
+    """Return the beginning of an answer's body as one line that may be shown to people.
+
+    Args:
+        body: What the service answered, in any encoding.
+        secrets: Values to take out wherever they stand: a service may echo a credential.
+    """
+    # Redacted before it is cut: half a secret would no longer be recognised.
+    text = " ".join(redacted(body[: 16 * QUOTED_CHARACTERS].decode("utf-8", "replace")).split())
+    for secret in secrets:
+        text = text.replace(secret, "…")
+    return text if len(text) <= QUOTED_CHARACTERS else f"{text[:QUOTED_CHARACTERS]}…"

@@ -1,0 +1,53 @@
+"""The named connections of one process."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping
+
+from attrs import define, field
+
+from claimx_pipeline.clock import Clock
+from claimx_pipeline.connections.client import Connection
+from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.settings.tree import ConnectionSettings
+
+logger = logging.getLogger(__name__)
+
+_CLOSE_SECONDS = 5.0
+"""Closing waits for nothing but the network; longer means it will never end."""
+
+
+@define(eq=False)
+class Connections:
+    """Opens each named connection when it is first asked for; owns and closes them."""
+
+    _settings: Mapping[str, ConnectionSettings]
+    _clock: Clock
+    _open: dict[str, Connection] = field(factory=dict, init=False)
+
+    def get(self, name: str) -> Connection:
+        """Return connection *name*, the same one every time.
+
+        Raises:
+            SettingsError: No connection has that name, or its settings cannot be used.
+        """
+        if name not in self._open:
+            if name not in self._settings:
+                known = ", ".join(sorted(self._settings)) or "none"
+                raise SettingsError(
+                    [Problem(f"connections.{name}", f"is not set; known connections: {known}")]
+                )
+            self._open[name] = Connection(name, self._settings[name], self._clock)
+        return self._open[name]
+
+    async def close(self) -> None:
+        """Close every connection, each whatever becomes of the others."""
+        for name, connection in self._open.items():
+            try:
+                async with asyncio.timeout(_CLOSE_SECONDS):
+                    await connection.close()
+            except Exception:
+                logger.exception("connection %r could not be closed", name)
+        self._open.clear()

@@ -1,0 +1,172 @@
+"""Rows to Arrow: typed by the declaration, never by what the rows happen to hold.
+
+Columns are built whole; only where that fails are rows looked at one by one, and a
+row that does not fit is refused alone.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from attrs import define, field, frozen
+
+from claimx_pipeline.delta.spec import Column, TableSpec
+from claimx_pipeline.delta.values import UnfitError, kind_of
+from claimx_pipeline.runtime.outcome import Row
+
+log = logging.getLogger(__name__)
+
+Refused = list[tuple[int, str]]
+"""Position of a row in its batch and why it was refused."""
+
+NULL = type(None)
+_SHOWN = 60
+"""Characters of a wrong value that a reason quotes."""
+_REMEMBERED = 200
+"""Unknown keys counted per table; rows come from outside and may make up any number."""
+
+
+@frozen
+class Converted:
+    """Rows, typed."""
+
+    table: pa.Table
+    """The declared columns in declared order."""
+    values: dict[str, list[Any]]
+    """The same by column, as Python has them: times are aware and in UTC."""
+    positions: list[int]
+    """For each row where it stood among those given."""
+    refused: Refused
+
+
+@define
+class Converter:
+    """Turns rows of one table into Arrow, and remembers what it had to leave out."""
+
+    spec: TableSpec
+    required: Collection[str] | None = None
+    """Columns that must not be null; None means all that are declared so."""
+    dropped: Counter[str] = field(factory=Counter, init=False)
+    """Row keys that are no column: how many values were left out."""
+    _known: frozenset[str] = field(init=False)
+    _required: frozenset[str] = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        columns = self.spec.columns
+        self._known = frozenset(column.name for column in columns)
+        declared = (column.name for column in columns if not column.nullable)
+        self._required = frozenset(declared if self.required is None else self.required)
+
+    def convert(self, rows: Sequence[Row]) -> Converted:
+        """Return *rows* typed as declared, the refused put aside.
+
+        Text, int, bool and time values keep their meaning or the row is refused.
+        """
+        self._note_unknown(rows)
+        positions = list(range(len(rows)))
+        reasons: dict[int, str] = {}
+        built = [self._column(column, rows, reasons) for column in self.spec.columns]
+        if reasons:
+            positions = [position for position in positions if position not in reasons]
+            good = [rows[position] for position in positions]
+            built = [self._column(column, good, {}) for column in self.spec.columns]
+        schema = pa.schema([pa.field(column.name, column.type) for column in self.spec.columns])
+        table = pa.Table.from_arrays([array for array, _ in built], schema=schema)
+        values = {
+            column.name: values
+            for column, (_, values) in zip(self.spec.columns, built, strict=True)
+        }
+        return Converted(table, values, positions, sorted(reasons.items()))
+
+    def _column(
+        self, column: Column, rows: Sequence[Row], reasons: dict[int, str]
+    ) -> tuple[pa.Array, list[Any]]:
+        """Return the column, and its values as Python has them."""
+        name = column.name
+        values = [row.get(name) for row in rows]
+        kinds = set(map(type, values))
+        missing = NULL in kinds and name in self._required
+        if not missing and kinds - {NULL} <= kind_of(column.type).plain:
+            array = _built(values, column.type)
+            if array is not None:
+                return array, values
+        # Each value is converted; only if the column then does not fit as a whole is
+        # every value tried alone, which is slow.
+        typed = self._one_by_one(column, values, reasons, alone=False)
+        array = _built(typed, column.type)
+        if array is None:
+            typed = self._one_by_one(column, values, reasons, alone=True)
+            array = pa.array(typed, column.type)
+        return array, typed
+
+    def _one_by_one(
+        self, column: Column, values: list[Any], reasons: dict[int, str], *, alone: bool
+    ) -> list[Any]:
+        convert = kind_of(column.type).convert
+        out: list[Any] = [None] * len(values)
+        for position, value in enumerate(values):
+            if value is None:
+                if column.name in self._required:
+                    reasons.setdefault(position, self._reason(column, "is missing"))
+                continue
+            try:
+                found = convert(value)
+                if alone:
+                    pa.scalar(found, column.type)
+            except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+                what = f"is {_quoted(value)}, which {_why(error, column)}"
+                reasons.setdefault(position, self._reason(column, what))
+            else:
+                out[position] = found
+        return out
+
+    def _reason(self, column: Column, what: str) -> str:
+        return f"table {self.spec.name!r}: column {column.name!r} ({column.type}) {what}"
+
+    def _note_unknown(self, rows: Sequence[Row]) -> None:
+        for row in rows:
+            if row.keys() <= self._known:
+                continue
+            for key in row.keys() - self._known:
+                if key not in self.dropped:
+                    if len(self.dropped) >= _REMEMBERED:
+                        continue
+                    log.warning(
+                        "table %r has no column %r; its values are left out", self.spec.name, key
+                    )
+                self.dropped[key] += 1
+
+
+def to_arrow(spec: TableSpec, rows: Sequence[Row]) -> tuple[pa.Table, Refused]:
+    """Return *rows* as an Arrow table of *spec*'s columns, and the rows refused."""
+    found = Converter(spec).convert(rows)
+    return found.table, found.refused
+
+
+def _built(values: list[Any], kind: pa.DataType) -> pa.Array | None:
+    """Return the column, or None if some value does not fit."""
+    try:
+        array = pa.array(values, kind)
+    except (pa.ArrowException, ValueError, OverflowError):
+        return None
+    if pa.types.is_floating(kind) and not pc.all(pc.is_finite(array), min_count=0).as_py():
+        return None
+    return array
+
+
+def _why(error: Exception, column: Column) -> str:
+    if isinstance(error, UnicodeError):
+        return "cannot be stored as UTF-8"
+    if isinstance(error, (pa.ArrowException, OverflowError, TypeError)):
+        return f"does not fit {column.type}"
+    return str(error) if isinstance(error, UnfitError) else "cannot be read"
+
+
+def _quoted(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}… ({type(value).__name__})"

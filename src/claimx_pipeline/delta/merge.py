@@ -1,0 +1,245 @@
+"""The writer of keyed tables: one row per key, one merge per batch at most.
+
+The stored rows of the batch's keys are read, the batch's rows are applied to them in
+order, and what has changed is merged. Reading and merging use one handle: a commit in
+between makes the merge fail, and all is done again on what is then there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from attrs import define, evolve, field, frozen
+from deltalake import CommitProperties
+
+from claimx_pipeline.clock import Clock
+from claimx_pipeline.delta.convert import Converter
+from claimx_pipeline.delta.fold import CREATED_AT, UPDATED_AT, Rules, State, digest
+from claimx_pipeline.delta.handle import KeptHandle
+from claimx_pipeline.delta.known import Key, Known, KnownRows
+from claimx_pipeline.delta.reading import batches, literal, names
+from claimx_pipeline.delta.sink import WriteResult
+from claimx_pipeline.delta.spec import TableSpec, bucket_of
+from claimx_pipeline.runtime.outcome import TableRow
+
+_LISTED_KEYS = 200
+"""Keys named in the SQL that reads them; planning a longer list takes longer than it saves."""
+
+
+@frozen
+class KeyedRow:
+    """One row of a batch."""
+
+    position: int
+    values: State
+    content: bytes
+    """Hash of what it says about the claim."""
+
+
+@frozen
+class KeyedBatch:
+    """A batch, converted and sorted out by key; rows of one key in their order."""
+
+    groups: dict[Key, list[KeyedRow]]
+    refused: tuple[tuple[int, str], ...]
+
+
+@frozen
+class Change:
+    """What the rows of one key make of what is stored."""
+
+    key: Key
+    rows: tuple[KeyedRow, ...]
+    state: State
+    is_new: bool
+    """Whether the table has to be changed."""
+    refused: tuple[tuple[int, str], ...] = ()
+
+
+@define
+class MergeWriter:
+    """Keeps one row per key."""
+
+    spec: TableSpec
+    handle: KeptHandle
+    clock: Clock
+    known: KnownRows = field(factory=KnownRows)
+    _rules: Rules = field(init=False)
+    _converter: Converter = field(init=False)
+    _schema: pa.Schema = field(init=False)
+    _declared: tuple[str, ...] = field(init=False)
+    _identity: tuple[str, ...] = field(init=False)
+    _version: int = field(default=-1, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        spec = self.spec
+        self._rules = Rules(spec)
+        # Rows are partial: any other column may be in the table already.
+        self._identity = spec.identity()
+        self._converter = Converter(spec, self._identity)
+        self._schema = spec.schema()
+        self._declared = tuple(column.name for column in spec.columns)
+
+    def open(self) -> None:
+        """Open the table."""
+        self.handle.table()
+
+    def reload(self) -> None:
+        """See the table as it is now, and trust nothing remembered."""
+        self.handle.drop()
+        self.known.clear()
+
+    def prepare(self, rows: Sequence[TableRow]) -> KeyedBatch:
+        """Return *rows* converted and by key; a row without its whole key is refused."""
+        found = self._converter.convert([row.values for row in rows])
+        groups: dict[Key, list[KeyedRow]] = {}
+        for position, *values in zip(found.positions, *found.values.values(), strict=True):
+            row = dict(zip(self._declared, values, strict=True))
+            content = digest(self._rules.content(row))
+            groups.setdefault(self._key_of(row), []).append(KeyedRow(position, row, content))
+        return KeyedBatch(groups, tuple(found.refused))
+
+    def commit(self, batch: KeyedBatch) -> WriteResult:
+        """Merge what changes something.
+
+        Raises:
+            CommitFailedError: Another writer was first. Nothing was written.
+        """
+        self._follow(self.handle.table().version())
+        unknown = {
+            key: rows for key, rows in batch.groups.items() if not self._all_known(key, rows)
+        }
+        skipped = sum(len(rows) for key, rows in batch.groups.items() if key not in unknown)
+        if not unknown:
+            return WriteResult(0, batch.refused, skipped)
+        stored = self._read(unknown)
+        changes = [self._change(key, rows, stored.get(key)) for key, rows in unknown.items()]
+        refused = [*batch.refused, *(item for change in changes for item in change.refused)]
+        changed = [change for change in changes if change.is_new and not change.refused]
+        if changed:
+            self._merge([change.state for change in changed])
+        for change in changes:
+            if not change.refused:
+                self._remember(change)
+        written = sum(len(change.rows) for change in changed)
+        total = sum(len(rows) for rows in batch.groups.values()) + len(batch.refused)
+        return WriteResult(written, tuple(sorted(refused)), total - written - len(refused))
+
+    def _key_of(self, row: State) -> Key:
+        return tuple(row[name] for name in self._identity)
+
+    def _follow(self, version: int) -> None:
+        """Trust nothing remembered if someone else may have written the same keys.
+
+        A bucket has one writer at a time, which forgets when it gets the bucket.
+        """
+        if version != self._version and not self.spec.bucket_column:
+            self.known.clear()
+        self._version = version
+
+    def _all_known(self, key: Key, rows: Sequence[KeyedRow]) -> bool:
+        """Return whether no row of *key* changes anything; notes the time of its answer."""
+        known = self.known.get(key)
+        if known is None:
+            return False
+        if not all(row.content in known.rows for row in rows):
+            return False
+        if self.spec.answer_time is not None:
+            times = [known.answered, *(row.values[self.spec.answer_time] for row in rows)]
+            latest = max((time for time in times if time is not None), default=None)
+            self.known.set(key, evolve(known, answered=latest))
+        return True
+
+    def _change(self, key: Key, rows: list[KeyedRow], stored: State | None) -> Change:
+        state: State = dict(stored or {})
+        known = self.known.get(key)
+        if known is not None and known.answered is not None and self.spec.answer_time is not None:
+            self._rules.apply(state, {self.spec.answer_time: known.answered})
+        for row in rows:
+            self._rules.apply(state, row.values)
+        is_new = stored is None or self._rules.content(state) != self._rules.content(stored)
+        refused: tuple[tuple[int, str], ...] = ()
+        if is_new:
+            self._stamp(state)
+            refused = tuple((row.position, why) for why in self._missing(state) for row in rows)
+        return Change(key, tuple(rows), state, is_new, refused)
+
+    def _stamp(self, state: State) -> None:
+        now = self.clock.now()
+        if CREATED_AT in self._declared and state.get(CREATED_AT) is None:
+            state[CREATED_AT] = now
+        if UPDATED_AT in self._declared:
+            state[UPDATED_AT] = now
+        state["_row_hash"] = self._rules.row_hash(state)
+        if self.spec.bucket_column:
+            state["_bucket"] = bucket_of(str(state[self.spec.bucket_column]))
+
+    def _missing(self, state: State) -> Iterator[str]:
+        for column in self.spec.columns:
+            if not column.nullable and state.get(column.name) is None:
+                yield f"table {self.spec.name!r}: column {column.name!r} is missing"
+                return
+
+    def _remember(self, change: Change) -> None:
+        answered = None
+        if self.spec.answer_time is not None:
+            answered = change.state.get(self.spec.answer_time)
+        known = self.known.get(change.key)
+        fresh = Known(answered, () if change.is_new or known is None else known.rows)
+        for row in change.rows:
+            if self._rules.adds_nothing(change.state, row.values):
+                fresh = fresh.with_row(row.content)
+        self.known.set(change.key, fresh)
+
+    def _read(self, groups: dict[Key, list[KeyedRow]]) -> dict[Key, State]:
+        """Return what is stored under the keys of *groups*."""
+        conditions = []
+        if self.spec.bucket_column:
+            ids = {row.values[self.spec.bucket_column] for rows in groups.values() for row in rows}
+            buckets = sorted({bucket_of(str(value)) for value in ids})
+            conditions.append(f"_bucket IN ({', '.join(map(str, buckets))})")
+        first = {key[0] for key in groups}
+        if len(first) <= _LISTED_KEYS and all(isinstance(value, (str, int)) for value in first):
+            listed = ", ".join(literal(value) for value in first)
+            conditions.append(f"{names(self.spec.key[:1])} IN ({listed})")
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        sql = f"SELECT {names(self._declared)} FROM t{where}"  # noqa: S608 - own names and literals
+        found: dict[Key, State] = {}
+        for part in batches(self.handle.table(), sql):
+            column = part.column(self._declared.index(self.spec.key[0]))
+            wanted = pa.array(first, column.type)
+            for row in part.filter(pc.is_in(column, value_set=wanted)).to_pylist():
+                key = self._key_of(row)
+                if key in groups:
+                    found[key] = row
+        return found
+
+    def _merge(self, states: Sequence[State]) -> None:
+        source = pa.Table.from_pylist(list(states), schema=self._schema)
+        conditions = [f't."{name}" = s."{name}"' for name in self._identity]
+        retries = 0
+        if self.spec.bucket_column:
+            # Literals, so that two writers of different buckets do not get in each
+            # other's way; then a rebase over the other's commit is safe as well.
+            buckets = sorted({state["_bucket"] for state in states})
+            conditions.insert(0, f"t._bucket IN ({', '.join(map(str, buckets))})")
+            retries = 15
+        table = self.handle.table()
+        (
+            table.merge(
+                source,
+                " AND ".join(conditions),
+                source_alias="s",
+                target_alias="t",
+                # Streaming would hide the source's statistics, and every file be read.
+                streamed_exec=False,
+                commit_properties=CommitProperties(max_commit_retries=retries),
+            )
+            .when_matched_update_all()
+            .when_not_matched_insert_all()
+            .execute()
+        )
+        self._version = table.version()
+        self.handle.committed()

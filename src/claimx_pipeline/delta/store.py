@@ -1,0 +1,156 @@
+"""All tables: where they lie, what they must look like, who writes them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from datetime import timedelta
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from attrs import define, field, frozen
+from deltalake import DeltaTable, Schema
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from claimx_pipeline.clock import Clock
+from claimx_pipeline.delta.append import AppendWriter
+from claimx_pipeline.delta.handle import KeptHandle
+from claimx_pipeline.delta.location import TableLocation, locate
+from claimx_pipeline.delta.merge import MergeWriter
+from claimx_pipeline.delta.schemas import add_missing_columns, configuration
+from claimx_pipeline.delta.sink import DeltaSink, TableSink, TableWriter
+from claimx_pipeline.delta.spec import TableSpec
+from claimx_pipeline.errors import TableError
+from claimx_pipeline.settings.tree import TablesSettings
+
+log = logging.getLogger(__name__)
+
+TIME_LIMIT = 300.0
+"""Seconds one operation on a table may take; a throttled cloud can need minutes."""
+_CHECKS = 5
+"""Times a schema is compared anew because another worker adds the same column."""
+
+
+@frozen
+class TableFacts:
+    """What ``claimx-run tables list`` shows."""
+
+    rows: int
+    version: int
+    bytes: int
+    files: int
+
+
+@define
+class TableStore:
+    """The tables of this pipeline.
+
+    Its methods block; call them from a thread where an event loop runs. ``sink`` only
+    makes an object.
+    """
+
+    settings: TablesSettings
+    specs: Mapping[str, TableSpec]
+    clock: Clock
+    time_limit: float = field(default=TIME_LIMIT, kw_only=True)
+    """Seconds one operation of a sink may take."""
+
+    def spec(self, name: str) -> TableSpec:
+        """Return the declaration of a table.
+
+        Raises:
+            TableError: No table of that name is declared.
+        """
+        found = self.specs.get(name)
+        if found is None:
+            raise TableError(name, f"is not declared; declared are {', '.join(sorted(self.specs))}")
+        return found
+
+    def location(self, name: str) -> TableLocation:
+        """Return where a table lies.
+
+        Raises:
+            TableError: It is not declared, or its place in the settings is unusable.
+        """
+        return locate(self.settings, self.spec(name).name)
+
+    def exists(self, name: str) -> bool:
+        """Return whether a table has been created."""
+        return self.location(name).exists()
+
+    def create(self, name: str) -> bool:
+        """Create a table; return whether it was missing.
+
+        Raises:
+            TableError: The place cannot be written.
+        """
+        spec, location = self.spec(name), self.location(name)
+        if location.exists():
+            return False
+        try:
+            DeltaTable.create(
+                location.uri,
+                schema=Schema.from_arrow(spec.schema()),
+                mode="error",
+                partition_by=list(spec.partitions()) or None,
+                name=spec.name,
+                description=spec.summary,
+                configuration=configuration(spec),
+                storage_options=location.revealed(),
+            )
+        except (DeltaError, OSError) as error:
+            if location.exists():  # someone else was a moment faster
+                return False
+            raise TableError(name, f"cannot be created at {location.uri}: {error}") from error
+        return True
+
+    def check(self, name: str) -> tuple[str, ...]:
+        """Compare the stored with the declared schema; return the columns added.
+
+        Raises:
+            TableError: There is no table, or it differs in more than a new nullable column.
+        """
+        for _ in range(_CHECKS - 1):
+            try:
+                return add_missing_columns(self.spec(name), self.open(name))
+            except CommitFailedError:
+                log.info("table %r changed while it was compared; comparing again", name)
+        return add_missing_columns(self.spec(name), self.open(name))
+
+    def open(self, name: str) -> DeltaTable:
+        """Open a table at its newest version.
+
+        Raises:
+            TableError: There is none; nothing is created.
+        """
+        return self.location(name).open()
+
+    def facts(self, name: str) -> TableFacts:
+        """Return size and version of a table, from its log alone."""
+        table = self.open(name)
+        files = pa.table(table.get_add_actions(flatten=True))
+        return TableFacts(
+            rows=pc.sum(files["num_records"]).as_py() or 0,
+            version=table.version(),
+            bytes=pc.sum(files["size_bytes"]).as_py() or 0,
+            files=files.num_rows,
+        )
+
+    def sink(self, name: str) -> TableSink:
+        """Return a new sink for a table; ``open`` it before use."""
+        spec = self.spec(name)
+
+        def make_writer() -> TableWriter:
+            handle = KeptHandle(self.location(name))
+            if spec.mode == "merge":
+                return MergeWriter(spec, handle, self.clock)
+            window = timedelta(hours=self.settings.dedupe_window_hours)
+            return AppendWriter(spec, handle, window)
+
+        return DeltaSink(
+            table=name,
+            make_writer=make_writer,
+            check=lambda: self.check(name),
+            clock=self.clock,
+            time_limit=self.time_limit,
+        )

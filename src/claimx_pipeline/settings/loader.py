@@ -1,0 +1,248 @@
+"""The settings from all their sources: the one place that knows the order of precedence.
+
+Later wins: defaults, what plugins bring along, files, the environment, the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+
+import attrs
+from attrs import field, frozen
+
+from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.settings.environment import (
+    lay_environment,
+    lay_overrides,
+    unread_variables,
+)
+from claimx_pipeline.settings.expand import expand
+from claimx_pipeline.settings.leaves import leaves
+from claimx_pipeline.settings.nodes import (
+    Block,
+    Items,
+    Node,
+    Origin,
+    Place,
+    Scalar,
+    find,
+    merge,
+)
+from claimx_pipeline.settings.objects import shape
+from claimx_pipeline.settings.paths import SettingPath, format_path, parse_path, touches
+from claimx_pipeline.settings.scalars import RefusedError
+from claimx_pipeline.settings.sources import SettingsSources, read_sources
+from claimx_pipeline.settings.structure import Structurer
+from claimx_pipeline.settings.tree import (
+    CORE_ENVIRONMENT,
+    PluginsSettings,
+    Settings,
+    SettingsSection,
+)
+from claimx_pipeline.settings.unresolved import UnresolvedSetting
+
+__all__ = [
+    "LoadedSettings",
+    "SettingsSources",
+    "load_settings",
+    "plugins_settings",
+    "read_sources",
+    "require",
+]
+
+T = TypeVar("T")
+
+
+@frozen(kw_only=True)
+class LoadedSettings:
+    """The settings, and where each of them comes from."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+    """Dotted path of every leaf to ``default``, ``FILE:LINE``, ``environment VAR``,
+    ``command line`` or ``plugin NAME``."""
+    warnings: tuple[Problem, ...] = ()
+    unresolved: tuple[UnresolvedSetting, ...] = ()
+    """Settings that wait for a variable; using one raises, ``require`` asks beforehand."""
+    sections: tuple[SettingsSection, ...] = ()
+    """What plugins registered."""
+    root: Block = field(repr=False)
+    """The settings as they were read, with the environment filled in."""
+
+    def structured(self, path: str, kind: type[T]) -> T:
+        """Return the free-form settings at *path* as a *kind*; problems name file and line.
+
+        Raises:
+            SettingsError: They are wrong, or a variable they name has no value.
+        """
+        location = parse_path(path)
+        node = find(self.root, location) or Block({}, Origin.named(""))
+        structurer = Structurer()
+        problems: list[Problem] = []
+        built: T | None = None
+        try:
+            built = structurer.build(Place(node, location), kind)
+        except RefusedError as refused:
+            problems = refused.problems
+        problems += [setting.problem for setting in structurer.unresolved]
+        if problems or built is None:
+            raise SettingsError(problems)
+        return built
+
+
+def load_settings(
+    sources: SettingsSources, sections: Sequence[SettingsSection] = ()
+) -> LoadedSettings:
+    """Return the settings that *sources* and the plugins' *sections* add up to.
+
+    Raises:
+        SettingsError: With every problem there is.
+    """
+    problems = [*sources.problems, *_section_problems(sections)]
+    lowest: Node = Block({}, Origin.named(""))
+    for section in sections:
+        lowest = merge(lowest, _brought_along(section, problems))
+    root = _layered(sources, merge(lowest, sources.root), sections, problems)
+    structurer = Structurer({section.name: section.kind for section in sections})
+    settings: Settings | None = None
+    try:
+        settings = structurer.build(Place(root), Settings)
+    except RefusedError as refused:
+        problems += refused.problems
+    if problems or settings is None:
+        raise SettingsError(_unique(problems))
+    unread = unread_variables(sources.environ, _tables(sections), _referred(root))
+    return LoadedSettings(
+        settings=settings,
+        origins=_origins(settings, root),
+        warnings=(*sources.warnings, *unread),
+        unresolved=tuple(structurer.unresolved),
+        sections=tuple(sections),
+        root=root,
+    )
+
+
+def plugins_settings(sources: SettingsSources) -> PluginsSettings:
+    """Return the ``plugins`` section alone, which says which plugins are to be loaded.
+
+    Raises:
+        SettingsError: It is wrong; problems of the rest, as far as they can be known
+            without the plugins, are named as well.
+    """
+    if "plugins" not in sources.root.entries and not sources.overrides:
+        return PluginsSettings()
+    problems: list[Problem] = []
+    root = _layered(sources, sources.root, (), problems)
+    found = root.entries.get("plugins", Block({}, root.origin))
+    structurer = Structurer()
+    try:
+        built: PluginsSettings = structurer.build(Place(found, ("plugins",)), PluginsSettings)
+    except RefusedError as refused:
+        problems += refused.problems
+    else:
+        if not structurer.broken:
+            return built
+    try:
+        Structurer(sections=None).build(Place(root), Settings)
+    except RefusedError as refused:
+        problems += refused.problems
+    raise SettingsError(_unique([*sources.problems, *problems]))
+
+
+def require(loaded: LoadedSettings, paths: Iterable[str]) -> None:
+    """See that nothing at or under *paths* waits for a variable.
+
+    Args:
+        loaded: The settings.
+        paths: Dotted prefixes of the settings that are about to be used.
+
+    Raises:
+        SettingsError: Naming every variable, setting, file and line.
+    """
+    wanted = [parse_path(path) for path in paths]
+    problems = [
+        setting.problem
+        for setting in loaded.unresolved
+        if any(touches(setting.location, path) for path in wanted)
+    ]
+    if problems:
+        raise SettingsError(problems)
+
+
+def _layered(
+    sources: SettingsSources,
+    files: Node,
+    sections: Sequence[SettingsSection],
+    problems: list[Problem],
+) -> Block:
+    """Return *files* with variables filled in, and environment and command line over it."""
+    root = expand(Place(files), sources.environ, problems)
+    if not isinstance(root, Block):
+        raise TypeError("the top of the settings is always a block")
+    root = lay_environment(root, _tables(sections), sources.environ, problems)
+    return lay_overrides(root, sources.overrides, problems)
+
+
+def _tables(sections: Sequence[SettingsSection]) -> list[Mapping[str, str]]:
+    return [CORE_ENVIRONMENT, *(section.environment for section in sections)]
+
+
+def _brought_along(section: SettingsSection, problems: list[Problem]) -> Node:
+    from claimx_pipeline.settings.yaml_nodes import (  # noqa: PLC0415 - slow, not always needed
+        parse_yaml,
+    )
+
+    parsed = parse_yaml(section.defaults, partial(_line_of_plugin, section.name))
+    problems += parsed.problems
+    return parsed.root
+
+
+def _line_of_plugin(name: str, line: int) -> Origin:
+    return Origin(f"plugin {name}", f"plugin {name}, line {line} of its default settings")
+
+
+def _section_problems(sections: Sequence[SettingsSection]) -> Iterator[Problem]:
+    core = set(shape(Settings)[0])
+    seen: set[str] = set()
+    for section in sections:
+        where = f"plugin {section.name}"
+        if section.name in core:
+            yield Problem(where, f"its settings section {section.name!r} is a section of the core")
+        if section.name in seen:
+            yield Problem(where, f"two plugins register a settings section {section.name!r}")
+        if not attrs.has(section.kind):
+            yield Problem(where, f"its settings class {section.kind!r} is no attrs class")
+        seen.add(section.name)
+
+
+def _origins(settings: Settings, root: Block) -> dict[str, str]:
+    return {format_path(leaf.path): _origin(root, leaf.path) for leaf in leaves(settings)}
+
+
+def _origin(root: Block, path: SettingPath) -> str:
+    node = find(root, path)
+    if node is None or not node.origin.label:
+        return "default"
+    if isinstance(node, Scalar) and node.blank:
+        return "default"
+    return node.origin.label
+
+
+def _referred(node: Node) -> Iterator[str]:
+    """Yield the variables that the texts beneath *node* name."""
+    match node:
+        case Block():
+            for child in node.entries.values():
+                yield from _referred(child)
+        case Items():
+            for child in node.items:
+                yield from _referred(child)
+        case Scalar():
+            yield from node.variables
+            yield from (gap.variable for gap in node.missing)
+
+
+def _unique(problems: Sequence[Problem]) -> list[Problem]:
+    return list({str(problem): problem for problem in problems}.values())

@@ -1,0 +1,1 @@
+"""What ``claimx-run init`` writes."""

@@ -1,0 +1,375 @@
+"""Every setting of the core, with its default and its meaning.
+
+The classes hold values only: reading files and the environment is ``loader``'s work.
+Units are in the names. The reference page of the settings is made from this file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
+
+from attrs import Attribute, field, frozen
+from attrs.validators import ge, gt, le, optional
+
+from claimx_pipeline.settings.masking import masked_repr
+from claimx_pipeline.settings.secret import Secret
+
+S = TypeVar("S")
+
+INLINE = "inline"
+"""Metadata of a mapping field whose keys stand beside the other fields in a file.
+
+Its value says which keys those are: ``any``, or the ``sections`` that plugins registered.
+"""
+
+
+def not_blank(_: Any, attribute: Attribute[Any], value: str) -> None:
+    """Refuse an empty text: as a place it would be a folder nobody chose.
+
+    Raises:
+        ValueError: *value* is empty or white space.
+    """
+    if not value.strip():
+        raise ValueError(f"{attribute.name!r} must not be empty; give it a value or remove it")
+
+
+def no_blank_values(_: Any, __: Attribute[Any], value: Mapping[str, str]) -> None:
+    """Refuse a mapping with an empty value.
+
+    Raises:
+        ValueError: A value is empty or white space.
+    """
+    for key, text in value.items():
+        if not text.strip():
+            raise ValueError(f"the value of {key!r} must not be empty")
+
+
+@frozen(kw_only=True)
+class TopicSettings:
+    """What differs for one topic from what its worker declares."""
+
+    name: str | None = field(default=None, validator=optional(not_blank))
+    """What the topic is called on the broker, if not prefix and logical name."""
+
+    partitions: int | None = field(default=None, validator=optional(ge(1)))
+    """Number of partitions when it is created."""
+
+    retention_hours: float | None = field(default=None, validator=optional(gt(0)))
+    """How long records are kept."""
+
+    replication: int | None = field(default=None, validator=optional(ge(1)))
+    """Copies of each partition; Kafka only."""
+
+
+@frozen(kw_only=True)
+class KafkaSettings:
+    """How to talk to Kafka; unused with the embedded broker."""
+
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """Encryption and authentication of the connection."""
+
+    username: str | None = None
+    """SASL PLAIN user; ``$ConnectionString`` for Azure Event Hubs."""
+
+    password: Secret | None = None
+    """SASL PLAIN password; the connection string for Azure Event Hubs."""
+
+    ca_file: str | None = None
+    """PEM file of the authority that signed the broker's certificate, if it is a private one."""
+
+    compression: Literal["none", "lz4", "snappy", "zstd"] = "zstd"
+    """How published batches are compressed."""
+
+    session_timeout_seconds: float = field(default=30.0, validator=gt(0))
+    """A member not heard of for this long loses its partitions."""
+
+    max_request_bytes: int = field(default=1_000_000, validator=ge(1024))
+    """Largest batch sent; must not exceed what the broker accepts."""
+
+
+@frozen(kw_only=True)
+class BrokerSettings:
+    """Where the topics live."""
+
+    url: str = field(
+        default="sqlite:///./claimx-data/broker.db", validator=not_blank, repr=masked_repr
+    )
+    """``sqlite:///FILE`` is the embedded broker, ``kafka://HOST:PORT[,HOST:PORT]`` is Kafka."""
+
+    prefix: str = ""
+    """Put in front of every topic and group name."""
+
+    replication: int = field(default=1, validator=ge(1))
+    """Copies of each partition of topics that are created; Kafka only."""
+
+    deadline_seconds: float = field(default=30.0, validator=gt(0))
+    """How long any single answer of the broker may take."""
+
+    topics: Mapping[str, TopicSettings] = field(factory=dict)
+    """By logical topic name."""
+
+    groups: Mapping[str, str] = field(factory=dict, validator=no_blank_values)
+    """Logical consumer group name to the name on the broker."""
+
+    kafka: KafkaSettings = field(factory=KafkaSettings)
+    """How to talk to Kafka."""
+
+
+@frozen(kw_only=True)
+class ApiSettings:
+    """The ClaimX REST API."""
+
+    base_url: str | None = field(default=None, validator=optional(not_blank), repr=masked_repr)
+    """For example ``https://www.claimxperience.com/service/cxedirest``."""
+
+    token: Secret | None = None
+    """Credential, without the word Basic or Bearer."""
+
+    auth: Literal["basic", "bearer"] = "basic"
+    """How the token is sent; basic takes it already base64-encoded."""
+
+    max_concurrent: int = field(default=20, validator=[ge(1), le(1000)])
+    """Requests under way at once in one process."""
+
+    timeout_seconds: float = field(default=30.0, validator=gt(0))
+    """Total time of one request."""
+
+    connect_timeout_seconds: float = field(default=5.0, validator=gt(0))
+    """Time to open a connection."""
+
+    max_retries: int = field(default=2, validator=[ge(0), le(10)])
+    """Further tries of a request that failed in a way that may pass."""
+
+    project_cache_seconds: float = field(default=300.0, validator=ge(0))
+    """How long a project's answer serves events that do not change the project."""
+
+    project_cache_entries: int = field(default=10_000, validator=ge(1))
+    """Answers kept at most."""
+
+    sender_username: str = "claimx-pipeline"
+    """Named as sender where the API asks for one (video reports)."""
+
+
+@frozen(kw_only=True)
+class ClaimxSettings:
+    """ClaimX itself."""
+
+    api: ApiSettings = field(factory=ApiSettings)
+    """The ClaimX REST API."""
+
+
+@frozen(kw_only=True)
+class TablesSettings:
+    """Where the Delta tables live."""
+
+    root: str = field(default="./claimx-data/tables", validator=not_blank, repr=masked_repr)
+    """Folder or URL (``s3://``, ``abfss://``, ``az://``) under which each table has its own."""
+
+    paths: Mapping[str, str] = field(factory=dict, validator=no_blank_values)
+    """Table name to a place of its own."""
+
+    storage_options: Mapping[str, Secret] = field(factory=dict)
+    """Credentials and options of the object store, by the names deltalake knows."""
+
+    dedupe_window_hours: float = field(default=168.0, validator=gt(0))
+    """How far back an append table looks for an earlier row of a key that holds no time."""
+
+
+@frozen(kw_only=True)
+class FilesSettings:
+    """Where files are put."""
+
+    root: str = field(default="./claimx-data/files", validator=not_blank, repr=masked_repr)
+    """Folder or URL under which files are stored."""
+
+
+@frozen(kw_only=True)
+class StorageSettings:
+    """Object storage."""
+
+    files: FilesSettings = field(factory=FilesSettings)
+    """Where files are put."""
+
+
+@frozen(kw_only=True)
+class WorkerSettings:
+    """What differs for one worker from what it declares."""
+
+    batch_size: int | None = field(default=None, validator=optional(ge(1)))
+    """Records taken at once, at most."""
+
+    linger_seconds: float | None = field(default=None, validator=optional(ge(0)))
+    """How long a batch may wait to fill."""
+
+
+@frozen(kw_only=True)
+class ConnectionSettings:
+    """A named HTTP service."""
+
+    base_url: str = field(validator=not_blank, repr=masked_repr)
+    """Where it is; ``file://DIR`` writes requests as files instead of sending them."""
+
+    auth_type: Literal["none", "bearer", "api_key", "basic"] = "none"
+    """How the token is sent; basic takes it already base64-encoded."""
+
+    auth_token: Secret | None = None
+    """Credential."""
+
+    auth_header: str | None = None
+    """Header that carries the credential, if not the usual one."""
+
+    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    """Sent with every request."""
+
+    timeout_seconds: float = field(default=30.0, validator=gt(0))
+    """Total time of one request."""
+
+    connect_timeout_seconds: float = field(default=5.0, validator=gt(0))
+    """Time to open a connection."""
+
+    max_retries: int = field(default=2, validator=[ge(0), le(10)])
+    """Further tries of a request that failed in a way that may pass."""
+
+    backoff_seconds: float = field(default=0.5, validator=gt(0))
+    """First wait between tries; doubles each time, with jitter."""
+
+    backoff_max_seconds: float = field(default=30.0, validator=gt(0))
+    """Longest wait between tries, unless the service asks for longer."""
+
+    max_concurrent: int = field(default=20, validator=[ge(1), le(1000)])
+    """Requests under way at once in one process."""
+
+
+@frozen(kw_only=True)
+class PluginSettings:
+    """One plugin, by its name."""
+
+    enabled: bool = True
+    """False leaves it out."""
+
+    required: bool | None = None
+    """Whether a worker may start without it if it cannot be loaded.
+
+    By default an installed package is required and a directory plugin is not.
+    """
+
+    priority: int | None = None
+    """Lower runs first; the plugin's own if not given."""
+
+    config: Mapping[str, Any] = field(factory=dict, repr=False)
+    """The plugin's own settings."""
+
+
+@frozen(kw_only=True)
+class PluginsSettings:
+    """Plugins: ``plugins.dir``, and ``plugins.<name>`` for each."""
+
+    dir: str = "plugins/config"
+    """Folder of directory plugins; empty for none."""
+
+    named: Mapping[str, PluginSettings] = field(factory=dict, metadata={INLINE: "any"})
+    """Plugin name to its settings; in a file these stand directly under ``plugins``."""
+
+    def of(self, name: str) -> PluginSettings:
+        """Return the settings of plugin *name*, defaults if there are none."""
+        return self.named.get(name, PluginSettings())
+
+
+@frozen(kw_only=True)
+class HealthSettings:
+    """The health and metrics server of each process."""
+
+    host: str = "127.0.0.1"
+    """Address it listens on; ``0.0.0.0`` in a container."""
+
+    port: int | None = field(default=None, validator=optional([ge(0), le(65535)]))
+    """Its port; 0 for none. Not given: 8080, or the next free one."""
+
+
+@frozen(kw_only=True)
+class LoggingSettings:
+    """What is logged."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """Least severe level that is written."""
+
+    format: Literal["auto", "plain", "json"] = "auto"
+    """Plain lines on a terminal and JSON elsewhere, or always one of them."""
+
+
+@frozen(kw_only=True)
+class Settings:
+    """All settings."""
+
+    broker: BrokerSettings = field(factory=BrokerSettings)
+    """Where the topics live."""
+
+    claimx: ClaimxSettings = field(factory=ClaimxSettings)
+    """ClaimX itself."""
+
+    tables: TablesSettings = field(factory=TablesSettings)
+    """Where the Delta tables live."""
+
+    storage: StorageSettings = field(factory=StorageSettings)
+    """Object storage."""
+
+    workers: Mapping[str, WorkerSettings] = field(factory=dict)
+    """By worker name."""
+
+    connections: Mapping[str, ConnectionSettings] = field(factory=dict)
+    """Named HTTP services for plugins and stages."""
+
+    plugins: PluginsSettings = field(factory=PluginsSettings)
+    """Plugins."""
+
+    health: HealthSettings = field(factory=HealthSettings)
+    """The health and metrics server."""
+
+    logging: LoggingSettings = field(factory=LoggingSettings)
+    """What is logged."""
+
+    sections: Mapping[str, Any] = field(factory=dict, metadata={INLINE: "sections"})
+    """Sections that plugins registered, by name; in a file these stand at the top level."""
+
+    def section(self, name: str, kind: type[S]) -> S:
+        """Return the section *name* that a plugin registered as *kind*."""
+        found = self.sections[name]
+        if not isinstance(found, kind):
+            raise TypeError(f"section {name!r} is a {type(found).__name__}, not a {kind.__name__}")
+        return found
+
+
+@frozen(kw_only=True)
+class SettingsSection:
+    """A section of its own in the settings, offered by a plugin."""
+
+    name: str
+    """Its key at the top level of the file."""
+
+    kind: type[Any]
+    """Its attrs class; every field has a default, so the section may be left out."""
+
+    environment: Mapping[str, str] = field(factory=dict)
+    """Environment variable to the dotted path, from the top of the tree, that it sets."""
+
+    defaults: str = ""
+    """YAML merged under the user's file: for example a connection the plugin brings."""
+
+
+CORE_ENVIRONMENT: Mapping[str, str] = {
+    "KAFKA_BOOTSTRAP_SERVERS": "broker.url",
+    "CLAIMX_API_URL": "claimx.api.base_url",
+    "CLAIMX_API_BASE_URL": "claimx.api.base_url",
+    "CLAIMX_API_TOKEN": "claimx.api.token",
+    "CLAIMX_API_MAX_CONCURRENT": "claimx.api.max_concurrent",
+    "CLAIMX_API_TIMEOUT_SECONDS": "claimx.api.timeout_seconds",
+    "ONELAKE_CLAIMX_PATH": "storage.files.root",
+    "CLAIMX_DATA_DIR": "tables.root",
+    "LOG_LEVEL": "logging.level",
+}
+"""Environment variable to the setting it sets.
+
+``KAFKA_BOOTSTRAP_SERVERS`` is ``host:port[,host:port]`` and becomes ``kafka://…``. Two
+variables of one setting with different values are an error.
+"""

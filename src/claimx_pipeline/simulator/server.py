@@ -1,0 +1,173 @@
+"""The simulator as a real HTTP server in the running event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import errno
+import socket
+from datetime import timedelta
+from types import TracebackType
+from typing import Self
+
+import uvicorn
+
+from claimx_pipeline.clock import Clock, SystemClock
+from claimx_pipeline.errors import ClaimxError
+from claimx_pipeline.simulator.app import build_app
+from claimx_pipeline.simulator.claimx_api import API_PATH
+from claimx_pipeline.simulator.faults import FaultPlan
+from claimx_pipeline.simulator.itel_api import ITEL_PATH
+from claimx_pipeline.simulator.links import LinkSigner
+from claimx_pipeline.simulator.recording import RequestLog
+from claimx_pipeline.simulator.simulation import Simulation
+from claimx_pipeline.simulator.submissions import Submissions
+from claimx_pipeline.simulator.world import World
+
+_GRACE_SECONDS = 2
+"""How long requests under way may take once the server ends."""
+
+
+class SimulatorServer:
+    """Serves a world while its ``async with`` block runs.
+
+    It takes no signals, logs nothing, and after the block its port is free again. The same
+    server may be entered once more: it then listens where it did, and remembers what it was
+    asked, as after an outage.
+    """
+
+    def __init__(  # noqa: PLR0913 - each is one thing a caller may want to be different
+        self,
+        world: World,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        *,
+        api_token: str = "demo-token",  # noqa: S107 - of a simulator
+        itel_token: str = "demo-itel-token",  # noqa: S107 - of a simulator
+        link_ttl: timedelta = timedelta(hours=24),
+        media_bytes: int | None = None,
+        clock: Clock | None = None,
+    ) -> None:
+        """Prepare a server; nothing listens yet.
+
+        Args:
+            world: What it serves.
+            host: Address to listen on.
+            port: Port to listen on; 0 for any free one.
+            api_token: Credential that the ClaimX API asks for.
+            itel_token: Credential that the iTel API asks for.
+            link_ttl: How long a media link holds.
+            media_bytes: Size of every media file; None for a few thousand bytes each.
+            clock: Wall clock of links, latencies and the request log.
+        """
+        self._host, self._port = host, port
+        self.simulation = Simulation(
+            world=world,
+            api_token=api_token,
+            itel_token=itel_token,
+            links=LinkSigner(site="", ttl=link_ttl),
+            media_bytes=media_bytes,
+            clock=clock or SystemClock(),
+        )
+        self._server: uvicorn.Server | None = None
+        self._loop: asyncio.Task[None] | None = None
+
+    @property
+    def world(self) -> World:
+        """What is served."""
+        return self.simulation.world
+
+    @property
+    def requests(self) -> RequestLog:
+        """What was asked."""
+        return self.simulation.requests
+
+    @property
+    def submissions(self) -> Submissions:
+        """What iTel accepted."""
+        return self.simulation.submissions
+
+    @property
+    def faults(self) -> FaultPlan:
+        """What goes wrong."""
+        return self.simulation.faults
+
+    @property
+    def url(self) -> str:
+        """Address of the server, without a slash at its end; known once it listens."""
+        return self.simulation.links.site
+
+    @property
+    def api_url(self) -> str:
+        """Base URL of the ClaimX API."""
+        return self.url + API_PATH
+
+    @property
+    def itel_url(self) -> str:
+        """Base URL of the iTel API."""
+        return self.url + ITEL_PATH
+
+    async def __aenter__(self) -> Self:
+        """Start to listen.
+
+        Raises:
+            ClaimxError: The address cannot be listened on.
+        """
+        listener = _listen(self._host, self._port)
+        host = f"[{self._host}]" if ":" in self._host else self._host
+        self._port = listener.getsockname()[1]
+        self.simulation.links.site = f"http://{host}:{self._port}"
+        self.simulation.closing.clear()
+        config = uvicorn.Config(
+            build_app(self.simulation),
+            lifespan="off",
+            ws="none",
+            access_log=False,
+            log_config=None,
+            log_level="critical",
+            server_header=False,
+            timeout_keep_alive=60,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+        )
+        config.load()
+        self._server = uvicorn.Server(config)
+        self._server.lifespan = config.lifespan_class(config)
+        await self._server.startup(sockets=[listener])
+        self._loop = asyncio.create_task(self._server.main_loop())
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop listening and close every connection."""
+        if self._server is None or self._loop is None:
+            return
+        self.simulation.closing.set()
+        self._loop.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await self._loop
+        await self._server.shutdown(sockets=[])
+        self._server = self._loop = None
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Return a socket that listens."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # The protocol is named because asyncio switches Nagle's algorithm off only where it is;
+    # with it on, each answer waits 40 ms for the client's delayed acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind((host, port))
+        listener.setblocking(False)
+    except OSError as error:
+        listener.close()
+        if error.errno == errno.EADDRINUSE:
+            raise ClaimxError(
+                f"port {port} of {host} is taken; choose another one, or 0 for any free one"
+            ) from error
+        raise ClaimxError(f"cannot listen on {host} port {port}; {error.strerror}") from error
+    return listener

@@ -1,0 +1,81 @@
+"""Stage ``itel_form``: reads the cabinet form out of the looked-up task."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any, ClassVar, Final
+
+from attrs import frozen
+
+from claimx_pipeline.clock import Clock
+from claimx_pipeline.errors import RecordError
+from claimx_pipeline.runtime.resources import Resources
+from claimx_pipeline.stages.protocol import Item, RecordStage
+from itel_cabinet_plugin.form.model import ParsedForm
+from itel_cabinet_plugin.form.parse import parse_form
+
+log = logging.getLogger(__name__)
+
+_TOLD_AT_MOST: Final = 1000
+
+
+@frozen(kw_only=True)
+class FormConfig:
+    """Options of ``itel_form``."""
+
+    input_field: str = "claimx_task_full"
+    """Field with the assignment as the ClaimX API answered it."""
+
+    result_field: str = "form"
+    """Where the ``ParsedForm`` goes."""
+
+
+class FormStage(RecordStage):
+    """Parses each form. What a form holds beside the known questions fails nothing."""
+
+    config_class: ClassVar[type[Any]] = FormConfig
+
+    def __init__(self, config: FormConfig) -> None:
+        self.config = config
+        self._clock: Clock
+        self._told: set[tuple[str, str, str]] = set()
+
+    async def open(self, resources: Resources) -> None:
+        """Take the clock."""
+        self._clock = resources.clock
+
+    async def process_one(self, item: Item) -> None:
+        """Parse one form.
+
+        Raises:
+            RecordError: Permanent; the field holds no assignment.
+        """
+        assignment = item.data.get(self.config.input_field)
+        if not isinstance(assignment, dict):
+            raise RecordError(
+                f"field {self.config.input_field!r} holds no assignment; "
+                "a lookup must put the ClaimX API's answer there"
+            )
+        event_id = item.data.get("event_id")
+        parsed = parse_form(
+            assignment,
+            event_id=event_id if isinstance(event_id, str) else None,
+            parsed_at=self._clock.now(),
+        )
+        item.data[self.config.result_field] = parsed
+        self._tell_unmatched(parsed)
+
+    def _tell_unmatched(self, parsed: ParsedForm) -> None:
+        """Log each kind of misfit once: a changed form would repeat it with every record."""
+        for misfit in parsed.unmatched:
+            what = (misfit.reason, misfit.group, misfit.question)
+            if what in self._told or len(self._told) >= _TOLD_AT_MOST:
+                continue
+            self._told.add(what)
+            log.warning(
+                "cabinet form, group %r, question %r: %s%s; the answer, if any, is in raw_data",
+                misfit.group,
+                misfit.question,
+                misfit.reason,
+                misfit.detail and f" ({misfit.detail})",
+            )

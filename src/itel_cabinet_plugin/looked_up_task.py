@@ -1,0 +1,72 @@
+"""The first half of both workers' chains: from the trigger's message to ClaimX's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from claimx_pipeline.errors import Problem
+from claimx_pipeline.settings.tree import Settings
+from claimx_pipeline.stages.lookup import LookupConfig, LookupStage
+from claimx_pipeline.stages.protocol import Stage
+from claimx_pipeline.stages.transform import TransformConfig, TransformStage
+from claimx_pipeline.stages.validation import ValidationConfig, ValidationStage
+
+TASK_FIELD: Final = "claimx_task_full"
+"""Field of the chain's data that holds the assignment as ClaimX answered it."""
+
+REQUIRED: Final = (
+    "event_id",
+    "event_type",
+    "event_timestamp",
+    "task_id",
+    "assignment_id",
+    "project_id",
+    "task_status",
+)
+
+
+def looked_up_task(defaults: Mapping[str, Any] | None = None) -> list[Stage]:
+    """Return the stages that check a message and look its assignment up.
+
+    The lookup is by assignment: the task id is the template's, the same for every task.
+
+    Args:
+        defaults: Fields that each record gets if it lacks them.
+    """
+    return [
+        TransformStage(
+            TransformConfig(
+                mappings={
+                    "event_timestamp": "timestamp",
+                    "original_event": "task",
+                    "project_data": "project",
+                },
+                defaults={"source": "claimx_itel_plugin", **(defaults or {})},
+            )
+        ),
+        ValidationStage(ValidationConfig(required_fields=REQUIRED)),
+        LookupStage(
+            LookupConfig(
+                connection="claimx_api",
+                endpoint="/customTasks/assignment/{assignment_id}",
+                path_params={"assignment_id": "assignment_id"},
+                query_params={"full": "true"},
+                result_field=TASK_FIELD,
+            )
+        ),
+    ]
+
+
+def check_claimx(settings: Settings) -> list[Problem]:
+    """Say what the lookup lacks."""
+    api = settings.claimx.api
+    if "claimx_api" in settings.connections or not (api.base_url is None or api.token is None):
+        return []
+    return [
+        Problem(
+            "claimx.api",
+            "the cabinet workers look tasks up in ClaimX; set CLAIMX_API_URL and "
+            "CLAIMX_API_TOKEN, or run 'claimx-run demo' to see them work without",
+        )
+    ]

@@ -1,0 +1,44 @@
+"""Checks a payload against the schema shipped with this package."""
+
+from __future__ import annotations
+
+from importlib import resources
+from typing import Any, Final
+
+import jsonschema_rs
+import msgspec
+
+from claimx_pipeline.errors import RecordError
+
+_SCHEMA: Final = "schemas/cabinet_repair_submission.schema.json"
+_TOLD_AT_MOST: Final = 5
+
+
+class SubmissionSchema:
+    """The JSON Schema (draft 7) of a ``CabinetRepairSubmission``."""
+
+    def __init__(self) -> None:
+        content = resources.files("itel_cabinet_plugin").joinpath(_SCHEMA).read_bytes()
+        # Masked, because the errors end in logs and dead letters and the values are people's.
+        self._validator = jsonschema_rs.Draft7Validator(
+            msgspec.json.decode(content), validate_formats=True, mask="the value"
+        )
+
+    def check(self, payload: dict[str, Any]) -> None:
+        """Accept *payload* or say what is wrong with it.
+
+        Raises:
+            RecordError: Permanent; names the JSON path of each mistake.
+        """
+        if self._validator.is_valid(payload):
+            return
+        errors = list(self._validator.iter_errors(payload))
+        told = [f"{_json_path(error.instance_path)}: {error.message}" for error in errors]
+        more = len(told) - _TOLD_AT_MOST
+        listed = "; ".join(told[:_TOLD_AT_MOST]) + (f"; and {more} more" if more > 0 else "")
+        raise RecordError(f"the form makes no valid submission: {listed}")
+
+
+def _json_path(parts: list[str | int]) -> str:
+    steps = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in parts)
+    return "$" + "".join(steps)

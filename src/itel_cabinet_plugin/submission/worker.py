@@ -1,0 +1,39 @@
+"""Worker ``itel-api``: every completed cabinet form, submitted."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from claimx_pipeline.runtime.resources import Resources
+from claimx_pipeline.runtime.worker import WorkerSpec
+from claimx_pipeline.steps.chain import ChainProcessor
+from itel_cabinet_plugin.form.stage import FormConfig, FormStage
+from itel_cabinet_plugin.looked_up_task import check_claimx, looked_up_task
+from itel_cabinet_plugin.settings import CONNECTION, SECTION, ItelSettings
+from itel_cabinet_plugin.submission.stage import SendConfig, SendStage
+from itel_cabinet_plugin.topics import TASK_TRACKING
+
+
+def build(resources: Resources) -> ChainProcessor:
+    """Return the chain: message → checked → looked up → form → sent."""
+    settings = resources.settings.section(SECTION, ItelSettings)
+    send = SendConfig(
+        connection=CONNECTION,
+        endpoint=settings.endpoint,
+        submit_statuses=settings.submit_statuses,
+    )
+    stages = [*looked_up_task(), FormStage(FormConfig()), SendStage(send)]
+    return ChainProcessor(stages, resources)
+
+
+WORKER: Final = WorkerSpec(
+    name="itel-api",
+    summary="Submits completed cabinet forms to the iTel Cabinet API.",
+    group="itel_cabinet_api_worker_group",
+    reads=(TASK_TRACKING,),
+    needs=("broker", "claimx.api", f"connections.{CONNECTION}"),
+    check=check_claimx,
+    build=build,
+    batch_size=50,
+    sets=frozenset({"itel"}),
+)

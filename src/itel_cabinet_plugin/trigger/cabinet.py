@@ -1,0 +1,60 @@
+"""The task trigger: every event of a cabinet task becomes a message of the plugin's topic."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from importlib import resources
+
+from claimx_pipeline.hookspecs import hookimpl
+from claimx_pipeline.plugins.task_trigger import (
+    TaskTriggerConfig,
+    TaskTriggerPlugin,
+    Trigger,
+    TriggerActions,
+)
+from claimx_pipeline.runtime.worker import WorkerSpec
+from claimx_pipeline.settings.tree import Settings, SettingsSection
+from claimx_pipeline.topics import Topic
+from itel_cabinet_plugin.settings import ENVIRONMENT, SECTION, ItelSettings
+from itel_cabinet_plugin.topics import TASK_TRACKING
+
+
+class CabinetTrigger(TaskTriggerPlugin):
+    """Publishes on any event of a task whose template is one of ``itel_cabinet.task_ids``."""
+
+    name = "itel_cabinet_trigger"
+    # Its configuration comes from the plugin's section, shared by all four entry points.
+    config_class = None
+
+    def __init__(self, config: TaskTriggerConfig | None = None) -> None:
+        super().__init__(config or trigger_config(ItelSettings()))
+
+    def topics(self) -> Iterator[Topic]:
+        """Yield the plugin's topic."""
+        yield TASK_TRACKING
+
+    @hookimpl
+    def claimx_register_settings(self) -> SettingsSection:
+        """Add the section ``itel_cabinet`` and the connection to the iTel Cabinet API."""
+        defaults = resources.files("itel_cabinet_plugin").joinpath("defaults/itel.yaml")
+        return SettingsSection(
+            name=SECTION,
+            kind=ItelSettings,
+            environment=ENVIRONMENT,
+            defaults=defaults.read_text(encoding="utf-8"),
+        )
+
+    @hookimpl
+    async def claimx_worker_starting(self, worker: WorkerSpec, settings: Settings) -> None:
+        """Take the task ids from the settings."""
+        self.config = trigger_config(settings.section(SECTION, ItelSettings))
+        await super().claimx_worker_starting(worker, settings)
+
+
+def trigger_config(settings: ItelSettings) -> TaskTriggerConfig:
+    """Return what *settings* mean for the trigger."""
+    publish = TriggerActions(publish_to_topic=TASK_TRACKING.name)
+    trigger = Trigger(name="iTel cabinet repair", on_any=publish)
+    return TaskTriggerConfig(
+        triggers=dict.fromkeys(settings.task_ids, trigger), include_project_data=True
+    )

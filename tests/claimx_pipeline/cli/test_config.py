@@ -1,0 +1,124 @@
+import json
+import subprocess
+import sys
+
+import pytest
+from attrs import field, frozen
+from settings_text import load_text
+from typer.testing import CliRunner
+
+from claimx_pipeline.cli.config import app
+from claimx_pipeline.errors import Problem
+from claimx_pipeline.settings.loader import LoadedSettings
+from claimx_pipeline.settings.tree import SettingsSection
+
+
+@frozen(kw_only=True)
+class Extra:
+    task: int = 5
+
+
+@frozen
+class LoadedPipeline:
+    loaded: LoadedSettings
+    hook_problems: list[Problem] = field(factory=list)
+
+    @property
+    def settings(self):
+        return self.loaded.settings
+
+    def check(self):
+        return self.hook_problems
+
+
+@frozen
+class FileCommandLine:
+    """The command line of a folder, without plugins: the settings are read for real."""
+
+    folder: object
+    text: str
+    environ: dict = field(factory=dict)
+    hook_problems: list[Problem] = field(factory=list)
+
+    def pipeline(self):
+        section = SettingsSection(name="extra", kind=Extra)
+        loaded = load_text(self.folder, self.text, self.environ, sections=[section])
+        return LoadedPipeline(loaded, self.hook_problems)
+
+
+def run(command_line, *arguments):
+    return CliRunner().invoke(app, list(arguments), obj=command_line)
+
+
+def test_check_is_content_with_good_settings(tmp_path):
+    result = run(FileCommandLine(tmp_path, ""), "check")
+    assert (result.exit_code, result.stdout) == (0, "")
+    assert result.stderr == "the settings can be used\n"
+
+
+def test_check_warns_of_variables_without_value_and_exits_0(tmp_path):
+    command_line = FileCommandLine(tmp_path, "tables:\n  root: ${LAKE}", {"CLAIMX_API_TOKN": "x"})
+    result = run(command_line, "check")
+    assert result.exit_code == 0
+    assert "warning: claimx.yaml:2: tables.root: LAKE is not set" in result.stdout
+    assert "warning: environment CLAIMX_API_TOKN: no setting reads this variable" in result.stdout
+    assert result.stderr == "the settings can be used, 2 warnings\n"
+
+
+def test_check_names_every_problem_and_exits_2(tmp_path):
+    result = run(FileCommandLine(tmp_path, "tables:\n  rot: x\nbroker: 5"), "check")
+    assert result.exit_code == 2
+    assert result.stdout.splitlines() == [
+        "problem: claimx.yaml:2: tables.rot: unknown key 'rot'; did you mean 'root'?",
+        "problem: claimx.yaml:3: broker: expected a mapping of settings, got the number 5",
+    ]
+    assert result.stderr == "the settings cannot be used: 2 problems\n"
+
+
+def test_check_asks_the_plugins(tmp_path):
+    problem = Problem("extra.task", "is no task of ours")
+    result = run(FileCommandLine(tmp_path, "", hook_problems=[problem]), "check", "--json")
+    assert result.exit_code == 2
+    assert json.loads(result.stdout) == {
+        "problems": [{"where": "extra.task", "what": "is no task of ours"}],
+        "warnings": [],
+    }
+
+
+@pytest.mark.incident("CFG-04")
+def test_show_prints_every_value_masked_with_its_origin(tmp_path):
+    command_line = FileCommandLine(
+        tmp_path, "broker:\n  prefix: dev.", {"CLAIMX_API_TOKEN": "hunter2"}
+    )
+    result = run(command_line, "show", "--sources")
+    lines = dict(line.split("\t", 1) for line in result.stdout.splitlines())
+    assert lines["broker.prefix"] == "dev.\tclaimx.yaml:2"
+    assert lines["claimx.api.token"] == "********\tenvironment CLAIMX_API_TOKEN"
+    assert lines["extra.task"] == "5\tdefault"
+    assert "hunter2" not in result.output
+
+
+def test_show_speaks_json(tmp_path):
+    command_line = FileCommandLine(
+        tmp_path, "tables: {root: '${LAKE}'}\nplugins: {p: {config: {a: [1]}}}"
+    )
+    shown = json.loads(run(command_line, "show", "--json").stdout)
+    assert (shown["tables.root"], shown["plugins.p.config.a"]) == ("<unresolved: LAKE>", [1])
+    sourced = json.loads(run(command_line, "show", "--json", "--sources").stdout)
+    assert sourced["tables.root"] == {"value": "<unresolved: LAKE>", "origin": "claimx.yaml:1"}
+
+
+def test_schema_knows_the_sections_of_plugins(tmp_path):
+    schema = json.loads(run(FileCommandLine(tmp_path, ""), "schema").stdout)
+    assert "extra" in schema["properties"]
+
+
+@pytest.mark.parametrize("module", ["config", "init"])
+def test_the_commands_are_listed_without_slow_imports(module):
+    script = (
+        f"import sys, claimx_pipeline.cli.{module}\n"
+        "print(sorted({'cattrs', 'yaml', 'msgspec', 'deltalake'} & set(sys.modules)))"
+    )
+    ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert "cattrs" not in ran.stdout
+    assert "yaml" not in ran.stdout

@@ -1,0 +1,137 @@
+"""A simulated ClaimX and iTel behind real HTTP, and chains that run against them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import pytest
+from attrs import define, field, frozen
+from virtual_clock import VirtualClock
+
+from claimx_pipeline.clock import SystemClock
+from claimx_pipeline.connections.registry import Connections
+from claimx_pipeline.runtime.worker import Received
+from claimx_pipeline.settings.secret import Secret
+from claimx_pipeline.settings.tree import ConnectionSettings, Settings
+from claimx_pipeline.simulator.entities import CABINET_TEMPLATE
+from claimx_pipeline.simulator.server import SimulatorServer
+from claimx_pipeline.simulator.world import World
+from claimx_pipeline.steps.chain import ChainProcessor
+from itel_cabinet_plugin.settings import SECTION, ItelSettings
+from itel_cabinet_plugin.tables import TASK_TRACKING
+
+
+@frozen
+class Given:
+    """A record as a broker hands it out."""
+
+    value: bytes
+    timestamp: int = 0
+    topic: str = "itel.cabinet.task.tracking"
+    partition: int = 0
+    offset: int = 0
+    key: bytes | None = None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+
+@define
+class Outside:
+    """The simulator, and what a worker may use to reach it."""
+
+    server: SimulatorServer
+    settings: Settings
+    clock: VirtualClock = field(factory=VirtualClock)
+    connections: Connections = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.connections = Connections(self.settings.connections, SystemClock())
+
+    @property
+    def resources(self) -> Any:
+        return SimpleNamespace(
+            settings=self.settings,
+            clock=self.clock,
+            connections=self.connections,
+            tables={TASK_TRACKING.name: TASK_TRACKING},
+        )
+
+    async def run(self, build: Any, *messages: Any) -> list[Any]:
+        """Pass *messages* through the chain that *build* makes; return the outcomes."""
+        chain: ChainProcessor = build(self.resources)
+        await chain.open()
+        try:
+            records = [Given(msgspec.json.encode(message)) for message in messages]
+            batch = [Received(record, chain.decode(record)) for record in records]
+            return list(await chain.process(batch))
+        finally:
+            await chain.close()
+
+
+@pytest.fixture
+async def outside() -> AsyncIterator[Outside]:
+    """A world in which 200 events have happened."""
+    world = World(seed=7)
+    world.set_clock(world.end(200))
+    async with SimulatorServer(world) as server:
+        usual = {"backoff_seconds": 0.01, "max_retries": 1}
+        settings = Settings(
+            connections={
+                "claimx_api": ConnectionSettings(
+                    base_url=server.api_url,
+                    auth_type="basic",
+                    auth_token=Secret("demo-token"),
+                    **usual,
+                ),
+                "itel_cabinet_api": ConnectionSettings(
+                    base_url=server.itel_url,
+                    auth_type="bearer",
+                    auth_token=Secret("demo-itel-token"),
+                    **usual,
+                ),
+            },
+            sections={SECTION: ItelSettings()},
+        )
+        outside = Outside(server, settings)
+        try:
+            yield outside
+        finally:
+            await outside.connections.close()
+
+
+def cabinet_task(world: World, *, completed: bool) -> Any:
+    """Return a cabinet task of *world* that is completed by now, or not yet."""
+    return next(
+        task
+        for event in world.events(200)
+        if event.assignment_id is not None
+        and (task := world.task(event.assignment_id)) is not None
+        and task.template_id == CABINET_TEMPLATE
+        and (task.completion(world.now) is not None) is completed
+    )
+
+
+@pytest.fixture
+def message(outside: Outside) -> Any:
+    """Return a function that makes the trigger's message about a task of the world."""
+
+    def make(*, completed: bool = True, **changes: Any) -> dict[str, Any]:
+        task = cabinet_task(outside.server.world, completed=completed)
+        return {
+            "trigger_name": "iTel cabinet repair",
+            "event_id": "evt-1",
+            "event_type": "CUSTOM_TASK_COMPLETED" if completed else "CUSTOM_TASK_ASSIGNED",
+            "project_id": "8800456",
+            "task_id": 32513,
+            "assignment_id": task.assignment_id,
+            "task_name": "ITEL Cabinet Repair Form",
+            "task_status": "COMPLETED" if completed else "ASSIGNED",
+            "timestamp": "2026-01-12T16:48:10.5+00:00",
+            "task": {"assignment_id": task.assignment_id},
+            "project": {"project_id": "8800456"},
+            **changes,
+        }
+
+    return make

@@ -1,0 +1,106 @@
+"""The listing tells the flow, and imports keep to it."""
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+SRC = Path(__file__).parents[2] / "src"
+CORE = SRC / "claimx_pipeline"
+PLUGIN = SRC / "itel_cabinet_plugin"
+
+
+def modules(root: Path) -> list[Path]:
+    return sorted(root.rglob("*.py"))
+
+
+def imports(file: Path) -> Iterator[str]:
+    """Yield every module that *file* imports, also inside functions and for type checkers."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def name(file: Path) -> str:
+    return str(file.relative_to(SRC))
+
+
+@pytest.mark.parametrize("file", modules(CORE), ids=name)
+def test_the_core_does_not_know_the_plugin(file):
+    assert not [module for module in imports(file) if module.startswith("itel_cabinet_plugin")]
+    if "simulator" not in file.parts and file.stem not in ("demo", "demo_run", "simulate"):
+        assert "itel" not in file.read_text().lower(), "names a plugin"
+
+
+@pytest.mark.parametrize("file", modules(CORE / "steps"), ids=name)
+def test_steps_do_not_import_each_other(file):
+    own = f"claimx_pipeline.steps.{file.stem}"
+    assert not [
+        module
+        for module in imports(file)
+        if module.startswith("claimx_pipeline.steps.") and not module.startswith(own)
+    ]
+
+
+@pytest.mark.parametrize("file", modules(CORE), ids=name)
+def test_nothing_but_the_command_line_imports_the_command_line(file):
+    if "cli" in file.relative_to(CORE).parts or file.name == "__main__.py":
+        return
+    found = {module for module in imports(file) if module.startswith("claimx_pipeline.cli")}
+    allowed = {"claimx_pipeline.cli.command", "claimx_pipeline.cli.command.Command"}
+    if "simulator" in file.parts:
+        allowed |= {module for module in found if module.startswith("claimx_pipeline.cli.output")}
+    assert found <= allowed
+
+
+@pytest.mark.parametrize("file", modules(CORE), ids=name)
+def test_only_the_composition_point_knows_all_parts(file):
+    """``pipeline.py`` is imported by the command line and by users, by nothing else."""
+    if file.name == "__init__.py" or {"cli", "testing"} & set(file.relative_to(CORE).parts):
+        return
+    assert "claimx_pipeline.pipeline" not in set(imports(file))
+
+
+@pytest.mark.parametrize("file", modules(CORE) + modules(PLUGIN), ids=name)
+def test_nothing_in_the_product_knows_the_simulator(file):
+    parts = file.relative_to(SRC).parts
+    if "simulator" in parts or "testing" in parts or file.stem in ("simulate", "demo", "demo_run"):
+        return
+    assert not [module for module in imports(file) if "simulator" in module]
+
+
+@pytest.mark.parametrize("file", modules(CORE), ids=name)
+def test_httpx_is_known_to_one_module(file):
+    known = {"client.py"} if file.parent.name == "connections" else set()
+    if file.name not in known:
+        assert not [module for module in imports(file) if module.split(".")[0] == "httpx"]
+
+
+@pytest.mark.parametrize("file", modules(PLUGIN), ids=name)
+def test_the_plugin_imports_only_what_is_public(file):
+    """Public: ``claimx_pipeline`` itself, its hook specs and its test kit."""
+    private = [
+        module
+        for module in imports(file)
+        if module.startswith("claimx_pipeline.")
+        and module.split(".")[1] not in {"hookspecs", "testing"}
+        and not module.split(".")[1][0].isupper()
+        and module.split(".")[1] not in public_names()
+    ]
+    assert not private
+
+
+def public_names() -> set[str]:
+    import claimx_pipeline
+
+    return set(claimx_pipeline.__all__)
+
+
+def test_every_public_name_can_be_imported():
+    import claimx_pipeline
+
+    assert all(getattr(claimx_pipeline, name) is not None for name in claimx_pipeline.__all__)

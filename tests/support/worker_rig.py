@@ -1,0 +1,125 @@
+"""Runs a worker of a test's own over real topics and tables, as the product runs its own."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from attrs import define, field
+
+from claimx_pipeline import DONE, OutRecord, Pipeline, Topic, WorkerSpec
+from claimx_pipeline.broker.protocol import NewTopic, Record
+from claimx_pipeline.errors import DecodeError
+from claimx_pipeline.runtime.loop import WorkerLoop
+from claimx_pipeline.runtime.outcome import Outcome
+from claimx_pipeline.telemetry.health import Health
+from claimx_pipeline.telemetry.metrics import Metrics
+
+IN = Topic("test.in", partitions=2, source=True)
+OUT = Topic("test.out", partitions=2, terminal=True)
+
+
+@define
+class Scripted:
+    """A processor that does what the test says with each record's text."""
+
+    act: Callable[[str], Outcome] = lambda _: DONE
+    seen: list[str] = field(factory=list)
+    opened: int = 0
+    closed: int = 0
+
+    async def open(self) -> None:
+        self.opened += 1
+
+    def decode(self, record: Record) -> str:
+        text = (record.value or b"").decode()
+        if text.startswith("undecodable"):
+            raise DecodeError(f"{text!r} is no message")
+        return text
+
+    async def process(self, batch: Sequence) -> list[Outcome]:
+        self.seen += [received.message for received in batch]
+        return [self.act(received.message) for received in batch]
+
+    async def close(self) -> None:
+        self.closed += 1
+
+
+@define
+class Rig:
+    """Topics ``test.in`` and ``test.out``, and workers that read the one."""
+
+    pipeline: Pipeline
+    metrics: Metrics = field(factory=Metrics)
+
+    @classmethod
+    async def make(cls, folder: Path, url: str = "", prefix: str = "") -> "Rig":
+        overrides = {"broker.url": url, "broker.prefix": prefix} if url else {}
+        rig = cls(Pipeline.load(environ={}, cwd=folder, overrides=overrides))
+        admin = rig.broker().admin()
+        await admin.create_topics([NewTopic(f"{prefix}{t.name}", t.partitions) for t in (IN, OUT)])
+        await admin.close()
+        return rig
+
+    def broker(self):
+        return self.pipeline.broker()
+
+    def spec(self, processor, **changes) -> WorkerSpec:
+        given = {
+            "name": "scripted",
+            "summary": "",
+            "group": "scripted",
+            "reads": (IN,),
+            "writes": (OUT,),
+            "build": lambda _: processor,
+            "batch_size": 100,
+        }
+        return WorkerSpec(**{**given, **changes})
+
+    def loop(self, spec: WorkerSpec, stop: asyncio.Event) -> WorkerLoop:
+        health = Health(self.pipeline.clock)
+        health.expect(spec.name)
+        resources = self.pipeline.resources(self.broker(), health)
+        return WorkerLoop(spec, resources, self.metrics.worker(spec.name, health), stop)
+
+    async def publish(self, *texts: str, key: bytes | None = b"k") -> None:
+        """Publish to one partition (by default), in order."""
+        producer = self.broker().producer()
+        await producer.start()
+        physical = self.pipeline.topology.physical(IN.name)
+        await producer.publish([OutRecord(physical, text.encode(), key) for text in texts])
+        await producer.close()
+
+    async def run_until(self, condition: Callable[[], bool], *loops: WorkerLoop) -> None:
+        """Run members until *condition* holds, then stop them; a failure ends it as well."""
+        tasks = [asyncio.create_task(loop.run()) for loop in loops]
+        async with asyncio.timeout(30):
+            while not condition() and not any(task.done() for task in tasks):
+                await asyncio.sleep(0.01)
+        for loop in loops:
+            loop.stop.set()
+        await asyncio.gather(*tasks)
+
+    async def committed(self, group: str = "scripted") -> int:
+        """Return how many records of ``test.in`` the group has committed."""
+        admin = self.broker().admin()
+        topology = self.pipeline.topology
+        found = await admin.committed(topology.group(group), topology.physical(IN.name))
+        await admin.close()
+        return sum(found.values())
+
+    async def published(self) -> list[str]:
+        """Return what lies in ``test.out``."""
+        consumer = self.broker().consumer(
+            group="reader", topics=[self.pipeline.topology.physical(OUT.name)]
+        )
+        admin = self.broker().admin()
+        ends = await admin.end_offsets(self.pipeline.topology.physical(OUT.name))
+        await consumer.start()
+        texts: list[str] = []
+        async with asyncio.timeout(30):
+            while len(texts) < sum(ends.values()):
+                for batch in await consumer.poll(max_records=1000, timeout=0.2):
+                    texts += [record.value.decode() for record in batch.records]
+        await consumer.close()
+        await admin.close()
+        return texts
