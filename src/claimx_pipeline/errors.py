@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 
-from attrs import define, field
+from attrs import define
 
 
 class Category(enum.Enum):

@@ -34,6 +34,8 @@ class Reply:
     headers: dict[str, str] = field(factory=dict)
     raw: bytes | None = None
     close: bool = False
+    drip: bool = False
+    """Send a byte now and then, without an end."""
 
     def encoded(self) -> bytes:
         if self.raw is not None:
@@ -78,12 +80,18 @@ class HttpService:
                     self.under_way -= 1
                 writer.write(reply.encoded())
                 await writer.drain()
+                while reply.drip:
+                    writer.write(b" ")
+                    await writer.drain()
+                    await asyncio.sleep(0.01)
                 if reply.close or reply.raw is not None:
                     break
         except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
             pass
         finally:
             writer.close()
+            with contextlib.suppress(OSError, asyncio.CancelledError):
+                await writer.wait_closed()
 
 
 @contextlib.asynccontextmanager

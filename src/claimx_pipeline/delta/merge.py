@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 import pyarrow.compute as pc
 from attrs import define, evolve, field, frozen
-from deltalake import CommitProperties
+from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.convert import Converter
@@ -53,6 +53,7 @@ class Change:
     key: Key
     rows: tuple[KeyedRow, ...]
     state: State
+    was_stored: bool
     is_new: bool
     """Whether the table has to be changed."""
     refused: tuple[tuple[int, str], ...] = ()
@@ -72,6 +73,8 @@ class MergeWriter:
     _declared: tuple[str, ...] = field(init=False)
     _identity: tuple[str, ...] = field(init=False)
     _version: int = field(default=-1, init=False)
+    _contended: bool = field(default=False, init=False)
+    """Another writer was just faster: merge, which fails for fewer of its commits."""
 
     def __attrs_post_init__(self) -> None:
         spec = self.spec
@@ -90,6 +93,7 @@ class MergeWriter:
         """See the table as it is now, and trust nothing remembered."""
         self.handle.drop()
         self.known.clear()
+        self._contended = True
 
     def prepare(self, rows: Sequence[TableRow]) -> KeyedBatch:
         """Return *rows* converted and by key; a row without its whole key is refused."""
@@ -119,7 +123,7 @@ class MergeWriter:
         refused = [*batch.refused, *(item for change in changes for item in change.refused)]
         changed = [change for change in changes if change.is_new and not change.refused]
         if changed:
-            self._merge([change.state for change in changed])
+            self._write(changed)
         for change in changes:
             if not change.refused:
                 self._remember(change)
@@ -164,7 +168,7 @@ class MergeWriter:
         if is_new:
             self._stamp(state)
             refused = tuple((row.position, why) for why in self._missing(state) for row in rows)
-        return Change(key, tuple(rows), state, is_new, refused)
+        return Change(key, tuple(rows), state, stored is not None, is_new, refused)
 
     def _stamp(self, state: State) -> None:
         now = self.clock.now()
@@ -216,17 +220,28 @@ class MergeWriter:
                     found[key] = row
         return found
 
-    def _merge(self, states: Sequence[State]) -> None:
-        source = pa.Table.from_pylist(list(states), schema=self._schema)
+    def _write(self, changes: Sequence[Change]) -> None:
+        table = self.handle.table()
+        source = pa.Table.from_pylist([change.state for change in changes], schema=self._schema)
+        if any(change.was_stored for change in changes) or self._contended:
+            self._merge(table, source)
+        else:
+            # New keys only, read at this very version: an append is a tenth of a merge.
+            alone = CommitProperties(max_commit_retries=0)
+            write_deltalake(table, source, mode="append", commit_properties=alone)
+        self._contended = False
+        self._version = table.version()
+        self.handle.committed()
+
+    def _merge(self, table: DeltaTable, source: pa.Table) -> None:
         conditions = [f't."{name}" = s."{name}"' for name in self._identity]
         retries = 0
         if self.spec.bucket_column:
             # Literals, so that two writers of different buckets do not get in each
             # other's way; then a rebase over the other's commit is safe as well.
-            buckets = sorted({state["_bucket"] for state in states})
+            buckets = sorted(set(source["_bucket"].to_pylist()))
             conditions.insert(0, f"t._bucket IN ({', '.join(map(str, buckets))})")
             retries = 15
-        table = self.handle.table()
         (
             table.merge(
                 source,
@@ -241,5 +256,3 @@ class MergeWriter:
             .when_not_matched_insert_all()
             .execute()
         )
-        self._version = table.version()
-        self.handle.committed()

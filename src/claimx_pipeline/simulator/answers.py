@@ -13,6 +13,10 @@ from claimx_pipeline.simulator.wire import iso, iso_z
 _COMPANY_ID = 7301
 
 
+SITE = "https://claimx.example.test"
+"""Address of the ClaimX web site: part of the world, wherever the simulator listens."""
+
+
 def project_answer(project: Project, now: datetime) -> dict[str, Any]:
     """Return the answer of the project endpoint."""
     mfn = project.mfn(now)
@@ -71,21 +75,18 @@ def media_answer(media: Media, link: str, expires_at: datetime | None) -> dict[s
     }
 
 
-def task_answer(
-    task: Task, project: Project, now: datetime, *, site: str, full: bool
-) -> dict[str, Any]:
+def task_answer(task: Task, project: Project, now: datetime, *, full: bool) -> dict[str, Any]:
     """Return the answer of the task endpoint, which has no ``data`` around it.
 
     Args:
         task: The task.
         project: Its project.
         now: The time as of which it is asked.
-        site: Address of the ClaimX web site, for links to it.
         full: Whether the filled-in form is wanted.
     """
     custom = template(task.template_id)
     done = task.completion(now)
-    page = f"{site}/projects/{task.project_id}/my-task/{task.template_id}"
+    page = f"{SITE}/projects/{task.project_id}/my-task/{task.template_id}"
     answer = {
         **cabinet_form().task,
         "assignmentId": task.assignment_id,
@@ -95,7 +96,7 @@ def task_answer(
         "assigneeId": None,
         "dateAssigned": iso(task.assigned_at),
         "projectId": task.project_id,
-        "externalLinkData": _link(task.link, task, site) if task.link else None,
+        "externalLinkData": _link(task.link, task) if task.link else None,
         "mfn": project.mfn(now),
         "customTask": custom,
         "url": f"{page}?assignmentId={task.assignment_id}",
@@ -151,7 +152,7 @@ def _customer(project: Project) -> dict[str, Any]:
     }
 
 
-def _link(link: Link, task: Task, site: str) -> dict[str, Any]:
+def _link(link: Link, task: Task) -> dict[str, Any]:
     return {
         "firstName": link.person.first_name,
         "lastName": link.person.last_name,
@@ -165,7 +166,7 @@ def _link(link: Link, task: Task, site: str) -> dict[str, Any]:
         "countryId": 1,
         "stateId": None,
         "linkCode": link.code,
-        "url": f"{site}/external/task/{link.link_id}/{link.code}",
+        "url": f"{SITE}/external/task/{link.link_id}/{link.code}",
     }
 
 

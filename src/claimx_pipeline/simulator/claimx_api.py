@@ -87,8 +87,7 @@ class ClaimxApi:
         if task is None or project is None:
             raise HTTPException(404, f"there is no assignment {given}")
         full = request.query_params.get("full") == "true"
-        site = self.simulation.links.site
-        return answer(task_answer(task, project, world.now, site=site, full=full))
+        return answer(task_answer(task, project, world.now, full=full))
 
     async def report(self, request: Request) -> Response:
         """Answer with a report on one project."""

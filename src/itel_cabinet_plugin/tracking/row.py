@@ -13,6 +13,9 @@ from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.stages.protocol import Item, RecordStage
 from itel_cabinet_plugin.form.values import moment, whole_id
 
+PROCESSING = frozenset({"created_at", "updated_at", "last_enriched_at"})
+"""Columns of the core's rows that tell when they were made."""
+
 
 @frozen(kw_only=True)
 class TrackingRowConfig:
@@ -62,4 +65,16 @@ class TrackingRowStage(RecordStage):
             year=happened.year,
             month=happened.month,
             day=happened.day,
+            original_event=without_processing(data.get("original_event")),
+            project_data=without_processing(data.get("project_data")),
         )
+
+
+def without_processing(row: Any) -> Any:
+    """Return a row as the event brought it, without the times at which it was worked on.
+
+    They differ each time an event is worked on, and the row's contents must not.
+    """
+    if not isinstance(row, Mapping):
+        return row
+    return {name: value for name, value in row.items() if name not in PROCESSING}

@@ -136,9 +136,7 @@ async def test_a_request_under_way_since_earlier_is_waited_for_and_repeated(cach
     early = asyncio.create_task(cache.get("a", service))
     await settle()
     clock.move(1)
-    late = [
-        asyncio.create_task(cache.get("a", service, not_before=clock.now())) for _ in range(5)
-    ]
+    late = [asyncio.create_task(cache.get("a", service, not_before=clock.now())) for _ in range(5)]
     await settle()
     assert service.calls == 1
     service.open.set()

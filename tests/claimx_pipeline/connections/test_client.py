@@ -175,30 +175,18 @@ async def test_a_slow_answer_times_out(connect):
 
 
 async def test_a_drip_of_bytes_does_not_extend_the_time(connect):
-    async def drip(reader, writer):
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n")
-        with contextlib.suppress(ConnectionError):
-            while not writer.is_closing():
-                writer.write(b"x")
-                await writer.drain()
-                await asyncio.sleep(0.01)
-        writer.close()
-
-    server = await asyncio.start_server(drip, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    vendor = connect(f"http://127.0.0.1:{port}", timeout_seconds=0.1, max_retries=0)
-    with pytest.raises(RequestFailedError, match="no answer within"):
-        await vendor.request("GET", "/")
-    server.close()
-    await server.wait_closed()
+    dripping = Reply(raw=b"HTTP/1.1 200 OK\r\ncontent-length: 100000\r\n\r\n", drip=True)
+    async with http_service(replies(dripping)) as service:
+        vendor = connect(service.url, timeout_seconds=0.1, max_retries=0)
+        with pytest.raises(RequestFailedError, match="no answer within"):
+            await vendor.request("GET", "/")
 
 
 async def test_a_refused_connection_is_transient(connect):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-        with pytest.raises(RequestFailedError, match="ClientConnectorError: .*127") as caught:
+        with pytest.raises(RequestFailedError, match=r"ClientConnectorError: .*127") as caught:
             await connect(url).request("GET", "/")
     assert caught.value.category is Category.TRANSIENT
 
@@ -394,7 +382,7 @@ async def test_the_libraries_do_not_log_urls(connect, caplog):
 async def test_an_answer_that_is_not_json_is_transient(connect):
     async with http_service(replies(Reply(b"<html>login</html>"))) as service:
         answer = await connect(service.url).request("GET", "/a")
-    with pytest.raises(Exception, match="GET .*/a: the answer is not JSON .*login") as caught:
+    with pytest.raises(Exception, match=r"GET .*/a: the answer is not JSON .*login") as caught:
         answer.json()
     assert caught.value.category is Category.TRANSIENT
 

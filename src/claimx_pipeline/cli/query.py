@@ -1,0 +1,85 @@
+"""``claimx-run query``: ask the tables with SQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from claimx_pipeline.cli.context import CommandLine
+from claimx_pipeline.cli.output import note, print_json, print_table
+from claimx_pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from claimx_pipeline.pipeline import Pipeline
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+
+@app.command()
+def query(  # noqa: PLR0913, PLR0917 - one parameter per option
+    context: typer.Context,
+    sql: Annotated[
+        str | None, typer.Argument(metavar="[SQL]", help="One statement that reads.")
+    ] = None,
+    name: Annotated[str | None, typer.Option("--name", "-n", help="Ask a named query.")] = None,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", "-p", help="NAME=VALUE for a named query.")
+    ] = None,
+    list_: Annotated[bool, typer.Option("--list", help="List the named queries.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Ask the tables with SQL.
+
+    DATEDIFF(unit, start, end) is understood besides what DataFusion offers.
+    'claimx-run tables list' shows the tables, 'DESCRIBE table' its columns.
+    """
+    command_line: CommandLine = context.obj
+    pipeline = command_line.pipeline()
+    if list_:
+        _print_queries(pipeline, json=json)
+        return
+    if (sql is None) == (name is None):
+        raise UsageError("give either SQL or --name; 'claimx-run query --list' shows the names")
+    statement = sql if sql is not None else _named(pipeline, name or "", param or [])
+    if sql is not None and param:
+        raise UsageError("--param goes with --name")
+    from claimx_pipeline.delta.query import run_query  # noqa: PLC0415 - slow to import
+
+    answer = run_query(pipeline.table_store, statement)
+    rows = answer.to_pylist()
+    if json:
+        print_json(rows)
+        return
+    print_table(rows, answer.column_names)
+    note(f"{len(rows)} {'row' if len(rows) == 1 else 'rows'}")
+
+
+def _print_queries(pipeline: Pipeline, *, json: bool) -> None:
+    rows = [
+        {
+            "name": query.name,
+            "summary": query.summary,
+            "parameters": [parameter.name for parameter in query.parameters],
+            "sql": query.sql,
+        }
+        for _, query in sorted(pipeline.queries.items())
+    ]
+    if json:
+        print_json(rows)
+        return
+    print_table(rows, ["name", "summary", "parameters"], "Named queries")
+
+
+def _named(pipeline: Pipeline, name: str, given: list[str]) -> str:
+    found = pipeline.queries.get(name)
+    if found is None:
+        known = ", ".join(sorted(pipeline.queries)) or "none"
+        raise UsageError(f"there is no query {name!r}; there are {known}")
+    values = {}
+    for pair in given:
+        key, equals, value = pair.partition("=")
+        if not equals:
+            raise UsageError(f"--param {pair!r} is not of the form NAME=VALUE")
+        values[key] = value
+    return found.render(values)

@@ -1,0 +1,252 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta, timezone
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from claimx_pipeline.claimx.events import Event, decode_event
+from claimx_pipeline.errors import Category, DecodeError
+
+NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
+PUBLISHED_MS = 1768500000123
+PUBLISHED = datetime(2026, 1, 15, 18, 0, 0, 123000, tzinfo=UTC)
+
+
+def decode(**fields):
+    return decode_event(json.dumps(fields).encode(), PUBLISHED_MS)
+
+
+@pytest.mark.parametrize(
+    ("fields", "event_id"),
+    [
+        (
+            {"eventType": "PROJECT_CREATED"},
+            "1fd63183d08ffc1ccdad2d9af12f20aec892e707dfcb9d2178956ffa3965d445",
+        ),
+        (
+            {"eventType": "PROJECT_FILE_ADDED", "mediaId": 500001},
+            "f6c6888f66b628704b1887756fab1bb275d05dd3868ef2c62c2982426597347b",
+        ),
+        (
+            {"eventType": "PROJECT_MFN_ADDED", "masterFileName": "MFN-0001"},
+            "b61e6f003c5cab52f7f8399d7c8ce58e1dab7b31a9727b42fda18038fea5b48c",
+        ),
+    ],
+)
+def test_an_id_is_derived_as_the_vectors_say(fields, event_id):
+    event = decode(projectId=100123, ingestedAt="2026-01-15T12:00:00+00:00", **fields)
+    assert event.event_id == event_id
+    assert event.id_has_time
+
+
+def test_every_id_of_an_event_is_in_its_derived_id():
+    parts = "1|CUSTOM_TASK_ASSIGNED|2026-01-15T12:00:00+00:00|media:2|task:3|video:4|file:F"
+    event = decode(
+        event_type="CUSTOM_TASK_ASSIGNED",
+        project_id=1,
+        media_id=2,
+        task_assignment_id=3,
+        video_collaboration_id=4,
+        master_file_name="F",
+        ingested_at="2026-01-15T12:00:00Z",
+    )
+    assert event.event_id == hashlib.sha256(parts.encode()).hexdigest()
+
+
+@pytest.mark.parametrize("name", ["event_id", "eventId"])
+def test_the_sources_own_id_is_kept(name):
+    event = decode(eventType="A", projectId=1, ingestedAt="2026-01-15T12:00:00Z", **{name: 77})
+    assert event.event_id == "77"
+    assert not event.id_has_time
+    assert event.ingested_at == NOON
+
+
+def test_without_a_time_the_id_is_that_of_the_bytes_and_the_time_that_of_the_record():
+    value = b'{"eventType": "A", "projectId": 1}'
+    event = decode_event(value, PUBLISHED_MS)
+    assert event.event_id == hashlib.sha256(value).hexdigest()
+    assert not event.id_has_time
+    assert event.ingested_at == PUBLISHED
+
+
+def test_a_source_id_without_a_time_takes_the_records_time():
+    event = decode(eventType="A", projectId=1, event_id="x")
+    assert (event.event_id, event.ingested_at) == ("x", PUBLISHED)
+
+
+def test_a_trace_id_is_not_an_event_id():
+    event = decode(eventType="A", projectId=1, trace_id="x", ingestedAt="2026-01-15T12:00:00Z")
+    assert event.event_id != "x"
+
+
+@pytest.mark.incident("DEL-03")
+@pytest.mark.parametrize(
+    "written", ["2026-01-15T12:00:00Z", "2026-01-15T05:00:00-07:00", 1768478400, 1768478400000]
+)
+def test_one_instant_written_in_two_ways_is_one_event(written):
+    event = decode(eventType="PROJECT_CREATED", projectId=100123, ingestedAt=written)
+    assert event.event_id == "1fd63183d08ffc1ccdad2d9af12f20aec892e707dfcb9d2178956ffa3965d445"
+
+
+def test_zero_is_an_id_and_blank_is_none():
+    event = decode(
+        event_type="A", project_id=0, media_id=0, task_assignment_id="", master_file_name="  "
+    )
+    assert event.project_id == "0"
+    assert event.media_id == "0"
+    assert event.task_assignment_id is None
+    assert event.master_file_name is None
+
+
+def test_a_blank_field_leaves_the_other_spelling():
+    event = decode(
+        event_type=" ", eventType="A", project_id="", projectId=5, ingested_at="", ingestedAt=0
+    )
+    assert (event.event_type, event.project_id) == ("A", "5")
+    assert event.ingested_at == datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def test_snake_case_wins_over_camel_case():
+    assert decode(eventType="A", project_id=1, projectId=2).project_id == "1"
+
+
+def test_a_float_that_is_whole_is_an_id():
+    assert decode(eventType="A", projectId=12.0).project_id == "12"
+
+
+@pytest.mark.parametrize("bad", [12.5, 1e300])
+def test_a_float_that_is_no_id_is_refused(bad):
+    with pytest.raises(DecodeError, match="'projectId' is .*; an id is text or a whole number"):
+        decode(eventType="A", projectId=bad)
+
+
+def test_a_large_number_is_kept_digit_for_digit():
+    value = b'{"eventType": "A", "projectId": 123456789012345678901234567890}'
+    assert decode_event(value, 0).project_id == "123456789012345678901234567890"
+
+
+@pytest.mark.parametrize("front", [b"\xef\xbb\xbf", b" \r\n\t", b"\xef\xbb\xbf "])
+def test_a_byte_order_mark_and_blanks_in_front_are_allowed(front):
+    assert decode_event(front + b'{"eventType": "A", "projectId": 1}', 0).event_type == "A"
+
+
+@pytest.mark.parametrize(
+    ("value", "sentence"),
+    [
+        (None, "the record is empty"),
+        (b"", "the record is empty"),
+        (b"nonsense", "the event is not JSON"),
+        (b'{"eventType": "A", "projectId": 1', "the event is not JSON"),
+        (b'{"eventType": "A", "projectId": 1} x', "the event is not JSON"),
+        (b"[" * 100_000, "the event is not"),
+        (b'{"x":' * 100_000, "the event is not"),
+        (b'{"eventType": "A", "projectId": 1, "x": "\xff"}', "the event is not UTF-8"),
+        (b"[]", "the event is not as it should be: .*object.*array"),
+        (b"null", "the event is not as it should be"),
+        (b"{}", "the event has no type"),
+        (b'{"eventType": " ", "projectId": 1}', "the event has no type"),
+        (b'{"eventType": 5, "projectId": 1}', r"\$\.eventType"),
+        (b'{"eventType": "A"}', "the event has no project id"),
+        (b'{"eventType": "A", "projectId": null}', "the event has no project id"),
+        (b'{"eventType": "A", "projectId": true}', r"\$\.projectId"),
+        (b'{"eventType": "A", "projectId": {}}', r"\$\.projectId"),
+        (b'{"eventType": "A", "projectId": 1, "ingestedAt": "soon"}', "'ingested_at' is 'soon'"),
+        (b'{"eventType": "A", "projectId": 1, "ingestedAt": 1e300}', "no point in time"),
+    ],
+)
+def test_what_is_no_event_is_refused_with_a_sentence(value, sentence):
+    with pytest.raises(DecodeError, match=sentence) as caught:
+        decode_event(value, 0)
+    assert caught.value.category is Category.PERMANENT
+    assert len(str(caught.value)) < 300
+
+
+@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+def test_any_bytes_are_an_event_or_refused(value):
+    try:
+        decode_event(value, 0)
+    except DecodeError:
+        pass
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+NAMES = [
+    "event_id",
+    "event_type",
+    "project_id",
+    "ingested_at",
+    "media_id",
+    "task_assignment_id",
+    "video_collaboration_id",
+    "master_file_name",
+]
+
+
+def camel(name):
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)
+
+
+@given(st.dictionaries(st.sampled_from([*NAMES, *map(camel, NAMES)]), JSON))
+def test_any_values_are_an_event_or_refused(fields):
+    try:
+        event = decode_event(msgspec.json.encode(fields), PUBLISHED_MS)
+    except DecodeError:
+        return
+    assert event.ingested_at.tzinfo is UTC
+    assert event.event_id
+    assert event.project_id.strip() == event.project_id != ""
+
+
+@given(st.data())
+def test_any_mix_of_spelling_and_type_is_the_same_event(data):
+    time = data.draw(
+        st.datetimes(datetime(2020, 1, 1), datetime(2030, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - bounds
+    )
+    offset = timezone(timedelta(minutes=data.draw(st.integers(-840, 840))))
+    written = data.draw(
+        st.sampled_from(
+            [
+                time.isoformat(),
+                time.isoformat().replace("+00:00", "Z"),
+                time.replace(tzinfo=None).isoformat(),
+                time.astimezone(offset).isoformat(),
+            ]
+        )
+    )
+    ids = {
+        name: data.draw(st.none() | st.integers(0, 2**60))
+        for name in ("media_id", "task_assignment_id", "video_collaboration_id")
+    }
+    values = {"event_type": "CUSTOM_TASK_ASSIGNED", "project_id": 7, "ingested_at": written, **ids}
+    fields = {}
+    for name, value in values.items():
+        is_id = isinstance(value, int)
+        given_as = data.draw(st.sampled_from([value, f" {value} "])) if is_id else value
+        fields[data.draw(st.sampled_from([name, camel(name)]))] = given_as
+    plain = {name: None if value is None else str(value) for name, value in ids.items()}
+    event = decode_event(msgspec.json.encode(fields), PUBLISHED_MS)
+    expected = decode_event(
+        msgspec.json.encode(
+            {
+                "event_type": "CUSTOM_TASK_ASSIGNED",
+                "project_id": "7",
+                "ingested_at": time.isoformat(),
+                **plain,
+            }
+        ),
+        0,
+    )
+    assert event == expected
+    assert event == Event(
+        event.event_id, "CUSTOM_TASK_ASSIGNED", "7", time, **plain, id_has_time=True
+    )
