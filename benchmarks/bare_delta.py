@@ -59,3 +59,8 @@ class BareTable:
         self._commits += 1
         if self._commits % REOPEN_EVERY == 0:
             self._handle = DeltaTable(str(self.path))
+
+
+def append(table: BareTable, events: Sequence[dict[str, Any]], raw: Sequence[bytes]) -> None:
+    """Make columns of *events* and append them."""
+    table.append(columns(events, raw))

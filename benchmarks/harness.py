@@ -86,7 +86,9 @@ class Result:
 
     def line(self) -> str:
         """Return the result as a row of the table."""
-        ratio = f"{statistics.median(self.ratios):.2f} ({min(self.ratios):.2f}-{max(self.ratios):.2f})"
+        ratio = (
+            f"{statistics.median(self.ratios):.2f} ({min(self.ratios):.2f}-{max(self.ratios):.2f})"
+        )
         product, bare = statistics.median(self.product), statistics.median(self.bare)
         mark = "yes" if self.met else "NO"
         speeds = f"{product:,.0f} : {bare:,.0f} {self.unit}"

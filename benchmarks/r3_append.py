@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 import sample_events
 from attrs import evolve
-from bare_delta import BareTable, columns
+from bare_delta import BareTable, append
 from harness import Measured, Result, Stopwatch, compare
 
 from claimx_pipeline.claimx.events import decode_event
@@ -80,13 +80,15 @@ async def bare(folder: Path, commits: int) -> Measured:
     table, watch = BareTable(folder / "bare"), Stopwatch()
     with watch.running():
         for events, raw in zip(decoded, values, strict=True):
-            await asyncio.to_thread(lambda events=events, raw=raw: table.append(columns(events, raw)))
+            await asyncio.to_thread(append, table, events, raw)
     return watch.measured(commits)
 
 
 async def flatness(commits: int) -> Result:
     """Return how much slower the last commits of one long-lived sink are than the first."""
-    result = Result("R3b", f"commits {commits - FLAT_EDGE + 1}-{commits} against 1-{FLAT_EDGE}", "<= 2", "ms")
+    result = Result(
+        "R3b", f"commits {commits - FLAT_EDGE + 1}-{commits} against 1-{FLAT_EDGE}", "<= 2", "ms"
+    )
     with tempfile.TemporaryDirectory() as folder:
         sink = store(Path(folder), EVENTS).sink(EVENTS.name)
         await sink.open()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import orjson
 from attrs import evolve
-from bare_delta import BareTable, columns
+from bare_delta import BareTable, append
 from harness import Measured, Result, Stopwatch, compare
 from kafka_topics import FilledTopic, fill
 from product_loop import pipeline_in, run_worker
@@ -41,7 +41,7 @@ async def bare(topic: FilledTopic, size: int) -> Measured:
             if len(batch) < size and seen + len(batch) < topic.count:
                 continue
             events = [orjson.loads(value) for value in batch]
-            await asyncio.to_thread(lambda e=events, b=batch: table.append(columns(e, b)))
+            await asyncio.to_thread(append, table, events, batch)
             await consumer.commit()
             seen, batch = seen + len(batch), []
         watch.stop()
@@ -69,7 +69,13 @@ async def run(url: str, *, rounds: int, events: int) -> list[Result]:
         what = f"Kafka to Delta, batch {size:,}, dedupe {'on' if dedupe else 'off'}; bare loop"
         results.append(
             await compare(
-                id_, what, product=one, bare=other, unit="events/s", at_least=at_least, rounds=rounds
+                id_,
+                what,
+                product=one,
+                bare=other,
+                unit="events/s",
+                at_least=at_least,
+                rounds=rounds,
             )
         )
     return results

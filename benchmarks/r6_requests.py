@@ -118,5 +118,3 @@ async def run(*, rounds: int, requests: int) -> list[Result]:
         )
         print(f"      ({time.perf_counter() - began:.0f} s)", file=sys.stderr)
     return [at_20, at_100]
-
-

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from claimx_pipeline.claimx.events import Event
     from claimx_pipeline.claimx.handlers.protocol import Handled, Handler
     from claimx_pipeline.cli.command import Command
+    from claimx_pipeline.cli.output import note, print_json, print_table
     from claimx_pipeline.clock import Clock, SystemClock
+    from claimx_pipeline.connections.cache import AnswerCache
+    from claimx_pipeline.connections.client import Connection
     from claimx_pipeline.delta.queries import NamedQuery
     from claimx_pipeline.delta.spec import (
         BOOL,
@@ -52,12 +55,22 @@ if TYPE_CHECKING:
         Trigger,
         TriggerActions,
     )
-    from claimx_pipeline.runtime.outcome import DONE, Dead, Done, Held, Outcome, Retry, TableRow
+    from claimx_pipeline.runtime.outcome import (
+        DONE,
+        Dead,
+        Done,
+        Held,
+        Outcome,
+        Retry,
+        TableRow,
+        failure,
+    )
     from claimx_pipeline.runtime.resources import Resources
     from claimx_pipeline.runtime.worker import Processor, Received, WorkerSpec
     from claimx_pipeline.settings.secret import Secret
     from claimx_pipeline.settings.tree import ConnectionSettings, Settings, SettingsSection
     from claimx_pipeline.stages.delta import DeltaConfig, DeltaStage
+    from claimx_pipeline.stages.fields import read_field
     from claimx_pipeline.stages.lookup import LookupConfig, LookupStage
     from claimx_pipeline.stages.protocol import Item, RecordStage, Stage
     from claimx_pipeline.stages.transform import TransformConfig, TransformStage
@@ -70,23 +83,104 @@ if TYPE_CHECKING:
     from claimx_pipeline.steps.chain import ChainProcessor
     from claimx_pipeline.topics import Topic
 
+__all__ = [
+    "BOOL",
+    "DATE",
+    "DONE",
+    "DOUBLE",
+    "INT",
+    "LONG",
+    "STRING",
+    "TIMESTAMP",
+    "AnswerCache",
+    "Category",
+    "ChainProcessor",
+    "ClaimxError",
+    "Clock",
+    "Column",
+    "Command",
+    "Connection",
+    "ConnectionSettings",
+    "Dead",
+    "DecodeError",
+    "DeltaConfig",
+    "DeltaStage",
+    "Done",
+    "EnrichmentContext",
+    "EntityRow",
+    "EntityRows",
+    "Event",
+    "FieldRule",
+    "Handled",
+    "Handler",
+    "Held",
+    "Item",
+    "Log",
+    "LookupConfig",
+    "LookupStage",
+    "NamedQuery",
+    "OutRecord",
+    "Outcome",
+    "Pipeline",
+    "Plugin",
+    "PluginResult",
+    "Problem",
+    "Processor",
+    "Publish",
+    "Received",
+    "Record",
+    "RecordError",
+    "RecordStage",
+    "Resources",
+    "Retry",
+    "Secret",
+    "Settings",
+    "SettingsError",
+    "SettingsSection",
+    "SkipRule",
+    "Stage",
+    "SystemClock",
+    "TableRow",
+    "TableSpec",
+    "TaskTriggerConfig",
+    "TaskTriggerPlugin",
+    "Topic",
+    "TransformConfig",
+    "TransformStage",
+    "Trigger",
+    "TriggerActions",
+    "UsageError",
+    "ValidationConfig",
+    "ValidationStage",
+    "WorkerSpec",
+    "failure",
+    "hookimpl",
+    "note",
+    "print_json",
+    "print_table",
+    "read_field",
+]
+
 _HOMES = {
     "broker.protocol": ("OutRecord", "Record"),
     "claimx.entities": ("EntityRow", "EntityRows"),
     "claimx.events": ("Event",),
     "claimx.handlers.protocol": ("Handled", "Handler"),
     "cli.command": ("Command",),
+    "cli.output": ("note", "print_json", "print_table"),
     "clock": ("Clock", "SystemClock"),
+    "connections.cache": ("AnswerCache",),
+    "connections.client": ("Connection",),
     "delta.queries": ("NamedQuery",),
     "delta.spec": (
         "BOOL",
+        "Column",
         "DATE",
         "DOUBLE",
         "INT",
         "LONG",
         "STRING",
         "TIMESTAMP",
-        "Column",
         "TableSpec",
     ),
     "errors": (
@@ -103,18 +197,14 @@ _HOMES = {
     "plugins.base": ("Plugin",),
     "plugins.context": ("EnrichmentContext",),
     "plugins.result": ("Log", "PluginResult", "Publish"),
-    "plugins.task_trigger": (
-        "TaskTriggerConfig",
-        "TaskTriggerPlugin",
-        "Trigger",
-        "TriggerActions",
-    ),
-    "runtime.outcome": ("DONE", "Dead", "Done", "Held", "Outcome", "Retry", "TableRow"),
+    "plugins.task_trigger": ("TaskTriggerConfig", "TaskTriggerPlugin", "Trigger", "TriggerActions"),
+    "runtime.outcome": ("DONE", "Dead", "Done", "Held", "Outcome", "Retry", "TableRow", "failure"),
     "runtime.resources": ("Resources",),
     "runtime.worker": ("Processor", "Received", "WorkerSpec"),
     "settings.secret": ("Secret",),
     "settings.tree": ("ConnectionSettings", "Settings", "SettingsSection"),
     "stages.delta": ("DeltaConfig", "DeltaStage"),
+    "stages.fields": ("read_field",),
     "stages.lookup": ("LookupConfig", "LookupStage"),
     "stages.protocol": ("Item", "RecordStage", "Stage"),
     "stages.transform": ("TransformConfig", "TransformStage"),
@@ -125,10 +215,6 @@ _HOMES = {
 """Module to the public names that live in it."""
 
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
-
-__all__ = [  # noqa: PLE0604 - the one list of names is the one above
-    *_HOME_OF,
-]
 
 
 def __getattr__(name: str) -> Any:

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 @hookimpl
 def claimx_register_brokers() -> Mapping[str, BrokerFactory]:
     """Offer Kafka and the embedded broker."""
-    from claimx_pipeline.broker.kafka import KafkaBroker  # noqa: PLC0415
-    from claimx_pipeline.broker.sqlite import SqliteBroker  # noqa: PLC0415
+    from claimx_pipeline.broker.kafka import KafkaBroker
+    from claimx_pipeline.broker.sqlite import SqliteBroker
 
     return {"kafka": KafkaBroker, "sqlite": SqliteBroker}
 
@@ -34,7 +34,7 @@ def claimx_register_brokers() -> Mapping[str, BrokerFactory]:
 @hookimpl
 def claimx_register_tables() -> Iterable[TableSpec]:
     """Declare the event tables and the seven entity tables."""
-    from claimx_pipeline.claimx.tables import TABLES  # noqa: PLC0415
+    from claimx_pipeline.claimx.tables import TABLES
 
     return TABLES
 
@@ -42,7 +42,7 @@ def claimx_register_tables() -> Iterable[TableSpec]:
 @hookimpl
 def claimx_register_handlers(clock: Clock) -> Iterable[Handler]:
     """Enrich every ClaimX event type."""
-    from claimx_pipeline.claimx.handlers import core_handlers  # noqa: PLC0415
+    from claimx_pipeline.claimx.handlers import core_handlers
 
     return core_handlers(clock)
 
@@ -50,10 +50,10 @@ def claimx_register_handlers(clock: Clock) -> Iterable[Handler]:
 @hookimpl
 def claimx_register_stages() -> Mapping[str, type[Stage]]:
     """Offer the stages that chains are usually made of."""
-    from claimx_pipeline.stages.delta import DeltaStage  # noqa: PLC0415
-    from claimx_pipeline.stages.lookup import LookupStage  # noqa: PLC0415
-    from claimx_pipeline.stages.transform import TransformStage  # noqa: PLC0415
-    from claimx_pipeline.stages.validation import ValidationStage  # noqa: PLC0415
+    from claimx_pipeline.stages.delta import DeltaStage
+    from claimx_pipeline.stages.lookup import LookupStage
+    from claimx_pipeline.stages.transform import TransformStage
+    from claimx_pipeline.stages.validation import ValidationStage
 
     return {
         "transform": TransformStage,
@@ -66,7 +66,7 @@ def claimx_register_stages() -> Mapping[str, type[Stage]]:
 @hookimpl
 def claimx_register_workers(settings: Settings) -> Iterable[WorkerSpec]:  # noqa: ARG001 - hook
     """Offer the ClaimX workers."""
-    from claimx_pipeline.steps import enrichment, entities, events, ingest  # noqa: PLC0415
+    from claimx_pipeline.steps import enrichment, entities, events, ingest
 
     return [ingest.WORKER, events.WORKER, enrichment.WORKER, entities.WORKER]
 
@@ -74,7 +74,7 @@ def claimx_register_workers(settings: Settings) -> Iterable[WorkerSpec]:  # noqa
 @hookimpl
 def claimx_register_queries() -> Iterable[NamedQuery]:
     """Offer the queries that a newcomer asks first."""
-    from claimx_pipeline.claimx.queries import QUERIES  # noqa: PLC0415
+    from claimx_pipeline.claimx.queries import QUERIES
 
     return QUERIES
 
@@ -85,7 +85,12 @@ def claimx_register_commands() -> Iterable[Command]:
     start, run, look = "Start here", "Run", "Look"
     place = "claimx_pipeline.cli"
     return [
-        Command("demo", "Run everything on sample events and show the result.", f"{place}.demo:app", start),
+        Command(
+            "demo",
+            "Run everything on sample events and show the result.",
+            f"{place}.demo:app",
+            start,
+        ),
         Command("init", "Write a commented claimx.yaml to start from.", f"{place}.init:app", start),
         Command("config", "Check and show the settings.", f"{place}.config:app", start),
         Command("worker", "Run workers, or list them.", f"{place}.worker:app", run),

@@ -125,14 +125,14 @@ class Pipeline:
     @cached_property
     def topology(self) -> Topology:
         """All topics of all workers and plugins."""
-        from claimx_pipeline.topology import Topology  # noqa: PLC0415 - only if asked for
+        from claimx_pipeline.topology import Topology
 
         return Topology.of(self.workers.values(), self.settings.broker, self.published_by_plugins)
 
     @property
     def published_by_plugins(self) -> list[tuple[str, Any]]:
         """Return the topics that loaded plugins publish to, each with the plugin's name."""
-        from claimx_pipeline.plugins.base import Plugin  # noqa: PLC0415 - only if asked for
+        from claimx_pipeline.plugins.base import Plugin
 
         return [
             (name, topic)
@@ -144,7 +144,7 @@ class Pipeline:
     @cached_property
     def table_store(self) -> TableStore:
         """Where the tables are."""
-        from claimx_pipeline.delta.store import TableStore  # noqa: PLC0415 - slow to import
+        from claimx_pipeline.delta.store import TableStore
 
         return TableStore(self.settings.tables, self.tables, self.clock)
 
@@ -207,12 +207,14 @@ class Pipeline:
 
     def resources(self, broker: Broker, health: Health) -> Resources:
         """Return what running workers may use."""
-        from claimx_pipeline.connections.registry import Connections  # noqa: PLC0415 - slow
-        from claimx_pipeline.plugins.dispatch import Dispatcher  # noqa: PLC0415 - slow
-        from claimx_pipeline.runtime.resources import Resources  # noqa: PLC0415 - slow
+        from claimx_pipeline.connections.registry import Connections
+        from claimx_pipeline.plugins.dispatch import Dispatcher
+        from claimx_pipeline.runtime.resources import Resources
 
         core_workers = self._core_workers()
-        core_topics = {topic.name for worker in core_workers for topic in (*worker.reads, *worker.writes)}
+        core_topics = {
+            topic.name for worker in core_workers for topic in (*worker.reads, *worker.writes)
+        }
         return Resources(
             settings=self.settings,
             clock=self.clock,
@@ -250,14 +252,15 @@ class Pipeline:
         given = self.settings.workers.get(worker.name)
         if given is None:
             return worker
-        changes = {
-            "batch_size": given.batch_size,
-            "linger_seconds": given.linger_seconds,
-        }
-        return evolve(worker, **{name: value for name, value in changes.items() if value is not None})
+        size, linger = given.batch_size, given.linger_seconds
+        return evolve(
+            worker,
+            batch_size=worker.batch_size if size is None else size,
+            linger_seconds=worker.linger_seconds if linger is None else linger,
+        )
 
     def _no_such_worker(self, name: str) -> str:
-        from difflib import get_close_matches  # noqa: PLC0415 - only for the error
+        from difflib import get_close_matches
 
         sets = sorted({name for worker in self.workers.values() for name in worker.sets})
         close = get_close_matches(name, [*self.workers, *sets], 1)
@@ -297,9 +300,7 @@ class Pipeline:
 
     def _merged(self, hook: str, what: str) -> dict[str, Any]:
         """Return the mappings registered through *hook* as one; no key twice."""
-        pairs = [
-            (plugin, list(answer.items())) for plugin, answer in self._answers(hook)
-        ]
+        pairs = [(plugin, list(answer.items())) for plugin, answer in self._answers(hook)]
         found: dict[str, Any] = {}
         for plugin, items in pairs:
             for name, thing in items:

@@ -78,7 +78,7 @@ def why_not() -> str | None:
 
 def jars() -> Path:
     """Return the folder with Kafka's jars, fetched first if it is not there yet."""
-    pom = ET.parse(POM)  # noqa: S314 - a file of this repository
+    pom = ET.parse(POM)
     version = pom.findtext(".//{*}kafka.version")
     folder = Path.home() / ".cache" / "claimx-pipeline-tests" / f"kafka-{version}"
     if folder.is_dir():

@@ -28,9 +28,10 @@ def read_time(value: str | float) -> datetime:
     if text.isascii() and text.isdigit() and len(text) >= _EPOCH_DIGITS:
         return _from_epoch(int(text))
     try:
-        when = datetime.fromisoformat(text)
+        # Small 't' and 'z' are right too (RFC 3339, 5.6).
+        when = datetime.fromisoformat(text if text[-1:] != "z" else text.upper())
     except ValueError:
-        when = datetime.fromisoformat(text.upper())  # 't' and 'z' are right too (RFC 3339, 5.6)
+        raise ValueError("is no ISO 8601 time") from None  # its text would quote the value
     return in_utc(when)
 
 
@@ -47,7 +48,7 @@ def in_utc(when: datetime) -> datetime:
     try:
         return when.astimezone(UTC)
     except OverflowError as error:
-        raise ValueError(f"{when.isoformat()} is out of range in UTC") from error
+        raise ValueError("is out of range in UTC") from error
 
 
 def read_date(value: str) -> date:
@@ -66,4 +67,4 @@ def _from_epoch(number: float) -> datetime:
     try:
         return _EPOCH + timedelta(**{unit: number})
     except (OverflowError, ValueError) as error:
-        raise ValueError(f"{number} is no time since 1970") from error
+        raise ValueError("is out of range as a time since 1970") from error

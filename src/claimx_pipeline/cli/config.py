@@ -60,7 +60,7 @@ def show(
     command_line: CommandLine = context.obj
     loaded = command_line.pipeline().loaded
 
-    from claimx_pipeline.settings.show import shown_settings  # noqa: PLC0415 - slow to import
+    from claimx_pipeline.settings.show import shown_settings
 
     shown = shown_settings(loaded)
     if as_json and sources:
@@ -81,7 +81,7 @@ def schema(context: typer.Context) -> None:
     command_line: CommandLine = context.obj
     sections = command_line.pipeline().loaded.sections
 
-    from claimx_pipeline.settings.schema import settings_schema  # noqa: PLC0415 - slow to import
+    from claimx_pipeline.settings.schema import settings_schema
 
     print_json(settings_schema(sections))
 

@@ -26,6 +26,6 @@ class CommandLine:
         Raises:
             ClaimxError: Something is wrong with either.
         """
-        from claimx_pipeline.pipeline import Pipeline  # noqa: PLC0415 - slow to import
+        from claimx_pipeline.pipeline import Pipeline
 
         return Pipeline.load(self.config, environ=os.environ, overrides=overrides)

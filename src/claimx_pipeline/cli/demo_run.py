@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 from attrs import define, field
 
 from claimx_pipeline.broker.protocol import Admin, Broker, OutRecord, Producer
 from claimx_pipeline.cli.output import note
+from claimx_pipeline.delta.queries import NamedQuery
 from claimx_pipeline.delta.query import run_query
 from claimx_pipeline.errors import UsageError
 from claimx_pipeline.pipeline import Pipeline
@@ -31,6 +33,7 @@ from claimx_pipeline.telemetry.metrics import Metrics
 from claimx_pipeline.topics import EVENTS_RAW
 
 MARK = "# Written by 'claimx-run demo'."
+QUERIES_SHOWN = 4
 WAVES = 4
 """The events come in this many parts of the day, each dealt with before the next."""
 
@@ -135,10 +138,13 @@ class Demo:
             "seconds": round(time.monotonic() - began, 1),
         }
 
-    def answers(self, questions: Sequence[tuple[str, str]]) -> list[tuple[str, str, Any]]:
-        """Return each question with its SQL and its answer as an Arrow table."""
-        store = self._pipeline.table_store
-        return [(question, sql, run_query(store, sql)) for question, sql in questions]
+    def answers(self) -> list[tuple[NamedQuery, pa.Table]]:
+        """Return the named queries that need no parameter, each with its answer."""
+        pipeline = self._pipeline
+        asked = [query for query in pipeline.queries.values() if not query.parameters]
+        return [
+            (query, run_query(pipeline.table_store, query.sql)) for query in asked[:QUERIES_SHOWN]
+        ]
 
     def _load(self, simulator: SimulatorServer) -> Pipeline:
         """Write the demo's settings and read them as any settings are read.

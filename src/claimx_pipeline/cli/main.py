@@ -27,8 +27,8 @@ class LazyGroup(TyperGroup):
     @cached_property
     def known(self) -> dict[str, Command]:
         """Commands of the core and of the plugins, by name."""
-        from claimx_pipeline import core  # noqa: PLC0415 - keeps imports in one direction
-        from claimx_pipeline.plugins.loading import load_plugins  # noqa: PLC0415 - the same
+        from claimx_pipeline import core
+        from claimx_pipeline.plugins.loading import load_plugins
 
         settings = _plugins_section()
         plugins = load_plugins(settings, core=core, directory=None, tolerant=True)
@@ -67,11 +67,11 @@ class LazyGroup(TyperGroup):
 
 def _plugins_section() -> Any:
     """Return the ``plugins`` section, so that a plugin switched off is not even imported."""
-    from claimx_pipeline.settings.loader import (  # noqa: PLC0415 - slow to import
+    from claimx_pipeline.settings.loader import (
         plugins_settings,
         read_sources,
     )
-    from claimx_pipeline.settings.tree import PluginsSettings  # noqa: PLC0415 - the same
+    from claimx_pipeline.settings.tree import PluginsSettings
 
     arguments = sys.argv[1:]
     config = None

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table
 
@@ -25,7 +26,12 @@ def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title
             cells = (shown(row.get(column)) for column in columns)
             sys.stdout.write("\t".join(cell.replace("\t", " ") for cell in cells) + "\n")
         return
-    table = Table(title=title or None, title_justify="left", header_style="bold")
+    draw_table(rows, columns, title)
+
+
+def draw_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title: str = "") -> None:
+    """Print rows as a drawn table, wherever the output goes."""
+    table = Table(title=title or None, title_justify="left", header_style="bold", box=SIMPLE)
     for column in columns:
         table.add_column(column, overflow="fold")
     for row in rows:

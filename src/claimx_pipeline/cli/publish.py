@@ -62,9 +62,9 @@ def _lines(file: Path) -> Iterator[bytes]:
 
 def _records(lines: Iterator[bytes], refused: list[dict[str, object]]) -> Iterator[OutRecord]:
     """Yield a record per good line; note the bad ones in *refused*."""
-    from claimx_pipeline.broker.protocol import OutRecord  # noqa: PLC0415 - slow to import
-    from claimx_pipeline.claimx.events import decode_event  # noqa: PLC0415 - the same
-    from claimx_pipeline.topics import EVENTS_RAW  # noqa: PLC0415 - the same
+    from claimx_pipeline.broker.protocol import OutRecord
+    from claimx_pipeline.claimx.events import decode_event
+    from claimx_pipeline.topics import EVENTS_RAW
 
     for number, line in enumerate(lines, 1):
         value = line.strip()
@@ -80,7 +80,7 @@ def _records(lines: Iterator[bytes], refused: list[dict[str, object]]) -> Iterat
 
 async def publish_events(pipeline: Pipeline, records: list[OutRecord]) -> int:
     """Publish *records*, by logical topic name; return how many were acknowledged."""
-    from attrs import evolve  # noqa: PLC0415 - slow to import
+    from attrs import evolve
 
     producer = pipeline.broker().producer()
     await producer.start()

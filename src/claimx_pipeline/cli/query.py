@@ -17,7 +17,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
-def query(  # noqa: PLR0913, PLR0917 - one parameter per option
+def query(
     context: typer.Context,
     sql: Annotated[
         str | None, typer.Argument(metavar="[SQL]", help="One statement that reads.")
@@ -44,7 +44,7 @@ def query(  # noqa: PLR0913, PLR0917 - one parameter per option
     statement = sql if sql is not None else _named(pipeline, name or "", param or [])
     if sql is not None and param:
         raise UsageError("--param goes with --name")
-    from claimx_pipeline.delta.query import run_query  # noqa: PLC0415 - slow to import
+    from claimx_pipeline.delta.query import run_query
 
     answer = run_query(pipeline.table_store, statement)
     rows = answer.to_pylist()

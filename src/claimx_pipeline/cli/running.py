@@ -14,14 +14,18 @@ if TYPE_CHECKING:
 
 
 def run_workers(
-    pipeline: Pipeline, workers: Sequence[WorkerSpec], *, instances: int = 1, until_idle: bool = False
+    pipeline: Pipeline,
+    workers: Sequence[WorkerSpec],
+    *,
+    instances: int = 1,
+    until_idle: bool = False,
 ) -> None:
     """Run *workers* in this process until a signal, a failure or, if asked, until idle.
 
     Raises:
         ClaimxError: A setting is missing, a worker cannot start, or a record failed.
     """
-    from claimx_pipeline.telemetry.log import configure  # noqa: PLC0415 - slow to import
+    from claimx_pipeline.telemetry.log import configure
 
     pipeline.require(workers)
     configure(pipeline.settings.logging)
@@ -33,13 +37,13 @@ def run_workers(
 async def _run(
     pipeline: Pipeline, workers: Sequence[WorkerSpec], *, instances: int, until_idle: bool
 ) -> None:
-    from claimx_pipeline.runtime.idle import wait_until_idle  # noqa: PLC0415 - slow to import
-    from claimx_pipeline.runtime.process import (  # noqa: PLC0415 - the same
+    from claimx_pipeline.runtime.idle import wait_until_idle
+    from claimx_pipeline.runtime.process import (
         WorkerProcess,
         stop_on_signals,
     )
-    from claimx_pipeline.telemetry.health import Health, HealthServer  # noqa: PLC0415
-    from claimx_pipeline.telemetry.metrics import Metrics  # noqa: PLC0415
+    from claimx_pipeline.telemetry.health import Health, HealthServer
+    from claimx_pipeline.telemetry.metrics import Metrics
 
     metrics, health = Metrics(), Health(pipeline.clock)
     server = HealthServer(pipeline.settings.health, health, metrics)

@@ -24,7 +24,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
-def simulate(  # noqa: PLR0913 - one parameter per option
+def simulate(
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 for any free one.", min=0, max=65535)] = (
@@ -63,8 +63,8 @@ def simulate(  # noqa: PLR0913 - one parameter per option
     Prints the variables that point a pipeline at it; more faults, the world's clock and what
     was received are under /_control.
     """
-    from claimx_pipeline.simulator.server import SimulatorServer  # noqa: PLC0415 - lazy
-    from claimx_pipeline.simulator.world import World  # noqa: PLC0415 - lazy
+    from claimx_pipeline.simulator.server import SimulatorServer
+    from claimx_pipeline.simulator.world import World
 
     if serve and write_events is None:
         raise UsageError("--serve goes with --write-events; without that it serves anyway")
@@ -87,7 +87,7 @@ def simulate(  # noqa: PLR0913 - one parameter per option
 
 
 def _write_events(world: World, count: int, target: Path) -> None:
-    import msgspec  # noqa: PLC0415 - lazy
+    import msgspec
 
     lines = [msgspec.json.encode(event.value) for event in world.events(count)]
     try:
@@ -100,7 +100,7 @@ def _write_events(world: World, count: int, target: Path) -> None:
 def _set_faults(
     server: SimulatorServer, latency: float, fail_rate: float, throttle_rate: float
 ) -> None:
-    from claimx_pipeline.simulator.faults import Fault  # noqa: PLC0415 - lazy
+    from claimx_pipeline.simulator.faults import Fault
 
     if latency:
         server.faults.add(Fault(kind="latency", seconds=latency))

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, rich_markup_mode=None, help="List and create topics."
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="List and create topics.",
 )
 
 

@@ -23,8 +23,8 @@ def up(
     Meant for one machine; in production each worker is a process of its own
     ('claimx-run worker NAME').
     """
-    from claimx_pipeline.cli.running import run_workers  # noqa: PLC0415 - slow to import
-    from claimx_pipeline.cli.topics import create_topics  # noqa: PLC0415 - the same
+    from claimx_pipeline.cli.running import run_workers
+    from claimx_pipeline.cli.topics import create_topics
 
     command_line: CommandLine = context.obj
     pipeline = command_line.pipeline()

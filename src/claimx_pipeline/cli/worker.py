@@ -43,7 +43,7 @@ def worker(
         return
     if not names:
         raise UsageError("name a worker; 'claimx-run worker --list' shows them")
-    from claimx_pipeline.cli.running import run_workers  # noqa: PLC0415 - slow to import
+    from claimx_pipeline.cli.running import run_workers
 
     pipeline = command_line.pipeline()
     run_workers(pipeline, pipeline.select(names), instances=instances, until_idle=until_idle)

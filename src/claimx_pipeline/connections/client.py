@@ -53,7 +53,7 @@ class _Call:
     method: str
     url: str
     where: str
-    headers: httpx.Headers
+    headers: Mapping[str, str]
     content: bytes | None
     repeatable: bool
 
@@ -66,7 +66,7 @@ class Connection:
     settings: ConnectionSettings
     clock: Clock
     _base_url: str = field(init=False, repr=False)
-    _headers: httpx.Headers = field(init=False, repr=False)
+    _headers: Mapping[str, str] = field(init=False, repr=False)
     _secrets: tuple[str, ...] = field(init=False, repr=False)
     _extensions: Mapping[str, Any] = field(init=False, repr=False)
     _slots: asyncio.Semaphore = field(init=False, repr=False)
@@ -79,8 +79,11 @@ class Connection:
         check_connection(self.name, self.settings)
         parts = urlsplit(self.settings.base_url)
         self._base_url = self.settings.base_url.rstrip("/")
-        own = {**_USUAL_HEADERS, **self.settings.headers, **credential_headers(self.settings)}
-        self._headers = httpx.Headers(own)
+        self._headers = {
+            **_USUAL_HEADERS,
+            **self.settings.headers,
+            **credential_headers(self.settings),
+        }
         self._secrets = tuple(filter(None, [token_of(self.settings)]))
         connect = self.settings.connect_timeout_seconds
         # aiohttp counts name look-up and TLS handshake to the wait for the pool.
@@ -147,7 +150,7 @@ class Connection:
             method,
             self._url(path, params),
             f"{method} {self._base_url}/{path.lstrip('/').partition('?')[0]}",
-            self._request_headers(headers, idempotency_key, with_body=content is not None),
+            _headers_of_one(headers, idempotency_key, with_body=content is not None),
             content,
             repeatable or method in _REPEATABLE or idempotency_key is not None,
         )
@@ -233,19 +236,6 @@ class Connection:
         query = urlencode(given, doseq=True, safe=",")
         return f"{url}{'&' if '?' in path else '?'}{query}"
 
-    def _request_headers(
-        self, further: Mapping[str, str] | None, idempotency_key: str | None, *, with_body: bool
-    ) -> httpx.Headers:
-        if not further and idempotency_key is None and not with_body:
-            return self._headers
-        headers = self._headers.copy()
-        if with_body:
-            headers.setdefault("Content-Type", "application/json")
-        if idempotency_key is not None:
-            headers["Idempotency-Key"] = idempotency_key
-        headers.update(further or {})
-        return headers
-
     def _new_session(self) -> aiohttp.ClientSession:
         transport = self._transport
         if transport is None:
@@ -255,5 +245,19 @@ class Connection:
             ssl=transport.ssl_context,
             keepalive_timeout=_IDLE_SECONDS,
         )
-        # A service's cookies would make one request depend on another.
-        return aiohttp.ClientSession(connector=connector, cookie_jar=aiohttp.DummyCookieJar())
+        return aiohttp.ClientSession(
+            connector=connector,
+            # Given here, the headers of every request cost nothing per request.
+            headers=self._headers,
+            # A service's cookies would make one request depend on another.
+            cookie_jar=aiohttp.DummyCookieJar(),
+        )
+
+
+def _headers_of_one(
+    further: Mapping[str, str] | None, idempotency_key: str | None, *, with_body: bool
+) -> dict[str, str]:
+    headers = {"Content-Type": "application/json"} if with_body else {}
+    if idempotency_key is not None:
+        headers["Idempotency-Key"] = idempotency_key
+    return {**headers, **(further or {})}

@@ -168,5 +168,8 @@ def _why(error: Exception, column: Column) -> str:
 
 
 def _quoted(value: Any) -> str:
-    shown = repr(value)
+    try:
+        shown = repr(value)
+    except ValueError:  # Python refuses to print an int of thousands of digits
+        return f"a huge {type(value).__name__}"
     return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}… ({type(value).__name__})"

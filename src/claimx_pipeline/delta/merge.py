@@ -7,7 +7,7 @@ between makes the merge fail, and all is done again on what is then there.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +18,7 @@ from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.convert import Converter
 from claimx_pipeline.delta.fold import CREATED_AT, UPDATED_AT, Rules, State, digest
 from claimx_pipeline.delta.handle import KeptHandle
+from claimx_pipeline.delta.keys import find_keys
 from claimx_pipeline.delta.known import Key, Known, KnownRows
 from claimx_pipeline.delta.reading import batches, literal, names
 from claimx_pipeline.delta.sink import WriteResult
@@ -197,26 +198,35 @@ class MergeWriter:
                 fresh = fresh.with_row(row.content)
         self.known.set(change.key, fresh)
 
-    def _read(self, groups: dict[Key, list[KeyedRow]]) -> dict[Key, State]:
+    def _read(self, groups: Mapping[Key, list[KeyedRow]]) -> dict[Key, State]:
         """Return what is stored under the keys of *groups*."""
-        conditions = []
+        table, keys = self.handle.table(), set(groups)
+        where = "true"
         if self.spec.bucket_column:
             ids = {row.values[self.spec.bucket_column] for rows in groups.values() for row in rows}
             buckets = sorted({bucket_of(str(value)) for value in ids})
-            conditions.append(f"_bucket IN ({', '.join(map(str, buckets))})")
-        first = {key[0] for key in groups}
+            where = f"_bucket IN ({', '.join(map(str, buckets))})"
+        if len(keys) > _LISTED_KEYS:
+            # Many keys are mostly new ones; reading keys alone costs a tenth of reading rows.
+            keys = find_keys(table, self._identity, where, keys)
+        first = {key[0] for key in keys}
         if len(first) <= _LISTED_KEYS and all(isinstance(value, (str, int)) for value in first):
             listed = ", ".join(literal(value) for value in first)
-            conditions.append(f"{names(self.spec.key[:1])} IN ({listed})")
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        sql = f"SELECT {names(self._declared)} FROM t{where}"  # noqa: S608 - own names and literals
+            where += f" AND {names(self._identity[:1])} IN ({listed})"
+        return self._read_where(table, where, keys) if keys else {}
+
+    def _read_where(self, table: DeltaTable, where: str, keys: set[Key]) -> dict[Key, State]:
+        sql = f"SELECT {names(self._declared)} FROM t WHERE {where}"  # noqa: S608 - own names
+        at = self._declared.index(self._identity[0])
+        wanted: pa.Array | None = None
         found: dict[Key, State] = {}
-        for part in batches(self.handle.table(), sql):
-            column = part.column(self._declared.index(self.spec.key[0]))
-            wanted = pa.array(first, column.type)
+        for part in batches(table, sql):
+            column = part.column(at)
+            if wanted is None:
+                wanted = pa.array({key[0] for key in keys}, column.type)
             for row in part.filter(pc.is_in(column, value_set=wanted)).to_pylist():
                 key = self._key_of(row)
-                if key in groups:
+                if key in keys:
                     found[key] = row
         return found
 

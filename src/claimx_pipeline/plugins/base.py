@@ -79,7 +79,7 @@ class Plugin:
         return self.execute(context) if self.should_run(context) else None
 
     @hookimpl
-    async def claimx_worker_starting(self, worker: WorkerSpec, settings: Settings) -> None:
+    async def claimx_worker_starting(self, worker: WorkerSpec, settings: Settings) -> None:  # noqa: ARG002 - for subclasses
         """Load with the worker that runs plugins."""
         if worker.name == "enrichment":
             await self.on_load()

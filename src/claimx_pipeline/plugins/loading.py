@@ -150,7 +150,9 @@ def _load(
         plugins.manager.check_pending()
     except Exception as error:
         # Whatever a stranger's module raises at import is that plugin's story to tell.
-        reason = str(error) if isinstance(error, ClaimxError) else f"{type(error).__name__}: {error}"
+        reason = (
+            str(error) if isinstance(error, ClaimxError) else f"{type(error).__name__}: {error}"
+        )
         if plugins.manager.has_plugin(name):
             plugins.manager.unregister(name=name)
         if candidate.required and not tolerant:
@@ -172,6 +174,10 @@ def _import(candidate: Candidate, settings: PluginSettings) -> Any:
     else:
         plugin = _import_from_directory(candidate)
     if inspect.isclass(plugin):
+        from claimx_pipeline.plugins.base import Plugin  # noqa: PLC0415 - slow to import
+
+        if not issubclass(plugin, Plugin):
+            raise ClaimxError(f"class {plugin.__name__} is no claimx_pipeline.Plugin")
         config = {**candidate.directory.get("config", {}), **settings.config}
         plugin = plugin.from_settings(config, f"plugins.{candidate.name}.config")
         plugin.name = candidate.name

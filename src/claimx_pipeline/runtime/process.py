@@ -108,5 +108,3 @@ async def stop_on_signals(stop: Callable[[], None]) -> AsyncIterator[None]:
     finally:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.remove_signal_handler(number)
-
-

@@ -76,9 +76,7 @@ class LookupStage:
             SettingsError: There is no such connection.
         """
         self._connection = resources.connections.get(self.config.connection)
-        self._cache = AnswerCache(
-            self.config.cache_ttl, self.config.cache_entries, resources.clock
-        )
+        self._cache = AnswerCache(self.config.cache_ttl, self.config.cache_entries, resources.clock)
 
     async def process(self, items: Sequence[Item]) -> None:
         """Look up every record of the batch, side by side."""

@@ -151,9 +151,7 @@ class EnrichmentProcessor:
             log=log,
             rows=context.entities,
         )
-        return Done(
-            publish=(entity_record(message), *dispatched.publish), skipped=enriched.skipped
-        )
+        return Done(publish=(entity_record(message), *dispatched.publish), skipped=enriched.skipped)
 
 
 def drop_own_rows(entities: EntityRows) -> None:
@@ -164,7 +162,12 @@ def drop_own_rows(entities: EntityRows) -> None:
 
 
 def log_row(
-    event: Event, context: EnrichmentContext, enriched: Enriched, *, outcome: str, reason: str | None
+    event: Event,
+    context: EnrichmentContext,
+    enriched: Enriched,
+    *,
+    outcome: str,
+    reason: str | None,
 ) -> EntityRow:
     """Return the line of the event log for *event*."""
     return {

@@ -138,7 +138,12 @@ class HealthServer:
                 request = await reader.readuntil(b"\r\n\r\n")
                 writer.write(self._answer(request[:MAX_REQUEST_BYTES].split(b" ", 2)[1]))
                 await writer.drain()
-        except (TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, IndexError) as e:
+        except (
+            TimeoutError,
+            asyncio.IncompleteReadError,
+            asyncio.LimitOverrunError,
+            IndexError,
+        ) as e:
             log.debug("a health request could not be read: %r", e)
         except ConnectionError as error:
             log.debug("a health request went away: %r", error)
@@ -162,5 +167,7 @@ class HealthServer:
 
 
 def _response(status: str, kind: bytes, body: bytes) -> bytes:
-    head = f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\nContent-Type: "
+    head = (
+        f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\nContent-Type: "
+    )
     return head.encode() + kind + b"\r\n\r\n" + body

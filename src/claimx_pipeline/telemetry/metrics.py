@@ -35,7 +35,10 @@ class Metrics:
     def __attrs_post_init__(self) -> None:
         registry = self.registry
         self.received = Counter(
-            "claimx_records_received", "Records taken from the broker", ["worker"], registry=registry
+            "claimx_records_received",
+            "Records taken from the broker",
+            ["worker"],
+            registry=registry,
         )
         self.outcomes = Counter(
             "claimx_records_settled",
@@ -53,7 +56,10 @@ class Metrics:
             registry=registry,
         )
         self.batch_seconds = Histogram(
-            "claimx_batch_seconds", "From a batch's poll to its commit", ["worker"], registry=registry
+            "claimx_batch_seconds",
+            "From a batch's poll to its commit",
+            ["worker"],
+            registry=registry,
         )
         self.up = Gauge(
             "claimx_worker_up", "1 while the worker takes records", ["worker"], registry=registry

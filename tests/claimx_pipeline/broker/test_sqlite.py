@@ -47,7 +47,7 @@ class ShiftedClock:
 class StoppedClock(ShiftedClock):
     """A clock on which no wait ever ends: its owner hangs."""
 
-    async def sleep(self, seconds: float) -> None:  # noqa: ARG002 - the protocol's
+    async def sleep(self, seconds: float) -> None:
         await asyncio.Event().wait()
 
 

@@ -104,34 +104,42 @@ def test_what_changes_with_every_run_is_bookkeeping():
     [
         (
             PROJECTS,
-            "project_id project_number master_file_name secondary_number status created_date "
-            "date_of_loss type_of_loss cause_of_loss loss_description customer_first_name "
-            "customer_last_name street1 city state_province zip_postcode primary_email "
-            "primary_phone custom_attribute1 custom_attribute2 custom_attribute3 coverages "
-            "contents_task_sent contents_task_at xa_autolink_fail xa_autolink_fail_at created_at "
-            "updated_at last_enriched_at custom_business_name business_line_type year_built "
-            "square_footage street2 county country primary_phone_country_code date_received "
-            "date_contacted planned_inspection_date date_inspected appointment_date "
-            "custom_external_unique_id company_name policyholder_invited_at policyholder_joined_at",
+            (
+                "project_id project_number master_file_name secondary_number status created_date "
+                "date_of_loss type_of_loss cause_of_loss loss_description customer_first_name "
+                "customer_last_name street1 city state_province zip_postcode primary_email "
+                "primary_phone custom_attribute1 custom_attribute2 custom_attribute3 coverages "
+                "contents_task_sent contents_task_at xa_autolink_fail xa_autolink_fail_at created_at "
+                "updated_at last_enriched_at custom_business_name business_line_type year_built "
+                "square_footage street2 county country primary_phone_country_code date_received "
+                "date_contacted planned_inspection_date date_inspected appointment_date "
+                "custom_external_unique_id company_name policyholder_invited_at policyholder_joined_at"
+            ),
         ),
         (
             TASKS,
-            "assignment_id task_id project_id assignee_id assignor_id date_assigned date_completed "
-            "status stp_enabled mfn task_name form_id assignor_email cancelled_date "
-            "cancelled_by_resource_id pdf_project_media_id date_exported form_response_id "
-            "stp_started_date xactimate_exportable fraud_language_accepted_date "
-            "resubmit_task_assignment_id task_url",
+            (
+                "assignment_id task_id project_id assignee_id assignor_id date_assigned date_completed "
+                "status stp_enabled mfn task_name form_id assignor_email cancelled_date "
+                "cancelled_by_resource_id pdf_project_media_id date_exported form_response_id "
+                "stp_started_date xactimate_exportable fraud_language_accepted_date "
+                "resubmit_task_assignment_id task_url"
+            ),
         ),
         (
             MEDIA,
-            "media_id project_id task_assignment_id file_type file_name media_description "
-            "media_comment latitude longitude gps_source taken_date full_download_link expires_at",
+            (
+                "media_id project_id task_assignment_id file_type file_name media_description "
+                "media_comment latitude longitude gps_source taken_date full_download_link expires_at"
+            ),
         ),
         (
             CONTACTS,
-            "project_id contact_email contact_type first_name last_name phone_number "
-            "phone_country_code is_primary_contact master_file_name task_assignment_id "
-            "video_collaboration_id created_at created_date last_enriched_at updated_at",
+            (
+                "project_id contact_email contact_type first_name last_name phone_number "
+                "phone_country_code is_primary_contact master_file_name task_assignment_id "
+                "video_collaboration_id created_at created_date last_enriched_at updated_at"
+            ),
         ),
     ],
     ids=["projects", "tasks", "media", "contacts"],

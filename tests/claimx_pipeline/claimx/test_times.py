@@ -55,7 +55,7 @@ def test_fractions_are_kept_to_the_microsecond(fraction, microsecond, zone):
     ["", " ", "soon", "2026-13-01", "2026-01-15T25:00:00Z", "12:00", 1e300, 10**30, True],
 )
 def test_what_is_no_time_is_refused(written):
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"^(is|true) "):
         read_time(written)
 
 

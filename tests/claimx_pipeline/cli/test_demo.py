@@ -17,7 +17,15 @@ EVENTS, SEED = 200, 7
 
 def demo(folder: Path, *options: str) -> dict:
     result = run(
-        "demo", "--events", str(EVENTS), "--seed", str(SEED), "--data-dir", "d", "--json", *options,
+        "demo",
+        "--events",
+        str(EVENTS),
+        "--seed",
+        str(SEED),
+        "--data-dir",
+        "d",
+        "--json",
+        *options,
         cwd=folder,
     )
     assert result.returncode == 0, result.stderr
@@ -93,7 +101,13 @@ def test_the_result_is_shown_for_a_person(tmp_path):
     result = run("demo", "--events", "40", "--data-dir", "d", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert "events published" in result.stderr, "progress"
-    for shown in ("claimx_projects", "claimx.events.raw", "0 dead letters", "SELECT", "Ask your own"):
+    for shown in (
+        "claimx_projects",
+        "claimx.events.raw",
+        "0 dead letters",
+        "SELECT",
+        "Ask your own",
+    ):
         assert shown in result.stdout
 
 
@@ -117,8 +131,14 @@ def test_an_earlier_demo_is_replaced_when_asked(tmp_path):
 def test_the_demo_does_not_look_at_the_users_own_settings(tmp_path):
     (tmp_path / "claimx.yaml").write_text("claimx: {api: {base_url: 'http://192.0.2.1'}}\n")
     result = run(
-        "demo", "--events", "10", "--data-dir", "d", "--json",
-        cwd=tmp_path, env={"CLAIMX_API_URL": "http://192.0.2.1", "CLAIMX_DATA_DIR": "elsewhere"},
+        "demo",
+        "--events",
+        "10",
+        "--data-dir",
+        "d",
+        "--json",
+        cwd=tmp_path,
+        env={"CLAIMX_API_URL": "http://192.0.2.1", "CLAIMX_DATA_DIR": "elsewhere"},
     )
     assert result.returncode == 0, result.stderr
     assert not (tmp_path / "elsewhere").exists()

@@ -19,18 +19,47 @@ def lines() -> list[str]:
     media = next(event for event in events if event.media_id)
     task = next(event for event in events if event.assignment_id)
     return [
-        json.dumps({"event_type": "PROJECT_CREATED", "project_id": str(first.project_id),
-                    "ingested_at": "2026-01-15T12:00:00Z"}),
-        json.dumps({"eventType": "PROJECT_FILE_ADDED", "projectId": media.project_id,
-                    "mediaId": media.media_id, "ingestedAt": "2026-01-15T05:00:00.5-07:00"}),
-        json.dumps({"eventType": "PROJECT_FILE_ADDED", "projectId": media.project_id,
-                    "mediaId": media.media_id, "ingestedAt": "2026-01-15T05:00:00.5-07:00"}),
+        json.dumps(
+            {
+                "event_type": "PROJECT_CREATED",
+                "project_id": str(first.project_id),
+                "ingested_at": "2026-01-15T12:00:00Z",
+            }
+        ),
+        json.dumps(
+            {
+                "eventType": "PROJECT_FILE_ADDED",
+                "projectId": media.project_id,
+                "mediaId": media.media_id,
+                "ingestedAt": "2026-01-15T05:00:00.5-07:00",
+            }
+        ),
+        json.dumps(
+            {
+                "eventType": "PROJECT_FILE_ADDED",
+                "projectId": media.project_id,
+                "mediaId": media.media_id,
+                "ingestedAt": "2026-01-15T05:00:00.5-07:00",
+            }
+        ),
         "this is not JSON",
-        json.dumps({"eventType": "CUSTOM_TASK_REOPENED", "projectId": task.project_id,
-                    "taskAssignmentId": task.assignment_id, "ingestedAt": "2026-01-15T12:00:01"}),
+        json.dumps(
+            {
+                "eventType": "CUSTOM_TASK_REOPENED",
+                "projectId": task.project_id,
+                "taskAssignmentId": task.assignment_id,
+                "ingestedAt": "2026-01-15T12:00:01",
+            }
+        ),
         json.dumps({"eventType": "PROJECT_CREATED", "ingestedAt": "2026-01-15T12:00:00Z"}),
-        json.dumps({"event_type": "SOMETHING_NEW", "project_id": first.project_id,
-                    "event_id": "given-1", "ingested_at": "2026-01-15T12:00:02+00:00"}),
+        json.dumps(
+            {
+                "event_type": "SOMETHING_NEW",
+                "project_id": first.project_id,
+                "event_id": "given-1",
+                "ingested_at": "2026-01-15T12:00:02+00:00",
+            }
+        ),
     ]
 
 
@@ -70,7 +99,10 @@ def test_good_lines_arrive_once_and_each_bad_one_is_reported(tmp_path, simulator
         store, "SELECT event_type, event_id, ingested_at FROM claimx_events ORDER BY ingested_at"
     ).to_pylist()
     assert [event["event_type"] for event in events] == [
-        "PROJECT_CREATED", "PROJECT_FILE_ADDED", "CUSTOM_TASK_REOPENED", "SOMETHING_NEW",
+        "PROJECT_CREATED",
+        "PROJECT_FILE_ADDED",
+        "CUSTOM_TASK_REOPENED",
+        "SOMETHING_NEW",
     ]
     assert events[-1]["event_id"] == "given-1"
     assert [event["ingested_at"].hour for event in events] == [12] * 4, "all times are UTC"

@@ -63,6 +63,6 @@ def test_what_is_not_json_is_transient(body):
 
 def test_a_failed_request_can_be_pickled():
     error = refusal(Answer(404, {}, b"gone", NOW, "GET http://x/y"), connection="vendor")
-    copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+    copy = pickle.loads(pickle.dumps(error))
     assert isinstance(copy, RequestFailedError)
     assert str(copy) == str(error) == "GET http://x/y: answered 404 Not Found: gone"

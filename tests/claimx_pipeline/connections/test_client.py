@@ -398,3 +398,14 @@ async def test_many_requests_at_once_all_get_their_own_answer(concurrent):
         answers = await asyncio.gather(*(vendor.request("GET", f"/{n}") for n in range(300)))
         await vendor.close()
     assert [answer.json()["path"] for answer in answers] == [f"/{n}" for n in range(300)]
+
+
+async def test_headers_of_a_request_win_over_those_of_the_connection(connect):
+    async with http_service(replies(OK)) as service:
+        vendor = connect(service.url, headers={"X-Extra": "1", "Accept": "text/csv"})
+        await vendor.request("POST", "/", json={}, headers={"x-extra": "2", "content-type": "a/b"})
+        await vendor.request("GET", "/")
+    first, second = (one.headers for one in service.asked)
+    assert (first["x-extra"], first["content-type"]) == ("2", "a/b")
+    assert (second["x-extra"], second["accept"]) == ("1", "text/csv")
+    assert "content-type" not in second

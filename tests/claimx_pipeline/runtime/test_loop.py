@@ -201,8 +201,9 @@ async def test_two_members_share_the_partitions_and_lose_nothing(rig):
 
     publishing = asyncio.create_task(publish())
     await rig.run_until(
-        lambda: publishing.done() and sum(loop.metrics.records for loop in loops) >= len(
-            {*first.seen, *second.seen}
+        lambda: (
+            publishing.done()
+            and sum(loop.metrics.records for loop in loops) >= len({*first.seen, *second.seen})
         ),
         *loops,
     )
@@ -255,5 +256,3 @@ async def test_received_is_done_plus_failed(rig):
     }
     assert count("claimx_records_received_total") == sum(settled.values()) == 5
     assert settled["dead"] == 2
-
-

@@ -58,7 +58,7 @@ def test_whatever_uses_a_gap_is_told_what_is_missing(gap, use, tmp_path, monkeyp
 def test_a_gap_can_be_looked_at_and_carried_about(gap):
     assert repr([gap]) == "[<unresolved: LAKE>]"
     assert gap is not None
-    assert repr(copy.deepcopy(gap)) == repr(pickle.loads(pickle.dumps(gap))) == repr(gap)  # noqa: S301
+    assert repr(copy.deepcopy(gap)) == repr(pickle.loads(pickle.dumps(gap))) == repr(gap)
 
 
 def test_a_setting_that_waits_names_its_variables():

@@ -80,7 +80,7 @@ async def test_credentials_are_changed_while_it_runs(sim, api, outside):
     assert (await api.get(path)).status_code == 401
     headers = {"Authorization": "Bearer next"}
     assert (await api.get(path, headers=headers)).status_code == 200
-    assert sim.simulation.itel_token == "demo-itel-token"  # noqa: S105 - of a simulator
+    assert sim.simulation.itel_token == "demo-itel-token"
 
 
 @pytest.mark.parametrize("body", [{"token": "x"}, {"api_token": 1}])

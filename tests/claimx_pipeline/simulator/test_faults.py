@@ -183,5 +183,5 @@ def test_a_fault_that_makes_no_sense_is_refused(wrong):
 
 async def until(condition):
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - the condition has no event
+        while not condition():
             await asyncio.sleep(0.005)

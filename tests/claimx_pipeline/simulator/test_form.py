@@ -13,7 +13,7 @@ AVAILABLE = "Are All The Face Frames, Doors, And Drawers Available?"
 
 def filled(seed):
     form = cabinet_form()
-    answers = form.draw(Random(seed))  # noqa: S311 - no secret
+    answers = form.draw(Random(seed))
     photos = list(range(1, form.photo_count(answers) + 1))
     return msgspec.json.decode(form.response(answers, photos)), photos
 

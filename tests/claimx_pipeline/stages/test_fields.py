@@ -19,6 +19,9 @@ def test_zero_is_a_value():
     assert read_field(DATA, "n") == 0
 
 
-@given(st.text(), st.recursive(st.none() | st.text(), lambda x: st.dictionaries(st.text(), x) | st.lists(x)))
+@given(
+    st.text(),
+    st.recursive(st.none() | st.text(), lambda x: st.dictionaries(st.text(), x) | st.lists(x)),
+)
 def test_no_path_and_no_data_raise(path, data):
     read_field(data, path)

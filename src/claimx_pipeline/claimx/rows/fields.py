@@ -60,7 +60,7 @@ class Unreadable:
             kind,
             type(value).__name__,
             shown,
-            why,
+            redacted(why),
         )
 
 

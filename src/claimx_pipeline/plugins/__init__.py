@@ -1,0 +1,1 @@
+"""Plugins: how they are found and loaded, what they may return, and who calls them."""

@@ -1,0 +1,1 @@
+"""What drives every worker: one loop, one settlement, one way to start and stop."""

@@ -1,0 +1,1 @@
+"""Stages: the steps that plugin workers are made of."""

@@ -1,0 +1,1 @@
+"""How the pipeline tells what it is doing: log lines, metrics, health."""

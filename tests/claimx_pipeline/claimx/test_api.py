@@ -1,0 +1,172 @@
+from __future__ import annotations
+
+import pytest
+from claimx_answers import MEDIA, PROJECT, TASK, VIDEO
+from http_service import Reply, http_service
+
+from claimx_pipeline.claimx.api import ClaimxApi
+from claimx_pipeline.errors import Category, RecordError, SettingsError
+from claimx_pipeline.settings.secret import Secret
+from claimx_pipeline.settings.tree import ApiSettings
+
+
+@pytest.fixture
+def answering(clock):
+    """Asks one question of an API that gives one answer."""
+
+    async def ask(reply, method, *arguments, **settings):
+        async with http_service(lambda _asked: reply) as service:
+            given = {"token": Secret("dG9r"), "max_retries": 0, **settings}
+            api = ClaimxApi(ApiSettings(base_url=f"{service.url}/rest/", **given), clock)
+            try:
+                return await getattr(api, method)(*arguments), service.asked
+            finally:
+                await api.close()
+
+    return ask
+
+
+@pytest.mark.incident("API-04")
+async def test_each_question_is_asked_as_the_contract_says(answering):
+    _, (asked,) = await answering(Reply({"data": PROJECT}), "project", 7)
+    assert (asked.method, asked.target) == ("GET", "/rest/export/project/7")
+    assert asked.headers["authorization"] == "Basic dG9r"
+    assert asked.headers["accept"] == "application/json"
+    _, (asked,) = await answering(Reply([]), "media", 7, [1, 2])
+    assert (asked.method, asked.target) == ("GET", "/rest/export/project/7/media?mediaIds=1,2")
+    _, (asked,) = await answering(Reply([]), "media", 7, [])
+    assert asked.target == "/rest/export/project/7/media"
+    _, (asked,) = await answering(Reply(TASK), "task", 9)
+    assert (asked.method, asked.target) == ("GET", "/rest/customTasks/assignment/9?full=true")
+    _, (asked,) = await answering(Reply([]), "video", 7, sender_username="me")
+    assert (asked.method, asked.target) == ("POST", "/rest/data")
+    assert asked.json() == {
+        "reportType": "VIDEO_COLLABORATION",
+        "projectId": 7,
+        "senderUsername": "me",
+    }
+
+
+async def test_a_bearer_token_may_be_asked_for(answering):
+    _, (asked,) = await answering(Reply({"data": PROJECT}), "project", 7, auth="bearer")
+    assert asked.headers["authorization"] == "Bearer dG9r"
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "body", "found"),
+    [
+        ("project", (7,), {"data": PROJECT}, PROJECT),
+        ("project", (7,), PROJECT, PROJECT),
+        ("media", (7, [1]), [MEDIA], [MEDIA]),
+        ("media", (7, [1]), {"data": [MEDIA]}, [MEDIA]),
+        ("media", (7, [1]), {"media": [MEDIA]}, [MEDIA]),
+        ("media", (7, [1]), MEDIA, [MEDIA]),
+        ("media", (7, [1]), {"data": None}, []),
+        ("media", (7, [1]), {}, []),
+        ("task", (9,), TASK, TASK),
+        ("task", (9,), {"data": TASK}, TASK),
+        ("video", (7,), [VIDEO], [VIDEO]),
+        ("video", (7,), {"data": [VIDEO]}, [VIDEO]),
+        ("video", (7,), {"data": VIDEO}, [VIDEO]),
+        ("video", (7,), {"collaborations": [VIDEO]}, [VIDEO]),
+        ("video", (7,), {"videoCollaboration": VIDEO}, [VIDEO]),
+        ("video", (7,), VIDEO, [VIDEO]),
+        ("video", (7,), {"data": {}}, []),
+        ("video", (7,), {"data": None}, []),
+        ("video", (7,), [], []),
+    ],
+)
+async def test_what_the_api_wraps_is_unwrapped(answering, clock, method, arguments, body, found):
+    answer, _ = await answering(Reply(body), method, *arguments)
+    assert answer.body == found
+    assert answer.answered_at == clock.now()
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "body"),
+    [
+        ("project", (7,), {}),
+        ("project", (7,), []),
+        ("project", (7,), {"data": None}),
+        ("project", (7,), {"data": {"project": "x"}}),
+        ("project", (7,), {"success": True, "test_mode": True}),
+        ("media", (7, [1]), "x"),
+        ("media", (7, [1]), {"error": "x"}),
+        ("media", (7, [1]), {"data": {"a": 1}}),
+        ("media", (7, [1]), [1]),
+        ("task", (9,), {}),
+        ("task", (9,), None),
+        ("task", (9,), {"error": "x"}),
+        ("video", (7,), 5),
+        ("video", (7,), {"error": "x"}),
+        ("video", (7,), ["x"]),
+    ],
+)
+async def test_an_answer_of_another_shape_is_transient(answering, method, arguments, body):
+    with pytest.raises(RecordError, match="the answer holds no") as caught:
+        await answering(Reply(body), method, *arguments)
+    assert caught.value.category is Category.TRANSIENT
+
+
+QUESTIONS = [("project", (7,)), ("media", (7, [1])), ("task", (9,)), ("video", (7,))]
+
+
+@pytest.mark.parametrize(("method", "arguments"), QUESTIONS)
+async def test_html_instead_of_json_is_transient(answering, method, arguments):
+    with pytest.raises(RecordError, match="the answer is not JSON") as caught:
+        await answering(Reply(b"<html>"), method, *arguments)
+    assert caught.value.category is Category.TRANSIENT
+
+
+@pytest.mark.parametrize(("method", "arguments"), QUESTIONS)
+@pytest.mark.parametrize(
+    ("status", "category"),
+    [
+        (201, Category.TRANSIENT),
+        (204, Category.TRANSIENT),
+        (304, Category.TRANSIENT),
+        (400, Category.PERMANENT),
+        (401, Category.AUTH),
+        (403, Category.PERMANENT),
+        (404, Category.PERMANENT),
+        (429, Category.THROTTLED),
+        (500, Category.TRANSIENT),
+        (501, Category.TRANSIENT),
+    ],
+)
+@pytest.mark.incident("API-02")
+async def test_nothing_but_200_is_a_success(answering, method, arguments, status, category):
+    with pytest.raises(RecordError, match=f"answered {status}") as caught:
+        await answering(Reply(b"", status), method, *arguments)
+    assert caught.value.category is category
+
+
+@pytest.mark.parametrize(("method", "arguments"), QUESTIONS)
+async def test_every_question_only_reads_and_is_asked_again(answering, method, arguments):
+    with pytest.raises(RecordError, match="answered 503"):
+        await answering(Reply(b"", 503, {"Retry-After": "0"}), method, *arguments, max_retries=2)
+
+
+async def test_a_report_is_asked_for_again_after_a_passing_failure(clock):
+    left = [Reply(b"", 503), Reply([VIDEO])]
+    async with http_service(lambda _asked: left.pop(0)) as service:
+        api = ClaimxApi(ApiSettings(base_url=service.url, token=Secret("dG9r")), clock)
+        assert (await api.video(7)).body == [VIDEO]
+        await api.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        ({}, r"claimx\.api\.base_url: is not set"),
+        ({"base_url": "nowhere", "token": Secret("x")}, r"claimx\.api\.base_url: must start"),
+        ({"base_url": "https://a.test"}, r"claimx\.api\.token: is empty"),
+        (
+            {"base_url": "https://a.test", "token": Secret("Basic x")},
+            r"claimx\.api\.token: starts with 'basic'",
+        ),
+    ],
+)
+def test_settings_that_cannot_work_are_named_as_the_user_knows_them(clock, settings, sentence):
+    with pytest.raises(SettingsError, match=sentence):
+        ClaimxApi(ApiSettings(**settings), clock)

@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from claimx_pipeline.claimx.reader import both
+from claimx_pipeline.errors import RecordError
+
+
+@pytest.mark.incident("API-08")
+async def test_a_project_is_asked_for_once_in_its_time(reader, service, clock):
+    first = await reader.project(7)
+    clock.move(299)
+    assert await reader.project(7) is first
+    clock.move(1)
+    assert await reader.project(7) is not first
+    assert service.paths() == ["GET /export/project/7"] * 2
+    assert reader.calls == 2
+
+
+async def test_an_answer_kept_says_when_the_api_gave_it(reader, clock):
+    before = clock.now()
+    await reader.project(7)
+    clock.move(100)
+    assert (await reader.project(7)).answered_at == before
+
+
+async def test_many_readers_at_once_share_one_request(reader, service):
+    readers = [reader.counted() for _ in range(10)]
+    await asyncio.gather(*(one.project(7) for one in readers))
+    assert len(service.asked) == 1
+    assert sorted(one.calls for one in readers) == [0] * 9 + [1]
+
+
+async def test_a_fresh_answer_is_asked_for_and_kept(reader, service, clock):
+    await reader.project(7)
+    clock.move(1)
+    fresh = await reader.project(7, not_before=clock.now())
+    assert await reader.project(7) is fresh
+    assert len(service.asked) == 2
+
+
+@pytest.mark.incident("API-08")
+async def test_a_failure_is_not_kept(reader, service, claimx):
+    claimx.status["/export"] = 500
+    with pytest.raises(RecordError, match="answered 500"):
+        await reader.project(7)
+    claimx.status.clear()
+    await reader.project(7)
+    assert len(service.asked) == 2
+
+
+@pytest.mark.incident("API-08")
+async def test_an_answer_without_id_is_used_but_not_kept(reader, service, claimx):
+    claimx.project = {"projectId": None}
+    assert (await reader.project(7)).body["project"]["status"] == "Active"
+    claimx.project = {}
+    assert (await reader.project(7)).body["project"]["projectId"] == 7
+    assert len(service.asked) == 2
+
+
+async def test_every_other_question_is_asked_every_time_and_counted(reader, service):
+    for _ in range(2):
+        await reader.media(7, [1])
+        await reader.task(9)
+        await reader.video(7)
+    assert len(service.asked) == reader.calls == 6
+
+
+async def test_both_fails_with_the_first_failure_when_both_have_ended():
+    ended = []
+
+    async def fail(number):
+        await asyncio.sleep(0)
+        ended.append(number)
+        raise ValueError(str(number))
+
+    with pytest.raises(ValueError, match="1"):
+        await both(fail(1), fail(2))
+    assert ended == [1, 2]
