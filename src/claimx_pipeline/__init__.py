@@ -81,7 +81,7 @@ if TYPE_CHECKING:
         ValidationStage,
     )
     from claimx_pipeline.steps.chain import ChainProcessor
-    from claimx_pipeline.topics import Topic
+    from claimx_pipeline.topics import WEEK_HOURS, Topic
 
 __all__ = [
     "BOOL",
@@ -92,6 +92,7 @@ __all__ = [
     "LONG",
     "STRING",
     "TIMESTAMP",
+    "WEEK_HOURS",
     "AnswerCache",
     "Category",
     "ChainProcessor",
@@ -210,7 +211,7 @@ _HOMES = {
     "stages.transform": ("TransformConfig", "TransformStage"),
     "stages.validation": ("FieldRule", "SkipRule", "ValidationConfig", "ValidationStage"),
     "steps.chain": ("ChainProcessor",),
-    "topics": ("Topic",),
+    "topics": ("Topic", "WEEK_HOURS"),
 }
 """Module to the public names that live in it."""
 

@@ -9,8 +9,7 @@ import attrs
 import msgspec
 import typer
 
-from claimx_pipeline.cli.output import note, print_json, print_table
-from claimx_pipeline.errors import UsageError
+from claimx_pipeline import UsageError, note, print_json, print_table
 from itel_cabinet_plugin.form.model import ParsedForm
 from itel_cabinet_plugin.form.parse import parse_form
 

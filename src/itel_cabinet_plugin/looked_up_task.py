@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from claimx_pipeline.errors import Problem
-from claimx_pipeline.settings.tree import Settings
-from claimx_pipeline.stages.lookup import LookupConfig, LookupStage
-from claimx_pipeline.stages.protocol import Stage
-from claimx_pipeline.stages.transform import TransformConfig, TransformStage
-from claimx_pipeline.stages.validation import ValidationConfig, ValidationStage
+from claimx_pipeline import (
+    LookupConfig,
+    LookupStage,
+    Problem,
+    Settings,
+    Stage,
+    TransformConfig,
+    TransformStage,
+    ValidationConfig,
+    ValidationStage,
+)
 
 TASK_FIELD: Final = "claimx_task_full"
 """Field of the chain's data that holds the assignment as ClaimX answered it."""

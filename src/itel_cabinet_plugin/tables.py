@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from claimx_pipeline.delta.spec import INT, LONG, STRING, TIMESTAMP, Column, TableSpec
+from claimx_pipeline import INT, LONG, STRING, TIMESTAMP, Column, TableSpec
 
 TASK_TRACKING: Final = TableSpec(
     name="itel_cabinet_task_tracking",

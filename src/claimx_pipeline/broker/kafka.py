@@ -12,7 +12,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin import NewTopic as KafkaNewTopic
 from attrs import define, field
 
-from claimx_pipeline.broker.kafka_client import Connection, stopped
+from claimx_pipeline.broker.kafka_client import KafkaConnection, stopped
 from claimx_pipeline.broker.kafka_consumer import KafkaConsumer
 from claimx_pipeline.broker.kafka_producer import KafkaProducer
 from claimx_pipeline.broker.protocol import NewTopic, OnRevoked
@@ -41,7 +41,7 @@ class KafkaBroker:
         Raises:
             SettingsError: The URL is malformed, or the settings do not fit together.
         """
-        self._connection = Connection.of(url, settings)
+        self._connection = KafkaConnection.of(url, settings)
         self.url = f"kafka://{','.join(self._connection.hosts)}"
 
     def consumer(
@@ -63,7 +63,7 @@ class KafkaBroker:
 class KafkaAdmin:
     """Looks at topics and groups, and creates topics."""
 
-    _connection: Connection
+    _connection: KafkaConnection
     _client: Any = field(default=None, init=False)
     _reader: Any = field(default=None, init=False)
     _connecting: asyncio.Lock = field(factory=asyncio.Lock, init=False)

@@ -51,7 +51,7 @@ _log = logging.getLogger(__name__)
 
 
 @frozen
-class Connection:
+class KafkaConnection:
     """Where Kafka is and how to talk to it."""
 
     hosts: tuple[str, ...]
@@ -59,7 +59,7 @@ class Connection:
     ssl_context: ssl.SSLContext | None
 
     @classmethod
-    def of(cls, url: str, settings: BrokerSettings) -> Connection:
+    def of(cls, url: str, settings: BrokerSettings) -> KafkaConnection:
         """Return the connection that *url* and *settings* describe.
 
         Raises:

@@ -20,7 +20,7 @@ from attrs import define, field
 from claimx_pipeline.broker.kafka_client import (
     STOP_SECONDS,
     TEAR_DOWN_SECONDS,
-    Connection,
+    KafkaConnection,
     cancelled,
     seen,
     stopped,
@@ -46,7 +46,7 @@ class KafkaConsumer:
     A member that heard nothing for ``deadline_seconds`` is therefore replaced.
     """
 
-    _connection: Connection
+    _connection: KafkaConnection
     _group: str
     _topics: tuple[str, ...]
     _on_revoked: OnRevoked | None = None

@@ -14,7 +14,7 @@ from attrs import define, field
 
 from claimx_pipeline.broker.kafka_client import (
     TEAR_DOWN_SECONDS,
-    Connection,
+    KafkaConnection,
     cancelled,
     seen,
     stopped,
@@ -42,7 +42,7 @@ class KafkaProducer:
     unknown outcome, and aiokafka would go on with them for ever.
     """
 
-    _connection: Connection
+    _connection: KafkaConnection
     _client: Any = field(default=None, init=False)
     _turns: itertools.count[int] = field(factory=itertools.count, init=False)
     _connecting: asyncio.Lock = field(factory=asyncio.Lock, init=False)

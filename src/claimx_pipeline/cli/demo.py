@@ -15,6 +15,7 @@ from claimx_pipeline.cli.output import draw_table, print_json
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
+
 @app.command()
 def demo(
     events: Annotated[int, typer.Option(help="How many events happen.", min=1, max=100_000)] = 200,
@@ -60,5 +61,6 @@ def show(result: Mapping[str, Any], answers: list[tuple[Any, Any]], data_dir: Pa
         out(f"\n{query.summary}\n\n{indent(query.sql, '    ')}\n\n")
         draw_table(answer.to_pylist(), answer.column_names)
     command = f"claimx-run --config {data_dir / 'claimx.yaml'}"
-    out(f"\nAsk your own:\n    {command} query 'SELECT * FROM claimx_tasks LIMIT 5'\n")
+    out("\nAsk your own:\n")
+    out(f"    {command} query 'SELECT * FROM claimx_tasks LIMIT 5'\n")  # noqa: S608 - to be read
     out(f"    {command} query --name events-by-outcome\n    {command} tables list\n")

@@ -79,11 +79,8 @@ class Connection:
         check_connection(self.name, self.settings)
         parts = urlsplit(self.settings.base_url)
         self._base_url = self.settings.base_url.rstrip("/")
-        self._headers = {
-            **_USUAL_HEADERS,
-            **self.settings.headers,
-            **credential_headers(self.settings),
-        }
+        usual = _merged(_USUAL_HEADERS, self.settings.headers)
+        self._headers = _merged(usual, credential_headers(self.settings))
         self._secrets = tuple(filter(None, [token_of(self.settings)]))
         connect = self.settings.connect_timeout_seconds
         # aiohttp counts name look-up and TLS handshake to the wait for the pool.
@@ -143,7 +140,8 @@ class Connection:
                 path,
                 params=params,
                 body=content or b"",
-                headers={**self.settings.headers, **(headers or {})},
+                # By name only: any of the connection's own may be a credential.
+                headers={**dict.fromkeys(self._headers, "********"), **(headers or {})},
                 idempotency_key=idempotency_key,
             )
         call = _Call(
@@ -260,4 +258,11 @@ def _headers_of_one(
     headers = {"Content-Type": "application/json"} if with_body else {}
     if idempotency_key is not None:
         headers["Idempotency-Key"] = idempotency_key
-    return {**headers, **(further or {})}
+    return _merged(headers, further) if further else headers
+
+
+def _merged(headers: Mapping[str, str], further: Mapping[str, str]) -> dict[str, str]:
+    """Return *headers* with those of *further* in their place, whatever the case of the names."""
+    merged = httpx.Headers(headers)
+    merged.update(further)
+    return dict(merged.items())

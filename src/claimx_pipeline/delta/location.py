@@ -65,13 +65,13 @@ def locate(settings: TablesSettings, table: str) -> TableLocation:
     """Return where *table* lies.
 
     Raises:
-        TableError: The setting is empty, holds an unresolved ``${…}``, or names a
-            scheme nobody knows. deltalake would take each for a folder and fill it.
+        TableError: The setting holds an unresolved ``${…}``, or names a scheme nobody
+            knows. deltalake would take either for a folder and fill it.
     """
     own = settings.paths.get(table)
     name = "tables.root" if own is None else f"tables.paths.{table}"
     given = settings.root if own is None else own
-    if not given.strip() or "${" in given:
+    if "${" in given:
         raise TableError(table, f"{name} is {given!r}; set it to a folder or a URL")
     place = given if own is not None else f"{given.rstrip('/')}/{table}"
     scheme = urlsplit(place).scheme if "://" in place else ""

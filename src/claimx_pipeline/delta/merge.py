@@ -112,7 +112,7 @@ class MergeWriter:
         Raises:
             CommitFailedError: Another writer was first. Nothing was written.
         """
-        self._follow(self.handle.table().version())
+        self._follow()
         unknown = {
             key: rows for key, rows in batch.groups.items() if not self._all_known(key, rows)
         }
@@ -135,14 +135,19 @@ class MergeWriter:
     def _key_of(self, row: State) -> Key:
         return tuple(row[name] for name in self._identity)
 
-    def _follow(self, version: int) -> None:
+    def _follow(self) -> None:
         """Trust nothing remembered if someone else may have written the same keys.
 
-        A bucket has one writer at a time, which forgets when it gets the bucket.
+        A bucket has one writer at a time, which forgets when it gets the bucket. A table
+        without buckets may have several at any time.
         """
-        if version != self._version and not self.spec.bucket_column:
+        if self.spec.bucket_column:
+            return
+        table = self.handle.table()
+        table.update_incremental()
+        if table.version() != self._version:
             self.known.clear()
-        self._version = version
+            self._version = table.version()
 
     def _all_known(self, key: Key, rows: Sequence[KeyedRow]) -> bool:
         """Return whether no row of *key* changes anything; notes the time of its answer."""

@@ -45,7 +45,7 @@ def add_missing_columns(spec: TableSpec, table: DeltaTable) -> tuple[str, ...]:
     partitions = tuple(table.metadata().partition_columns)
     if partitions != spec.partitions():
         differences.append(
-            f"it is declared partitioned by {spec.partitions()} and stored by {partitions}"
+            f"the partitions are declared {spec.partitions()} and stored {partitions}"
         )
     if differences:
         raise TableError(

@@ -17,7 +17,7 @@ class Origin:
     """Where a value comes from."""
 
     label: str
-    """For lists of origins: ``claimx.yaml:12``, ``environment LOG_LEVEL``, ``plugin itel``."""
+    """For lists of origins: ``claimx.yaml:12``, ``environment LOG_LEVEL``, ``plugin acme``."""
     where: str
     """For messages; as exact as can be."""
 

@@ -137,7 +137,7 @@ class EnrichmentProcessor:
             dispatched = await self._resources.dispatcher.enrichment_complete(context)
         except Exception as error:  # noqa: BLE001 - one event's failure is that event's outcome
             return failure(error)
-        outcome, reason = "enriched", None
+        outcome, reason = "enriched", ""
         if enriched.skipped:
             outcome, reason = "skipped", enriched.skipped
         if dispatched.filtered is not None:
@@ -167,7 +167,7 @@ def log_row(
     enriched: Enriched,
     *,
     outcome: str,
-    reason: str | None,
+    reason: str,
 ) -> EntityRow:
     """Return the line of the event log for *event*."""
     return {
@@ -176,7 +176,7 @@ def log_row(
         "project_id": event.project_id,
         "outcome": outcome,
         "reason": reason,
-        "category": None,
+        "category": "",
         "api_calls": context.api_calls,
         **{ROW_COUNT_COLUMNS[kind]: len(rows) for kind, rows in context.entities.items()},
         "attempts": context.attempt,

@@ -13,6 +13,9 @@ from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.topics import EVENTS_RAW
 
+LONGEST_ID = 18
+"""Digits that always fit 64 bits."""
+
 
 class EventsProcessor:
     """Makes the row of each event."""
@@ -54,7 +57,9 @@ class EventsProcessor:
 
 def number(text: str | None) -> int | None:
     """Return an id as a number; what is none stays in ``raw_data``, with the whole event."""
-    return int(text) if text and text.isascii() and text.isdigit() else None
+    if not (text and text.isascii() and text.isdigit() and len(text) <= LONGEST_ID):
+        return None
+    return int(text)
 
 
 def build(resources: Resources) -> EventsProcessor:

@@ -9,13 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from claimx_pipeline.cli.command import Command
-from claimx_pipeline.hookspecs import hookimpl
+from claimx_pipeline import Command, hookimpl
 from itel_cabinet_plugin.form.model import CabinetForm, FormAttachment, ParsedForm, Unmatched
 from itel_cabinet_plugin.form.parse import parse_form
 
 if TYPE_CHECKING:
-    from claimx_pipeline.stages.protocol import Stage
+    from claimx_pipeline import Stage
 
 __all__ = ["CabinetForm", "FormAttachment", "ParsedForm", "Unmatched", "parse_form"]
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from claimx_pipeline.hookspecs import hookimpl
+from claimx_pipeline import hookimpl
 
 if TYPE_CHECKING:
-    from claimx_pipeline.runtime.worker import WorkerSpec
-    from claimx_pipeline.stages.protocol import Stage
+    from claimx_pipeline import Stage, WorkerSpec
 
 
 @hookimpl

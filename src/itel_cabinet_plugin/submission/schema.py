@@ -8,7 +8,7 @@ from typing import Any, Final
 import jsonschema_rs
 import msgspec
 
-from claimx_pipeline.errors import RecordError
+from claimx_pipeline import RecordError
 
 _SCHEMA: Final = "schemas/cabinet_repair_submission.schema.json"
 _TOLD_AT_MOST: Final = 5

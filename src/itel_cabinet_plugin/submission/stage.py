@@ -8,11 +8,7 @@ from typing import Any, ClassVar
 
 from attrs import define, field, frozen
 
-from claimx_pipeline.connections.client import Connection
-from claimx_pipeline.errors import RecordError
-from claimx_pipeline.runtime.outcome import failure
-from claimx_pipeline.runtime.resources import Resources
-from claimx_pipeline.stages.protocol import Item
+from claimx_pipeline import Connection, Item, RecordError, Resources, failure
 from itel_cabinet_plugin.form.model import ParsedForm
 from itel_cabinet_plugin.submission.payload import Payload, submission_of
 from itel_cabinet_plugin.submission.schema import SubmissionSchema

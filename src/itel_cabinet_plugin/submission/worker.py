@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from claimx_pipeline.runtime.resources import Resources
-from claimx_pipeline.runtime.worker import WorkerSpec
-from claimx_pipeline.steps.chain import ChainProcessor
+from claimx_pipeline import ChainProcessor, Resources, WorkerSpec
 from itel_cabinet_plugin.form.stage import FormConfig, FormStage
 from itel_cabinet_plugin.looked_up_task import check_claimx, looked_up_task
 from itel_cabinet_plugin.settings import CONNECTION, SECTION, ItelSettings

@@ -7,10 +7,7 @@ from typing import Any, ClassVar
 
 from attrs import frozen
 
-from claimx_pipeline.clock import Clock
-from claimx_pipeline.errors import RecordError
-from claimx_pipeline.runtime.resources import Resources
-from claimx_pipeline.stages.protocol import Item, RecordStage
+from claimx_pipeline import Clock, Item, RecordError, RecordStage, Resources
 from itel_cabinet_plugin.form.values import moment, whole_id
 
 PROCESSING = frozenset({"created_at", "updated_at", "last_enriched_at"})

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from claimx_pipeline.runtime.resources import Resources
-from claimx_pipeline.runtime.worker import WorkerSpec
-from claimx_pipeline.stages.delta import DeltaConfig, DeltaStage
-from claimx_pipeline.steps.chain import ChainProcessor
+from claimx_pipeline import ChainProcessor, DeltaConfig, DeltaStage, Resources, WorkerSpec
 from itel_cabinet_plugin.looked_up_task import check_claimx, looked_up_task
 from itel_cabinet_plugin.tables import TASK_TRACKING as TABLE
 from itel_cabinet_plugin.topics import TASK_TRACKING as TOPIC

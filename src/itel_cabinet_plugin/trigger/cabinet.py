@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 from importlib import resources
 
-from claimx_pipeline.hookspecs import hookimpl
-from claimx_pipeline.plugins.task_trigger import (
+from claimx_pipeline import (
+    Settings,
+    SettingsSection,
     TaskTriggerConfig,
     TaskTriggerPlugin,
+    Topic,
     Trigger,
     TriggerActions,
+    WorkerSpec,
+    hookimpl,
 )
-from claimx_pipeline.runtime.worker import WorkerSpec
-from claimx_pipeline.settings.tree import Settings, SettingsSection
-from claimx_pipeline.topics import Topic
 from itel_cabinet_plugin.settings import ENVIRONMENT, SECTION, ItelSettings
 from itel_cabinet_plugin.topics import TASK_TRACKING
 

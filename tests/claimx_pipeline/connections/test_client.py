@@ -402,7 +402,7 @@ async def test_many_requests_at_once_all_get_their_own_answer(concurrent):
 
 async def test_headers_of_a_request_win_over_those_of_the_connection(connect):
     async with http_service(replies(OK)) as service:
-        vendor = connect(service.url, headers={"X-Extra": "1", "Accept": "text/csv"})
+        vendor = connect(service.url, headers={"X-Extra": "1", "accept": "text/csv"})
         await vendor.request("POST", "/", json={}, headers={"x-extra": "2", "content-type": "a/b"})
         await vendor.request("GET", "/")
     first, second = (one.headers for one in service.asked)

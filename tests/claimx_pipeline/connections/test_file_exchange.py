@@ -22,7 +22,12 @@ def vendor(tmp_path, clock):
 
 async def test_a_request_becomes_a_file_and_is_answered_as_a_success(vendor, tmp_path):
     answer = await vendor.request(
-        "POST", "/tasks", json={"n": 1}, params={"a": 1}, idempotency_key="itel-7"
+        "POST",
+        "/tasks",
+        json={"n": 1},
+        params={"a": 1},
+        headers={"X-Own": "2"},
+        idempotency_key="itel-7",
     )
     assert (answer.status, answer.json()) == (200, {"success": True, "test_mode": True})
     written = json.loads((tmp_path / "out" / "itel-7.json").read_text())
@@ -30,7 +35,14 @@ async def test_a_request_becomes_a_file_and_is_answered_as_a_success(vendor, tmp
         "method": "POST",
         "path": "/tasks",
         "params": {"a": 1},
-        "headers": {"X-Extra": "1"},
+        "headers": {
+            "accept": "********",
+            "accept-encoding": "********",
+            "user-agent": "********",
+            "x-extra": "********",
+            "authorization": "********",
+            "X-Own": "2",
+        },
         "idempotency_key": "itel-7",
         "written_at": "2026-01-12T08:00:00Z",
         "body": {"n": 1},

@@ -30,12 +30,17 @@ def test_a_url_is_kept_as_it_is(root):
 
 
 @pytest.mark.incident("DEL-08")
-@pytest.mark.parametrize("root", ["", "  ", "${CLAIMX_DATA_DIR}", "/data/${X}/tables"])
-def test_an_empty_or_unresolved_place_is_refused_by_the_setting_s_name(root):
+@pytest.mark.parametrize("place", ["${CLAIMX_DATA_DIR}", "/data/${X}/tables"])
+def test_an_unresolved_root_is_refused_by_the_setting_s_name(place):
     with pytest.raises(TableError, match=r"tables\.root is '.*'; set it to a folder or a URL"):
-        locate(TablesSettings(root=root), "events")
-    with pytest.raises(TableError, match=r"tables\.paths\.events is"):
-        locate(TablesSettings(root="x", paths={"events": root}), "events")
+        locate(TablesSettings(root=place), "events")
+
+
+@pytest.mark.incident("DEL-08")
+@pytest.mark.parametrize("place", ["${CLAIMX_EVENTS_TABLE_PATH}", "s3://b/${X}"])
+def test_an_unresolved_place_of_a_table_is_refused(place):
+    with pytest.raises(TableError, match=r"tables\.paths\.events is '.*'; set it"):
+        locate(TablesSettings(root="x", paths={"events": place}), "events")
 
 
 def test_an_unknown_scheme_is_refused():
