@@ -41,19 +41,19 @@ class Measured:
 class Stopwatch:
     """Measures what happens between ``start`` and ``stop``, setting up left out."""
 
-    _began: float = 0.0
-    _cpu: float = 0.0
+    began: float = 0.0
+    cpu_at_start: float = 0.0
     wall: float = 0.0
     cpu: float = 0.0
 
     def start(self) -> None:
         """Begin."""
-        self._began, self._cpu = time.perf_counter(), _cpu_seconds()
+        self.began, self.cpu_at_start = time.perf_counter(), _cpu_seconds()
 
     def stop(self) -> None:
         """End."""
-        self.wall += time.perf_counter() - self._began
-        self.cpu += _cpu_seconds() - self._cpu
+        self.wall += time.perf_counter() - self.began
+        self.cpu += _cpu_seconds() - self.cpu_at_start
 
     @contextmanager
     def running(self) -> Iterator[None]:

@@ -13,7 +13,7 @@ from claimx_pipeline.claimx.entities import EntityRows
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.handlers.protocol import Handled
 from claimx_pipeline.claimx.reader import ClaimxReader, ProjectAnswer
-from claimx_pipeline.claimx.rows import Origin, Unreadable, contact_rows, project_row
+from claimx_pipeline.claimx.rows import Provenance, Unreadable, contact_rows, project_row
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import RecordError
 
@@ -28,9 +28,9 @@ class RowMaker:
     clock: Clock
     unreadable: Unreadable
 
-    def origin(self, event: Event, answered_at: datetime | None) -> Origin:
+    def origin(self, event: Event, answered_at: datetime | None) -> Provenance:
         """Return what rows of *event* are to say about where they come from."""
-        return Origin(event, answered_at, self.clock.now(), self.unreadable)
+        return Provenance(event, answered_at, self.clock.now(), self.unreadable)
 
     def project(self, event: Event, answer: ProjectAnswer, project_id: int) -> EntityRows:
         """Return the rows of the project's answer: the project and its contacts."""

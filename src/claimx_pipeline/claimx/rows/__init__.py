@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from claimx_pipeline.claimx.rows.fields import Origin, Unreadable
+from claimx_pipeline.claimx.rows.fields import Provenance, Unreadable
 from claimx_pipeline.claimx.rows.media import media_id_of, media_row
 from claimx_pipeline.claimx.rows.project import autolink_failure_row, contact_rows, project_row
 from claimx_pipeline.claimx.rows.task import (
@@ -16,7 +16,7 @@ from claimx_pipeline.claimx.rows.task import (
 from claimx_pipeline.claimx.rows.video import video_of, video_row
 
 __all__ = [
-    "Origin",
+    "Provenance",
     "Unreadable",
     "autolink_failure_row",
     "contact_rows",

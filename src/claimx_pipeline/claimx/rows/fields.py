@@ -65,7 +65,7 @@ class Unreadable:
 
 
 @frozen
-class Origin:
+class Provenance:
     """What rows are made from, told in their bookkeeping columns."""
 
     event: Event

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from claimx_pipeline.claimx.entities import EntityRow
-from claimx_pipeline.claimx.rows.fields import Field, Origin, Unreadable, read_field, read_row
+from claimx_pipeline.claimx.rows.fields import Field, Provenance, Unreadable, read_field, read_row
 from claimx_pipeline.claimx.rows.values import identifier, instant, integer, number, text
 
 _MEDIA_ID = Field("media_id", "mediaID | mediaId", identifier)
@@ -30,7 +30,7 @@ def media_id_of(item: dict[str, Any], unreadable: Unreadable) -> str | None:
     return found
 
 
-def media_row(item: dict[str, Any], media_id: str, project_id: str, origin: Origin) -> EntityRow:
+def media_row(item: dict[str, Any], media_id: str, project_id: str, origin: Provenance) -> EntityRow:
     """Return the row of a file.
 
     Args:

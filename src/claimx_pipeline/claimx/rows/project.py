@@ -7,7 +7,7 @@ from typing import Any
 from claimx_pipeline.claimx.entities import EntityRow
 from claimx_pipeline.claimx.rows.fields import (
     Field,
-    Origin,
+    Provenance,
     object_in,
     objects_in,
     read_field,
@@ -74,7 +74,7 @@ _MEMBER = (
 )
 
 
-def project_row(body: dict[str, Any], project_id: str, origin: Origin) -> EntityRow:
+def project_row(body: dict[str, Any], project_id: str, origin: Provenance) -> EntityRow:
     """Return the row of a project.
 
     Args:
@@ -93,7 +93,7 @@ def project_row(body: dict[str, Any], project_id: str, origin: Origin) -> Entity
     return {**row, **origin.stamp()}
 
 
-def autolink_failure_row(project_id: str, origin: Origin) -> EntityRow:
+def autolink_failure_row(project_id: str, origin: Provenance) -> EntityRow:
     """Return the project's row that says linking it to XactAnalysis failed, and nothing else."""
     return {
         "project_id": project_id,
@@ -103,7 +103,7 @@ def autolink_failure_row(project_id: str, origin: Origin) -> EntityRow:
     }
 
 
-def contact_rows(body: dict[str, Any], project: EntityRow, origin: Origin) -> list[EntityRow]:
+def contact_rows(body: dict[str, Any], project: EntityRow, origin: Provenance) -> list[EntityRow]:
     """Return the contacts that a project's answer names.
 
     Args:
@@ -134,7 +134,7 @@ def contact_rows(body: dict[str, Any], project: EntityRow, origin: Origin) -> li
     return rows
 
 
-def contact_row(project_id: str, email: str, kind: str, origin: Origin, **known: Any) -> EntityRow:
+def contact_row(project_id: str, email: str, kind: str, origin: Provenance, **known: Any) -> EntityRow:
     """Return a contact's row; columns not in *known* are null."""
     row: EntityRow = {
         "project_id": project_id,
@@ -154,7 +154,7 @@ def contact_row(project_id: str, email: str, kind: str, origin: Origin, **known:
     return {**row, **known, **origin.stamp()}
 
 
-def _primary_email(customer: dict[str, Any], origin: Origin) -> str | None:
+def _primary_email(customer: dict[str, Any], origin: Provenance) -> str | None:
     first: str | None = None
     for item in objects_in("projects", customer, "emails", origin.unreadable):
         address = read_field("projects", _EMAIL, item, origin.unreadable)

@@ -7,7 +7,7 @@ from typing import Any
 from claimx_pipeline.claimx.entities import EntityRow
 from claimx_pipeline.claimx.rows.fields import (
     Field,
-    Origin,
+    Provenance,
     Unreadable,
     object_in,
     read_field,
@@ -87,7 +87,7 @@ def task_project_id(body: dict[str, Any], unreadable: Unreadable) -> str | None:
 
 
 def task_row(
-    body: dict[str, Any], assignment_id: int, project_id: str, origin: Origin
+    body: dict[str, Any], assignment_id: int, project_id: str, origin: Provenance
 ) -> EntityRow:
     """Return the row of a task assignment.
 
@@ -105,7 +105,7 @@ def task_row(
     }
 
 
-def template_row(body: dict[str, Any], origin: Origin) -> EntityRow | None:
+def template_row(body: dict[str, Any], origin: Provenance) -> EntityRow | None:
     """Return the row of the task's template, if the answer holds it."""
     template = object_in("task_templates", body, "customTask", origin.unreadable)
     if not template:
@@ -119,7 +119,7 @@ def template_row(body: dict[str, Any], origin: Origin) -> EntityRow | None:
 
 
 def link_row(
-    body: dict[str, Any], assignment_id: int, project_id: str, origin: Origin
+    body: dict[str, Any], assignment_id: int, project_id: str, origin: Provenance
 ) -> EntityRow | None:
     """Return the row of the task's external link, if the answer holds one."""
     link = object_in("external_links", body, "externalLinkData", origin.unreadable)
@@ -142,7 +142,7 @@ def link_row(
 
 
 def link_contact_row(
-    body: dict[str, Any], assignment_id: int, project_id: str, origin: Origin
+    body: dict[str, Any], assignment_id: int, project_id: str, origin: Provenance
 ) -> EntityRow | None:
     """Return the row of the person that the task's link was sent to, if it is known."""
     link = object_in("contacts", body, "externalLinkData", origin.unreadable)

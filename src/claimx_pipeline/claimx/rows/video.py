@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from claimx_pipeline.claimx.entities import EntityRow
-from claimx_pipeline.claimx.rows.fields import Field, Origin, Unreadable, read_field, read_row
+from claimx_pipeline.claimx.rows.fields import Field, Provenance, Unreadable, read_field, read_row
 from claimx_pipeline.claimx.rows.values import decimal_text, identifier, instant, integer, text
 
 _VIDEO_ID = Field("video_collaboration_id", "videoCollaborationId | id", integer)
@@ -54,7 +54,7 @@ def video_of(
     return items[0] if len(items) == 1 else None
 
 
-def video_row(item: dict[str, Any], project_id: str, origin: Origin) -> EntityRow | None:
+def video_row(item: dict[str, Any], project_id: str, origin: Provenance) -> EntityRow | None:
     """Return the row of a video call, None if *item* has no id.
 
     Args:

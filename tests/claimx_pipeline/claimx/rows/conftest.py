@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from claimx_pipeline.claimx.events import Event
-from claimx_pipeline.claimx.rows import Origin, Unreadable
+from claimx_pipeline.claimx.rows import Provenance, Unreadable
 
 EVENT = Event("e1", "A", "700100", datetime(2026, 1, 10, 8, tzinfo=UTC))
 
@@ -16,7 +16,7 @@ def unreadable() -> Unreadable:
 
 
 @pytest.fixture
-def origin(unreadable: Unreadable) -> Origin:
+def origin(unreadable: Unreadable) -> Provenance:
     answered = datetime(2026, 1, 10, 9, tzinfo=UTC)
     made = datetime(2026, 1, 10, 10, tzinfo=UTC)
-    return Origin(EVENT, answered, made, unreadable)
+    return Provenance(EVENT, answered, made, unreadable)
