@@ -25,7 +25,7 @@ async def measure(url: str, *, quick: bool, only: str) -> list[harness.Result]:
     rounds = 2 if quick else 5
     results = []
     if "R1".startswith(only):
-        results += await r1_consume.run(url, rounds=rounds, events=20_000 if quick else 100_000)
+        results += await r1_consume.run(url, rounds=rounds, events=60_000 if quick else 150_000)
     if "R3".startswith(only):
         results += await r3_append.run(
             rounds=rounds, commits=20 if quick else 60, flat_commits=150 if quick else 1000

@@ -122,8 +122,13 @@ def _envelope(value: bytes | None) -> _Envelope:
 
 
 def _either(name: str, snake: _Id, camel: _Id) -> str | None:
-    if snake is None and camel is None:
+    value = camel if snake is None else snake
+    if value is None:
         return None
+    if type(value) is int:
+        return str(value)
+    if type(value) is str and (text := value.strip()):
+        return text
     return _text(name, snake) or _text(name, camel)
 
 

@@ -18,7 +18,7 @@ import logging
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from attrs import define, evolve, field
 
@@ -39,7 +39,7 @@ from claimx_pipeline.errors import (
 )
 from claimx_pipeline.runtime.outcome import Dead, TableRow, failure
 from claimx_pipeline.runtime.resources import Resources
-from claimx_pipeline.runtime.settlement import Entry, Settlement
+from claimx_pipeline.runtime.settlement import Settlement
 from claimx_pipeline.runtime.worker import Processor, Received, WorkerSpec
 from claimx_pipeline.telemetry.metrics import WorkerMetrics
 
@@ -163,9 +163,9 @@ class WorkerLoop:
             with self.metrics.batch(sum(len(batch.records) for batch in batches)):
                 settlement = self._decode(batches)
                 await self._process(settlement)
-                await self._publish(settlement.publish)
+                await self._publish(settlement, settlement.publish)
                 await self._write(settlement)
-                await self._publish(settlement.confirm)
+                await self._publish(settlement, settlement.confirm)
                 await self._commit(settlement.positions())
                 self.metrics.settled(settlement)
         finally:
@@ -178,29 +178,36 @@ class WorkerLoop:
         settlement = Settlement()
         decode = self._processor.decode
         for batch in batches:
+            received: list[Received[Any]] = []
+            undecodable: list[tuple[int, DecodeError]] = []
             for record in batch.records:
-                entry = Entry(batch.assignment, record)
                 try:
-                    entry.message = decode(record)
+                    message = decode(record)
                 except DecodeError as error:
-                    entry.outcome = Dead(error)
-                settlement.entries.append(entry)
+                    message = None
+                    undecodable.append((len(settlement.received) + len(received), error))
+                received.append(Received(record, message))
+            settlement.add(batch, received)
+            for place, reason in undecodable:
+                settlement.outcomes[place] = Dead(reason)
         return settlement
 
     async def _process(self, settlement: Settlement) -> None:
-        entries = [entry for entry in settlement.entries if entry.outcome is None]
-        if not entries:
+        places = settlement.open_places()
+        if not places:
             return
-        received = [Received(entry.record, entry.message) for entry in entries]
+        received = [settlement.received[place] for place in places]
         try:
             outcomes = await self._processor.process(received)
         except Exception as error:
             # Not one record's failure: the processor itself broke on this batch.
-            log.exception("worker %s failed on a batch of %d", self.spec.name, len(entries))
-            outcomes = [failure(error)] * len(entries)
-        settlement.give(entries, outcomes)
+            log.exception("worker %s failed on a batch of %d", self.spec.name, len(places))
+            outcomes = [failure(error)] * len(places)
+        settlement.give(places, outcomes)
 
-    async def _publish(self, outputs: Callable[[], list[tuple[Entry, OutRecord]]]) -> None:
+    async def _publish(
+        self, settlement: Settlement, outputs: Callable[[], list[tuple[int, OutRecord]]]
+    ) -> None:
         """Publish *outputs*; one that the broker can never take kills the record behind it."""
         physical = self.resources.topology.physical
         while pairs := outputs():
@@ -208,16 +215,16 @@ class WorkerLoop:
             try:
                 await self._insist(partial(self._producer.publish, named))
             except RecordTooLargeError as error:
-                pairs[error.index][0].outcome = Dead(error)
+                settlement.outcomes[pairs[error.index][0]] = Dead(error)
                 continue
             self.metrics.published(len(named))
             return
 
     async def _write(self, settlement: Settlement) -> None:
         """Write each table's rows in the declared order; a refused row kills its record."""
-        by_table: defaultdict[str, list[tuple[Entry, TableRow]]] = defaultdict(list)
-        for entry, row in settlement.rows():
-            by_table[row.table].append((entry, row))
+        by_table: defaultdict[str, list[tuple[int, TableRow]]] = defaultdict(list)
+        for place, row in settlement.rows():
+            by_table[row.table].append((place, row))
         for table, sink in self._sinks.items():
             pairs = by_table.pop(table, [])
             if not pairs:
@@ -225,7 +232,8 @@ class WorkerLoop:
             result = await sink.write([row for _, row in pairs])
             self.metrics.written(table, result)
             for index, reason in result.refused:
-                pairs[index][0].outcome = Dead(RecordError(f"table {table!r} refuses it: {reason}"))
+                refused = RecordError(f"table {table!r} refuses it: {reason}")
+                settlement.outcomes[pairs[index][0]] = Dead(refused)
         if by_table:
             raise RecordError(
                 f"worker {self.spec.name!r} made rows of tables it does not declare: "

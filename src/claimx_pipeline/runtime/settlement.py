@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from attrs import define, field
+from attrs import define, field, frozen
 
-from claimx_pipeline.broker.protocol import Assignment, OutRecord, Record
-from claimx_pipeline.errors import ClaimxError, RecordError, category_of
+from claimx_pipeline.broker.protocol import Assignment, OutRecord, PolledBatch
+from claimx_pipeline.errors import ClaimxError, category_of
 from claimx_pipeline.runtime.outcome import Dead, Done, Held, Outcome, Retry, TableRow
+from claimx_pipeline.runtime.worker import Received
 
 
 @define
@@ -33,81 +34,115 @@ class RecordFailedError(ClaimxError):
         )
 
 
-@define
-class Entry:
-    """One record of a batch and what became of it."""
+@frozen
+class Span:
+    """Consecutive places of the batch that hold records of one partition."""
 
     assignment: Assignment
-    record: Record
-    message: Any = None
-    outcome: Outcome | None = None
-
-    def done(self) -> Done | None:
-        """Return the outcome if the record is dealt with."""
-        return self.outcome if isinstance(self.outcome, Done) else None
+    start: int
+    stop: int
 
 
 @define
 class Settlement:
-    """A batch of several partitions on its way to the commit."""
+    """A batch of several partitions on its way to the commit.
 
-    entries: list[Entry] = field(factory=list)
+    Records, messages and outcomes stand at the same places of parallel lists: this is the
+    part of the runtime that every record goes through.
+    """
 
-    def settled(self) -> Iterator[Entry]:
-        """Yield the entries before the first failure of their partition, in order."""
+    received: list[Received[Any]] = field(factory=list)
+    outcomes: list[Outcome | None] = field(factory=list)
+    spans: list[Span] = field(factory=list)
+
+    def add(self, batch: PolledBatch, received: Sequence[Received[Any]]) -> None:
+        """Add the records of one partition, in offset order; none has an outcome yet."""
+        start = len(self.received)
+        self.received += received
+        self.outcomes += [None] * len(received)
+        self.spans.append(Span(batch.assignment, start, len(self.received)))
+
+    def open_places(self) -> list[int]:
+        """Return the places of the records that have no outcome yet."""
+        return [place for place, outcome in enumerate(self.outcomes) if outcome is None]
+
+    def give(self, places: Sequence[int], outcomes: Sequence[Outcome]) -> None:
+        """Note what became of the records at *places*.
+
+        Raises:
+            RuntimeError: There is not exactly one outcome per record.
+        """
+        if len(places) != len(outcomes):
+            raise RuntimeError(f"{len(outcomes)} outcomes for {len(places)} records")
+        for place, outcome in zip(places, outcomes, strict=True):
+            self.outcomes[place] = outcome
+
+    def settled(self) -> list[tuple[int, Done]]:
+        """Return the done records before the first failure of their partition, in order."""
         blocked: set[Assignment] = set()
-        for entry in self.entries:
-            if entry.done() is None:
-                blocked.add(entry.assignment)
-            elif entry.assignment not in blocked:
-                yield entry
+        found: list[tuple[int, Done]] = []
+        for span in self.spans:
+            if span.assignment in blocked:
+                continue
+            for place in range(span.start, span.stop):
+                outcome = self.outcomes[place]
+                if type(outcome) is not Done:
+                    blocked.add(span.assignment)
+                    break
+                found.append((place, outcome))
+        return found
 
-    def publish(self) -> list[tuple[Entry, OutRecord]]:
-        """Return what is to be published before anything is written, each with its entry."""
-        return [(entry, out) for entry in self.settled() for out in self._done(entry).publish]
+    def publish(self) -> list[tuple[int, OutRecord]]:
+        """Return what is to be published before anything is written, with its place."""
+        return [(at, out) for at, done in self.settled() if done.publish for out in done.publish]
 
-    def rows(self) -> list[tuple[Entry, TableRow]]:
-        """Return the rows to write, each with the entry it comes from."""
-        return [(entry, row) for entry in self.settled() for row in self._done(entry).rows]
+    def rows(self) -> list[tuple[int, TableRow]]:
+        """Return the rows to write, each with the place of its record."""
+        return [(at, row) for at, done in self.settled() if done.rows for row in done.rows]
 
-    def confirm(self) -> list[tuple[Entry, OutRecord]]:
-        """Return what is to be published once the rows are written, each with its entry."""
-        return [(entry, out) for entry in self.settled() for out in self._done(entry).confirm]
+    def confirm(self) -> list[tuple[int, OutRecord]]:
+        """Return what is to be published once the rows are written, with its place."""
+        return [(at, out) for at, done in self.settled() if done.confirm for out in done.confirm]
 
     def positions(self) -> dict[Assignment, int]:
         """Return the next offset to read of each partition."""
-        return {entry.assignment: entry.record.offset + 1 for entry in self.settled()}
+        last = {}
+        settled = {place for place, _ in self.settled()}
+        for span in self.spans:
+            for place in range(span.stop - 1, span.start - 1, -1):
+                if place in settled:
+                    last[span.assignment] = self.received[place].record.offset + 1
+                    break
+        return last
+
+    def failures(self) -> Iterator[tuple[int, Retry | Dead | Held]]:
+        """Yield the places of records that are not done, with what became of them."""
+        for place, outcome in enumerate(self.outcomes):
+            if isinstance(outcome, (Retry, Dead, Held)):
+                yield place, outcome
 
     def first_failure(self, worker: str) -> RecordFailedError | None:
         """Return the earliest failure, as the error that stops the worker."""
-        for entry in self.entries:
-            outcome = entry.outcome
-            if isinstance(outcome, (Retry, Dead, Held)):
-                record = entry.record
-                return RecordFailedError(
-                    worker,
-                    record.topic,
-                    record.partition,
-                    record.offset,
-                    type(outcome).__name__.lower(),
-                    outcome.error,
-                )
+        for place, outcome in self.failures():
+            record = self.received[place].record
+            return RecordFailedError(
+                worker,
+                record.topic,
+                record.partition,
+                record.offset,
+                type(outcome).__name__.lower(),
+                outcome.error,
+            )
         return None
 
-    def give(self, entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:
-        """Note what became of *entries*.
 
-        Raises:
-            RuntimeError: There is not exactly one outcome per entry.
-        """
-        if len(entries) != len(outcomes):
-            raise RuntimeError(f"{len(outcomes)} outcomes for {len(entries)} records")
-        for entry, outcome in zip(entries, outcomes, strict=True):
-            entry.outcome = outcome
-
-    @staticmethod
-    def _done(entry: Entry) -> Done:
-        outcome = entry.done()
-        if outcome is None:
-            raise RecordError(f"offset {entry.record.offset} is not settled")
-        return outcome
+def count_outcomes(outcomes: Iterable[Outcome | None]) -> dict[str, int]:
+    """Return how many records became what; skipped ones are done and counted apart."""
+    counts = {"done": 0, "skipped": 0, "retry": 0, "dead": 0, "held": 0}
+    names = {Retry: "retry", Dead: "dead", Held: "held"}
+    for outcome in outcomes:
+        if type(outcome) is Done:
+            counts["skipped" if outcome.skipped else "done"] += 1
+        elif outcome is not None:
+            counts[names[type(outcome)]] += 1
+    return counts

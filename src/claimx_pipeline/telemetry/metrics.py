@@ -10,14 +10,12 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from claimx_pipeline.runtime.outcome import Dead, Done, Held, Retry
+from claimx_pipeline.runtime.settlement import count_outcomes
 
 if TYPE_CHECKING:
     from claimx_pipeline.delta.sink import WriteResult
     from claimx_pipeline.runtime.settlement import Settlement
     from claimx_pipeline.telemetry.health import Health
-
-OUTCOMES = ("done", "skipped", "retry", "dead", "held")
 
 
 @define
@@ -106,19 +104,7 @@ class WorkerMetrics:
 
     def settled(self, settlement: Settlement) -> None:
         """Count what became of each record."""
-        counts = dict.fromkeys(OUTCOMES, 0)
-        for entry in settlement.entries:
-            match entry.outcome:
-                case Done(skipped=""):
-                    counts["done"] += 1
-                case Done():
-                    counts["skipped"] += 1
-                case Retry():
-                    counts["retry"] += 1
-                case Dead():
-                    counts["dead"] += 1
-                case Held():
-                    counts["held"] += 1
+        counts = count_outcomes(settlement.outcomes)
         self.records += counts["done"] + counts["skipped"]
         for outcome, count in counts.items():
             if count:

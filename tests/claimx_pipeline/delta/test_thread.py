@@ -9,7 +9,7 @@ from claimx_pipeline.delta.thread import TableThread
 from claimx_pipeline.errors import Category
 
 
-class PanicException(BaseException):  # noqa: N818 - the name that Rust's bindings give it
+class PanicException(BaseException):
     pass
 
 

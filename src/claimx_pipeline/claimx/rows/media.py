@@ -30,7 +30,9 @@ def media_id_of(item: dict[str, Any], unreadable: Unreadable) -> str | None:
     return found
 
 
-def media_row(item: dict[str, Any], media_id: str, project_id: str, origin: Provenance) -> EntityRow:
+def media_row(
+    item: dict[str, Any], media_id: str, project_id: str, origin: Provenance
+) -> EntityRow:
     """Return the row of a file.
 
     Args:

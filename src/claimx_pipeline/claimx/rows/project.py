@@ -134,7 +134,9 @@ def contact_rows(body: dict[str, Any], project: EntityRow, origin: Provenance) -
     return rows
 
 
-def contact_row(project_id: str, email: str, kind: str, origin: Provenance, **known: Any) -> EntityRow:
+def contact_row(
+    project_id: str, email: str, kind: str, origin: Provenance, **known: Any
+) -> EntityRow:
     """Return a contact's row; columns not in *known* are null."""
     row: EntityRow = {
         "project_id": project_id,
