@@ -23,6 +23,8 @@ from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.errors import UsageError
 
 _READS = ("SELECT", "WITH")
+_ENGINE = {"datafusion.sql_parser.enable_ident_normalization": "true"}
+"""Bare names count in lower case, as in any other SQL; deltalake has that switched off."""
 _EXPLAIN_OPTIONS = ("ANALYZE", "VERBOSE")
 _WRITES = frozenset(
     {
@@ -44,15 +46,32 @@ def run_query(store: TableStore, sql: str) -> pa.Table:
         TableError: A table it names has not been created.
     """
     statement = checked(sql)
-    names = _tables(tokens(statement), store)
-    builder = QueryBuilder()
+    found = tokens(statement)
+    names = _tables(found, store)
+    builder = QueryBuilder(_ENGINE)
     for name in names:
         builder.register(name, store.open(name))
     try:
         answer = pa.table(builder.execute(rewrite_datediff(statement)).read_all())
     except (DeltaError, OSError) as error:
         raise _explained(error, names, store) from error
-    return answer.cast(pa.schema([plain(column) for column in answer.schema]))
+    answer = answer.cast(pa.schema([plain(column) for column in answer.schema]))
+    return answer.slice(0, _limit(found))
+
+
+def _limit(found: Sequence[Token]) -> int | None:
+    """Return the number after the statement's own LIMIT.
+
+    The engine forgets a limit when a query reads partition columns alone; nothing can
+    be done about that in a subquery, but the answer is cut here.
+    """
+    depth = 0
+    for position in range(len(found) - 1, 0, -1):
+        depth += {")": 1, "(": -1}.get(found[position].text, 0)
+        before = found[position - 1]
+        if depth == 0 and before.says("LIMIT") and found[position].kind == "number":
+            return int(found[position].text)
+    return None
 
 
 def checked(sql: str) -> str:

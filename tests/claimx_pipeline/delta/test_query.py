@@ -38,6 +38,24 @@ def test_statements_that_read_are_run(store, sql, expected):
     assert run_query(store, sql).to_pylist() == expected
 
 
+@pytest.mark.parametrize(
+    ("sql", "count"),
+    [
+        ("SELECT day FROM events LIMIT 1", 1),
+        ("SELECT day FROM events LIMIT 10 OFFSET 0", 4),
+        ("SELECT day FROM (SELECT day FROM events) AS limited LIMIT 3", 3),
+        ("SELECT * FROM (SELECT event_id FROM events LIMIT 2) e JOIN projects p ON true", 0),
+        ("SELECT day FROM events WHERE event_id IN (SELECT event_id FROM events LIMIT 2)", 2),
+    ],
+)
+def test_a_limit_holds_also_where_only_partition_columns_are_read(store, sql, count):
+    assert run_query(store, sql).num_rows == count
+
+
+def test_bare_names_count_in_lower_case(store):
+    assert run_query(store, "SELECT Event_ID FROM Events").num_rows == 4
+
+
 def test_describe_and_explain_are_allowed(store):
     names = run_query(store, "DESCRIBE events").column("column_name").to_pylist()
     assert names == ["event_id", "note", "at", "day", "made_at"]

@@ -50,7 +50,7 @@ def test_microseconds_are_exact_over_the_whole_calendar(at):
 
 @pytest.mark.parametrize("text", ["it's", 'a "b"', "a\\", "é", "a;b--c"])
 def test_a_literal_says_what_it_stands_for(table, text):
-    assert read(table, f"SELECT {literal(text)} AS x FROM t LIMIT 1") == [{"x": text}]
+    assert read(table, f"SELECT {literal(text)} AS x FROM t WHERE event_id = 'e0'") == [{"x": text}]
 
 
 def test_names_are_quoted():

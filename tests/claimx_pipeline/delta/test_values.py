@@ -1,4 +1,4 @@
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pyarrow as pa
 import pytest
@@ -18,11 +18,17 @@ def test_a_finite_double_survives_as_number_and_as_text(value):
     assert to_double(value) == to_double(repr(value)) == value
 
 
-@given(st.datetimes(timezones=st.timezones()).filter(lambda at: 2 < at.year < 9999))
+ZONES = st.timedeltas(timedelta(hours=-14), timedelta(hours=14)).map(
+    lambda offset: timezone(timedelta(minutes=offset // timedelta(minutes=1)))
+)
+
+
+@given(st.datetimes(datetime(2, 1, 1), datetime(9998, 1, 1), timezones=ZONES))  # noqa: DTZ001
 def test_an_instant_survives_in_any_zone(at):
-    found = to_instant(at.isoformat()) if at.utcoffset().seconds % 60 == 0 else to_instant(at)
-    assert found == at
-    assert found.tzinfo is UTC
+    for given_as in (at, at.isoformat()):
+        found = to_instant(given_as)
+        assert found == at
+        assert found.tzinfo is UTC
 
 
 @given(st.text())
@@ -35,7 +41,7 @@ def test_no_text_is_taken_for_a_time_by_accident(text):
     assert text[:4].isdigit()
 
 
-@pytest.mark.parametrize("value", ["12345678901234567890", "1e3", "０", "1.0", ""])
+@pytest.mark.parametrize("value", ["12345678901234567890", "1e3", "\uff10", "1.0", ""])
 def test_text_that_is_no_64_bit_integer_is_unfit(value):
     with pytest.raises(UnfitError, match="is not an integer"):
         to_integer(value)
