@@ -58,7 +58,8 @@ class OutRecord:
     """One record to publish."""
 
     topic: str
-    value: bytes
+    value: bytes | None
+    """Payload; None is a tombstone."""
     key: bytes | None = None
     headers: tuple[tuple[str, bytes], ...] = ()
     bucket: int | None = None

@@ -18,6 +18,9 @@ from claimx_pipeline.delta.spec import TableSpec, bucket_of
 from claimx_pipeline.errors import TableError
 from claimx_pipeline.runtime.outcome import TableRow
 
+_WATCHED = 20
+"""Commits after a conflict that first look for what others have committed."""
+
 
 @frozen
 class PreparedRows:
@@ -42,6 +45,8 @@ class AppendWriter:
     _converter: Converter = field(init=False)
     _index: KeyIndex = field(init=False)
     _schema: pa.Schema = field(init=False)
+    _rivals: int = field(default=0, init=False)
+    """Commits for which another writer is to be expected."""
 
     def __attrs_post_init__(self) -> None:
         if self.spec.dedupe and self.spec.event_time is None:
@@ -63,6 +68,7 @@ class AppendWriter:
     def reload(self) -> None:
         """See the table as it is now; the next commit searches it again."""
         self.handle.drop()
+        self._rivals = _WATCHED
 
     def prepare(self, rows: Sequence[TableRow]) -> PreparedRows:
         """Return *rows* converted, each key once, refused rows put aside."""
@@ -92,6 +98,10 @@ class AppendWriter:
             CommitFailedError: Another writer was first. Nothing was written.
         """
         table = self.handle.table()
+        if self._rivals:
+            # A look at the log costs less than a file written for a commit that fails.
+            self._rivals -= 1
+            table.update_incremental()
         data, keyed, skipped = prepared.data, prepared.keyed, prepared.doubled
         keys: Sequence[Key] = keyed.keys if keyed else ()
         if keyed and keys:

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from claimx_pipeline.simulator.claimx_api import ClaimxApi
+from claimx_pipeline.simulator.claimx_api import ClaimxEndpoints
 from claimx_pipeline.simulator.control import Control
 from claimx_pipeline.simulator.faults import Faulty
 from claimx_pipeline.simulator.itel_api import ItelApi, webhook_routes
@@ -21,7 +21,7 @@ def build_app(simulation: Simulation) -> ASGIApp:
     """Return the application: endpoints, with faults before them and the log before those."""
     endpoints = Starlette(
         routes=[
-            *ClaimxApi(simulation).routes(),
+            *ClaimxEndpoints(simulation).routes(),
             *MediaHost(simulation).routes(),
             *ItelApi(simulation).routes(),
             *webhook_routes(),

@@ -34,7 +34,7 @@ _Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 @frozen
-class ClaimxApi:
+class ClaimxEndpoints:
     """Answers as of the world's clock."""
 
     simulation: Simulation

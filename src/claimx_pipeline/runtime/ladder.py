@@ -1,0 +1,74 @@
+"""The retry ladder: topics of growing delay through which a failing record returns.
+
+Nothing waits in memory: a record that is to be tried again is published to the topic of
+its delay, and the ``retry`` worker publishes it back when it is due.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from attrs import frozen
+
+from claimx_pipeline.broker.protocol import OutRecord, Record
+from claimx_pipeline.runtime import headers
+from claimx_pipeline.topics import Topic
+
+RETRY_PARTITIONS = 3
+
+
+def label(seconds: float) -> str:
+    """Return a delay as it stands in a topic's name: ``5m``, ``90s``, ``250ms``."""
+    if seconds >= 60 and seconds % 60 == 0:  # noqa: PLR2004 - a minute
+        return f"{int(seconds // 60)}m"
+    if seconds >= 1 and seconds == int(seconds):
+        return f"{int(seconds)}s"
+    return f"{int(seconds * 1000)}ms"
+
+
+def retry_topics(family: str, delays: Sequence[float]) -> tuple[Topic, ...]:
+    """Return the topics of *family*, one per delay, shortest first."""
+    return tuple(Topic(f"{family}.retry.{label(delay)}", RETRY_PARTITIONS) for delay in delays)
+
+
+@frozen
+class RetryLadder:
+    """The rungs of one family."""
+
+    family: str
+    delays: tuple[float, ...]
+    """Seconds, growing. A record is tried once more than there are delays."""
+
+    def rung(self, attempts: int, retry_after: float | None = None) -> int | None:
+        """Return which delay comes after *attempts* tries; None if there is none left.
+
+        A longer *retry_after* takes the next delay that covers it, or the longest.
+        """
+        if attempts > len(self.delays):
+            return None
+        rung = attempts - 1
+        while retry_after and self.delays[rung] < retry_after and rung + 1 < len(self.delays):
+            rung += 1
+        return rung
+
+    def waiting(
+        self, record: Record, group: str, rung: int, now: datetime, first_failed: str | None = None
+    ) -> OutRecord:
+        """Return *record* as it waits on *rung* to be tried again by *group*."""
+        due = now + timedelta(seconds=self.delays[rung])
+        first = first_failed or headers.header(record.headers, headers.FIRST_FAILED)
+        travelling = {
+            headers.GROUP: group,
+            headers.ORIGIN: str(headers.origin_of(record)),
+            headers.ATTEMPTS: str(max(rung + 1, headers.attempts_of(record) + 1)),
+            headers.DUE: str(int(due.timestamp() * 1000)),
+            headers.RETURN_TO: record.topic,
+            headers.FIRST_FAILED: first or now.isoformat(),
+        }
+        return OutRecord(
+            retry_topics(self.family, self.delays)[rung].name,
+            record.value,
+            record.key,
+            (*headers.original(record.headers), *headers.encoded(travelling)),
+        )
