@@ -30,11 +30,11 @@ class MeasuringMetrics(WorkerMetrics):
     finished: Callable[[], None]
 
     @contextmanager
-    def batch(self, records: int) -> Iterator[None]:
+    def batch(self) -> Iterator[None]:
         """Start the watch, once."""
         if self.records == 0:
             self.watch.start()
-        with WorkerMetrics.batch(self, records):
+        with WorkerMetrics.batch(self):
             yield
 
     def settled(self, settlement: Settlement) -> None:

@@ -159,6 +159,8 @@ class RecordError(ClaimxError):
     category: Category = Category.PERMANENT
     retry_after: float | None = None
     """Seconds the other side asked to wait."""
+    outage: bool = False
+    """The service failed, whatever the record: others would fail as well."""
 
     def __str__(self) -> str:
         return self.reason

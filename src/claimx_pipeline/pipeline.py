@@ -87,7 +87,7 @@ class Pipeline:
     def workers(self) -> dict[str, WorkerSpec]:
         """Every worker by name, with what the settings change of it."""
         found = self._collect("claimx_register_workers", "worker", lambda worker: worker.name)
-        unknown = sorted(set(self.settings.workers) - set(found))
+        unknown = sorted(set(self.settings.workers) - {*found, "retry"})
         if unknown:
             known = ", ".join(found)
             problems = [
@@ -95,7 +95,13 @@ class Pipeline:
                 for name in unknown
             ]
             raise SettingsError(problems)
-        return {name: self._adjusted(worker) for name, worker in found.items()}
+        adjusted = {name: self._adjusted(worker) for name, worker in found.items()}
+        if families := [worker for worker in adjusted.values() if worker.family]:
+            from claimx_pipeline.steps.retry import retry_worker
+
+            retry = retry_worker(families, self.settings.retry.delays_seconds)
+            adjusted[retry.name] = self._adjusted(retry)
+        return adjusted
 
     @cached_property
     def tables(self) -> dict[str, TableSpec]:
@@ -127,7 +133,12 @@ class Pipeline:
         """All topics of all workers and plugins."""
         from claimx_pipeline.topology import Topology
 
-        return Topology.of(self.workers.values(), self.settings.broker, self.published_by_plugins)
+        return Topology.of(
+            self.workers.values(),
+            self.settings.broker,
+            self.published_by_plugins,
+            self.settings.retry.delays_seconds,
+        )
 
     @property
     def published_by_plugins(self) -> list[tuple[str, Any]]:
@@ -233,16 +244,9 @@ class Pipeline:
         connections = dict(self.settings.connections)
         api = self.settings.claimx.api
         if api.base_url is not None:
-            made = ConnectionSettings(
-                base_url=api.base_url,
-                auth_type=api.auth,
-                auth_token=api.token,
-                timeout_seconds=api.timeout_seconds,
-                connect_timeout_seconds=api.connect_timeout_seconds,
-                max_retries=api.max_retries,
-                max_concurrent=api.max_concurrent,
-            )
-            connections.setdefault(CLAIMX_CONNECTION, made)
+            from claimx_pipeline.claimx.api import connection_settings
+
+            connections.setdefault(CLAIMX_CONNECTION, connection_settings(api))
         return connections
 
     def _core_workers(self) -> list[WorkerSpec]:
@@ -257,6 +261,7 @@ class Pipeline:
             worker,
             batch_size=worker.batch_size if size is None else size,
             linger_seconds=worker.linger_seconds if linger is None else linger,
+            outage=given.outage or worker.outage,
         )
 
     def _no_such_worker(self, name: str) -> str:

@@ -25,3 +25,7 @@ WEEK_HOURS = 7 * 24.0
 EVENTS_RAW = Topic("claimx.events.raw", retention_hours=WEEK_HOURS, source=True)
 ENRICHMENT_PENDING = Topic("claimx.enrichment.pending", retention_hours=WEEK_HOURS)
 ENTITIES_ROWS = Topic("claimx.entities.rows", retention_hours=WEEK_HOURS)
+
+EVENTS_DLQ = Topic("claimx.events.dlq", partitions=1, terminal=True)
+ENRICHMENT_DLQ = Topic("claimx.enrichment.dlq", partitions=1, terminal=True)
+ENTITIES_DLQ = Topic("claimx.entities.dlq", partitions=1, terminal=True)

@@ -13,6 +13,7 @@ from attrs import field, frozen
 
 from claimx_pipeline.broker.protocol import NewTopic
 from claimx_pipeline.errors import UsageError
+from claimx_pipeline.runtime.ladder import retry_topics
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.settings.tree import BrokerSettings
 from claimx_pipeline.topics import Topic
@@ -35,6 +36,7 @@ class Topology:
         workers: Iterable[WorkerSpec],
         broker: BrokerSettings,
         published: Iterable[tuple[str, Topic]] = (),
+        delays: Sequence[float] = (),
     ) -> Topology:
         """Return the union of what *workers* declare.
 
@@ -43,6 +45,7 @@ class Topology:
             broker: What the settings change of topics and groups.
             published: Topics that plugins publish to, each with the plugin's name. A
                 worker that reads such a topic says how it is made.
+            delays: Rungs of the retry ladder, seconds.
 
         Raises:
             UsageError: Two workers declare one topic differently.
@@ -51,7 +54,12 @@ class Topology:
         readers: defaultdict[str, list[str]] = defaultdict(list)
         writers: defaultdict[str, list[str]] = defaultdict(list)
         for worker in workers:
-            for declared, side in ((worker.reads, readers), (worker.writes, writers)):
+            written = [*worker.writes]
+            if worker.family:
+                written += retry_topics(worker.family, delays)
+            if worker.dead_letters:
+                written.append(worker.dead_letters)
+            for declared, side in ((worker.reads, readers), (written, writers)):
                 for topic in declared:
                     known = topics.setdefault(topic.name, topic)
                     if known != topic:
@@ -69,6 +77,13 @@ class Topology:
         """Return what topic *name* is called on the broker."""
         given = self._broker.topics.get(name)
         return (given and given.name) or f"{self._broker.prefix}{name}"
+
+    def logical(self, name: str) -> str:
+        """Return the logical name of the topic that the broker calls *name*."""
+        for logical in self.topics:
+            if self.physical(logical) == name:
+                return logical
+        return name
 
     def group(self, name: str) -> str:
         """Return what consumer group *name* is called on the broker."""

@@ -1,21 +1,27 @@
 """Runs a worker of a test's own over real topics and tables, as the product runs its own."""
 
 import asyncio
+import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from attrs import define, field
 
-from claimx_pipeline import DONE, OutRecord, Pipeline, Topic, WorkerSpec
+from claimx_pipeline import DONE, Clock, OutRecord, Pipeline, Topic, WorkerSpec
 from claimx_pipeline.broker.protocol import NewTopic, Record
 from claimx_pipeline.errors import DecodeError
+from claimx_pipeline.runtime.ladder import retry_topics
 from claimx_pipeline.runtime.loop import WorkerLoop
 from claimx_pipeline.runtime.outcome import Outcome
+from claimx_pipeline.steps.retry import retry_worker
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.metrics import Metrics
 
 IN = Topic("test.in", partitions=2, source=True)
 OUT = Topic("test.out", partitions=2, terminal=True)
+DEAD = Topic("test.dlq", partitions=1, terminal=True)
+FAMILY = "test"
+DELAYS = (1.0, 2.0, 3.0)
 
 
 @define
@@ -52,11 +58,19 @@ class Rig:
     metrics: Metrics = field(factory=Metrics)
 
     @classmethod
-    async def make(cls, folder: Path, url: str = "", prefix: str = "") -> "Rig":
+    async def make(
+        cls, folder: Path, url: str = "", prefix: str = "", clock: Clock | None = None
+    ) -> "Rig":
         overrides = {"broker.url": url, "broker.prefix": prefix} if url else {}
-        rig = cls(Pipeline.load(environ={}, cwd=folder, overrides=overrides))
+        (folder / "claimx.yaml").write_text(f"retry: {{delays_seconds: {list(DELAYS)}}}\n")
+        rig = cls(Pipeline.load(environ={}, cwd=folder, overrides=overrides, clock=clock))
         admin = rig.broker().admin()
-        await admin.create_topics([NewTopic(f"{prefix}{t.name}", t.partitions) for t in (IN, OUT)])
+        await admin.create_topics(
+            [
+                NewTopic(f"{prefix}{t.name}", t.partitions)
+                for t in (IN, OUT, DEAD, *retry_topics(FAMILY, DELAYS))
+            ]
+        )
         await admin.close()
         return rig
 
@@ -74,6 +88,14 @@ class Rig:
             "batch_size": 100,
         }
         return WorkerSpec(**{**given, **changes})
+
+    def failing(self, processor, **changes) -> WorkerSpec:
+        """Return a worker with retry topics and dead letters."""
+        return self.spec(processor, **{"family": FAMILY, "dead_letters": DEAD, **changes})
+
+    def retrying(self, stop: asyncio.Event) -> WorkerLoop:
+        """Return a member of the worker that brings failed records back."""
+        return self.loop(retry_worker([self.failing(Scripted())], DELAYS), stop)
 
     def loop(self, spec: WorkerSpec, stop: asyncio.Event) -> WorkerLoop:
         health = Health(self.pipeline.clock)
@@ -109,17 +131,20 @@ class Rig:
 
     async def published(self) -> list[str]:
         """Return what lies in ``test.out``."""
-        consumer = self.broker().consumer(
-            group="reader", topics=[self.pipeline.topology.physical(OUT.name)]
-        )
+        return [record.value.decode() for record in await self.records(OUT)]
+
+    async def records(self, topic: Topic) -> list[Record]:
+        """Return every record of a topic."""
+        name = self.pipeline.topology.physical(topic.name)
+        consumer = self.broker().consumer(group=f"reader-{uuid.uuid4()}", topics=[name])
         admin = self.broker().admin()
-        ends = await admin.end_offsets(self.pipeline.topology.physical(OUT.name))
+        ends = await admin.end_offsets(name)
         await consumer.start()
-        texts: list[str] = []
+        found: list[Record] = []
         async with asyncio.timeout(30):
-            while len(texts) < sum(ends.values()):
+            while len(found) < sum(ends.values()):
                 for batch in await consumer.poll(max_records=1000, timeout=0.2):
-                    texts += [record.value.decode() for record in batch.records]
+                    found += batch.records
         await consumer.close()
         await admin.close()
-        return texts
+        return found

@@ -104,32 +104,39 @@ class ClaimxApi:
         return answer
 
 
-def _connection(settings: ApiSettings, clock: Clock) -> Connection:
-    if settings.base_url is None:
+def connection_settings(api: ApiSettings) -> ConnectionSettings:
+    """Return the settings of the connection to the API, for every way it is reached.
+
+    Raises:
+        SettingsError: The API has no address.
+    """
+    if api.base_url is None:
         raise SettingsError([Problem("claimx.api.base_url", "is not set; set CLAIMX_API_URL")])
+    return ConnectionSettings(
+        base_url=api.base_url,
+        auth_type=api.auth,
+        auth_token=api.token,
+        auth_token_file=api.token_file,
+        timeout_seconds=api.timeout_seconds,
+        connect_timeout_seconds=api.connect_timeout_seconds,
+        max_retries=api.max_retries,
+        max_concurrent=api.max_concurrent,
+        breaker_failures=api.breaker_failures,
+        breaker_open_seconds=api.breaker_open_seconds,
+        probe=api.probe,
+    )
+
+
+def _connection(settings: ApiSettings, clock: Clock) -> Connection:
     try:
-        return Connection(
-            NAME,
-            ConnectionSettings(
-                base_url=settings.base_url,
-                auth_type=settings.auth,
-                auth_token=settings.token,
-                timeout_seconds=settings.timeout_seconds,
-                connect_timeout_seconds=settings.connect_timeout_seconds,
-                max_retries=settings.max_retries,
-                max_concurrent=settings.max_concurrent,
-            ),
-            clock,
-        )
+        return Connection(NAME, connection_settings(settings), clock)
     except SettingsError as error:
         # The API is no named connection; its settings stand in a place of their own.
-        names = {"base_url": "claimx.api.base_url", "auth_token": "claimx.api.token"}
-        raise SettingsError(
-            [
-                Problem(names[problem.where.rpartition(".")[2]], problem.what)
-                for problem in error.problems
-            ]
-        ) from error
+        problems = []
+        for problem in error.problems:
+            name = problem.where.rpartition(".")[2].removeprefix("auth_")
+            problems.append(Problem(f"claimx.api.{name}", problem.what))
+        raise SettingsError(problems) from error
 
 
 def _first_of(body: Json, names: Sequence[str], *, one_item: Sequence[str]) -> Any:

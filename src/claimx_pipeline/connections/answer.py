@@ -82,9 +82,14 @@ def refusal(
     reason = f"{answer.where}: answered {what}" + (f": {said}" if said else "")
     if category is Category.AUTH:
         reason += f"; check the credential of connection {connection!r}"
-    wait = retry_after(answer.headers.get("retry-after"), answer.answered_at)
     return RequestFailedError(
-        reason, category, retry_after=wait, connection=connection, answer=answer
+        reason,
+        category,
+        retry_after=retry_after(answer.headers.get("retry-after"), answer.answered_at),
+        # A refused credential or too many requests: no fault of this record.
+        outage=category in {Category.AUTH, Category.THROTTLED},
+        connection=connection,
+        answer=answer,
     )
 
 
@@ -129,3 +134,8 @@ def _phrase(status: int) -> str:
         return http.HTTPStatus(status).phrase
     except ValueError:
         return ""
+
+
+def connection_of(error: BaseException) -> str | None:
+    """Return the name of the connection that *error* came from; None if from none."""
+    return error.connection if isinstance(error, RequestFailedError) else None

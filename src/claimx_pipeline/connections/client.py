@@ -13,30 +13,36 @@ import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import httpx
 import msgspec
-from attrs import define, field, frozen
+from attrs import define, evolve, field
 from httpx_aiohttp import AiohttpTransport
 
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import Answer, RequestFailedError, refusal
+from claimx_pipeline.connections.breaker import Breaker, Permit, State
+from claimx_pipeline.connections.call import Call, call_to, merged
 from claimx_pipeline.connections.credential import check_connection, credential_headers, token_of
 from claimx_pipeline.connections.file_exchange import FileExchange
+from claimx_pipeline.connections.probe import Probe
 from claimx_pipeline.connections.redact import quoted
+from claimx_pipeline.connections.token_file import TokenFile, open_token_file
 from claimx_pipeline.errors import Category, ClaimxError, RecordError
 from claimx_pipeline.settings.tree import ConnectionSettings
-
-_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
-"""Methods that may be sent twice without harm (RFC 9110, 9.2.2)."""
 
 _IDLE_SECONDS = 4.0
 """Unused connections are dropped before common servers drop theirs (uvicorn: 5 s).
 
 A request sent on a connection that the server is just closing fails.
 """
+
+_PROBE_SECONDS = 5.0
+"""A probe that takes longer has shown that the service is not well."""
+
+_FORBIDDEN = 403
 
 _USUAL_HEADERS = {
     "Accept": "application/json",
@@ -46,18 +52,6 @@ _USUAL_HEADERS = {
 }
 
 
-@frozen
-class _Call:
-    """A request that may be sent more than once."""
-
-    method: str
-    url: str
-    where: str
-    headers: Mapping[str, str]
-    content: bytes | None
-    repeatable: bool
-
-
 @define(eq=False)
 class Connection:
     """A named HTTP service. Belongs to one event loop; ``close`` it there."""
@@ -65,9 +59,12 @@ class Connection:
     name: str
     settings: ConnectionSettings
     clock: Clock
+    breaker: Breaker = field(init=False, repr=False)
+    """Stops sending while the service fails; its ``state`` may be shown."""
     _base_url: str = field(init=False, repr=False)
     _headers: Mapping[str, str] = field(init=False, repr=False)
-    _secrets: tuple[str, ...] = field(init=False, repr=False)
+    _token_file: TokenFile | None = field(init=False, repr=False)
+    _probe: Probe | None = field(init=False, repr=False)
     _extensions: Mapping[str, Any] = field(init=False, repr=False)
     _slots: asyncio.Semaphore = field(init=False, repr=False)
     _transport: AiohttpTransport | None = field(init=False, repr=False)
@@ -79,9 +76,18 @@ class Connection:
         check_connection(self.name, self.settings)
         parts = urlsplit(self.settings.base_url)
         self._base_url = self.settings.base_url.rstrip("/")
-        usual = _merged(_USUAL_HEADERS, self.settings.headers)
-        self._headers = _merged(usual, credential_headers(self.settings))
-        self._secrets = tuple(filter(None, [token_of(self.settings)]))
+        usual = merged(_USUAL_HEADERS, self.settings.headers)
+        self._token_file = open_token_file(self.name, self.settings, self.clock)
+        # A credential that may change goes with each request instead.
+        fixed = {} if self._token_file else credential_headers(self.settings, self._token)
+        self._headers = merged(usual, fixed)
+        self.breaker = Breaker(
+            self.settings.breaker_failures,
+            self.settings.breaker_open_seconds,
+            self.clock,
+            name=self.name,
+        )
+        self._probe = Probe(self.name, self._ask_probe, self.clock) if self.settings.probe else None
         connect = self.settings.connect_timeout_seconds
         # aiohttp counts name look-up and TLS handshake to the wait for the pool.
         self._extensions = {"timeout": {"connect": connect, "pool": connect}}
@@ -112,8 +118,9 @@ class Connection:
         """Send a request and return its answer, wholly read.
 
         A failure that may pass (a timeout, a lost connection, 5xx, 429) is tried again
-        as often as the settings say, provided the request may be sent twice. Redirects
-        are not followed.
+        as often as the settings say, provided the request may be sent twice. After a 401
+        a credential from a file is read again and, if it has changed, tried once more.
+        Redirects are not followed.
 
         Args:
             method: HTTP method.
@@ -129,9 +136,10 @@ class Connection:
             The answer, whose status is 2xx.
 
         Raises:
-            RequestFailedError: No answer came, or one that is no success. ``category``
-                says whether another try can help; ``retry_after`` how long the service
-                asks to wait, if that is longer than the settings' longest wait.
+            RequestFailedError: No answer came, or one that is no success, or nothing was
+                sent as the breaker is open. ``category`` says whether another try can
+                help; ``outage`` whether every request would have failed; ``retry_after``
+                how long to wait, if that is longer than the settings' longest wait.
         """
         content = None if json is None else msgspec.json.encode(json)
         if self._files:
@@ -144,24 +152,26 @@ class Connection:
                 headers={**dict.fromkeys(self._headers, "********"), **(headers or {})},
                 idempotency_key=idempotency_key,
             )
-        call = _Call(
+        call = call_to(
+            self._base_url,
             method,
-            self._url(path, params),
-            f"{method} {self._base_url}/{path.lstrip('/').partition('?')[0]}",
-            _headers_of_one(headers, idempotency_key, with_body=content is not None),
-            content,
-            repeatable or method in _REPEATABLE or idempotency_key is not None,
+            path,
+            params=params,
+            headers=headers,
+            content=content,
+            idempotency_key=idempotency_key,
+            repeatable=repeatable,
         )
-        retries = 0
-        while True:
-            try:
-                return await self._send(call)
-            except RequestFailedError as error:
-                wait = self._wait_before_retry(error, retries) if call.repeatable else None
-                if wait is None:
-                    raise
-            retries += 1
-            await self.clock.sleep(wait)
+        permit = self.breaker.admit()
+        try:
+            answer = await self._persist(call, permit)
+            permit.succeeded()
+        except RequestFailedError as error:
+            # Without the first as its context: the second says all that it says.
+            raise await self._judged(error, permit) from None
+        finally:
+            permit.release()
+        return answer
 
     async def close(self) -> None:
         """Close every connection; requests under way fail. May be called twice."""
@@ -169,32 +179,80 @@ class Connection:
         if self._transport:
             await self._transport.aclose()
 
-    async def _send(self, call: _Call) -> Answer:
-        async with self._slots:
+    async def _persist(self, call: Call, permit: Permit) -> Answer:
+        """Send *call* until it succeeds or another try is not called for."""
+        retries, renewed = 0, False
+        while True:
+            if self._token_file:
+                await self._token_file.look()
+            sent = self._token
             try:
-                async with asyncio.timeout(self.settings.timeout_seconds):
-                    answer = await self._exchange(call)
-            except TimeoutError:
-                limit = self.settings.timeout_seconds
-                raise self._lost(call, f"no answer within {limit:g} s") from None
-            except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
-                # Without a cause: its text may hold the whole URL.
-                raise self._lost(call, self._told(error)) from None
-            except (httpx.InvalidURL, ValueError) as error:
-                reason = f"{call.where}: is no request that can be sent ({type(error).__name__})"
-                raise RequestFailedError(reason, connection=self.name) from None
+                return await self._send(call, permit)
+            except RequestFailedError as error:
+                if error.category is Category.AUTH and self._token_file and not renewed:
+                    renewed = await self._token_file.renewed(sent)
+                    if renewed:
+                        continue
+                wait = self._wait_before_retry(error, retries) if call.repeatable else None
+                if wait is None:
+                    raise
+            retries += 1
+            await self.clock.sleep(wait)
+
+    async def _judged(self, error: RequestFailedError, permit: Permit) -> RequestFailedError:
+        """Return *error* as the service's failure or as the record's, and tell the breaker."""
+        doubted = error.status == _FORBIDDEN and self._probe is not None
+        if error.category is not Category.TRANSIENT and not doubted:
+            if error.answer and error.category is not Category.THROTTLED:
+                permit.succeeded()
+            return error
+        if self._closed:
+            return error
+        # Nothing more is sent to a service that is known to fail.
+        asked = self._probe if self.breaker.state is not State.OPEN else None
+        if asked and await asked.healthy():
+            permit.succeeded()
+            return error
+        permit.failed()
+        outage = self._probe is not None or self.breaker.state is not State.CLOSED
+        return evolve(error, category=Category.TRANSIENT, outage=outage)
+
+    async def _send(self, call: Call, permit: Permit) -> Answer:
+        async with self._slots:
+            # It may have opened while this one waited for its turn.
+            permit.renew()
+            answer = await self._answer(call, self.settings.timeout_seconds)
         if 200 <= answer.status < 300:  # noqa: PLR2004 - the class of successes
             return answer
         raise refusal(answer, connection=self.name, secrets=self._secrets)
 
-    async def _exchange(self, call: _Call) -> Answer:
+    async def _ask_probe(self) -> Answer:
+        # Beside the slots: they may all be taken by requests that wait for its answer.
+        call = call_to(self._base_url, "GET", self.settings.probe or "")
+        return await self._answer(call, min(_PROBE_SECONDS, self.settings.timeout_seconds))
+
+    async def _answer(self, call: Call, seconds: float) -> Answer:
+        """Return the answer to *call*, whatever its status."""
+        try:
+            async with asyncio.timeout(seconds):
+                return await self._exchange(call)
+        except TimeoutError:
+            raise self._lost(call, f"no answer within {seconds:g} s") from None
+        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+            # Without a cause: its text may hold the whole URL.
+            raise self._lost(call, self._told(error)) from None
+        except (httpx.InvalidURL, ValueError) as error:
+            reason = f"{call.where}: is no request that can be sent ({type(error).__name__})"
+            raise RequestFailedError(reason, connection=self.name) from None
+
+    async def _exchange(self, call: Call) -> Answer:
         transport = self._transport
         if transport is None or self._closed:
             raise self._lost(call, f"connection {self.name!r} is closed")
         request = httpx.Request(
             call.method,
             call.url,
-            headers=call.headers,
+            headers=self._with_credential(call.headers),
             content=call.content,
             extensions=self._extensions,
         )
@@ -205,7 +263,7 @@ class Connection:
             await response.aclose()
         return Answer(response.status_code, response.headers, body, self.clock.now(), call.where)
 
-    def _lost(self, call: _Call, what: str) -> RequestFailedError:
+    def _lost(self, call: Call, what: str) -> RequestFailedError:
         return RequestFailedError(f"{call.where}: {what}", Category.TRANSIENT, connection=self.name)
 
     def _told(self, error: Exception) -> str:
@@ -220,26 +278,36 @@ class Connection:
         passing = error.category in {Category.TRANSIENT, Category.THROTTLED}
         if not passing or retries >= self.settings.max_retries:
             return None
+        if self.breaker.state is not State.CLOSED:
+            # While open nothing is sent, and while half-open one try has to do.
+            return None
         longest = self.settings.backoff_max_seconds
         if error.retry_after is not None:
             return error.retry_after if error.retry_after <= longest else None
         backoff: float = min(longest, self.settings.backoff_seconds * 2**retries)
         return backoff * self._random.uniform(0.5, 1.0)
 
-    def _url(self, path: str, params: Mapping[str, Any] | None) -> str:
-        url = f"{self._base_url}/{path.lstrip('/')}"
-        given = {name: value for name, value in (params or {}).items() if value is not None}
-        if not given:
-            return url
-        query = urlencode(given, doseq=True, safe=",")
-        return f"{url}{'&' if '?' in path else '?'}{query}"
+    @property
+    def _token(self) -> str:
+        return self._token_file.token if self._token_file else token_of(self.settings)
+
+    @property
+    def _secrets(self) -> tuple[str, ...]:
+        """What no error may show."""
+        before = self._token_file.before if self._token_file else ""
+        return tuple(filter(None, (self._token, before)))
+
+    def _with_credential(self, headers: Mapping[str, str]) -> Mapping[str, str]:
+        if self._token_file is None:
+            return headers
+        return merged(credential_headers(self.settings, self._token), headers)
 
     def _new_session(self) -> aiohttp.ClientSession:
         transport = self._transport
         if transport is None:
             raise ClaimxError(f"connection {self.name!r} sends nothing")
         connector = aiohttp.TCPConnector(
-            limit=self.settings.max_concurrent,
+            limit=self.settings.max_concurrent + 1,  # the probe has no slot
             ssl=transport.ssl_context,
             keepalive_timeout=_IDLE_SECONDS,
         )
@@ -250,19 +318,3 @@ class Connection:
             # A service's cookies would make one request depend on another.
             cookie_jar=aiohttp.DummyCookieJar(),
         )
-
-
-def _headers_of_one(
-    further: Mapping[str, str] | None, idempotency_key: str | None, *, with_body: bool
-) -> dict[str, str]:
-    headers = {"Content-Type": "application/json"} if with_body else {}
-    if idempotency_key is not None:
-        headers["Idempotency-Key"] = idempotency_key
-    return _merged(headers, further) if further else headers
-
-
-def _merged(headers: Mapping[str, str], further: Mapping[str, str]) -> dict[str, str]:
-    """Return *headers* with those of *further* in their place, whatever the case of the names."""
-    merged = httpx.Headers(headers)
-    merged.update(further)
-    return dict(merged.items())

@@ -11,17 +11,34 @@ _USUAL_HEADER = {"bearer": "Authorization", "basic": "Authorization", "api_key":
 _PREFIX = {"bearer": "Bearer ", "basic": "Basic ", "api_key": ""}
 
 
+def clean(token: str) -> str:
+    """Return *token* without what files put round it: byte-order mark, blanks, line ends."""
+    return token.strip("\ufeff \t\r\n")
+
+
 def token_of(settings: ConnectionSettings) -> str:
-    """Return the token; a byte-order mark and line ends from a secret file are left out."""
-    return settings.auth_token.reveal().strip("\ufeff \t\r\n") if settings.auth_token else ""
+    """Return the token that stands in the settings; empty if none does."""
+    return clean(settings.auth_token.reveal()) if settings.auth_token else ""
 
 
-def credential_headers(settings: ConnectionSettings) -> dict[str, str]:
-    """Return the headers that carry the credential; none for ``auth_type: none``."""
+def credential_headers(settings: ConnectionSettings, token: str) -> dict[str, str]:
+    """Return the headers that carry *token*; none for ``auth_type: none``."""
     if settings.auth_type == "none":
         return {}
     header = settings.auth_header or _USUAL_HEADER[settings.auth_type]
-    return {header: _PREFIX[settings.auth_type] + token_of(settings)}
+    return {header: _PREFIX[settings.auth_type] + token}
+
+
+def token_problem(token: str, auth_type: str) -> str | None:
+    """Return what is wrong with a cleaned *token*, without showing it; None if nothing is."""
+    if not token:
+        return f"is empty, but auth_type is {auth_type!r}; set it"
+    word = _PREFIX[auth_type].strip().lower()
+    if word and token.lower().startswith(f"{word} "):
+        return f"starts with {word!r}, which is added by itself; leave it out"
+    if not token.isprintable() or not token.isascii():
+        return "holds characters that no header can carry"
+    return None
 
 
 def check_connection(name: str, settings: ConnectionSettings) -> None:
@@ -46,21 +63,22 @@ def check_connection(name: str, settings: ConnectionSettings) -> None:
                 "must not hold a credential or a query; use auth_type and auth_token",
             )
         )
-    problems += _token_problems(name, settings)
+    if settings.probe and "://" in settings.probe:
+        problems.append(
+            Problem(f"connections.{name}.probe", "must be a path below base_url, not a URL")
+        )
+    if settings.auth_type != "none":
+        problems += _token_problems(name, settings)
     if problems:
         raise SettingsError(problems)
 
 
 def _token_problems(name: str, settings: ConnectionSettings) -> list[Problem]:
     where = f"connections.{name}.auth_token"
-    if settings.auth_type == "none":
-        return []
     token = token_of(settings)
-    if not token:
-        return [Problem(where, f"is empty, but auth_type is {settings.auth_type!r}; set it")]
-    word = _PREFIX[settings.auth_type].strip().lower()
-    if word and token.lower().startswith(f"{word} "):
-        return [Problem(where, f"starts with {word!r}, which is added by itself; leave it out")]
-    if not token.isprintable() or not token.isascii():
-        return [Problem(where, "holds characters that no header can carry")]
+    if settings.auth_token_file is None:
+        problem = token_problem(token, settings.auth_type)
+        return [Problem(where, problem)] if problem else []
+    if token:
+        return [Problem(where, "is set beside auth_token_file; keep one of the two")]
     return []

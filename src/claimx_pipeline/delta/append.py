@@ -6,14 +6,24 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 import pyarrow as pa
-from attrs import define, field, frozen
-from deltalake import CommitProperties, Transaction, write_deltalake
+from attrs import define, evolve, field, frozen
+from deltalake import DeltaTable, write_deltalake
 
+from claimx_pipeline.broker.protocol import Record, TopicPartition
 from claimx_pipeline.delta.convert import Converted, Converter
+from claimx_pipeline.delta.faults import TableFencedError
 from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.keys import Key, KeyedRows, KeyIndex
+from claimx_pipeline.delta.positions import (
+    Acquired,
+    Claim,
+    Positions,
+    acquire_positions,
+    read_positions,
+    restore_since,
+)
 from claimx_pipeline.delta.reading import micros_of
-from claimx_pipeline.delta.sink import WriteResult
+from claimx_pipeline.delta.sink import Committed, WriteResult
 from claimx_pipeline.delta.spec import TableSpec, bucket_of
 from claimx_pipeline.errors import TableError
 from claimx_pipeline.runtime.outcome import TableRow
@@ -32,21 +42,46 @@ class PreparedRows:
     refused: tuple[tuple[int, str], ...]
     doubled: int
     """Rows left out because an earlier one of the batch has the same key."""
+    sources: Sequence[Record] = ()
+    """The record behind each row; none if the rows come from no topic."""
+
+    def below(self, held: Positions) -> set[int]:
+        """Return the places of the rows that were settled before *held*.
+
+        By record and not by batch: after a restart the batches have other borders.
+        """
+        lowest: dict[tuple[str, int], int] = {}
+        for record in self.sources:
+            place = record.topic, record.partition
+            if place not in lowest:  # the records of a partition are in offset order
+                lowest[place] = record.offset
+        done = {(at.topic, at.partition): after for at, after in held.offsets.items()}
+        if all(first >= done[place] for place, first in lowest.items()):
+            return set()
+        return {
+            at
+            for at, record in enumerate(self.sources)
+            if record.offset < done[record.topic, record.partition]
+        }
 
 
 @define
 class AppendWriter:
-    """Appends rows whose key the table does not hold yet."""
+    """Appends rows whose record and whose key the table does not hold yet."""
 
     spec: TableSpec
     handle: KeptHandle
     window: timedelta
     """How far round a row's event time an earlier copy is looked for."""
+    group: str
+    """Consumer group whose positions the table keeps."""
     _converter: Converter = field(init=False)
     _index: KeyIndex = field(init=False)
     _schema: pa.Schema = field(init=False)
     _rivals: int = field(default=0, init=False)
     """Commits for which another writer is to be expected."""
+    _seen: DeltaTable | None = field(default=None, init=False)
+    """The handle whose positions were verified, at the version held."""
 
     def __attrs_post_init__(self) -> None:
         if self.spec.dedupe and self.spec.event_time is None:
@@ -70,12 +105,23 @@ class AppendWriter:
         self.handle.drop()
         self._rivals = _WATCHED
 
-    def prepare(self, rows: Sequence[TableRow]) -> PreparedRows:
-        """Return *rows* converted, each key once, refused rows put aside."""
+    def acquire(self, owned: Sequence[TopicPartition]) -> Acquired:
+        """Return how far the table is in *owned*, as it is now."""
+        self.handle.drop()
+        self._seen = self.handle.table()
+        return acquire_positions(self._seen, self.group, owned)
+
+    def prepare(self, rows: Sequence[TableRow], sources: Sequence[Record]) -> PreparedRows:
+        """Return *rows* converted, each key once, refused rows put aside.
+
+        Rows that the table has already are among them: one that is refused has to be
+        refused each time its record comes, or its dead letter could get lost.
+        """
         found = self._converter.convert([row.values for row in rows])
-        data = self._stored(found)
+        data, refused = self._stored(found), tuple(found.refused)
         if not self.spec.dedupe:
-            return PreparedRows(data, None, tuple(found.refused), 0)
+            kept = found.positions
+            return PreparedRows(data, None, refused, 0, [sources[at] for at in kept if sources])
         firsts: dict[Key, int] = {}
         for at, key in enumerate(zip(*(found.values[name] for name in self.spec.key), strict=True)):
             firsts.setdefault(key, at)
@@ -83,44 +129,71 @@ class AppendWriter:
         doubled = data.num_rows - len(kept)
         if doubled:
             data = data.take(pa.array(kept, pa.int64()))
-        exact = [rows[found.positions[at]].time_in_key for at in kept]
         times = [micros_of(found.values[self.spec.event_time or ""][at]) for at in kept]
-        return PreparedRows(
-            data, self._keyed(list(firsts), times, exact), tuple(found.refused), doubled
-        )
+        kept = [found.positions[at] for at in kept]
+        keyed = self._keyed(list(firsts), times, [rows[at].time_in_key for at in kept])
+        return PreparedRows(data, keyed, refused, doubled, [sources[at] for at in kept if sources])
 
-    def commit(
-        self, prepared: PreparedRows, transactions: Sequence[Transaction] = ()
-    ) -> WriteResult:
-        """Append what the table lacks, in one commit together with *transactions*.
+    def commit(self, prepared: PreparedRows, claim: Claim) -> Committed:
+        """Append what the table lacks, in one commit with the positions it brings the owner to.
 
         Raises:
-            CommitFailedError: Another writer was first. Nothing was written.
+            CommitFailedError: Another writer was first. Nothing was written, or this
+                commit was, which the next one will see.
+            TableFencedError: The partitions belong to another worker.
         """
         table = self.handle.table()
         if self._rivals:
             # A look at the log costs less than a file written for a commit that fails.
             self._rivals -= 1
             table.update_incremental()
-        data, keyed, skipped = prepared.data, prepared.keyed, prepared.doubled
-        keys: Sequence[Key] = keyed.keys if keyed else ()
-        if keyed and keys:
-            there = self._index.duplicates(table, keyed)
-            if there:
-                left = [position for position in range(len(keys)) if position not in there]
-                data, keys = data.take(pa.array(left, pa.int64())), [keys[at] for at in left]
-                skipped += len(there)
-        if data.num_rows or transactions:
-            # What was searched and what is written to must be the same version, so a
-            # commit in between has to fail. Without a search there is nothing to lose.
-            alone = keyed is not None or bool(transactions)
-            properties = CommitProperties(
-                max_commit_retries=0 if alone else None, app_transactions=list(transactions) or None
+        held = self._verified(table, claim)
+        count, gone = prepared.data.num_rows, prepared.below(held)
+        if prepared.keyed and len(gone) < count:
+            gone = gone | self._index.duplicates(table, prepared.keyed)
+        data, keys = prepared.data, prepared.keyed.keys if prepared.keyed else ()
+        if gone:
+            left = [at for at in range(count) if at not in gone]
+            data, keys = data.take(pa.array(left, pa.int64())), [keys[at] for at in left if keys]
+        # Positions are there to keep rows from being written twice. A batch without a new
+        # row has none to protect, whoever reads it again finds none either, and the group's
+        # own offset moves on: it needs no commit.
+        if data.num_rows:
+            held = self._append(table, data, held.advanced(claim.next_offsets))
+            self._index.committed(held.version, keys)
+        result = WriteResult(data.num_rows, prepared.refused, prepared.doubled + len(gone))
+        return Committed(result, held)
+
+    def _append(self, table: DeltaTable, data: pa.Table, held: Positions) -> Positions:
+        before = table.version()
+        # What was verified and searched and what is written to must be one version, so a
+        # commit in between has to fail.
+        write_deltalake(table, data, mode="append", commit_properties=held.properties())
+        # Had the handle moved on any further, somebody else's commit would go unverified.
+        self._seen = table if table.version() == before + 1 else None
+        self.handle.committed()
+        return evolve(held, version=table.version())
+
+    def _verified(self, table: DeltaTable, claim: Claim) -> Positions:
+        """Return where the owner stands; looks again if the handle has moved or is another.
+
+        Raises:
+            TableFencedError: The partitions belong to another worker, or rows were taken
+                back.
+        """
+        held = claim.held
+        if table is self._seen and table.version() == held.version:
+            return held
+        found = claim.verified(
+            self.spec.name, read_positions(table, self.group, tuple(held.offsets))
+        )
+        restore = restore_since(table, version=held.version) if held.offsets else None
+        if restore is not None:
+            raise TableFencedError(
+                self.spec.name, f"version {restore['version']} has restored an older one meanwhile"
             )
-            write_deltalake(table, data, mode="append", commit_properties=properties)
-            self._index.committed(table.version(), keys)
-            self.handle.committed()
-        return WriteResult(data.num_rows, prepared.refused, skipped)
+        self._seen = table
+        return found
 
     def _keyed(self, keys: Sequence[Key], times: Sequence[int], exact: Sequence[bool]) -> KeyedRows:
         width = self.window // timedelta(microseconds=1)

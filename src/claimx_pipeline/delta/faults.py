@@ -15,7 +15,7 @@ from deltalake.exceptions import (
     SchemaMismatchError,
 )
 
-from claimx_pipeline.errors import Category, RecordError
+from claimx_pipeline.errors import Category, ClaimxError, RecordError
 
 
 @define
@@ -23,6 +23,20 @@ class TableWriteError(RecordError):
     """A batch could not be written to a table; none of its rows is known to be in."""
 
     table: str = field(default="", kw_only=True)
+
+    def __str__(self) -> str:
+        return f"table {self.table!r}: {self.reason}"
+
+
+@define
+class TableFencedError(ClaimxError):
+    """A partition's rows are written to the table by another worker now; nothing was written.
+
+    Whoever meets it drops its batch, gives its partitions up and joins its group anew.
+    """
+
+    table: str
+    reason: str
 
     def __str__(self) -> str:
         return f"table {self.table!r}: {self.reason}"

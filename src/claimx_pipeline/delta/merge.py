@@ -14,14 +14,16 @@ import pyarrow.compute as pc
 from attrs import define, evolve, field, frozen
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 
+from claimx_pipeline.broker.protocol import Record, TopicPartition
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.convert import Converter
 from claimx_pipeline.delta.fold import CREATED_AT, UPDATED_AT, Rules, State, digest
 from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.keys import find_keys
 from claimx_pipeline.delta.known import Key, Known, KnownRows
+from claimx_pipeline.delta.positions import Acquired, Claim
 from claimx_pipeline.delta.reading import batches, literal, names
-from claimx_pipeline.delta.sink import WriteResult
+from claimx_pipeline.delta.sink import Committed, WriteResult
 from claimx_pipeline.delta.spec import TableSpec, bucket_of
 from claimx_pipeline.runtime.outcome import TableRow
 
@@ -96,7 +98,12 @@ class MergeWriter:
         self.known.clear()
         self._contended = True
 
-    def prepare(self, rows: Sequence[TableRow]) -> KeyedBatch:
+    def acquire(self, owned: Sequence[TopicPartition]) -> Acquired:  # noqa: ARG002 - any may have changed hands
+        """Trust nothing remembered; a merge is safe to repeat, so there are no positions."""
+        self.reload()
+        return Acquired()
+
+    def prepare(self, rows: Sequence[TableRow], sources: Sequence[Record]) -> KeyedBatch:  # noqa: ARG002 - keys tell rows apart
         """Return *rows* converted and by key; a row without its whole key is refused."""
         found = self._converter.convert([row.values for row in rows])
         groups: dict[Key, list[KeyedRow]] = {}
@@ -106,12 +113,15 @@ class MergeWriter:
             groups.setdefault(self._key_of(row), []).append(KeyedRow(position, row, content))
         return KeyedBatch(groups, tuple(found.refused))
 
-    def commit(self, batch: KeyedBatch) -> WriteResult:
+    def commit(self, batch: KeyedBatch, claim: Claim) -> Committed:
         """Merge what changes something.
 
         Raises:
             CommitFailedError: Another writer was first. Nothing was written.
         """
+        return Committed(self._merged(batch), claim.held)
+
+    def _merged(self, batch: KeyedBatch) -> WriteResult:
         self._follow()
         unknown = {
             key: rows for key, rows in batch.groups.items() if not self._all_known(key, rows)

@@ -56,6 +56,8 @@ class Dispatched:
     publish: list[OutRecord] = field(factory=list)
     filtered: str | None = None
     """Why the event's own rows are to be dropped; None if they are not."""
+    failed: list[tuple[str, Exception]] = field(factory=list)
+    """Plugins that failed, with their errors; the event goes on without them."""
 
 
 @define
@@ -79,25 +81,30 @@ class Dispatcher:
             core_topics,
         )
 
-    async def enrichment_complete(self, context: EnrichmentContext) -> Dispatched:
+    async def enrichment_complete(
+        self, context: EnrichmentContext, only: str | None = None
+    ) -> Dispatched:
         """Ask every listener, in order; stop at the first that filters the event out.
 
-        Raises:
-            HookFailedError: A plugin raised or answered what cannot be carried out.
+        A plugin that raises, or answers what cannot be carried out, is noted and the
+        others are asked all the same.
+
+        Args:
+            context: The event.
+            only: Ask this plugin alone.
         """
         dispatched = Dispatched()
         for listener in self.enrichment:
-            result = await listener.call(context=context)
-            if result is None:
+            if only is not None and listener.plugin != only:
                 continue
-            if not isinstance(result, PluginResult):
-                raise HookFailedError(
-                    listener.plugin,
-                    listener.hook,
-                    f"it returned {type(result).__name__}, not PluginResult or None",
-                )
-            self._carry_out(listener, context, result, dispatched)
-            if result.filtered:
+            try:
+                result = await listener.call(context=context)
+                self._carry_out(listener, context, result, dispatched)
+            except HookFailedError as error:
+                dispatched.failed.append((listener.plugin, error))
+                log.exception("event %s goes on without a plugin", context.event_id)
+                continue
+            if result is not None and result.filtered:
                 dispatched.filtered = result.message or f"filtered out by {listener.plugin}"
                 break
         return dispatched
@@ -106,17 +113,28 @@ class Dispatcher:
         self,
         listener: Listener,
         context: EnrichmentContext,
-        result: PluginResult,
+        result: object,
         dispatched: Dispatched,
     ) -> None:
+        """Carry out all that *result* asks for, or nothing of it.
+
+        Raises:
+            HookFailedError: Something in it cannot be carried out.
+        """
+        if result is None:
+            return
+        if not isinstance(result, PluginResult):
+            told = f"it returned {type(result).__name__}, not PluginResult or None"
+            raise HookFailedError(listener.plugin, listener.hook, told)
+        records = []
         for number, action in enumerate(result.actions):
             match action:
                 case Log(level, message):
                     logger = logging.getLogger(f"claimx_pipeline.plugin.{listener.plugin}")
                     logger.log(logging.getLevelNamesMapping()[level.upper()], message)
                 case Publish():
-                    record = self._record(listener, context, action, number)
-                    dispatched.publish.append(record)
+                    records.append(self._record(listener, context, action, number))
+        dispatched.publish += records
 
     def _record(
         self, listener: Listener, context: EnrichmentContext, action: Publish, number: int

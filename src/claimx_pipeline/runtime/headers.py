@@ -23,7 +23,10 @@ RETURN_TO = "claimx-return-to"
 FIRST_FAILED = "claimx-first-failed"
 """When the record failed for the first time, ISO 8601."""
 
-TRAVELLING = frozenset({GROUP, ORIGIN, ATTEMPTS, DUE, RETURN_TO, FIRST_FAILED})
+PLUGIN = "claimx-plugin"
+"""The only plugin that a returning event is for: everything else was done already."""
+
+TRAVELLING = frozenset({GROUP, ORIGIN, ATTEMPTS, DUE, RETURN_TO, FIRST_FAILED, PLUGIN})
 """Headers of a record on its way through the retry topics; not part of the original."""
 
 
@@ -76,7 +79,9 @@ def original(headers: Headers) -> tuple[tuple[str, bytes], ...]:
     return tuple((name, value) for name, value in headers if name not in TRAVELLING)
 
 
-def encoded(headers: Mapping[str, str] | Iterable[tuple[str, str]]) -> tuple[tuple[str, bytes], ...]:
+def encoded(
+    headers: Mapping[str, str] | Iterable[tuple[str, str]],
+) -> tuple[tuple[str, bytes], ...]:
     """Return headers as they go on the wire."""
     pairs = headers.items() if isinstance(headers, Mapping) else headers
     return tuple((name, value.encode()) for name, value in pairs)

@@ -53,17 +53,25 @@ class RetryLadder:
         return rung
 
     def waiting(
-        self, record: Record, group: str, rung: int, now: datetime, first_failed: str | None = None
+        self, record: Record, rung: int, *, group: str, return_to: str, now: datetime
     ) -> OutRecord:
-        """Return *record* as it waits on *rung* to be tried again by *group*."""
+        """Return *record* as it waits on *rung*.
+
+        Args:
+            record: It failed.
+            rung: Which delay it waits for.
+            group: The consumer group that is to try it again; every other leaves it alone.
+            return_to: Logical name of the topic that it goes back to.
+            now: When it failed.
+        """
         due = now + timedelta(seconds=self.delays[rung])
-        first = first_failed or headers.header(record.headers, headers.FIRST_FAILED)
+        first = headers.header(record.headers, headers.FIRST_FAILED)
         travelling = {
             headers.GROUP: group,
             headers.ORIGIN: str(headers.origin_of(record)),
             headers.ATTEMPTS: str(max(rung + 1, headers.attempts_of(record) + 1)),
             headers.DUE: str(int(due.timestamp() * 1000)),
-            headers.RETURN_TO: record.topic,
+            headers.RETURN_TO: return_to,
             headers.FIRST_FAILED: first or now.isoformat(),
         }
         return OutRecord(

@@ -7,8 +7,9 @@
 5. Publish confirmations, acknowledged.
 6. Commit, per partition, the offset up to which every record is settled.
 
-A record that is not done stops the worker at that record: what came before it in its
-partition is committed, it and what follows come again.
+A record that failed is settled when it waits in a retry topic or lies among the dead
+letters, acknowledged. One that has to wait here holds its partition: it is paused, its
+records are parked, and they are processed again when their time has come.
 """
 
 from __future__ import annotations
@@ -28,16 +29,24 @@ from claimx_pipeline.broker.protocol import (
     OutRecord,
     PolledBatch,
     Producer,
+    Record,
 )
+from claimx_pipeline.connections.answer import connection_of
 from claimx_pipeline.delta.sink import TableSink
 from claimx_pipeline.errors import (
     BrokerUnavailableError,
+    Category,
     DecodeError,
     FencedError,
     RecordError,
     RecordTooLargeError,
+    category_of,
 )
-from claimx_pipeline.runtime.outcome import Dead, TableRow, failure
+from claimx_pipeline.runtime.failures import FailurePolicy
+from claimx_pipeline.runtime.headers import GROUP, header
+from claimx_pipeline.runtime.ladder import RetryLadder
+from claimx_pipeline.runtime.outcome import Dead, Done, Held, Retry, TableRow, failure
+from claimx_pipeline.runtime.parking import Parking
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.settlement import Settlement
 from claimx_pipeline.runtime.worker import Processor, Received, WorkerSpec
@@ -52,6 +61,8 @@ POLL_SECONDS = 0.5
 
 RECONNECT_SECONDS = 1.0
 """Pause between tries while the broker does not answer."""
+
+FOR_ANOTHER_GROUP = Done(skipped="returned for another group")
 
 CLOSE_SECONDS = 5.0
 """How long closing any one client may take."""
@@ -70,6 +81,12 @@ class WorkerLoop:
     _producer: Producer = field(init=False)
     _sinks: dict[str, TableSink] = field(init=False, factory=dict)
     _idle: asyncio.Event = field(init=False, factory=asyncio.Event)
+    _policy: FailurePolicy = field(init=False)
+    _parking: Parking = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._policy = self._failure_policy()
+        self._parking = Parking(self.resources.clock)
 
     async def run(self) -> None:
         """Work until ``stop`` is set or a record fails.
@@ -84,7 +101,8 @@ class WorkerLoop:
             self.metrics.ready()
             while not self.stop.is_set():
                 self.metrics.heartbeat()
-                batches = await self._collect()
+                batches = self._parking.due(self._consumer.assignments())
+                batches += await self._collect(hurry=bool(batches))
                 if batches:
                     await self._settle(batches)
         finally:
@@ -116,6 +134,19 @@ class WorkerLoop:
         opened.append(("consumer", self._consumer.close))
         await self._consumer.start()
 
+    def _failure_policy(self) -> FailurePolicy:
+        spec, resources = self.spec, self.resources
+        delays = resources.settings.retry.delays_seconds
+        return FailurePolicy(
+            worker=spec.name,
+            group=resources.topology.group(spec.group),
+            ladder=RetryLadder(spec.family, delays) if spec.family else None,
+            dead_letters=spec.dead_letters.name if spec.dead_letters else None,
+            outage=spec.outage,
+            topology=resources.topology,
+            clock=resources.clock,
+        )
+
     async def _close(self, what: str, close: Callable[[], Awaitable[None]]) -> None:
         try:
             async with asyncio.timeout(CLOSE_SECONDS):
@@ -129,11 +160,11 @@ class WorkerLoop:
         log.debug("%s gives up %s", self.spec.name, assignments)
         await self._idle.wait()
 
-    async def _collect(self) -> list[PolledBatch]:
-        """Return the next batch: what is there, or what gathers within the linger."""
+    async def _collect(self, *, hurry: bool) -> list[PolledBatch]:
+        """Return new records: what is there, or what gathers within the linger."""
         size, linger = self.spec.batch_size, self.spec.linger_seconds
-        batches = await self._poll(size, POLL_SECONDS)
-        if not batches or not linger:
+        batches = await self._poll(size, 0.0 if hurry else self._parking.patience(POLL_SECONDS))
+        if not batches or not linger or hurry:
             return batches
         clock = self.resources.clock
         deadline = clock.monotonic() + linger
@@ -149,10 +180,12 @@ class WorkerLoop:
 
     async def _poll(self, size: int, seconds: float) -> list[PolledBatch]:
         try:
-            return list(await self._consumer.poll(max_records=size, timeout=seconds))
+            batches = list(await self._consumer.poll(max_records=size, timeout=seconds))
         except BrokerUnavailableError as error:
             await self._pause_for(error)
             return []
+        self.metrics.received(sum(len(batch.records) for batch in batches))
+        return batches
 
     async def _settle(self, batches: Sequence[PolledBatch]) -> None:
         """Take a batch from its records to its commit."""
@@ -160,27 +193,34 @@ class WorkerLoop:
         batches = [batch for batch in batches if batch.assignment in owned]
         self._idle.clear()
         try:
-            with self.metrics.batch(sum(len(batch.records) for batch in batches)):
+            with self.metrics.batch():
                 settlement = self._decode(batches)
                 await self._process(settlement)
+                self._find_ways(settlement)
                 await self._publish(settlement, settlement.publish)
                 await self._write(settlement)
                 await self._publish(settlement, settlement.confirm)
+                await self._publish(settlement, partial(self._letters, settlement))
                 await self._commit(settlement.positions())
                 self.metrics.settled(settlement)
         finally:
             self._idle.set()
-        failed = settlement.first_failure(self.spec.name)
-        if failed:
-            raise failed from failed.error
+        if stuck := settlement.stuck(self.spec.name):
+            raise stuck from stuck.error
+        self._park(settlement)
 
     def _decode(self, batches: Sequence[PolledBatch]) -> Settlement:
-        settlement = Settlement()
+        settlement = Settlement(dead_end=self.spec.dead_letters is None)
         decode = self._processor.decode
+        elsewhere: list[int] = []
         for batch in batches:
             received: list[Received[Any]] = []
             undecodable: list[tuple[int, DecodeError]] = []
             for record in batch.records:
+                if record.headers and self._is_for_another(record):
+                    elsewhere.append(len(settlement.received) + len(received))
+                    received.append(Received(record, None))
+                    continue
                 try:
                     message = decode(record)
                 except DecodeError as error:
@@ -190,7 +230,14 @@ class WorkerLoop:
             settlement.add(batch, received)
             for place, reason in undecodable:
                 settlement.outcomes[place] = Dead(reason)
+        for place in elsewhere:
+            settlement.outcomes[place] = FOR_ANOTHER_GROUP
         return settlement
+
+    def _is_for_another(self, record: Record) -> bool:
+        """Tell whether a returning record is for another group than this one."""
+        group = header(record.headers, GROUP)
+        return group is not None and group != self._policy.group
 
     async def _process(self, settlement: Settlement) -> None:
         places = settlement.open_places()
@@ -205,6 +252,57 @@ class WorkerLoop:
             outcomes = [failure(error)] * len(places)
         settlement.give(places, outcomes)
 
+    def _find_ways(self, settlement: Settlement) -> None:
+        """Send failed records up the ladder, hold them, or declare them dead."""
+        failed = [
+            (place, outcome.error)
+            for place, outcome in enumerate(settlement.outcomes)
+            if isinstance(outcome, Retry)
+        ]
+        away = {connection_of(error) for _, error in failed if self._policy.is_outage(error)}
+        for place, error in failed:
+            record = settlement.received[place].record
+            if connection_of(error) in away and category_of(error) is Category.TRANSIENT:
+                # The service went away in the middle of the batch: none of this is the record's.
+                settlement.outcomes[place] = Held(error)
+                continue
+            way = self._policy.decide(record, error)
+            if isinstance(way, OutRecord):
+                settlement.returning[place] = way
+            else:
+                settlement.outcomes[place] = way
+
+    def _letters(self, settlement: Settlement) -> list[tuple[int, OutRecord]]:
+        """Return the dead letters: of dead records, and of plugins that failed on good ones."""
+        letters = [(place, dead.error, "") for place, dead in settlement.dead()]
+        letters += [
+            (place, error, plugin)
+            for place, done in settlement.done()
+            for plugin, error in done.failed_plugins
+        ]
+        made = []
+        for place, error, plugin in letters:
+            letter = self._policy.letter(settlement.received[place].record, error, plugin)
+            if letter is not None:
+                made.append((place, letter))
+        return made
+
+    def _park(self, settlement: Settlement) -> None:
+        """Hold the partitions that could not be settled, let the others go on."""
+        left = settlement.unsettled()
+        for assignment, places in left.items():
+            held = settlement.outcomes[places[0]]
+            records = [settlement.received[place].record for place in places]
+            batch = PolledBatch(assignment, records)
+            self._parking.park(batch, held if isinstance(held, Held) else Held())
+            self._consumer.pause([assignment])
+        free = [span.assignment for span in settlement.spans if span.assignment not in left]
+        self._consumer.resume(self._parking.leave(free))
+        self.metrics.parked(self._parking.count())
+        if error := self._parking.news():
+            log.warning("worker %s waits: %s", self.spec.name, error)
+        self.metrics.waiting(str(error) if (error := self._parking.reason()) else "")
+
     async def _publish(
         self, settlement: Settlement, outputs: Callable[[], list[tuple[int, OutRecord]]]
     ) -> None:
@@ -215,7 +313,11 @@ class WorkerLoop:
             try:
                 await self._insist(partial(self._producer.publish, named))
             except RecordTooLargeError as error:
-                settlement.outcomes[pairs[error.index][0]] = Dead(error)
+                place = pairs[error.index][0]
+                if isinstance(settlement.outcomes[place], Dead):
+                    raise  # not even its dead letter fits
+                settlement.returning.pop(place, None)
+                settlement.outcomes[place] = Dead(error)
                 continue
             self.metrics.published(len(named))
             return
@@ -229,7 +331,14 @@ class WorkerLoop:
             pairs = by_table.pop(table, [])
             if not pairs:
                 continue
-            result = await sink.write([row for _, row in pairs])
+            try:
+                result = await sink.write([row for _, row in pairs])
+            except RecordError as error:
+                if error.category is not Category.TRANSIENT:
+                    raise
+                for place, _ in pairs:
+                    settlement.outcomes[place] = Held(error)
+                continue
             self.metrics.written(table, result)
             for index, reason in result.refused:
                 refused = RecordError(f"table {table!r} refuses it: {reason}")

@@ -42,6 +42,8 @@ class Done:
     """Told to others only once the rows are in: success messages."""
     skipped: str = field(default="", kw_only=True)
     """Why nothing was done, if nothing was."""
+    failed_plugins: tuple[tuple[str, Exception], ...] = field(default=(), kw_only=True)
+    """Plugins that failed on the record, which is dealt with all the same: name and error."""
 
 
 DONE = Done()
@@ -53,7 +55,6 @@ class Retry:
     """The record failed and another try may help."""
 
     error: Exception
-    not_before: datetime | None = None
 
 
 @frozen
@@ -65,9 +66,12 @@ class Dead:
 
 @frozen
 class Held:
-    """The record is fine; something that every record needs is not there."""
+    """The record is fine, but not now: it waits here, and so does what is behind it."""
 
-    error: Exception
+    error: Exception | None = None
+    """What every record needs and is not there; None if it only is too early."""
+    until: datetime | None = None
+    """When to look again; soon, and less and less often, if not given."""
 
 
 Outcome = Done | Retry | Dead | Held

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from attrs import define, field, frozen
 
 from claimx_pipeline.broker.protocol import Assignment, OutRecord, PolledBatch
 from claimx_pipeline.errors import ClaimxError, category_of
-from claimx_pipeline.runtime.outcome import Dead, Done, Held, Outcome, Retry, TableRow
+from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, TableRow
 from claimx_pipeline.runtime.worker import Received
 
 
@@ -51,9 +51,13 @@ class Settlement:
     part of the runtime that every record goes through.
     """
 
+    dead_end: bool = False
+    """The worker has no topic for dead letters, so a dead record cannot be settled."""
     received: list[Received[Any]] = field(factory=list)
     outcomes: list[Outcome | None] = field(factory=list)
     spans: list[Span] = field(factory=list)
+    returning: dict[int, OutRecord] = field(factory=dict)
+    """Place of a record that is to be tried again, and how it waits for that."""
 
     def add(self, batch: PolledBatch, received: Sequence[Received[Any]]) -> None:
         """Add the records of one partition, in offset order; none has an outcome yet."""
@@ -77,37 +81,63 @@ class Settlement:
         for place, outcome in zip(places, outcomes, strict=True):
             self.outcomes[place] = outcome
 
-    def settled(self) -> list[tuple[int, Done]]:
-        """Return the done records before the first failure of their partition, in order."""
+    def settled(self) -> list[int]:
+        """Return the places before the first unsettled one of each partition, in order."""
         blocked: set[Assignment] = set()
-        found: list[tuple[int, Done]] = []
+        found: list[int] = []
         for span in self.spans:
             if span.assignment in blocked:
                 continue
             for place in range(span.start, span.stop):
-                outcome = self.outcomes[place]
-                if type(outcome) is not Done:
+                if type(self.outcomes[place]) is not Done and not self._has_a_way(place):
                     blocked.add(span.assignment)
                     break
-                found.append((place, outcome))
+                found.append(place)
         return found
+
+    def unsettled(self) -> dict[Assignment, list[int]]:
+        """Return the places that are not settled, by partition, in order."""
+        settled = set(self.settled())
+        left: dict[Assignment, list[int]] = {}
+        for span in self.spans:
+            for place in range(span.start, span.stop):
+                if place not in settled:
+                    left.setdefault(span.assignment, []).append(place)
+        return left
+
+    def done(self) -> Iterator[tuple[int, Done]]:
+        """Yield the settled records that were dealt with."""
+        for place in self.settled():
+            outcome = self.outcomes[place]
+            if type(outcome) is Done:
+                yield place, outcome
+
+    def dead(self) -> Iterator[tuple[int, Dead]]:
+        """Yield the settled records that can never work."""
+        for place in self.settled():
+            outcome = self.outcomes[place]
+            if type(outcome) is Dead:
+                yield place, outcome
 
     def publish(self) -> list[tuple[int, OutRecord]]:
         """Return what is to be published before anything is written, with its place."""
-        return [(at, out) for at, done in self.settled() if done.publish for out in done.publish]
+        out = [(at, record) for at, done in self.done() if done.publish for record in done.publish]
+        if self.returning:
+            out += [(at, self.returning[at]) for at in self.settled() if at in self.returning]
+        return out
 
     def rows(self) -> list[tuple[int, TableRow]]:
         """Return the rows to write, each with the place of its record."""
-        return [(at, row) for at, done in self.settled() if done.rows for row in done.rows]
+        return [(at, row) for at, done in self.done() if done.rows for row in done.rows]
 
     def confirm(self) -> list[tuple[int, OutRecord]]:
         """Return what is to be published once the rows are written, with its place."""
-        return [(at, out) for at, done in self.settled() if done.confirm for out in done.confirm]
+        return [(at, out) for at, done in self.done() if done.confirm for out in done.confirm]
 
     def positions(self) -> dict[Assignment, int]:
         """Return the next offset to read of each partition."""
-        last = {}
-        settled = {place for place, _ in self.settled()}
+        settled = set(self.settled())
+        last: dict[Assignment, int] = {}
         for span in self.spans:
             for place in range(span.stop - 1, span.start - 1, -1):
                 if place in settled:
@@ -115,34 +145,28 @@ class Settlement:
                     break
         return last
 
-    def failures(self) -> Iterator[tuple[int, Retry | Dead | Held]]:
-        """Yield the places of records that are not done, with what became of them."""
+    def stuck(self, worker: str) -> RecordFailedError | None:
+        """Return the first dead record that has nowhere to go, as the error that stops."""
         for place, outcome in enumerate(self.outcomes):
-            if isinstance(outcome, (Retry, Dead, Held)):
-                yield place, outcome
-
-    def first_failure(self, worker: str) -> RecordFailedError | None:
-        """Return the earliest failure, as the error that stops the worker."""
-        for place, outcome in self.failures():
-            record = self.received[place].record
-            return RecordFailedError(
-                worker,
-                record.topic,
-                record.partition,
-                record.offset,
-                type(outcome).__name__.lower(),
-                outcome.error,
-            )
+            if isinstance(outcome, Dead) and self.dead_end:
+                record = self.received[place].record
+                where = (record.topic, record.partition, record.offset)
+                return RecordFailedError(worker, *where, "dead", outcome.error)
         return None
 
+    def _has_a_way(self, place: int) -> bool:
+        """Tell whether a record that is not done is settled all the same."""
+        outcome = self.outcomes[place]
+        return place in self.returning or (type(outcome) is Dead and not self.dead_end)
 
-def count_outcomes(outcomes: Iterable[Outcome | None]) -> dict[str, int]:
-    """Return how many records became what; skipped ones are done and counted apart."""
-    counts = {"done": 0, "skipped": 0, "retry": 0, "dead": 0, "held": 0}
-    names = {Retry: "retry", Dead: "dead", Held: "held"}
-    for outcome in outcomes:
+
+def count_outcomes(settlement: Settlement) -> dict[str, int]:
+    """Return how many records were settled how; skipped ones are done and counted apart."""
+    counts = {"done": 0, "skipped": 0, "retry": 0, "dead": 0}
+    for place in settlement.settled():
+        outcome = settlement.outcomes[place]
         if type(outcome) is Done:
             counts["skipped" if outcome.skipped else "done"] += 1
-        elif outcome is not None:
-            counts[names[type(outcome)]] += 1
+        else:
+            counts["dead" if type(outcome) is Dead else "retry"] += 1
     return counts

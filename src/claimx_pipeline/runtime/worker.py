@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from attrs import define, field, frozen
 from attrs.validators import ge, gt
@@ -69,6 +69,12 @@ class WorkerSpec:
     writes: tuple[Topic, ...] = ()
     tables: tuple[str, ...] = ()
     """Tables written, parents before children: they are written in this order."""
+    family: str | None = None
+    """Retry topics through which a failing record returns; None for a worker that waits."""
+    dead_letters: Topic | None = None
+    """Where records go that can never work; None for a worker that stops at them."""
+    outage: Literal["wait", "dead_letter"] = "wait"
+    """Whether records wait while a service is away, or climb the ladder and die."""
     build: Callable[[Resources], Processor]
     """Makes the processor; may only look at settings, must not connect."""
     batch_size: int = field(default=100, validator=ge(1))

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
 from attrs import Attribute, field, frozen
-from attrs.validators import ge, gt, le, optional
+from attrs.validators import deep_iterable, ge, gt, le, min_len, optional
 
 from claimx_pipeline.settings.masking import masked_repr
 from claimx_pipeline.settings.secret import Secret
@@ -126,6 +126,9 @@ class ApiSettings:
     token: Secret | None = None
     """Credential, without the word Basic or Bearer."""
 
+    token_file: str | None = field(default=None, validator=optional(not_blank))
+    """File that holds the credential instead; read again when it changes."""
+
     auth: Literal["basic", "bearer"] = "basic"
     """How the token is sent; basic takes it already base64-encoded."""
 
@@ -140,6 +143,15 @@ class ApiSettings:
 
     max_retries: int = field(default=2, validator=[ge(0), le(10)])
     """Further tries of a request that failed in a way that may pass."""
+
+    breaker_failures: int = field(default=5, validator=ge(0))
+    """Requests that fail in a row before no more are sent for a while; 0 for never."""
+
+    breaker_open_seconds: float = field(default=15.0, validator=gt(0))
+    """How long nothing is sent then; afterwards one request tries whether it works again."""
+
+    probe: str | None = field(default=None, validator=optional(not_blank))
+    """Path of a harmless GET that tells a failing service from a failing request."""
 
     project_cache_seconds: float = field(default=300.0, validator=ge(0))
     """How long a project's answer serves events that do not change the project."""
@@ -202,6 +214,19 @@ class WorkerSettings:
     linger_seconds: float | None = field(default=None, validator=optional(ge(0)))
     """How long a batch may wait to fill."""
 
+    outage: Literal["wait", "dead_letter"] | None = None
+    """Whether records wait while a service is away, or climb the retry ladder and die."""
+
+
+@frozen(kw_only=True)
+class RetrySettings:
+    """How a record that failed is tried again."""
+
+    delays_seconds: tuple[float, ...] = field(
+        default=(300.0, 600.0, 1200.0, 2400.0), validator=[min_len(1), deep_iterable(gt(0))]
+    )
+    """Waits between tries, each with a topic of its own; one try more than waits."""
+
 
 @frozen(kw_only=True)
 class ConnectionSettings:
@@ -215,6 +240,9 @@ class ConnectionSettings:
 
     auth_token: Secret | None = None
     """Credential."""
+
+    auth_token_file: str | None = field(default=None, validator=optional(not_blank))
+    """File that holds the credential instead; read again when it changes."""
 
     auth_header: str | None = None
     """Header that carries the credential, if not the usual one."""
@@ -239,6 +267,15 @@ class ConnectionSettings:
 
     max_concurrent: int = field(default=20, validator=[ge(1), le(1000)])
     """Requests under way at once in one process."""
+
+    breaker_failures: int = field(default=5, validator=ge(0))
+    """Requests that fail in a row before no more are sent for a while; 0 for never."""
+
+    breaker_open_seconds: float = field(default=15.0, validator=gt(0))
+    """How long nothing is sent then; afterwards one request tries whether it works again."""
+
+    probe: str | None = field(default=None, validator=optional(not_blank))
+    """Path of a harmless GET that tells a failing service from a failing request."""
 
 
 @frozen(kw_only=True)
@@ -316,6 +353,9 @@ class Settings:
 
     workers: Mapping[str, WorkerSettings] = field(factory=dict)
     """By worker name."""
+
+    retry: RetrySettings = field(factory=RetrySettings)
+    """How a record that failed is tried again."""
 
     connections: Mapping[str, ConnectionSettings] = field(factory=dict)
     """Named HTTP services for plugins and stages."""

@@ -24,11 +24,12 @@ from claimx_pipeline.claimx.tables import ROW_COUNT_COLUMNS
 from claimx_pipeline.delta.spec import bucket_of
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.plugins.context import EnrichmentContext
+from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
 from claimx_pipeline.runtime.outcome import Done, Outcome, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.settings.tree import Settings
-from claimx_pipeline.topics import ENRICHMENT_PENDING, ENTITIES_ROWS
+from claimx_pipeline.topics import ENRICHMENT_DLQ, ENRICHMENT_PENDING, ENTITIES_ROWS
 
 
 @frozen
@@ -85,7 +86,7 @@ class EnrichmentProcessor:
         """Return what became of each event."""
         enriched = await self._ask([received.message for received in batch])
         return [
-            await self._finish(received.message, found)
+            await self._finish(received.record, received.message, found)
             for received, found in zip(batch, enriched, strict=True)
         ]
 
@@ -122,7 +123,7 @@ class EnrichmentProcessor:
         await asyncio.gather(*(ask(*group, numbers) for group, numbers in groups.items()))
         return [found[number] for number in range(len(events))]
 
-    async def _finish(self, event: Event, enriched: Enriched) -> Outcome:
+    async def _finish(self, record: Record, event: Event, enriched: Enriched) -> Outcome:
         """Run the plugins and return what is to be published."""
         handled = enriched.handled
         if handled.error is not None:
@@ -130,13 +131,15 @@ class EnrichmentProcessor:
         context = EnrichmentContext(
             event,
             handled.entities,
+            attempt=attempts_of(record) + 1,
             api_calls=handled.api_calls,
             duration_seconds=(enriched.ended - enriched.began).total_seconds(),
         )
-        try:
-            dispatched = await self._resources.dispatcher.enrichment_complete(context)
-        except Exception as error:  # noqa: BLE001 - one event's failure is that event's outcome
-            return failure(error)
+        only = header(record.headers, PLUGIN) if record.headers else None
+        dispatched = await self._resources.dispatcher.enrichment_complete(context, only)
+        if only is not None:
+            # The event was dealt with when this plugin failed; what is left is the plugin's work.
+            return Done(publish=tuple(dispatched.publish), failed_plugins=tuple(dispatched.failed))
         outcome, reason = "enriched", ""
         if enriched.skipped:
             outcome, reason = "skipped", enriched.skipped
@@ -151,7 +154,11 @@ class EnrichmentProcessor:
             log=log,
             rows=context.entities,
         )
-        return Done(publish=(entity_record(message), *dispatched.publish), skipped=enriched.skipped)
+        return Done(
+            publish=(entity_record(message), *dispatched.publish),
+            skipped=enriched.skipped,
+            failed_plugins=tuple(dispatched.failed),
+        )
 
 
 def drop_own_rows(entities: EntityRows) -> None:
@@ -228,6 +235,8 @@ WORKER = WorkerSpec(
     writes=(ENTITIES_ROWS,),
     needs=("broker", "claimx.api"),
     check=check,
+    family="claimx.enrichment",
+    dead_letters=ENRICHMENT_DLQ,
     build=build,
     batch_size=200,
     sets=frozenset({"claimx"}),

@@ -10,7 +10,7 @@ from claimx_pipeline.claimx.tables import EVENT_LOG, KIND_TABLES
 from claimx_pipeline.runtime.outcome import Done, Outcome, TableRow
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
-from claimx_pipeline.topics import ENTITIES_ROWS
+from claimx_pipeline.topics import ENTITIES_DLQ, ENTITIES_ROWS
 
 
 class EntitiesProcessor:
@@ -53,6 +53,7 @@ WORKER = WorkerSpec(
     reads=(ENTITIES_ROWS,),
     tables=(*KIND_TABLES.values(), EVENT_LOG.name),
     needs=("broker", "tables"),
+    dead_letters=ENTITIES_DLQ,
     build=build,
     batch_size=500,
     linger_seconds=1.0,

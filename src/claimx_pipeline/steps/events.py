@@ -11,7 +11,7 @@ from claimx_pipeline.clock import Clock
 from claimx_pipeline.runtime.outcome import Done, Outcome, TableRow
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
-from claimx_pipeline.topics import EVENTS_RAW
+from claimx_pipeline.topics import EVENTS_DLQ, EVENTS_RAW
 
 LONGEST_ID = 18
 """Digits that always fit 64 bits."""
@@ -74,6 +74,7 @@ WORKER = WorkerSpec(
     reads=(EVENTS_RAW,),
     tables=(EVENTS.name,),
     needs=("broker", "tables"),
+    dead_letters=EVENTS_DLQ,
     build=build,
     batch_size=1000,
     linger_seconds=1.0,

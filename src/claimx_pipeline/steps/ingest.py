@@ -12,7 +12,7 @@ from claimx_pipeline.clock import Clock
 from claimx_pipeline.runtime.outcome import Done, Outcome
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
-from claimx_pipeline.topics import ENRICHMENT_PENDING, EVENTS_RAW
+from claimx_pipeline.topics import ENRICHMENT_PENDING, EVENTS_DLQ, EVENTS_RAW
 
 
 class IngestProcessor:
@@ -59,6 +59,7 @@ WORKER = WorkerSpec(
     reads=(EVENTS_RAW,),
     writes=(ENRICHMENT_PENDING,),
     needs=("broker",),
+    dead_letters=EVENTS_DLQ,
     build=build,
     batch_size=1000,
     sets=frozenset({"claimx"}),

@@ -61,6 +61,11 @@ class Health:
         if not worker.members:
             worker.state = "stopped"
 
+    def worker_waiting(self, name: str, reason: str) -> None:
+        """Worker *name* waits for what *reason* says; empty: it goes on."""
+        worker = self.workers.setdefault(name, WorkerHealth())
+        worker.state = f"waiting: {reason}" if reason else "ready"
+
     def heartbeat(self, name: str) -> None:
         """The loop of worker *name* goes round."""
         self.workers[name].beat = self.clock.monotonic()
@@ -72,7 +77,7 @@ class Health:
         ages = {
             name: round(now - worker.beat, 1)
             for name, worker in self.workers.items()
-            if worker.state == "ready"
+            if worker.state not in ("starting", "stopped")
         }
         stuck = sorted(name for name, age in ages.items() if age > limit)
         return not stuck, {"status": "stuck" if stuck else "alive", "stuck": stuck, "beats": ages}

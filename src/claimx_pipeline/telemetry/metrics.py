@@ -28,6 +28,7 @@ class Metrics:
     published: Counter = field(init=False)
     rows: Counter = field(init=False)
     batch_seconds: Histogram = field(init=False)
+    parked: Gauge = field(init=False)
     up: Gauge = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -56,6 +57,12 @@ class Metrics:
         self.batch_seconds = Histogram(
             "claimx_batch_seconds",
             "From a batch's poll to its commit",
+            ["worker"],
+            registry=registry,
+        )
+        self.parked = Gauge(
+            "claimx_records_parked",
+            "Records that wait in the process for a service or their time",
             ["worker"],
             registry=registry,
         )
@@ -93,9 +100,8 @@ class WorkerMetrics:
         self._health.heartbeat(self.name)
 
     @contextmanager
-    def batch(self, records: int) -> Iterator[None]:
-        """Time a batch of *records*."""
-        self._metrics.received.labels(self.name).inc(records)
+    def batch(self) -> Iterator[None]:
+        """Time a batch."""
         began = time.perf_counter()
         try:
             yield
@@ -103,12 +109,24 @@ class WorkerMetrics:
             self._metrics.batch_seconds.labels(self.name).observe(time.perf_counter() - began)
 
     def settled(self, settlement: Settlement) -> None:
-        """Count what became of each record."""
-        counts = count_outcomes(settlement.outcomes)
-        self.records += counts["done"] + counts["skipped"]
+        """Count what became of each record that was settled."""
+        counts = count_outcomes(settlement)
+        self.records += sum(counts.values())
         for outcome, count in counts.items():
             if count:
                 self._metrics.outcomes.labels(self.name, outcome).inc(count)
+
+    def received(self, count: int) -> None:
+        """Count records taken from the broker."""
+        self._metrics.received.labels(self.name).inc(count)
+
+    def parked(self, count: int) -> None:
+        """Tell how many records wait in this process."""
+        self._metrics.parked.labels(self.name).set(count)
+
+    def waiting(self, reason: str) -> None:
+        """Tell what the worker waits for; nothing if it goes on."""
+        self._health.worker_waiting(self.name, reason)
 
     def published(self, count: int) -> None:
         """Count acknowledged records."""

@@ -9,7 +9,7 @@ from itel_cabinet_plugin.form.stage import FormConfig, FormStage
 from itel_cabinet_plugin.looked_up_task import check_claimx, looked_up_task
 from itel_cabinet_plugin.settings import CONNECTION, SECTION, ItelSettings
 from itel_cabinet_plugin.submission.stage import SendConfig, SendStage
-from itel_cabinet_plugin.topics import TASK_TRACKING
+from itel_cabinet_plugin.topics import API_ERRORS, FAMILY, TASK_TRACKING
 
 
 def build(resources: Resources) -> ChainProcessor:
@@ -31,6 +31,8 @@ WORKER: Final = WorkerSpec(
     reads=(TASK_TRACKING,),
     needs=("broker", "claimx.api", f"connections.{CONNECTION}"),
     check=check_claimx,
+    family=FAMILY,
+    dead_letters=API_ERRORS,
     build=build,
     batch_size=50,
     sets=frozenset({"itel"}),

@@ -7,6 +7,7 @@ from typing import Final
 from claimx_pipeline import ChainProcessor, DeltaConfig, DeltaStage, Resources, WorkerSpec
 from itel_cabinet_plugin.looked_up_task import check_claimx, looked_up_task
 from itel_cabinet_plugin.tables import TASK_TRACKING as TABLE
+from itel_cabinet_plugin.topics import FAMILY, TRACKING_ERRORS
 from itel_cabinet_plugin.topics import TASK_TRACKING as TOPIC
 from itel_cabinet_plugin.tracking.row import TrackingRowConfig, TrackingRowStage
 
@@ -29,6 +30,8 @@ WORKER: Final = WorkerSpec(
     tables=(TABLE.name,),
     needs=("broker", "tables", "claimx.api"),
     check=check_claimx,
+    family=FAMILY,
+    dead_letters=TRACKING_ERRORS,
     build=build,
     batch_size=100,
     linger_seconds=1.0,

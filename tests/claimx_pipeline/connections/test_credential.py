@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from claimx_pipeline.connections.credential import check_connection, credential_headers
+from claimx_pipeline.connections.credential import check_connection, credential_headers, token_of
 from claimx_pipeline.errors import SettingsError
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree import ConnectionSettings
@@ -17,7 +17,7 @@ def settings(base_url="https://a.test", **given):
 def test_a_token_from_a_file_is_used_without_its_line_end(token):
     given = settings(auth_type="bearer", auth_token=Secret(token))
     check_connection("vendor", given)
-    assert credential_headers(given) == {"Authorization": "Bearer abc"}
+    assert credential_headers(given, token_of(given)) == {"Authorization": "Bearer abc"}
 
 
 @pytest.mark.parametrize("url", ["a.test", "ftp://a.test", "https://", "file://"])

@@ -6,8 +6,7 @@ import pytest
 from worker_rig import OUT, Rig, Scripted
 
 from claimx_pipeline import Done, OutRecord, RecordError, TableRow
-from claimx_pipeline.errors import Category
-from claimx_pipeline.runtime.outcome import Dead, Held, Retry
+from claimx_pipeline.runtime.outcome import Dead
 from claimx_pipeline.runtime.settlement import RecordFailedError
 
 
@@ -38,25 +37,15 @@ async def test_a_member_opens_and_closes_its_processor_once(rig):
     assert (processor.opened, processor.closed) == (1, 1)
 
 
-@pytest.mark.parametrize(
-    ("outcome", "kind"),
-    [
-        (Dead(RecordError("never works")), "permanent, dead"),
-        (Retry(RecordError("not now", Category.TRANSIENT)), "transient, retry"),
-        (Held(RecordError("nobody home", Category.AUTH)), "auth, held"),
-        (Retry(KeyError("oops")), "bug, retry"),
-    ],
-)
 @pytest.mark.incident("OFF-05")
-async def test_a_record_that_is_not_done_stops_the_worker_and_is_not_passed_over(
-    rig, outcome, kind
-):
+async def test_a_dead_record_with_nowhere_to_go_stops_the_worker_and_is_not_passed_over(rig):
     await rig.publish("a", "b", "bad", "c")
-    processor = Scripted(lambda text: outcome if text == "bad" else echo(text))
+    dead = Dead(RecordError("never works"))
+    processor = Scripted(lambda text: dead if text == "bad" else echo(text))
     loop = rig.loop(rig.spec(processor), asyncio.Event())
     with pytest.raises(RecordFailedError) as stopped:
         await rig.run_until(lambda: False, loop)
-    assert f"offset 2 ({kind})" in str(stopped.value)
+    assert "offset 2 (permanent, dead): never works" in str(stopped.value)
     assert await rig.committed() == 2
     assert await rig.published() == ["a", "b"], "nothing behind the failure was published"
 
@@ -102,7 +91,7 @@ async def test_a_processor_that_breaks_is_a_bug_and_commits_nothing(rig):
         raise KeyError("forgotten")
 
     loop = rig.loop(rig.spec(Scripted(breaks)), asyncio.Event())
-    with pytest.raises(RecordFailedError, match=r"\(bug, retry\): KeyError\('forgotten'\)"):
+    with pytest.raises(RecordFailedError, match=r"\(bug, dead\): KeyError\('forgotten'\)"):
         await rig.run_until(lambda: False, loop)
     assert await rig.committed() == 0
 
@@ -237,22 +226,3 @@ async def test_a_row_of_an_undeclared_table_is_a_mistake_of_the_worker(rig):
     with pytest.raises(RecordError, match="tables it does not declare: elsewhere"):
         await rig.run_until(lambda: False, rig.loop(rig.spec(processor), asyncio.Event()))
     assert await rig.committed() == 0
-
-
-async def test_received_is_done_plus_failed(rig):
-    """The counters add up: nothing disappears between poll and outcome."""
-    await rig.publish("a", "b", "bad", "undecodable", "c")
-    processor = Scripted(lambda text: Dead(RecordError("no")) if text == "bad" else echo(text))
-    loop = rig.loop(rig.spec(processor), asyncio.Event())
-    with pytest.raises(RecordFailedError):
-        await rig.run_until(lambda: False, loop)
-
-    def count(name: str, **labels: str) -> float:
-        return rig.metrics.registry.get_sample_value(name, {"worker": "scripted", **labels}) or 0
-
-    settled = {
-        outcome: count("claimx_records_settled_total", outcome=outcome)
-        for outcome in ("done", "skipped", "retry", "dead", "held")
-    }
-    assert count("claimx_records_received_total") == sum(settled.values()) == 5
-    assert settled["dead"] == 2

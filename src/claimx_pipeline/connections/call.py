@@ -1,0 +1,77 @@
+"""One request, ready to be sent as often as it takes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+from attrs import frozen
+
+_REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
+"""Methods that may be sent twice without harm (RFC 9110, 9.2.2)."""
+
+
+@frozen
+class Call:
+    """A request that may be sent more than once."""
+
+    method: str
+    url: str
+    where: str
+    """Method and URL without its query, for error texts."""
+    headers: Mapping[str, str]
+    content: bytes | None
+    repeatable: bool
+    """Sending it twice does no harm."""
+
+
+def call_to(  # noqa: PLR0913 - the parts of an HTTP request
+    base_url: str,
+    method: str,
+    path: str,
+    *,
+    params: Mapping[str, Any] | None = None,
+    headers: Mapping[str, str] | None = None,
+    content: bytes | None = None,
+    idempotency_key: str | None = None,
+    repeatable: bool = False,
+) -> Call:
+    """Return the request for *path* below *base_url*, which has no slash at its end.
+
+    The other arguments are those of ``Connection.request``.
+    """
+    url = f"{base_url}/{path.lstrip('/')}"
+    return Call(
+        method,
+        _with_query(url, params),
+        f"{method} {url.partition('?')[0]}",
+        _headers(headers, idempotency_key, with_body=content is not None),
+        content,
+        repeatable or method in _REPEATABLE or idempotency_key is not None,
+    )
+
+
+def merged(headers: Mapping[str, str], further: Mapping[str, str]) -> dict[str, str]:
+    """Return *headers* with those of *further* in their place, whatever the case of the names."""
+    result = httpx.Headers(headers)
+    result.update(further)
+    return dict(result.items())
+
+
+def _with_query(url: str, params: Mapping[str, Any] | None) -> str:
+    given = {name: value for name, value in (params or {}).items() if value is not None}
+    if not given:
+        return url
+    query = urlencode(given, doseq=True, safe=",")
+    return f"{url}{'&' if '?' in url else '?'}{query}"
+
+
+def _headers(
+    further: Mapping[str, str] | None, idempotency_key: str | None, *, with_body: bool
+) -> dict[str, str]:
+    headers = {"Content-Type": "application/json"} if with_body else {}
+    if idempotency_key is not None:
+        headers["Idempotency-Key"] = idempotency_key
+    return merged(headers, further) if further else headers
