@@ -43,7 +43,7 @@ from claimx_pipeline.errors import (
     category_of,
 )
 from claimx_pipeline.runtime.failures import FailurePolicy
-from claimx_pipeline.runtime.headers import GROUP, header
+from claimx_pipeline.runtime.headers import GROUP, RETURN_TO, header
 from claimx_pipeline.runtime.ladder import RetryLadder
 from claimx_pipeline.runtime.outcome import Dead, Done, Held, Retry, TableRow, failure
 from claimx_pipeline.runtime.parking import Parking
@@ -235,9 +235,11 @@ class WorkerLoop:
         return settlement
 
     def _is_for_another(self, record: Record) -> bool:
-        """Tell whether a returning record is for another group than this one."""
+        """Tell whether a returned record is for another group than this one."""
         group = header(record.headers, GROUP)
-        return group is not None and group != self._policy.group
+        if group is None or group == self._policy.group:
+            return False
+        return header(record.headers, RETURN_TO) is None  # with it, it has not returned yet
 
     async def _process(self, settlement: Settlement) -> None:
         places = settlement.open_places()
