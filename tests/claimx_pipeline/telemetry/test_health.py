@@ -1,0 +1,119 @@
+"""The probes and the metrics, over real HTTP."""
+
+import asyncio
+import json
+import socket
+import urllib.error
+import urllib.request
+
+import pytest
+from virtual_clock import VirtualClock
+
+from claimx_pipeline import SettingsError
+from claimx_pipeline.settings.tree import HealthSettings
+from claimx_pipeline.telemetry.health import Health, HealthServer
+from claimx_pipeline.telemetry.metrics import Metrics
+
+
+@pytest.fixture
+def clock() -> VirtualClock:
+    return VirtualClock()
+
+
+@pytest.fixture
+async def server(clock):
+    running = HealthServer(HealthSettings(), Health(clock), Metrics())
+    await running.start()
+    yield running
+    await running.close()
+
+
+async def get(server: HealthServer, path: str) -> tuple[int, str]:
+    def ask() -> tuple[int, str]:
+        try:
+            with urllib.request.urlopen(
+                f"http://127.0.0.1:{server.port}{path}", timeout=5
+            ) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, error.read().decode()
+
+    return await asyncio.to_thread(ask)
+
+
+async def test_ready_once_every_worker_takes_records(server):
+    server.health.expect("a")
+    server.health.expect("b")
+    server.health.worker_ready("a")
+    status, body = await get(server, "/health/ready")
+    assert status == 503
+    assert json.loads(body)["workers"] == {"a": "ready", "b": "starting"}
+    server.health.worker_ready("b")
+    assert (await get(server, "/health/ready"))[0] == 200
+
+
+async def test_a_worker_that_waits_says_for_what(server):
+    server.health.worker_ready("a")
+    server.health.worker_waiting("a", "the API answers 503")
+    status, body = await get(server, "/health/ready")
+    assert status == 503
+    assert json.loads(body)["workers"]["a"] == "waiting: the API answers 503"
+    server.health.worker_waiting("a", "")
+    assert (await get(server, "/health/ready"))[0] == 200
+
+
+@pytest.mark.incident("REB-05")
+async def test_live_until_a_loop_is_not_heard_of(server, clock):
+    """A legitimate batch of four minutes does not trip it."""
+    server.health.worker_ready("a")
+    server.health.heartbeat("a")
+    await clock.advance(240)
+    assert (await get(server, "/health/live"))[0] == 200
+    await clock.advance(100)
+    status, body = await get(server, "/health/live")
+    assert status == 503
+    assert json.loads(body)["stuck"] == ["a"]
+    server.health.heartbeat("a")
+    assert (await get(server, "/health/live"))[0] == 200
+
+
+async def test_metrics_are_served_as_prometheus_reads_them(server):
+    server.metrics.worker("a", server.health).received(3)
+    status, body = await get(server, "/metrics")
+    assert status == 200
+    assert 'claimx_records_received_total{worker="a"} 3.0' in body
+
+
+async def test_another_path_is_not_found(server):
+    assert (await get(server, "/"))[0] == 404
+
+
+async def test_rubbish_does_not_hurt(server):
+    reader, writer = await asyncio.open_connection("127.0.0.1", server.port)
+    writer.write(b"\x00\r\n\r\n")
+    await reader.read()
+    writer.close()
+    await writer.wait_closed()
+    assert (await get(server, "/health/live"))[0] == 200
+
+
+async def test_without_a_port_the_next_free_one_is_taken(clock, server):
+    second = HealthServer(HealthSettings(), Health(clock), Metrics())
+    await second.start()
+    assert second.port > server.port
+    await second.close()
+
+
+async def test_an_explicit_port_that_is_taken_is_an_error(clock):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(SettingsError, match=f"port {port} can be had|port {port} "):
+            await HealthServer(HealthSettings(port=port), Health(clock), Metrics()).start()
+
+
+async def test_port_0_listens_nowhere(clock):
+    off = HealthServer(HealthSettings(port=0), Health(clock), Metrics())
+    await off.start()
+    assert off.port == 0
+    await off.close()
