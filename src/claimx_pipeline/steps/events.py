@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.claimx.events import Event, decode_event
@@ -32,12 +33,14 @@ class EventsProcessor:
 
     async def process(self, batch: Sequence[Received[Event]]) -> Sequence[Outcome]:
         """Make one row of each event."""
-        return [Done(rows=(self._row(received),)) for received in batch]
+        now = self._clock.now()
+        return [Done(rows=(self._row(received, now),)) for received in batch]
 
     async def close(self) -> None:
         """Nothing to close."""
 
-    def _row(self, received: Received[Event]) -> TableRow:
+    @staticmethod
+    def _row(received: Received[Event], now: datetime) -> TableRow:
         event = received.message
         values = {
             "event_id": event.event_id,
@@ -48,7 +51,7 @@ class EventsProcessor:
             "video_collaboration_id": number(event.video_collaboration_id),
             "master_file_name": event.master_file_name,
             "ingested_at": event.ingested_at,
-            "created_at": self._clock.now(),
+            "created_at": now,
             "event_date": event.ingested_at.date(),
             "raw_data": (received.record.value or b"").decode(),
         }
