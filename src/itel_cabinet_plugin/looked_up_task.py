@@ -66,7 +66,7 @@ def looked_up_task(defaults: Mapping[str, Any] | None = None) -> list[Stage]:
 def check_claimx(settings: Settings) -> list[Problem]:
     """Say what the lookup lacks."""
     api = settings.claimx.api
-    if "claimx_api" in settings.connections or not (api.base_url is None or api.token is None):
+    if "claimx_api" in settings.connections or (api.base_url and (api.token or api.token_file)):
         return []
     return [
         Problem(

@@ -162,3 +162,8 @@ def _unfit(answer: Answer, what: str) -> RequestFailedError:
         connection=NAME,
         answer=answer,
     )
+
+
+def has_token(api: ApiSettings) -> bool:
+    """Tell whether there is a credential, in the settings or in a file."""
+    return bool(api.token_file or (api.token and api.token.reveal()))

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-import httpx
 from attrs import frozen
 
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
@@ -55,9 +54,7 @@ def call_to(  # noqa: PLR0913 - the parts of an HTTP request
 
 def merged(headers: Mapping[str, str], further: Mapping[str, str]) -> dict[str, str]:
     """Return *headers* with those of *further* in their place, whatever the case of the names."""
-    result = httpx.Headers(headers)
-    result.update(further)
-    return dict(result.items())
+    return {name.lower(): value for given in (headers, further) for name, value in given.items()}
 
 
 def _with_query(url: str, params: Mapping[str, Any] | None) -> str:

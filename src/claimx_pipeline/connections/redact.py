@@ -7,10 +7,12 @@ import re
 QUOTED_CHARACTERS = 300
 """Enough of an answer to understand a refusal, short enough for a header or a log line."""
 
-_QUERY = re.compile(r"(\w+://[^\s\"'<>?]*)\?[^\s\"'<>]*")
-_USER_INFO = re.compile(r"(\w+://)[^\s\"'<>/?@]*@")
+# Each begins where a word begins: tried from every letter of a long word, a search takes
+# the square of its length.
+_QUERY = re.compile(r"(?<!\w)(\w+://[^\s\"'<>?]*)\?[^\s\"'<>]*")
+_USER_INFO = re.compile(r"(?<!\w)(\w+://)[^\s\"'<>/?@]*@")
 _SECRET_FIELD = re.compile(
-    r"""(?ix)
+    r"""(?ix) (?<![\w-])
     (["']?[\w-]*(?:token|secret|password|passwd|api[_-]?key|authorization|signature|sig|sign)["']?
     \s*[:=]\s*)
     (?:"(?:[^"\\]|\\.)*"? | '[^']*'? | (?:(?:basic|bearer)\s+)?[^\s,;&}\]<>"']+)

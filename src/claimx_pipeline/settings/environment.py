@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
 from claimx_pipeline.errors import Problem
-from claimx_pipeline.settings.nodes import Block, Origin, Scalar, put
+from claimx_pipeline.settings.nodes import Block, ValueOrigin, Scalar, put
 from claimx_pipeline.settings.paths import parse_path
 from claimx_pipeline.settings.unresolved import Missing
 
@@ -55,7 +55,7 @@ def lay_environment(
 def lay_overrides(root: Block, overrides: Mapping[str, str], problems: list[Problem]) -> Block:
     """Return *root* with the settings of the command line laid over it."""
     for path, text in overrides.items():
-        leaf = Scalar(text, Origin.named("command line"), text=True)
+        leaf = Scalar(text, ValueOrigin.named("command line"), text=True)
         root = _lay(root, path, leaf, problems)
     return root
 
@@ -99,5 +99,5 @@ def _lay(root: Block, path: str, leaf: Scalar, problems: list[Problem]) -> Block
     return root
 
 
-def _origin(name: str) -> Origin:
-    return Origin.named(f"environment {name}")
+def _origin(name: str) -> ValueOrigin:
+    return ValueOrigin.named(f"environment {name}")

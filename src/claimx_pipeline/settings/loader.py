@@ -24,7 +24,7 @@ from claimx_pipeline.settings.nodes import (
     Block,
     Items,
     Node,
-    Origin,
+    ValueOrigin,
     Place,
     Scalar,
     find,
@@ -78,7 +78,7 @@ class LoadedSettings:
             SettingsError: They are wrong, or a variable they name has no value.
         """
         location = parse_path(path)
-        node = find(self.root, location) or Block({}, Origin.named(""))
+        node = find(self.root, location) or Block({}, ValueOrigin.named(""))
         structurer = Structurer()
         problems: list[Problem] = []
         built: T | None = None
@@ -101,7 +101,7 @@ def load_settings(
         SettingsError: With every problem there is.
     """
     problems = [*sources.problems, *_section_problems(sections)]
-    lowest: Node = Block({}, Origin.named(""))
+    lowest: Node = Block({}, ValueOrigin.named(""))
     for section in sections:
         lowest = merge(lowest, _brought_along(section, problems))
     root = _layered(sources, merge(lowest, sources.root), sections, problems)
@@ -199,8 +199,8 @@ def _brought_along(section: SettingsSection, problems: list[Problem]) -> Node:
     return parsed.root
 
 
-def _line_of_plugin(name: str, line: int) -> Origin:
-    return Origin(f"plugin {name}", f"plugin {name}, line {line} of its default settings")
+def _line_of_plugin(name: str, line: int) -> ValueOrigin:
+    return ValueOrigin(f"plugin {name}", f"plugin {name}, line {line} of its default settings")
 
 
 def _section_problems(sections: Sequence[SettingsSection]) -> Iterator[Problem]:

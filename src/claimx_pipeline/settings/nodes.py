@@ -13,7 +13,7 @@ from claimx_pipeline.settings.unresolved import Missing, Unresolved, missing_of
 
 
 @frozen
-class Origin:
+class ValueOrigin:
     """Where a value comes from."""
 
     label: str
@@ -22,12 +22,12 @@ class Origin:
     """For messages; as exact as can be."""
 
     @classmethod
-    def line_of(cls, source: str, line: int) -> Origin:
+    def line_of(cls, source: str, line: int) -> ValueOrigin:
         """Return the origin of what stands on *line* (from 1) of file *source*."""
         return cls(f"{source}:{line}", f"{source}:{line}")
 
     @classmethod
-    def named(cls, name: str) -> Origin:
+    def named(cls, name: str) -> ValueOrigin:
         """Return an origin without lines, such as an environment variable."""
         return cls(name, name)
 
@@ -37,7 +37,7 @@ class Scalar:
     """A single value."""
 
     value: str | int | float | bool | None = field(repr=False)
-    origin: Origin
+    origin: ValueOrigin
     text: bool = False
     """The value came as text from outside YAML and takes the type of its setting."""
     variables: tuple[str, ...] = ()
@@ -55,7 +55,7 @@ class Block:
     """Keys and their values."""
 
     entries: Mapping[str, Node]
-    origin: Origin
+    origin: ValueOrigin
 
 
 @frozen
@@ -63,7 +63,7 @@ class Items:
     """A list."""
 
     items: Sequence[Node]
-    origin: Origin
+    origin: ValueOrigin
 
 
 Node = Scalar | Block | Items
@@ -151,7 +151,7 @@ class FilledText(str):
     __slots__ = ()
 
 
-def from_value(value: Any, origin: Origin) -> Node:
+def from_value(value: Any, origin: ValueOrigin) -> Node:
     """Return a node for a plain value, as if it had been read from YAML."""
     if isinstance(value, Unresolved):
         return Scalar(None, origin, missing=missing_of(value))

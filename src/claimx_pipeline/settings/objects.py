@@ -10,13 +10,13 @@ import attrs
 from attrs import NOTHING, Attribute, define, field
 
 from claimx_pipeline.errors import Problem
-from claimx_pipeline.settings.nodes import Block, Origin, Place, Scalar
+from claimx_pipeline.settings.nodes import Block, ValueOrigin, Place, Scalar
 from claimx_pipeline.settings.paths import SettingPath, format_path
 from claimx_pipeline.settings.scalars import RefusedError, wrong
 from claimx_pipeline.settings.tree import INLINE, Settings
 from claimx_pipeline.settings.unresolved import UnresolvedSetting
 
-NOWHERE = Origin.named("")
+NOWHERE = ValueOrigin.named("")
 
 
 @define

@@ -9,7 +9,7 @@ from pathlib import Path
 from attrs import field, frozen
 
 from claimx_pipeline.errors import Problem, SettingsError
-from claimx_pipeline.settings.nodes import Block, Node, Origin, merge
+from claimx_pipeline.settings.nodes import Block, Node, ValueOrigin, merge
 
 DEFAULT_FILE = "claimx.yaml"
 """Read from the working folder if no file is named."""
@@ -50,7 +50,7 @@ def read_sources(
         SettingsError: A file cannot be read or is no YAML; or *config* does not exist.
     """
     files, warnings = _files(config, cwd)
-    root: Node = Block({}, Origin.named(""))
+    root: Node = Block({}, ValueOrigin.named(""))
     problems: list[Problem] = []
     broken: list[Problem] = []
     for shown, file in files:
@@ -66,7 +66,7 @@ def read_sources(
             parse_yaml,
         )
 
-        parsed = parse_yaml(text, partial(Origin.line_of, shown))
+        parsed = parse_yaml(text, partial(ValueOrigin.line_of, shown))
         (broken if parsed.fatal else problems).extend(parsed.problems)
         root = merge(root, parsed.root)
     if broken:

@@ -23,7 +23,7 @@ from claimx_pipeline.settings.nodes import (
     FilledText,
     Items,
     Node,
-    Origin,
+    ValueOrigin,
     Place,
     Scalar,
     from_value,
@@ -55,7 +55,7 @@ def structure_config(config: Mapping[str, Any], kind: type[T], where: str) -> T:
         SettingsError: All that is wrong with *config*.
     """
     structurer = Structurer()
-    place = Place(from_value(config, Origin.named(where)))
+    place = Place(from_value(config, ValueOrigin.named(where)))
     try:
         built: T = structurer.build(place, kind)
     except RefusedError as refused:

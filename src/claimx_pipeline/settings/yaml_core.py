@@ -21,7 +21,7 @@ from yaml.resolver import BaseResolver
 from yaml.scanner import Scanner
 
 from claimx_pipeline.errors import Problem
-from claimx_pipeline.settings.nodes import Origin
+from claimx_pipeline.settings.nodes import ValueOrigin
 
 TAG = "tag:yaml.org,2002:"
 _CORE = (
@@ -72,7 +72,7 @@ class _CoreLoader(Reader, Scanner, Parser, Composer, BaseResolver):
         return str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]
 
 
-def compose(text: str, place: Callable[[int], Origin]) -> YamlNode | Problem | None:
+def compose(text: str, place: Callable[[int], ValueOrigin]) -> YamlNode | Problem | None:
     """Return the one document in *text*, None if there is none, or why it is no YAML."""
     try:
         return _CoreLoader(text).get_single_node()
@@ -86,7 +86,7 @@ def compose(text: str, place: Callable[[int], Origin]) -> YamlNode | Problem | N
 
 
 def _syntax_problem(
-    error: yaml.MarkedYAMLError, text: str, place: Callable[[int], Origin]
+    error: yaml.MarkedYAMLError, text: str, place: Callable[[int], ValueOrigin]
 ) -> Problem:
     mark = error.problem_mark or error.context_mark
     where = place(mark.line + 1 if mark else 1).where

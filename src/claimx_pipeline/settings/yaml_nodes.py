@@ -21,7 +21,7 @@ from claimx_pipeline.settings.nodes import (
     FilledText,
     Items,
     Node,
-    Origin,
+    ValueOrigin,
     Place,
     Scalar,
     is_blank,
@@ -65,7 +65,7 @@ def read_yaml(file: Path, environ: Mapping[str, str] | None = None) -> dict[str,
         text, problems = "", [Problem(str(file), f"cannot be read: {reason}")]
     else:
         problems = []
-    parsed = parse_yaml(text, partial(Origin.line_of, str(file)))
+    parsed = parse_yaml(text, partial(ValueOrigin.line_of, str(file)))
     problems += parsed.problems
     root: Node = parsed.root
     if environ is not None:
@@ -101,7 +101,7 @@ def _plain_value(place: Place, problems: list[Problem]) -> Any:
             return value
 
 
-def parse_yaml(text: str, place: Callable[[int], Origin]) -> ParsedYaml:
+def parse_yaml(text: str, place: Callable[[int], ValueOrigin]) -> ParsedYaml:
     """Read the YAML in *text*.
 
     Args:
@@ -131,7 +131,7 @@ def parse_yaml(text: str, place: Callable[[int], Origin]) -> ParsedYaml:
 class _Reading:
     """One document on its way from PyYAML's nodes to ours."""
 
-    place: Callable[[int], Origin]
+    place: Callable[[int], ValueOrigin]
     problems: list[Problem] = field(factory=list)
     _count: int = 0
     _open: list[int] = field(factory=list)
@@ -155,7 +155,7 @@ class _Reading:
         finally:
             self._open.pop()
 
-    def _items(self, node: YamlNode, path: tuple[str | int, ...], origin: Origin) -> Items:
+    def _items(self, node: YamlNode, path: tuple[str | int, ...], origin: ValueOrigin) -> Items:
         return Items(
             [
                 self.convert(item, (*path, index), item.start_mark.line + 1)
@@ -164,7 +164,7 @@ class _Reading:
             origin,
         )
 
-    def _block(self, node: MappingNode, path: tuple[str | int, ...], origin: Origin) -> Block:
+    def _block(self, node: MappingNode, path: tuple[str | int, ...], origin: ValueOrigin) -> Block:
         entries: dict[str, Node] = {}
         for key_node, value_node in node.value:
             line = key_node.start_mark.line + 1

@@ -14,7 +14,7 @@ from datetime import datetime
 from attrs import define, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
-from claimx_pipeline.claimx.api import ClaimxApi
+from claimx_pipeline.claimx.api import ClaimxApi, has_token
 from claimx_pipeline.claimx.entities import EntityRow, EntityRows
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.handlers.protocol import Handled, Handler
@@ -207,11 +207,11 @@ def entity_record(message: EntityMessage) -> OutRecord:
 def check(settings: Settings) -> list[Problem]:
     """Return what is missing before the API can be asked."""
     api = settings.claimx.api
-    if api.base_url and api.token and api.token.reveal():
+    if api.base_url and has_token(api):
         return []
     missing = [
         name
-        for name, value in (("CLAIMX_API_URL", api.base_url), ("CLAIMX_API_TOKEN", api.token))
+        for name, value in (("CLAIMX_API_URL", api.base_url), ("CLAIMX_API_TOKEN", has_token(api)))
         if not value
     ]
     what = (

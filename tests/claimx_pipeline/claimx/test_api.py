@@ -4,7 +4,7 @@ import pytest
 from claimx_answers import MEDIA, PROJECT, TASK, VIDEO
 from http_service import Reply, http_service
 
-from claimx_pipeline.claimx.api import ClaimxApi
+from claimx_pipeline.claimx.api import ClaimxApi, connection_settings
 from claimx_pipeline.errors import Category, RecordError, SettingsError
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree import ApiSettings
@@ -155,6 +155,41 @@ async def test_a_report_is_asked_for_again_after_a_passing_failure(clock):
         await api.close()
 
 
+def test_every_setting_of_the_connection_reaches_it():
+    given = {
+        "max_concurrent": 7,
+        "timeout_seconds": 8.0,
+        "connect_timeout_seconds": 9.0,
+        "max_retries": 1,
+        "breaker_failures": 2,
+        "breaker_open_seconds": 3.0,
+        "probe": "/p",
+    }
+    api = ApiSettings(base_url="https://a.test", auth="bearer", token_file="f", **given)
+    made = connection_settings(api)
+    assert (made.base_url, made.auth_type) == ("https://a.test", "bearer")
+    assert (made.auth_token, made.auth_token_file) == (None, "f")
+    assert {name: getattr(made, name) for name in given} == given
+    fixed = ApiSettings(base_url="https://a.test", token=Secret("x"))
+    assert connection_settings(fixed).auth_token == Secret("x")
+
+
+@pytest.mark.incident("API-03")
+async def test_the_credential_may_stand_in_a_file_that_changes(clock, tmp_path):
+    file = tmp_path / "token"
+    file.write_text("b25l")
+
+    def answer(asked):
+        known = asked.headers["authorization"] == "Basic dHdv"
+        return Reply([VIDEO]) if known else Reply(b"", 401)
+
+    async with http_service(answer) as service:
+        api = ClaimxApi(ApiSettings(base_url=service.url, token_file=str(file)), clock)
+        file.write_text("dHdv")
+        assert (await api.video(7)).body == [VIDEO]
+        await api.close()
+
+
 @pytest.mark.parametrize(
     ("settings", "sentence"),
     [
@@ -164,6 +199,14 @@ async def test_a_report_is_asked_for_again_after_a_passing_failure(clock):
         (
             {"base_url": "https://a.test", "token": Secret("Basic x")},
             r"claimx\.api\.token: starts with 'basic'",
+        ),
+        (
+            {"base_url": "https://a.test", "token_file": "/nowhere"},
+            r"claimx\.api\.token_file: /nowhere: No such file",
+        ),
+        (
+            {"base_url": "https://a.test", "token": Secret("x"), "probe": "https://b.test"},
+            r"claimx\.api\.probe: must be a path",
         ),
     ],
 )

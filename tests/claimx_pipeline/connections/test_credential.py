@@ -53,3 +53,8 @@ def test_all_problems_are_told_at_once():
     with pytest.raises(SettingsError) as caught:
         check_connection("vendor", settings("nowhere", auth_type="basic"))
     assert len(caught.value.problems) == 2
+
+
+def test_a_probe_that_leads_elsewhere_is_refused():
+    with pytest.raises(SettingsError, match=r"connections\.vendor\.probe: must be a path"):
+        check_connection("vendor", settings(probe="https://b.test/health"))

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,3 +41,10 @@ def test_a_quote_is_one_short_line(body):
 
 def test_a_given_secret_is_taken_out_wherever_it_stands():
     assert quoted(b"echo: abcXYZabc", secrets=("XYZ",)) == "echo: abc…abc"
+
+
+@pytest.mark.parametrize("word", ["x", "token", "x-", "https", "basic "])
+def test_a_long_answer_is_not_searched_for_long(word):
+    began = time.perf_counter()
+    quoted(word.encode() * 100_000)
+    assert time.perf_counter() - began < 0.1

@@ -61,6 +61,8 @@ def other(kind: Any, default: Any) -> Any:
         return not default if kind is bool else "another"
     if kind in (int, float):
         return (default if isinstance(default, (int, float)) else 3) + (1 if kind is int else 0.5)
+    if get_origin(kind) is tuple:
+        return [other(get_args(kind)[0], None)]
     if get_origin(kind) is not None and issubclass(get_origin(kind), Mapping):
         return {"one": other(get_args(kind)[1], None)}
     if kind is Any:
@@ -85,6 +87,8 @@ def as_written(value: Any) -> Any:
         return value.reveal()
     if isinstance(value, Mapping):
         return {key: as_written(each) for key, each in value.items()}
+    if isinstance(value, tuple):
+        return [as_written(each) for each in value]
     if attrs.has(type(value)):
         plain, inline = shape(type(value))
         made = {key: as_written(getattr(value, each.name)) for key, each in plain.items()}

@@ -1,8 +1,16 @@
 import pytest
 
-from claimx_pipeline.settings.nodes import FilledText, Origin, Scalar, find, from_value, merge, put
+from claimx_pipeline.settings.nodes import (
+    FilledText,
+    ValueOrigin,
+    Scalar,
+    find,
+    from_value,
+    merge,
+    put,
+)
 
-HERE, THERE = Origin.named("here"), Origin.named("there")
+HERE, THERE = ValueOrigin.named("here"), ValueOrigin.named("there")
 
 
 def plain(node):

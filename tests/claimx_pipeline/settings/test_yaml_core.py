@@ -3,10 +3,10 @@ from functools import partial
 import pytest
 
 from claimx_pipeline.errors import Problem
-from claimx_pipeline.settings.nodes import Origin
+from claimx_pipeline.settings.nodes import ValueOrigin
 from claimx_pipeline.settings.yaml_core import compose
 
-PLACE = partial(Origin.line_of, "x.yaml")
+PLACE = partial(ValueOrigin.line_of, "x.yaml")
 
 
 @pytest.mark.parametrize(

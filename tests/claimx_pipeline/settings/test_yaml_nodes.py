@@ -3,13 +3,13 @@ from functools import partial
 import pytest
 
 from claimx_pipeline.errors import SettingsError
-from claimx_pipeline.settings.nodes import Origin, find
+from claimx_pipeline.settings.nodes import ValueOrigin, find
 from claimx_pipeline.settings.unresolved import Unresolved
 from claimx_pipeline.settings.yaml_nodes import parse_yaml, read_yaml
 
 
 def parse(text):
-    return parse_yaml(text, partial(Origin.line_of, "x.yaml"))
+    return parse_yaml(text, partial(ValueOrigin.line_of, "x.yaml"))
 
 
 @pytest.mark.parametrize(
