@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
 from claimx_pipeline.errors import Problem
-from claimx_pipeline.settings.nodes import Block, ValueOrigin, Scalar, put
+from claimx_pipeline.settings.nodes import Block, Scalar, ValueOrigin, put
 from claimx_pipeline.settings.paths import parse_path
 from claimx_pipeline.settings.unresolved import Missing
 

@@ -24,9 +24,9 @@ from claimx_pipeline.settings.nodes import (
     Block,
     Items,
     Node,
-    ValueOrigin,
     Place,
     Scalar,
+    ValueOrigin,
     find,
     merge,
 )

@@ -10,7 +10,7 @@ import attrs
 from attrs import NOTHING, Attribute, define, field
 
 from claimx_pipeline.errors import Problem
-from claimx_pipeline.settings.nodes import Block, ValueOrigin, Place, Scalar
+from claimx_pipeline.settings.nodes import Block, Place, Scalar, ValueOrigin
 from claimx_pipeline.settings.paths import SettingPath, format_path
 from claimx_pipeline.settings.scalars import RefusedError, wrong
 from claimx_pipeline.settings.tree import INLINE, Settings

@@ -23,9 +23,9 @@ from claimx_pipeline.settings.nodes import (
     FilledText,
     Items,
     Node,
-    ValueOrigin,
     Place,
     Scalar,
+    ValueOrigin,
     from_value,
     is_blank,
 )

@@ -21,9 +21,9 @@ from claimx_pipeline.settings.nodes import (
     FilledText,
     Items,
     Node,
-    ValueOrigin,
     Place,
     Scalar,
+    ValueOrigin,
     is_blank,
 )
 from claimx_pipeline.settings.paths import format_path

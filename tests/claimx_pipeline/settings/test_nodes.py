@@ -2,8 +2,8 @@ import pytest
 
 from claimx_pipeline.settings.nodes import (
     FilledText,
-    ValueOrigin,
     Scalar,
+    ValueOrigin,
     find,
     from_value,
     merge,

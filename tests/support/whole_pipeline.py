@@ -1,0 +1,145 @@
+"""Everything at once in one process: simulator, embedded broker, tables, every worker."""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from attrs import define, field
+
+from claimx_pipeline import OutRecord, Pipeline
+from claimx_pipeline.delta.query import run_query
+from claimx_pipeline.runtime.idle import wait_until_idle
+from claimx_pipeline.runtime.process import WorkerProcess
+from claimx_pipeline.simulator.server import SimulatorServer
+from claimx_pipeline.simulator.world import World
+from claimx_pipeline.telemetry.health import Health
+from claimx_pipeline.telemetry.metrics import Metrics
+
+SETTINGS = """\
+broker: {{url: {url}, prefix: "{prefix}"}}
+claimx: {{api: {{base_url: {api}, token: demo-token, max_retries: 0, breaker_open_seconds: 1}}}}
+connections:
+  itel_cabinet_api: {{base_url: {itel}, auth_token: demo-itel-token, max_retries: 0, breaker_open_seconds: 1}}
+tables: {{root: {folder}/tables}}
+storage: {{files: {{root: {folder}/files}}}}
+plugins: {{dir: ""}}
+retry: {{delays_seconds: [0.5, 1, 2, 4]}}
+workers: {{events: {{linger_seconds: 0.1}}, entities: {{linger_seconds: 0.1}}}}
+"""
+
+
+@define
+class WholePipeline:
+    """A running pipeline and the world it looks at."""
+
+    pipeline: Pipeline
+    simulator: SimulatorServer
+    world: World
+    health: Health
+    process: WorkerProcess
+    _running: asyncio.Task | None = field(default=None, init=False)
+
+    def start(self) -> None:
+        self._running = asyncio.create_task(self.process.run())
+
+    async def publish(self, count: int) -> None:
+        """Let the first *count* events happen and put them on the topic of raw events."""
+        self.world.set_clock(self.world.end(count))
+        producer = self.pipeline.broker().producer()
+        await producer.start()
+        topic = self.pipeline.topology.physical("claimx.events.raw")
+        await producer.publish(
+            [
+                OutRecord(topic, json.dumps(event.value).encode(), str(event.project_id).encode())
+                for event in self.world.events(count)
+            ]
+        )
+        await producer.close()
+
+    async def idle(self, seconds: float = 60) -> None:
+        """Wait until every worker has dealt with everything."""
+        admin = self.pipeline.broker().admin()
+        workers = list(self.pipeline.workers.values())
+        waiting = asyncio.create_task(
+            wait_until_idle(admin, self.pipeline.topology, workers, self.pipeline.clock)
+        )
+        async with asyncio.timeout(seconds):
+            await asyncio.wait([waiting, self._running], return_when=asyncio.FIRST_COMPLETED)
+        if self._running.done():
+            self._running.result()
+        await waiting
+        await admin.close()
+
+    async def until(self, condition, seconds: float = 30) -> None:
+        """Wait until *condition* holds."""
+        async with asyncio.timeout(seconds):
+            while not condition():
+                if self._running.done():
+                    self._running.result()
+                await asyncio.sleep(0.02)
+
+    def keys(self, kind: str) -> list[tuple]:
+        """Return the keys in the table of an entity kind."""
+        from claimx_pipeline.claimx.tables import ENTITY_TABLES
+
+        spec = ENTITY_TABLES[kind]
+        sql = f"SELECT {', '.join(spec.key)} FROM {spec.name}"
+        return [
+            tuple(row.values()) for row in run_query(self.pipeline.table_store, sql).to_pylist()
+        ]
+
+    def rows(self, sql: str) -> list[dict]:
+        return run_query(self.pipeline.table_store, sql).to_pylist()
+
+    async def dead(self) -> dict[str, int]:
+        """Return how many dead letters lie in each topic that has any."""
+        admin = self.pipeline.broker().admin()
+        topology = self.pipeline.topology
+        found = {}
+        for worker in self.pipeline.workers.values():
+            if worker.dead_letters:
+                name = topology.physical(worker.dead_letters.name)
+                found[worker.dead_letters.name] = sum((await admin.end_offsets(name)).values())
+        await admin.close()
+        return {name: count for name, count in found.items() if count}
+
+    async def stop(self) -> None:
+        self.process.stop.set()
+        if self._running is not None:
+            await self._running
+
+
+@contextlib.asynccontextmanager
+async def whole_pipeline(
+    folder: Path, *, seed: int = 7, url: str = "", prefix: str = ""
+) -> AsyncIterator[WholePipeline]:
+    """Set everything up; the workers start with ``start``."""
+    world = World(seed)
+    async with SimulatorServer(world) as simulator:
+        config = folder / "claimx.yaml"
+        config.write_text(
+            SETTINGS.format(
+                url=url or f"sqlite:///{folder}/broker.db",
+                prefix=prefix,
+                api=simulator.api_url,
+                itel=simulator.itel_url,
+                folder=folder,
+            )
+        )
+        pipeline = Pipeline.load(config, environ={}, cwd=folder)
+        broker = pipeline.broker()
+        admin = broker.admin()
+        await admin.create_topics(pipeline.topology.new_topics())
+        await admin.close()
+        for table in pipeline.tables:
+            await asyncio.to_thread(pipeline.table_store.create, table)
+        workers = list(pipeline.workers.values())
+        health = Health(pipeline.clock)
+        process = WorkerProcess(workers, pipeline.resources(broker, health), Metrics())
+        running = WholePipeline(pipeline, simulator, world, health, process)
+        try:
+            yield running
+        finally:
+            await running.stop()
