@@ -41,7 +41,7 @@ async def assert_complete(whole: WholePipeline) -> None:
 
 @pytest.mark.incident("API-06")
 async def test_an_api_that_is_down_holds_the_events_until_it_is_back(whole):
-    whole.simulator.faults.add(Fault("error", path="/service"))
+    whole.simulator.faults.add(Fault(kind="error", path="/service"))
     whole.start()
     await whole.publish(EVENTS)
     await whole.until(
@@ -69,7 +69,7 @@ async def test_a_refused_credential_holds_the_events_and_kills_none(whole):
 async def test_an_api_that_stumbles_is_asked_again(whole):
     """A fifth of all calls fail: with 500, throttled, cut in the middle of the answer."""
     for kind in ("error", "throttle", "half_body"):
-        whole.simulator.faults.add(Fault(kind, path="/service", rate=0.07, seconds=0.2))
+        whole.simulator.faults.add(Fault(kind=kind, path="/service", rate=0.07, seconds=0.2))
     whole.start()
     await whole.publish(EVENTS)
     await whole.until(lambda: sum(whole.simulator.requests.statuses.values()) > 20)
@@ -78,7 +78,7 @@ async def test_an_api_that_stumbles_is_asked_again(whole):
 
 
 async def test_itel_down_hurts_nobody_else(whole):
-    whole.simulator.faults.add(Fault("error", path="/itel"))
+    whole.simulator.faults.add(Fault(kind="error", path="/itel"))
     whole.start()
     await whole.publish(EVENTS)
 
