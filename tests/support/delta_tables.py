@@ -4,11 +4,13 @@ import threading
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
-from attrs import evolve
+from attrs import evolve, frozen
 from deltalake import write_deltalake
 from hasty_clock import HastyClock
 
+from claimx_pipeline.broker.protocol import TopicPartition
 from claimx_pipeline.delta.contents import contents
+from claimx_pipeline.delta.positions import Claim
 from claimx_pipeline.delta.reading import read
 from claimx_pipeline.delta.spec import (
     BOOL,
@@ -124,14 +126,63 @@ def minutes(count):
     return NOON + timedelta(minutes=count)
 
 
+GROUP = "group"
+
+
 def writer_of(store, name):
     """Return the blocking half of a sink, to be used in this thread."""
-    return store.sink(name).make_writer()
+    return store.sink(name, GROUP).make_writer()
+
+
+def prepare(writer, *values, time_in_key=False):
+    """Return rows that come from no topic, ready to be committed."""
+    return writer.prepare(rows_of(writer.spec.name, *values, time_in_key=time_in_key), ())
+
+
+def commit(writer, prepared):
+    return writer.commit(prepared, Claim()).result
 
 
 def write(writer, *values, time_in_key=False):
-    table = writer.spec.name
-    return writer.commit(writer.prepare(rows_of(table, *values, time_in_key=time_in_key)))
+    return commit(writer, prepare(writer, *values, time_in_key=time_in_key))
+
+
+@frozen
+class Source:
+    """Where a row comes from; as much of a record as a table looks at."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+def place(partition=0, topic="t"):
+    return TopicPartition(topic, partition)
+
+
+def sources(offsets, partition=0, topic="t"):
+    return [Source(topic, partition, offset) for offset in offsets]
+
+
+async def acquired(store, name, *places, **options):
+    """Return an open sink that owns *places*."""
+    sink = store.sink(name, GROUP, **options)
+    await sink.open()
+    await sink.acquire(places)
+    return sink
+
+
+async def send_range(sink, first, last, partition=0):
+    """Write one event for each offset from *first* to before *last*, as a batch."""
+    offsets = range(first, last)
+    values = [event(f"{partition}-{offset}", minutes(offset)) for offset in offsets]
+    after = {place(partition): last}
+    return await sink.write(rows_of(sink.table, *values), sources(offsets, partition), after)
+
+
+async def send(sink, *values):
+    """Write rows that come from no topic."""
+    return await sink.write(rows_of(sink.table, *values), (), {})
 
 
 def append_from_elsewhere(store, name, *values):

@@ -18,7 +18,7 @@ from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.metrics import Metrics
 
 SETTINGS = """\
-broker: {{url: {url}, prefix: "{prefix}"}}
+broker: {{url: "{url}", prefix: "{prefix}", kafka: {{session_timeout_seconds: 6}}}}
 claimx: {{api: {{base_url: {api}, token: demo-token, max_retries: 0, breaker_open_seconds: 1}}}}
 connections:
   itel_cabinet_api: {{base_url: {itel}, auth_token: demo-itel-token, max_retries: 0, breaker_open_seconds: 1}}
@@ -26,6 +26,7 @@ tables: {{root: {folder}/tables}}
 storage: {{files: {{root: {folder}/files}}}}
 plugins: {{dir: ""}}
 retry: {{delays_seconds: [0.5, 1, 2, 4]}}
+health: {{port: 0}}
 workers: {{events: {{linger_seconds: 0.1}}, entities: {{linger_seconds: 0.1}}}}
 """
 

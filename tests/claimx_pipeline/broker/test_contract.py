@@ -22,7 +22,7 @@ from claimx_pipeline.broker.protocol import (
     Record,
 )
 from claimx_pipeline.broker.sqlite import SqliteBroker
-from claimx_pipeline.errors import FencedError, UnknownTopicError
+from claimx_pipeline.errors import BrokerError, FencedError, UnknownTopicError
 from claimx_pipeline.settings.tree import BrokerSettings, KafkaSettings
 
 PATIENCE_SECONDS = 30.0
@@ -340,6 +340,35 @@ async def test_offsets_tell_begin_end_and_what_was_committed(room):
     assert await room.admin.begin_offsets(topic) == {0: 0, 1: 0}
     assert await room.admin.end_offsets(topic) == {0: 7, 1: 0}
     assert await room.admin.committed("g", topic) == {0: 5}
+
+
+async def test_the_offsets_of_a_group_at_rest_can_be_set(room):
+    topic = await room.topic(partitions=2)
+    await room.publish(*(OutRecord(topic, b"%d" % n, bucket=n % 2) for n in range(8)))
+    await room.admin.commit_offsets("fresh", topic, {0: 3, 1: 0})
+    assert await room.admin.committed("fresh", topic) == {0: 3, 1: 0}
+    consumer = await room.consumer(topic, "fresh")
+    records = await read(consumer, 5)
+    assert sorted(r.value for r in records) == [b"1", b"3", b"5", b"6", b"7"]
+    await commit_all(consumer, records)
+    await consumer.close()
+    # Partitions that are not named keep what they have.
+    await room.admin.commit_offsets("fresh", topic, {1: 2})
+    assert await room.admin.committed("fresh", topic) == {0: 4, 1: 2}
+    assert {r.value for r in await read(await room.consumer(topic, "fresh"), 2)} == {b"5", b"7"}
+
+
+async def test_the_offsets_of_a_group_with_members_are_left_alone(room):
+    topic = await room.topic()
+    await room.publish(*numbered(topic, 3))
+    consumer = await room.consumer(topic, "busy")
+    await commit_all(consumer, await read(consumer, 3))
+    with pytest.raises(BrokerError, match="group 'busy' has members.*; stop its workers first"):
+        await room.admin.commit_offsets("busy", topic, {0: 0})
+    assert await room.admin.committed("busy", topic) == {0: 3}
+    for unknown, partition in ((topic, 1), ("test.nowhere", 0)):
+        with pytest.raises(UnknownTopicError):
+            await room.admin.commit_offsets("other", unknown, {partition: 0})
 
 
 async def test_topics_are_created_once(room):

@@ -9,9 +9,10 @@ from delta_tables import (
     NOON,
     PROJECTS,
     append_from_elsewhere,
+    commit,
     make_store,
     minutes,
-    rows_of,
+    prepare,
     stored,
     write,
     writer_of,
@@ -190,8 +191,7 @@ def compact_theirs(store):
 def test_a_commit_between_reading_and_merging_makes_the_merge_fail(store, monkeypatch, theirs):
     writer = writer_of(store, "templates")
     write(writer, {"task_id": 1, "title": "a"})
-    batch = rows_of("templates", {"task_id": 1, "title": "b"}, {"task_id": 2, "title": "b"})
-    prepared = writer.prepare(batch)
+    prepared = prepare(writer, {"task_id": 1, "title": "b"}, {"task_id": 2, "title": "b"})
     real = MergeWriter._read
 
     def read_then_be_overtaken(self, groups):
@@ -202,9 +202,9 @@ def test_a_commit_between_reading_and_merging_makes_the_merge_fail(store, monkey
 
     monkeypatch.setattr(MergeWriter, "_read", read_then_be_overtaken)
     with pytest.raises(CommitFailedError):
-        writer.commit(prepared)
+        commit(writer, prepared)
     writer.reload()
-    writer.commit(prepared)
+    commit(writer, prepared)
     found = stored(store, "templates")
     assert {row["task_id"]: row["title"] for row in found}.items() >= {1: "b", 2: "b"}.items()
     assert len(found) == len({row["task_id"] for row in found})
@@ -221,13 +221,11 @@ def test_two_writers_of_one_bucket_conflict(store, writer, new):
     late = writer_of(store, "projects")
     late.handle.table()
     write(writer, project(one, minutes(5), city="Basel"))
-    prepared = late.prepare(
-        rows_of("projects", project(other if new else one, minutes(3), city="late"))
-    )
+    prepared = prepare(late, project(other if new else one, minutes(3), city="late"))
     with pytest.raises(CommitFailedError):
-        late.commit(prepared)
+        commit(late, prepared)
     late.reload()
-    late.commit(prepared)
+    commit(late, prepared)
     found = {row["project_id"]: row["city"] for row in stored(store, "projects")}
     assert found == ({one: "Basel", other: "late"} if new else {one: "Basel"})
 
@@ -334,28 +332,27 @@ def test_two_writers_taking_turns_lose_and_double_nothing(tmp_path_factory, rows
     writers = [writer_of(store, "projects"), writer_of(store, "projects")]
     for row, turn in zip(rows, turns, strict=False):
         writer = writers[turn]
-        prepared = writer.prepare(rows_of("projects", row))
+        prepared = prepare(writer, row)
         try:
-            writer.commit(prepared)
+            commit(writer, prepared)
         except CommitFailedError:
             writer.reload()
-            writer.commit(prepared)
+            commit(writer, prepared)
     assert content_of(store, spec) == reference(spec, rows)
 
 
 PROCESS = """
     import asyncio, sys
-    from delta_tables import make_store, minutes, rows_of
+    from delta_tables import acquired, make_store, minutes, send
     from claimx_pipeline.clock import SystemClock
 
     async def main(folder, seed):
         store = make_store(folder, created=False, clock=SystemClock())
-        sink = store.sink("projects")
-        await sink.open()
+        sink = await acquired(store, "projects")
         for n in range(10):
             at = minutes(n * 3 + seed)
             values = [{"project_id": str(k), "city": f"{n * 3 + seed}", "answered_at": at} for k in range(20)]
-            await sink.write(rows_of("projects", *values))
+            await send(sink, *values)
         await sink.close()
 
     asyncio.run(main(sys.argv[1], int(sys.argv[2])))

@@ -2,7 +2,18 @@ import json
 
 import pytest
 from attrs import evolve
-from delta_tables import EVENTS, PROJECTS, SPECS, event, make_store, rows_of, write, writer_of
+from delta_tables import (
+    EVENTS,
+    GROUP,
+    PROJECTS,
+    SPECS,
+    acquired,
+    event,
+    make_store,
+    send,
+    write,
+    writer_of,
+)
 from deltalake import DeltaTable
 
 from claimx_pipeline.delta.spec import LONG, STRING, Column
@@ -33,9 +44,8 @@ def test_a_new_table_has_its_partitions_and_properties(tmp_path):
 @pytest.mark.incident("DEL-05")
 async def test_files_lie_under_the_configured_partition(tmp_path):
     store = make_store(tmp_path)
-    sink = store.sink("events")
-    await sink.open()
-    await sink.write(rows_of("events", event("a")))
+    sink = await acquired(store, "events")
+    await send(sink, event("a"))
     await sink.close()
     assert len(list((tmp_path / "events" / "day=2026-01-12").glob("*.parquet"))) == 1
 
@@ -48,11 +58,11 @@ async def test_a_missing_table_is_named_and_nothing_is_created(tmp_path):
         store.open("events")
     with pytest.raises(TableError, match=how):
         store.check("events")
-    sink = store.sink("events")
+    sink = store.sink("events", GROUP)
     with pytest.raises(TableError, match=how):
         await sink.open()
     with pytest.raises(TableError, match=how):
-        await sink.write(rows_of("events", event("a")))
+        await sink.acquire(())
     await sink.close()
     assert list(tmp_path.iterdir()) == []
 
@@ -108,7 +118,7 @@ def test_any_other_difference_stops_with_both_sides_shown(tmp_path, columns, dif
 async def test_other_partitions_than_declared_stop_the_start(tmp_path):
     make_store(tmp_path)
     store = make_store(tmp_path, changed(EVENTS, *EVENTS.columns, partition_by=()), created=False)
-    sink = store.sink("events")
+    sink = store.sink("events", GROUP)
     with pytest.raises(TableError, match=r"partitions are declared \(\) and stored \('day',\)"):
         await sink.open()
     await sink.close()
