@@ -52,6 +52,14 @@ def kafka(session: nox.Session) -> None:
 
 
 @nox.session
+def faults(session: nox.Session) -> None:
+    """Kill workers by many seeded schedules; ``-- --seeds N`` for another number than 50."""
+    seeds = session.posargs[1] if session.posargs[:1] == ["--seeds"] else "50"
+    session.install(CORE, PLUGIN, *group("tests"))
+    session.run("pytest", "tests/faults", "-s", env={"FAULT_SEEDS": seeds})
+
+
+@nox.session
 def core_alone(session: nox.Session) -> None:
     """Run the core's tests with no plugin installed."""
     session.install(CORE, *group("tests"))

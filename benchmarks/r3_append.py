@@ -11,13 +11,15 @@ from typing import Any
 
 import msgspec
 import sample_events
-from attrs import evolve
+from attrs import evolve, frozen
 from bare_delta import BareTable, append
 from harness import Measured, Result, Stopwatch, compare
 
+from claimx_pipeline.broker.protocol import TopicPartition
 from claimx_pipeline.claimx.events import decode_event
 from claimx_pipeline.claimx.tables import EVENTS
 from claimx_pipeline.clock import SystemClock
+from claimx_pipeline.delta.sink import TableSink
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.runtime.outcome import TableRow
@@ -57,15 +59,41 @@ def store(folder: Path, spec: TableSpec) -> TableStore:
     return made
 
 
+@frozen
+class Source:
+    """Where a row's record lies."""
+
+    offset: int
+    topic: str = "bench"
+    partition: int = 0
+
+
+PLACE = TopicPartition("bench", 0)
+
+
+async def opened(folder: Path, spec: TableSpec) -> TableSink:
+    """Return the product's sink, owning the one partition."""
+    sink = store(folder, spec).sink(spec.name, "bench")
+    await sink.open()
+    await sink.acquire([PLACE])
+    return sink
+
+
+async def write(sink: TableSink, number: int, batch: list[TableRow]) -> None:
+    """Write batch *number*."""
+    start = number * ROWS
+    sources: Any = [Source(start + at) for at in range(len(batch))]
+    await sink.write(batch, sources, {PLACE: start + len(batch)})
+
+
 async def product(folder: Path, spec: TableSpec, commits: int) -> Measured:
     """Append through the product's sink."""
-    sink = store(folder, spec).sink(spec.name)
-    await sink.open()
+    sink = await opened(folder, spec)
     batches = [rows(number * ROWS) for number in range(commits)]
     watch = Stopwatch()
     with watch.running():
-        for batch in batches:
-            await sink.write(batch)
+        for number, batch in enumerate(batches):
+            await write(sink, number, batch)
     await sink.close()
     return watch.measured(commits)
 
@@ -90,13 +118,12 @@ async def flatness(commits: int) -> Result:
         "R3b", f"commits {commits - FLAT_EDGE + 1}-{commits} against 1-{FLAT_EDGE}", "<= 2", "ms"
     )
     with tempfile.TemporaryDirectory() as folder:
-        sink = store(Path(folder), EVENTS).sink(EVENTS.name)
-        await sink.open()
+        sink = await opened(Path(folder), EVENTS)
         seconds = []
         for number in range(commits):
             batch = rows(number * ROWS)
             began = time.perf_counter()
-            await sink.write(batch)
+            await write(sink, number, batch)
             seconds.append(time.perf_counter() - began)
         await sink.close()
     last, first = statistics.median(seconds[-FLAT_EDGE:]), statistics.median(seconds[:FLAT_EDGE])

@@ -100,5 +100,12 @@ def claimx_register_commands() -> Iterable[Command]:
         Command("topics", "List and create topics.", f"{place}.topics:app", run),
         Command("tables", "List, create and describe tables.", f"{place}.tables:app", look),
         Command("query", "Ask the tables with SQL.", f"{place}.query:app", look),
+        Command(
+            "offsets",
+            "Compare what tables and groups have, and repair it.",
+            f"{place}.offsets:app",
+            look,
+        ),
+        Command("dlq", "See, replay and export dead letters.", f"{place}.dlq:app", look),
         Command("plugins", "List the plugins.", f"{place}.plugins:app", look),
     ]

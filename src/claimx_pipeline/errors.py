@@ -141,6 +141,18 @@ class FencedError(BrokerError):
 
 
 @define
+class DeadLetterError(ClaimxError):
+    """A dead letter cannot be found, stored or replayed."""
+
+    letter: str
+    """Where it lies, ``topic/partition/offset``, or where the record behind it does."""
+    reason: str
+
+    def __str__(self) -> str:
+        return f"dead letter {self.letter}: {self.reason}"
+
+
+@define
 class TableError(ClaimxError):
     """A table cannot be opened, created or written."""
 

@@ -16,7 +16,7 @@ from claimx_pipeline.errors import UsageError
 from claimx_pipeline.runtime.ladder import retry_topics
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.settings.tree import BrokerSettings
-from claimx_pipeline.topics import Topic
+from claimx_pipeline.topics import DLQ_REPLAYED, Topic
 
 
 @frozen
@@ -53,6 +53,7 @@ class Topology:
         topics: dict[str, Topic] = {}
         readers: defaultdict[str, list[str]] = defaultdict(list)
         writers: defaultdict[str, list[str]] = defaultdict(list)
+        workers = list(workers)
         for worker in workers:
             written = [*worker.writes]
             if worker.family:
@@ -68,6 +69,9 @@ class Topology:
                             f"{worker.name!r}: {known} and {topic}"
                         )
                     side[topic.name].append(worker.name)
+        if any(worker.dead_letters for worker in workers):
+            topics.setdefault(DLQ_REPLAYED.name, DLQ_REPLAYED)
+            writers[DLQ_REPLAYED.name].append("dlq replay")
         for plugin, topic in published:
             topics.setdefault(topic.name, topic)
             writers[topic.name].append(f"plugin {plugin}")

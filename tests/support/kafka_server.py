@@ -197,7 +197,7 @@ def _main() -> None:
         signal.signal(number, lambda *_: stop.set())
     port = int(sys.argv[1]) if len(sys.argv) > 1 else None
     with kafka(port) as url:
-        print(url, flush=True)  # noqa: T201 - what the program is for
+        print(url, flush=True)
         stop.wait()
 
 

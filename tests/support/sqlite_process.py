@@ -26,7 +26,7 @@ async def append(url: str, topic: str, name: str, count: int) -> None:
         await producer.publish(
             [OutRecord(topic, b"%s %d" % (name.encode(), n), key=name.encode()) for n in numbers]
         )
-        print(numbers[-1], flush=True)  # noqa: T201 - read by the test
+        print(numbers[-1], flush=True)
     await producer.close()
 
 
@@ -34,7 +34,7 @@ async def hold(url: str, topic: str, group: str) -> None:
     """Own partitions until killed."""
     consumer = SqliteBroker(url, BrokerSettings(url=url)).consumer(group=group, topics=[topic])
     await consumer.start()
-    print(len(consumer.assignments()), flush=True)  # noqa: T201 - read by the test
+    print(len(consumer.assignments()), flush=True)
     await asyncio.Event().wait()
 
 

@@ -15,11 +15,14 @@ from attrs import define, field
 from claimx_pipeline.broker.kafka_client import KafkaConnection, stopped
 from claimx_pipeline.broker.kafka_consumer import KafkaConsumer
 from claimx_pipeline.broker.kafka_producer import KafkaProducer
-from claimx_pipeline.broker.protocol import NewTopic, OnRevoked
+from claimx_pipeline.broker.naming import has_members
+from claimx_pipeline.broker.protocol import NewTopic, OnRevoked, Record
+from claimx_pipeline.broker.protocol import TopicPartition as Place
 from claimx_pipeline.errors import BrokerError, UnknownTopicError
 from claimx_pipeline.settings.tree import BrokerSettings
 
 ASK_AGAIN_SECONDS = 0.1
+READ_MILLISECONDS = 200
 HOUR_MILLISECONDS = 3_600_000
 
 T = TypeVar("T")
@@ -61,7 +64,7 @@ class KafkaBroker:
 
 @define(eq=False)
 class KafkaAdmin:
-    """Looks at topics and groups, and creates topics."""
+    """Looks at topics and groups, creates topics, sets the offsets of groups at rest."""
 
     _connection: KafkaConnection
     _client: Any = field(default=None, init=False)
@@ -131,6 +134,60 @@ class KafkaAdmin:
         )
         return {at.partition: stored.offset for at, stored in found.items() if stored.offset >= 0}
 
+    async def commit_offsets(self, group: str, topic: str, positions: Mapping[int, int]) -> None:
+        """Store, by partition, the next offset that *group* is to read of *topic*.
+
+        Raises:
+            UnknownTopicError: The topic, or a partition of it, does not exist.
+            BrokerError: The group has members; their commits would undo it.
+        """
+        places = {TopicPartition(topic, number): after for number, after in positions.items()}
+        if not places.keys() <= set(await self._places(topic)):
+            raise UnknownTopicError(topic)
+        # A consumer that was told its partitions and never joins; Kafka takes its commits
+        # only while the group is empty.
+        committer = AIOKafkaConsumer(
+            **self._connection.options(), enable_auto_commit=False, group_id=group
+        )
+        try:
+            async with self._connection.answering():
+                await committer.start()
+                committer.assign(list(places))
+                await committer.commit(places)
+        except BrokerError as error:
+            if isinstance(error.__cause__, kafka_errors.CommitFailedError):
+                raise BrokerError(has_members(group)) from error
+            raise
+        finally:
+            await stopped(committer.stop)
+
+    async def read(
+        self, place: Place, start: int, stop: int, *, max_records: int
+    ) -> Sequence[Record]:
+        """Return the next records from offset *start* on and before *stop*.
+
+        Raises:
+            UnknownTopicError: The topic does not exist, or has no such partition.
+        """
+        at = TopicPartition(place.topic, place.partition)
+        reader = await self._groupless_reader()
+        if reader.assignment() != {at}:
+            if at not in await self._places(place.topic):
+                raise UnknownTopicError(f"{place.topic}[{place.partition}]")
+            reader.assign([at])
+            reader.seek(at, start)
+        async with self._connection.answering():
+            if await reader.position(at) != start:
+                reader.seek(at, start)
+            # The position passes over what is no record, such as the marks of transactions.
+            while await reader.position(at) < stop:
+                polled = await reader.getmany(
+                    at, timeout_ms=READ_MILLISECONDS, max_records=max_records
+                )
+                if records := polled.get(at):
+                    return [record for record in records if record.offset < stop]
+        return []
+
     async def close(self) -> None:
         """Disconnect; does nothing the second time."""
         client, self._client = self._client, None
@@ -188,7 +245,10 @@ class KafkaAdmin:
         async with self._connecting:
             if self._reader is None:
                 reader = AIOKafkaConsumer(
-                    **self._connection.options(), enable_auto_commit=False, group_id=None
+                    **self._connection.options(),
+                    enable_auto_commit=False,
+                    group_id=None,
+                    auto_offset_reset="earliest",
                 )
                 try:
                     async with self._connection.starting():

@@ -1,4 +1,4 @@
-"""Partitions in a log line."""
+"""Partitions and groups in what people read."""
 
 from __future__ import annotations
 
@@ -25,4 +25,12 @@ def describe(places: Iterable[_Place]) -> str:
             for topic, found in sorted(numbers.items())
         )
         or "nothing"
+    )
+
+
+def has_members(group: str) -> str:
+    """Return why the offsets of *group* cannot be set."""
+    return (
+        f"group {group!r} has members, whose commits would undo it; stop its workers first "
+        "(one that was killed counts until its session or lease has run out)"
     )

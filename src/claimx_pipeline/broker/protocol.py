@@ -170,7 +170,7 @@ class Producer(Protocol):
 
 
 class Admin(Protocol):
-    """Looks at topics and groups, and creates topics."""
+    """Looks at topics and groups, creates topics, sets the offsets of groups at rest."""
 
     async def topics(self) -> Mapping[str, int]:
         """Return every topic's number of partitions."""
@@ -190,6 +190,31 @@ class Admin(Protocol):
 
     async def committed(self, group: str, topic: str) -> Mapping[int, int]:
         """Return, by partition, what *group* committed; partitions without are left out."""
+        ...
+
+    async def commit_offsets(self, group: str, topic: str, positions: Mapping[int, int]) -> None:
+        """Store, by partition, the next offset that *group* is to read of *topic*.
+
+        Partitions that are not named keep what they have.
+
+        Raises:
+            UnknownTopicError: The topic, or a partition of it, does not exist.
+            BrokerError: The group has members; their commits would undo it.
+        """
+        ...
+
+    async def read(
+        self, place: TopicPartition, start: int, stop: int, *, max_records: int
+    ) -> Sequence[Record]:
+        """Return the next records from offset *start* on and before *stop*, as part of no group.
+
+        Up to *max_records*, in offset order; an empty answer means that there are none.
+        With ``end_offsets`` as *stop* it waits for nothing that is still to come.
+
+        Raises:
+            UnknownTopicError: The topic does not exist.
+            BrokerUnavailableError: No answer within the deadline.
+        """
         ...
 
     async def close(self) -> None:

@@ -17,7 +17,13 @@ from typing import TypeVar
 from attrs import define, field
 
 from claimx_pipeline.broker import sqlite_groups, sqlite_log
-from claimx_pipeline.broker.protocol import NewTopic, OnRevoked, OutRecord
+from claimx_pipeline.broker.protocol import (
+    NewTopic,
+    OnRevoked,
+    OutRecord,
+    Record,
+    TopicPartition,
+)
 from claimx_pipeline.broker.sqlite_consumer import SqliteConsumer
 from claimx_pipeline.broker.sqlite_groups import Member, Process
 from claimx_pipeline.broker.sqlite_thread import MissingFileError, SqliteThread
@@ -79,7 +85,7 @@ class SqliteBroker:
 
     def admin(self) -> SqliteAdmin:
         """Return an administrator; it opens the file when it is first asked."""
-        return SqliteAdmin(self._thread)
+        return SqliteAdmin(self._thread, self._clock)
 
 
 @define(eq=False)
@@ -126,9 +132,10 @@ class SqliteProducer:
 
 @define(eq=False)
 class SqliteAdmin:
-    """Looks at topics and groups, and creates topics."""
+    """Looks at topics and groups, creates topics, sets the offsets of groups at rest."""
 
     _thread: SqliteThread
+    _clock: Clock
     _started: bool = field(default=False, init=False)
 
     async def topics(self) -> Mapping[str, int]:
@@ -171,6 +178,35 @@ class SqliteAdmin:
         return await self._ask_of(
             topic, functools.partial(sqlite_groups.committed, group=group, topic=topic)
         )
+
+    async def commit_offsets(self, group: str, topic: str, positions: Mapping[int, int]) -> None:
+        """Store, by partition, the next offset that *group* is to read of *topic*.
+
+        Raises:
+            UnknownTopicError: The topic, or a partition of it, does not exist.
+            BrokerError: The group has members; their commits would undo it.
+        """
+        work = functools.partial(
+            sqlite_groups.set_offsets,
+            group=group,
+            topic=topic,
+            positions=dict(positions),
+            now=self._clock.now().timestamp(),
+        )
+        await self._ask_of(topic, work)
+
+    async def read(
+        self, place: TopicPartition, start: int, stop: int, *, max_records: int
+    ) -> Sequence[Record]:
+        """Return the next records from offset *start* on and before *stop*.
+
+        Raises:
+            UnknownTopicError: The topic does not exist.
+        """
+        question = functools.partial(
+            sqlite_log.read_range, place=place, start=start, stop=stop, limit=max_records
+        )
+        return await self._ask_of(place.topic, question)
 
     async def close(self) -> None:
         """Disconnect; does nothing the second time."""

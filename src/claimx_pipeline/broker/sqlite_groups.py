@@ -17,8 +17,9 @@ from pathlib import Path
 import msgspec
 from attrs import frozen
 
+from claimx_pipeline.broker.naming import has_members
 from claimx_pipeline.broker.sqlite_file import writing
-from claimx_pipeline.errors import UnknownTopicError
+from claimx_pipeline.errors import BrokerError, UnknownTopicError
 
 _topics = msgspec.json.Decoder(frozenset[str])
 
@@ -178,6 +179,43 @@ def committed(connection: sqlite3.Connection, group: str, topic: str) -> dict[in
             (group, topic),
         )
     )
+
+
+def set_offsets(
+    connection: sqlite3.Connection, group: str, topic: str, positions: Mapping[int, int], now: float
+) -> None:
+    """Store, by partition, the next offset that *group* reads.
+
+    Args:
+        connection: The file.
+        group: A group without members.
+        topic: The topic.
+        positions: Partition to offset.
+        now: Seconds since 1970 UTC.
+
+    Raises:
+        UnknownTopicError: The topic, or a partition of it, does not exist.
+        BrokerError: The group has members.
+    """
+    with writing(connection):
+        members = connection.execute(
+            "SELECT machine, pid, started, lease_until FROM member WHERE grp = ?", (group,)
+        )
+        for machine, pid, started, until in members:
+            if until >= now and not Process(machine, pid, started).is_gone():
+                raise BrokerError(has_members(group))
+        logs = dict(
+            connection.execute("SELECT number, log FROM partition WHERE topic = ?", (topic,))
+        )
+        if not positions.keys() <= logs.keys():
+            raise UnknownTopicError(topic)
+        # The epoch grows, so that a member which only seemed to be gone commits nothing here.
+        connection.executemany(
+            "INSERT INTO ownership VALUES (?, ?, NULL, 1, ?) ON CONFLICT DO UPDATE "
+            "SET owner = NULL, epoch = epoch + 1, next = excluded.next",
+            [(group, logs[number], after) for number, after in positions.items()],
+        )
+        _announce(connection, group)
 
 
 def _renew(connection: sqlite3.Connection, me: Member, now: float, lease: float) -> bool:

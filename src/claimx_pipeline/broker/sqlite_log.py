@@ -14,7 +14,7 @@ import msgspec
 from attrs import define, frozen
 
 from claimx_pipeline.broker.partitioning import partition_of
-from claimx_pipeline.broker.protocol import NewTopic, OutRecord
+from claimx_pipeline.broker.protocol import NewTopic, OutRecord, TopicPartition
 from claimx_pipeline.broker.sqlite_file import writing
 from claimx_pipeline.errors import UnknownTopicError
 
@@ -147,6 +147,22 @@ def read(
                 break
         limit -= len(found)
     return answer
+
+
+def read_range(
+    connection: sqlite3.Connection, place: TopicPartition, start: int, stop: int, limit: int
+) -> list[StoredRecord]:
+    """Return the next records of one partition from *start* on and before *stop*.
+
+    Raises:
+        UnknownTopicError: The topic does not exist, or has no such partition.
+    """
+    head = _heads(connection, place.topic).get(place.partition)
+    if head is None:
+        raise UnknownTopicError(f"{place.topic}[{place.partition}]")
+    wanted = Wanted(place.topic, place.partition, head[0] >> OFFSET_BITS, start)
+    (found,) = read(connection, [wanted], min(limit, max(0, stop - start)))
+    return [record for record in found if record.offset < stop]
 
 
 def end_offsets(connection: sqlite3.Connection, topic: str) -> dict[int, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
 import pyarrow as pa
@@ -44,11 +44,16 @@ class PreparedRows:
     """Rows left out because an earlier one of the batch has the same key."""
     sources: Sequence[Record] = ()
     """The record behind each row; none if the rows come from no topic."""
+    limits: Mapping[TopicPartition, int] = field(factory=dict)
+    """Offsets that must not be passed: of refused rows that have nowhere to go."""
 
-    def below(self, held: Positions) -> set[int]:
-        """Return the places of the rows that were settled before *held*.
+    def left_out(self, held: Positions) -> set[int]:
+        """Return the places of the rows settled before *held*, and of those beyond a limit.
 
         By record and not by batch: after a restart the batches have other borders.
+
+        Raises:
+            RuntimeError: A row comes from a partition that was not acquired.
         """
         lowest: dict[tuple[str, int], int] = {}
         for record in self.sources:
@@ -56,12 +61,23 @@ class PreparedRows:
             if place not in lowest:  # the records of a partition are in offset order
                 lowest[place] = record.offset
         done = {(at.topic, at.partition): after for at, after in held.offsets.items()}
-        if all(first >= done[place] for place, first in lowest.items()):
+        if strangers := lowest.keys() - done.keys():
+            raise RuntimeError(f"rows of {sorted(strangers)}, which was not acquired")
+        if not self.limits and all(first >= done[place] for place, first in lowest.items()):
             return set()
+        ends = {(at.topic, at.partition): limit for at, limit in self.limits.items()}
         return {
             at
             for at, record in enumerate(self.sources)
             if record.offset < done[record.topic, record.partition]
+            or record.offset >= ends.get((record.topic, record.partition), record.offset + 1)
+        }
+
+    def limited(self, next_offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
+        """Return *next_offsets*, none beyond its limit."""
+        return {
+            place: min(after, self.limits.get(place, after))
+            for place, after in next_offsets.items()
         }
 
 
@@ -75,6 +91,8 @@ class AppendWriter:
     """How far round a row's event time an earlier copy is looked for."""
     group: str
     """Consumer group whose positions the table keeps."""
+    stops_at_refused: bool = False
+    """A refused row has nowhere to go: nothing of its partition from there on is taken."""
     _converter: Converter = field(init=False)
     _index: KeyIndex = field(init=False)
     _schema: pa.Schema = field(init=False)
@@ -119,9 +137,14 @@ class AppendWriter:
         """
         found = self._converter.convert([row.values for row in rows])
         data, refused = self._stored(found), tuple(found.refused)
+        limits: dict[TopicPartition, int] = {}
+        if self.stops_at_refused and sources:
+            for at, _ in refused:
+                place = TopicPartition(sources[at].topic, sources[at].partition)
+                limits[place] = min(sources[at].offset, limits.get(place, sources[at].offset))
         if not self.spec.dedupe:
-            kept = found.positions
-            return PreparedRows(data, None, refused, 0, [sources[at] for at in kept if sources])
+            origins = [sources[at] for at in found.positions if sources]
+            return PreparedRows(data, None, refused, 0, origins, limits)
         firsts: dict[Key, int] = {}
         for at, key in enumerate(zip(*(found.values[name] for name in self.spec.key), strict=True)):
             firsts.setdefault(key, at)
@@ -132,7 +155,8 @@ class AppendWriter:
         times = [micros_of(found.values[self.spec.event_time or ""][at]) for at in kept]
         kept = [found.positions[at] for at in kept]
         keyed = self._keyed(list(firsts), times, [rows[at].time_in_key for at in kept])
-        return PreparedRows(data, keyed, refused, doubled, [sources[at] for at in kept if sources])
+        origins = [sources[at] for at in kept if sources]
+        return PreparedRows(data, keyed, refused, doubled, origins, limits)
 
     def commit(self, prepared: PreparedRows, claim: Claim) -> Committed:
         """Append what the table lacks, in one commit with the positions it brings the owner to.
@@ -148,7 +172,7 @@ class AppendWriter:
             self._rivals -= 1
             table.update_incremental()
         held = self._verified(table, claim)
-        count, gone = prepared.data.num_rows, prepared.below(held)
+        count, gone = prepared.data.num_rows, prepared.left_out(held)
         if prepared.keyed and len(gone) < count:
             gone = gone | self._index.duplicates(table, prepared.keyed)
         data, keys = prepared.data, prepared.keyed.keys if prepared.keyed else ()
@@ -159,7 +183,7 @@ class AppendWriter:
         # row has none to protect, whoever reads it again finds none either, and the group's
         # own offset moves on: it needs no commit.
         if data.num_rows:
-            held = self._append(table, data, held.advanced(claim.next_offsets))
+            held = self._append(table, data, held.advanced(prepared.limited(claim.next_offsets)))
             self._index.committed(held.version, keys)
         result = WriteResult(data.num_rows, prepared.refused, prepared.doubled + len(gone))
         return Committed(result, held)

@@ -100,7 +100,8 @@ class MergeWriter:
 
     def acquire(self, owned: Sequence[TopicPartition]) -> Acquired:  # noqa: ARG002 - any may have changed hands
         """Trust nothing remembered; a merge is safe to repeat, so there are no positions."""
-        self.reload()
+        self.handle.drop()
+        self.known.clear()
         return Acquired()
 
     def prepare(self, rows: Sequence[TableRow], sources: Sequence[Record]) -> KeyedBatch:  # noqa: ARG002 - keys tell rows apart

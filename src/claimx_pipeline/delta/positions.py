@@ -40,7 +40,7 @@ _LOOKED_BACK = 32
 class Positions:
     """Where a table stands in the partitions that one member of a group owns."""
 
-    group: str = ""
+    group: str = field(default="", eq=False)
     offsets: Mapping[TopicPartition, int] = field(factory=dict)
     """The next offset of each; 0 where the table has nothing of it."""
     generations: Mapping[str, int] = field(factory=dict)
@@ -140,7 +140,9 @@ def read_positions(table: DeltaTable, group: str, places: Collection[TopicPartit
     return Positions(group, offsets, generations, table.version())
 
 
-def restore_since(table: DeltaTable, *, version: int = -1, group: str = "") -> dict[str, Any] | None:
+def restore_since(
+    table: DeltaTable, *, version: int = -1, group: str = ""
+) -> dict[str, Any] | None:
     """Return the history's entry of the latest RESTORE that is newer than both limits.
 
     Args:

@@ -25,6 +25,22 @@ def configuration(spec: TableSpec) -> dict[str, str]:
     return found
 
 
+FORGETTING = "delta.setTransactionRetentionDuration"
+"""Property under which a table forgets positions that have not moved for some time."""
+
+
+def refuse_forgetting(spec: TableSpec, table: DeltaTable) -> None:
+    """See that an append table keeps its positions for ever.
+
+    Raises:
+        TableError: It would forget those of an idle partition, and take its rows again.
+    """
+    if spec.mode == "append" and FORGETTING in table.metadata().configuration:
+        raise TableError(
+            spec.name, f"{FORGETTING} is set, so rows could come twice; unset that property"
+        )
+
+
 def add_missing_columns(spec: TableSpec, table: DeltaTable) -> tuple[str, ...]:
     """Make *table* what *spec* declares, if nullable columns are all that is missing.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 
 import pyarrow as pa
@@ -12,12 +12,20 @@ from attrs import define, field, frozen
 from deltalake import DeltaTable, Schema
 from deltalake.exceptions import CommitFailedError, DeltaError
 
+from claimx_pipeline.broker.protocol import TopicPartition
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.append import AppendWriter
 from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.location import TableLocation, locate
 from claimx_pipeline.delta.merge import MergeWriter
-from claimx_pipeline.delta.schemas import add_missing_columns, configuration
+from claimx_pipeline.delta.positions import (
+    Acquired,
+    Positions,
+    acquire_positions,
+    positions_of_rows,
+    write_positions,
+)
+from claimx_pipeline.delta.schemas import add_missing_columns, configuration, refuse_forgetting
 from claimx_pipeline.delta.sink import DeltaSink, TableSink, TableWriter
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.errors import TableError
@@ -27,8 +35,8 @@ log = logging.getLogger(__name__)
 
 TIME_LIMIT = 300.0
 """Seconds one operation on a table may take; a throttled cloud can need minutes."""
-_CHECKS = 5
-"""Times a schema is compared anew because another worker adds the same column."""
+_TRIES = 5
+"""Tries of what fails because another worker commits at the same moment."""
 
 
 @frozen
@@ -108,9 +116,11 @@ class TableStore:
         """Compare the stored with the declared schema; return the columns added.
 
         Raises:
-            TableError: There is no table, or it differs in more than a new nullable column.
+            TableError: There is no table, it differs in more than a new nullable column,
+                or it would forget positions.
         """
-        for _ in range(_CHECKS - 1):
+        refuse_forgetting(self.spec(name), self.open(name))
+        for _ in range(_TRIES - 1):
             try:
                 return add_missing_columns(self.spec(name), self.open(name))
             except CommitFailedError:
@@ -136,8 +146,46 @@ class TableStore:
             files=files.num_rows,
         )
 
-    def sink(self, name: str) -> TableSink:
-        """Return a new sink for a table; ``open`` it before use."""
+    def positions(self, name: str, group: str, places: Collection[TopicPartition]) -> Acquired:
+        """Return how far an append table is in *places* for *group*.
+
+        Raises:
+            TableError: There is no table.
+        """
+        return acquire_positions(self.open(name), group, places)
+
+    def positions_of_rows(
+        self, name: str, group: str, places: Collection[TopicPartition]
+    ) -> Positions:
+        """Return the same, but after a restore the positions of the version restored.
+
+        Raises:
+            TableError: There is no table, or that version is not in its log any more.
+        """
+        return positions_of_rows(self.location(name), group, places)
+
+    def set_positions(self, name: str, positions: Positions) -> None:
+        """Make an append table stand at *positions*; whoever writes to it now is fenced.
+
+        Raises:
+            TableError: There is no table, or others kept committing to it.
+        """
+        for _ in range(_TRIES):
+            try:
+                return write_positions(self.open(name), positions)
+            except CommitFailedError:
+                log.info("table %r changed meanwhile; trying again", name)
+        raise TableError(name, "others keep writing to it; stop them, then try again")
+
+    def sink(self, name: str, group: str, *, stops_at_refused: bool = False) -> TableSink:
+        """Return a new sink for a table; ``open`` it before use.
+
+        Args:
+            name: The table.
+            group: Consumer group that reads the rows, as the broker calls it.
+            stops_at_refused: The worker has no dead letters, so an append table must not
+                move past a row that it refuses.
+        """
         spec = self.spec(name)
 
         def make_writer() -> TableWriter:
@@ -145,7 +193,7 @@ class TableStore:
             if spec.mode == "merge":
                 return MergeWriter(spec, handle, self.clock)
             window = timedelta(hours=self.settings.dedupe_window_hours)
-            return AppendWriter(spec, handle, window)
+            return AppendWriter(spec, handle, window, group, stops_at_refused)
 
         return DeltaSink(
             table=name,

@@ -18,6 +18,8 @@ from claimx_pipeline.errors import ClaimxError, category_of
 from claimx_pipeline.runtime import headers
 
 PREFIX = "claimx-dlq-"
+VALUE_FILE = f"{PREFIX}value-file"
+"""Where the value lies that was too large to be part of the letter."""
 TRACEBACK_BYTES = 8192
 MESSAGE_CHARACTERS = 2000
 

@@ -30,8 +30,10 @@ from claimx_pipeline.broker.protocol import (
     PolledBatch,
     Producer,
     Record,
+    TopicPartition,
 )
 from claimx_pipeline.connections.answer import connection_of
+from claimx_pipeline.delta.faults import TableFencedError, TableWriteError
 from claimx_pipeline.delta.sink import TableSink
 from claimx_pipeline.errors import (
     BrokerUnavailableError,
@@ -46,9 +48,11 @@ from claimx_pipeline.runtime.failures import FailurePolicy
 from claimx_pipeline.runtime.headers import GROUP, RETURN_TO, header
 from claimx_pipeline.runtime.ladder import RetryLadder
 from claimx_pipeline.runtime.outcome import Dead, Done, Held, Retry, TableRow, failure
+from claimx_pipeline.runtime.ownership import Ownership
 from claimx_pipeline.runtime.parking import Parking
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.settlement import Settlement
+from claimx_pipeline.runtime.value_files import ValueFiles, publish_letters
 from claimx_pipeline.runtime.worker import Processor, Received, WorkerSpec
 from claimx_pipeline.telemetry.metrics import WorkerMetrics
 
@@ -83,6 +87,9 @@ class WorkerLoop:
     _idle: asyncio.Event = field(init=False, factory=asyncio.Event)
     _policy: FailurePolicy = field(init=False)
     _parking: Parking = field(init=False)
+    _ownership: Ownership = field(init=False)
+    _told: set[tuple[str, int, int, str]] = field(init=False, factory=set)
+    """Dead letters published already, of records that are not settled yet."""
 
     def __attrs_post_init__(self) -> None:
         self._policy = self._failure_policy()
@@ -103,8 +110,12 @@ class WorkerLoop:
                 self.metrics.heartbeat()
                 batches = self._parking.due(self._consumer.assignments())
                 batches += await self._collect(hurry=bool(batches))
-                if batches:
-                    await self._settle(batches)
+                try:
+                    owned = await self._own()
+                    if batches:
+                        await self._settle([each for each in batches if each.assignment in owned])
+                except TableFencedError as error:
+                    await self._rejoin(error)
         finally:
             self.metrics.stopped()
             for what, close in reversed(opened):
@@ -114,7 +125,8 @@ class WorkerLoop:
         """Open what the worker needs; whatever was begun is listed in *opened*."""
         resources = self.resources
         for table in self.spec.tables:
-            sink = resources.table_store.sink(table)
+            dead_end = self.spec.dead_letters is None
+            sink = resources.table_store.sink(table, self._policy.group, stops_at_refused=dead_end)
             opened.append((f"table {table}", sink.close))
             await sink.open()
             self._sinks[table] = sink
@@ -124,15 +136,23 @@ class WorkerLoop:
         self._producer = resources.broker.producer()
         opened.append(("producer", self._producer.close))
         await self._producer.start()
-        topology = resources.topology
+        admin = resources.broker.admin()
+        opened.append(("admin", admin.close))
+        self._ownership = Ownership(
+            self.spec.name, self._policy.group, self._sinks, admin, resources.clock
+        )
         self._idle.set()
-        self._consumer = resources.broker.consumer(
-            group=topology.group(self.spec.group),
+        self._consumer = self._member()
+        opened.append(("consumer", lambda: self._consumer.close()))  # noqa: PLW0108 - the one there is by then
+        await self._consumer.start()
+
+    def _member(self) -> Consumer:
+        topology = self.resources.topology
+        return self.resources.broker.consumer(
+            group=self._policy.group,
             topics=[topology.physical(topic.name) for topic in self.spec.reads],
             on_revoked=self._revoked,
         )
-        opened.append(("consumer", self._consumer.close))
-        await self._consumer.start()
 
     def _failure_policy(self) -> FailurePolicy:
         spec, resources = self.spec, self.resources
@@ -159,6 +179,32 @@ class WorkerLoop:
         """Let the batch in flight reach its commit before its partitions go."""
         log.debug("%s gives up %s", self.spec.name, assignments)
         await self._idle.wait()
+
+    async def _own(self) -> frozenset[Assignment]:
+        """Return the partitions whose records may be worked on: owned, and known to the tables."""
+        while True:
+            try:
+                return await self._insist(lambda: self._ownership.follow(self._consumer))
+            except TableWriteError as error:
+                if error.category is not Category.TRANSIENT:
+                    raise
+                if self.stop.is_set():
+                    return frozenset()
+                await self._pause_for(error)
+
+    async def _rejoin(self, error: TableFencedError) -> None:
+        """Give all partitions up, with all that was under way in them, and ask for new ones."""
+        log.warning(
+            "worker %s: %s; it drops its batch and joins its group anew", self.spec.name, error
+        )
+        self._parking = Parking(self.resources.clock)
+        self._told.clear()
+        self._ownership.forget()
+        await self._close("consumer", self._consumer.close)
+        # Two that fence each other take turns instead of spinning.
+        await self.resources.clock.sleep(RECONNECT_SECONDS)
+        self._consumer = self._member()
+        await self._insist(self._consumer.start)
 
     async def _collect(self, *, hurry: bool) -> list[PolledBatch]:
         """Return new records: what is there, or what gathers within the linger."""
@@ -189,8 +235,6 @@ class WorkerLoop:
 
     async def _settle(self, batches: Sequence[PolledBatch]) -> None:
         """Take a batch from its records to its commit."""
-        owned = self._consumer.assignments()
-        batches = [batch for batch in batches if batch.assignment in owned]
         self._idle.clear()
         try:
             with self.metrics.batch():
@@ -198,9 +242,13 @@ class WorkerLoop:
                 await self._process(settlement)
                 self._find_ways(settlement)
                 await self._publish(settlement, settlement.publish)
+                if self._sinks:
+                    # Before a table moves past a dead record: had it died of something
+                    # that passes, a crash between the two would lose it.
+                    await self._publish_letters(settlement)
                 await self._write(settlement)
                 await self._publish(settlement, settlement.confirm)
-                await self._publish(settlement, partial(self._letters, settlement))
+                await self._publish_letters(settlement)
                 await self._commit(settlement.positions())
                 self.metrics.settled(settlement)
         finally:
@@ -284,14 +332,35 @@ class WorkerLoop:
         ]
         made = []
         for place, error, plugin in letters:
+            if letter_id(settlement, place, plugin) in self._told:
+                continue
             letter = self._policy.letter(settlement.received[place].record, error, plugin)
             if letter is not None:
                 made.append((place, letter))
         return made
 
+    async def _publish_letters(self, settlement: Settlement) -> None:
+        """Publish the dead letters that have not been yet."""
+        physical = self.resources.topology.physical
+        letters = [
+            evolve(letter, topic=physical(letter.topic)) for _, letter in self._letters(settlement)
+        ]
+        if not letters:
+            return
+        files = ValueFiles(self.resources.settings.storage.files.root)
+        await publish_letters(
+            letters, lambda named: self._insist(partial(self._producer.publish, named)), files
+        )
+        self.metrics.published(len(letters))
+        self._told.update(letter_id(settlement, place) for place, _ in settlement.dead())
+        for place, done in settlement.done():
+            self._told.update(letter_id(settlement, place, name) for name, _ in done.failed_plugins)
+
     def _park(self, settlement: Settlement) -> None:
         """Hold the partitions that could not be settled, let the others go on."""
         left = settlement.unsettled()
+        held_up = {(each.topic, each.partition) for each in left}
+        self._told = {each for each in self._told if each[:2] in held_up}
         for assignment, places in left.items():
             held = settlement.outcomes[places[0]]
             records = [settlement.received[place].record for place in places]
@@ -316,8 +385,6 @@ class WorkerLoop:
                 await self._insist(partial(self._producer.publish, named))
             except RecordTooLargeError as error:
                 place = pairs[error.index][0]
-                if isinstance(settlement.outcomes[place], Dead):
-                    raise  # not even its dead letter fits
                 settlement.returning.pop(place, None)
                 settlement.outcomes[place] = Dead(error)
                 continue
@@ -326,30 +393,37 @@ class WorkerLoop:
 
     async def _write(self, settlement: Settlement) -> None:
         """Write each table's rows in the declared order; a refused row kills its record."""
-        by_table: defaultdict[str, list[tuple[int, TableRow]]] = defaultdict(list)
-        for place, row in settlement.rows():
-            by_table[row.table].append((place, row))
+        by_table = rows_by_table(settlement)
+        if strangers := by_table.keys() - self._sinks.keys():
+            raise RecordError(
+                f"worker {self.spec.name!r} made rows of tables it does not declare: "
+                f"{', '.join(sorted(strangers))}"
+            )
         for table, sink in self._sinks.items():
-            pairs = by_table.pop(table, [])
+            pairs = by_table.get(table)
             if not pairs:
                 continue
+            sources = [settlement.received[place].record for place, _ in pairs]
+            after = {
+                TopicPartition(at.topic, at.partition): offset
+                for at, offset in settlement.positions().items()
+            }
             try:
-                result = await sink.write([row for _, row in pairs])
+                result = await sink.write([row for _, row in pairs], sources, after)
             except RecordError as error:
                 if error.category is not Category.TRANSIENT:
                     raise
                 for place, _ in pairs:
                     settlement.outcomes[place] = Held(error)
+                # What is not settled must not stand in a later table either.
+                by_table = rows_by_table(settlement)
                 continue
             self.metrics.written(table, result)
             for index, reason in result.refused:
                 refused = RecordError(f"table {table!r} refuses it: {reason}")
                 settlement.outcomes[pairs[index][0]] = Dead(refused)
-        if by_table:
-            raise RecordError(
-                f"worker {self.spec.name!r} made rows of tables it does not declare: "
-                f"{', '.join(sorted(by_table))}"
-            )
+            if result.refused:
+                by_table = rows_by_table(settlement)
 
     async def _commit(self, positions: dict[Assignment, int]) -> None:
         if not positions:
@@ -370,7 +444,22 @@ class WorkerLoop:
                     raise
                 await self._pause_for(error)
 
-    async def _pause_for(self, error: BrokerUnavailableError) -> None:
-        log.warning("worker %s waits for the broker: %s", self.spec.name, error)
+    async def _pause_for(self, error: BrokerUnavailableError | TableWriteError) -> None:
+        what = "a table" if isinstance(error, TableWriteError) else "the broker"
+        log.warning("worker %s waits for %s: %s", self.spec.name, what, error)
         self.metrics.heartbeat()
         await self.resources.clock.sleep(RECONNECT_SECONDS)
+
+
+def rows_by_table(settlement: Settlement) -> dict[str, list[tuple[int, TableRow]]]:
+    """Return the rows to write by table, each with the place of its record."""
+    found: defaultdict[str, list[tuple[int, TableRow]]] = defaultdict(list)
+    for place, row in settlement.rows():
+        found[row.table].append((place, row))
+    return found
+
+
+def letter_id(settlement: Settlement, place: int, plugin: str = "") -> tuple[str, int, int, str]:
+    """Return what a dead letter is known by: its record, and the plugin that failed if one did."""
+    record = settlement.received[place].record
+    return record.topic, record.partition, record.offset, plugin

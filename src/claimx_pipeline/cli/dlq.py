@@ -1,0 +1,254 @@
+"""``claimx-run dlq``: see, replay and export dead letters."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from claimx_pipeline.cli.context import CommandLine
+from claimx_pipeline.cli.output import note, print_json, print_table
+from claimx_pipeline.errors import Category, UsageError
+
+if TYPE_CHECKING:
+    from claimx_pipeline.cli.dlq_work import Replayed
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="See, replay and export dead letters.",
+)
+
+REFUSED_SHOWN = 20
+
+Topic = Annotated[str | None, typer.Option(help="Only this topic of dead letters.")]
+Kind = Annotated[
+    Literal["record", "plugin"] | None,
+    typer.Option(help="Only records that failed, or only plugins that did."),
+]
+CategoryOption = Annotated[
+    Category | None, typer.Option("--category", help="Only failures of this category.")
+]
+Worker = Annotated[str | None, typer.Option(help="Only what died at this worker.")]
+Since = Annotated[
+    str | None, typer.Option(help="Only what died since: a time, or how long ago (30m, 2h, 7d).")
+]
+Until = Annotated[str | None, typer.Option(help="Only what died until then; as --since.")]
+EventId = Annotated[str | None, typer.Option(help="Only letters about this event.")]
+Fingerprint = Annotated[
+    str | None, typer.Option(help="Only this group of 'dlq list'; its first letters will do.")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command("list")
+def list_(
+    context: typer.Context,
+    topic: Topic = None,
+    kind: Kind = None,
+    category: CategoryOption = None,
+    worker: Worker = None,
+    since: Since = None,
+    until: Until = None,
+    event_id: EventId = None,
+    fingerprint: Fingerprint = None,
+    all_: Annotated[
+        bool, typer.Option("--all", "--again", help="Also letters that were replayed.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """List dead letters, those that died of the same thing together.
+
+    The last column says where the newest of a group lies: 'claimx-run dlq show' takes it.
+    """
+    from claimx_pipeline.cli.dlq_output import COLUMNS, readable
+    from claimx_pipeline.cli.dlq_work import DeadLetters
+
+    command_line: CommandLine = context.obj
+    letters = DeadLetters.of(command_line.pipeline())
+    wanted = letters.wanted(
+        topic, kind, category, worker, since, until, event_id, fingerprint, replayed=all_
+    )
+    look = asyncio.run(letters.look(wanted))
+    rows = look.groups.rows()
+    if json:
+        print_json(rows)
+        return
+    if rows:
+        print_table(readable(rows), COLUMNS, "Dead letters")
+    hidden = f"; {look.hidden} replayed already are not shown, --all does" if look.hidden else ""
+    note(f"{counted(look.groups.count)}{hidden}")
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    letter: Annotated[str, typer.Argument(metavar="TOPIC/PARTITION/OFFSET")],
+    json: Json = False,
+) -> None:
+    """Show everything about one dead letter: failure, traceback, headers, value."""
+    from claimx_pipeline.cli.dlq_output import described, facts
+    from claimx_pipeline.cli.dlq_work import DeadLetters
+
+    command_line: CommandLine = context.obj
+    letters = DeadLetters.of(command_line.pipeline())
+    found = asyncio.run(letters.at(letters.place(letter)))
+    value, missing = letters.value(found)
+    if json:
+        print_json(facts(found, value, missing))
+    else:
+        sys.stdout.write(described(found, value, missing) + "\n")
+
+
+@app.command()
+def replay(
+    context: typer.Context,
+    letters: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[TOPIC/PARTITION/OFFSET]...", help="These; all if none is given."),
+    ] = None,
+    topic: Topic = None,
+    kind: Kind = None,
+    category: CategoryOption = None,
+    worker: Worker = None,
+    since: Since = None,
+    until: Until = None,
+    event_id: EventId = None,
+    fingerprint: Fingerprint = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Also letters that were replayed already.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(help="This many at most.", min=1)] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what would be replayed.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Json = False,
+) -> None:
+    """Send dead letters back to where they came from, to the worker that failed on them.
+
+    No other worker takes them up again, and a plugin's letter runs that plugin alone. A
+    letter is marked once it is on its way, and left out from then on. Ctrl-C ends it
+    between two letters. Ends with 1 if a letter could not be replayed.
+    """
+    from claimx_pipeline.cli.dlq_work import DeadLetters
+
+    command_line: CommandLine = context.obj
+    dead = DeadLetters.of(command_line.pipeline())
+    wanted = dead.wanted(
+        topic, kind, category, worker, since, until, event_id, fingerprint, replayed=again
+    )
+    places = [dead.place(letter) for letter in letters or ()]
+    plan = asyncio.run(dead.plan(wanted, places, limit))
+    outcome = plan.nothing_yet()
+    if plan.count and not dry_run:
+        if not yes:
+            confirm(plan.count, json=json)
+        outcome = asyncio.run(dead.replay(plan))
+    report(outcome, planned=plan.count, hidden=plan.hidden, dry_run=dry_run, json=json)
+    if outcome.error is not None:
+        raise outcome.error
+    if outcome.refused or outcome.interrupted:
+        raise typer.Exit(1)
+
+
+@app.command()
+def export(
+    context: typer.Context,
+    file: Annotated[Path, typer.Argument(help="A new file; - for standard output.")],
+    topic: Topic = None,
+    kind: Kind = None,
+    category: CategoryOption = None,
+    worker: Worker = None,
+    since: Since = None,
+    until: Until = None,
+    event_id: EventId = None,
+    fingerprint: Fingerprint = None,
+    all_: Annotated[
+        bool, typer.Option("--all", "--again", help="Also letters that were replayed.")
+    ] = False,
+) -> None:
+    """Write dead letters to a file, a JSON object per line with everything about each.
+
+    Keys, values and headers that are no text are base64; 'value_encoding' says so.
+    """
+    from claimx_pipeline.cli.dlq_work import DeadLetters
+
+    command_line: CommandLine = context.obj
+    dead = DeadLetters.of(command_line.pipeline())
+    wanted = dead.wanted(
+        topic, kind, category, worker, since, until, event_id, fingerprint, replayed=all_
+    )
+    if str(file) == "-":
+        count = asyncio.run(dead.export(wanted, sys.stdout.buffer))
+    else:
+        try:
+            with file.open("xb") as out:
+                count = asyncio.run(dead.export(wanted, out))
+        except FileExistsError as error:
+            raise UsageError(f"{file} is there already; give the name of a new file") from error
+        except OSError as error:
+            raise UsageError(f"{file} cannot be written: {error.strerror}") from error
+    note(f"wrote {counted(count)} to {'standard output' if str(file) == '-' else file}")
+
+
+def counted(count: int) -> str:
+    """Return *count* dead letters in words."""
+    if not count:
+        return "no dead letters"
+    return "1 dead letter" if count == 1 else f"{count} dead letters"
+
+
+def confirm(count: int, *, json: bool) -> None:
+    """Ask whether to go on.
+
+    Raises:
+        UsageError: Nobody is there to answer.
+        Abort: The answer is no.
+    """
+    if json or not sys.stdin.isatty():
+        raise UsageError(f"this replays {counted(count)}; say so with --yes, or see --dry-run")
+    typer.confirm(f"Replay {counted(count)}?", abort=True, err=True)
+
+
+def report(outcome: Replayed, *, planned: int, hidden: int, dry_run: bool, json: bool) -> None:
+    """Say what was replayed, by cause, and what was not."""
+    from claimx_pipeline.cli.dlq_output import COLUMNS, readable
+
+    rows = outcome.groups.rows()
+    if json:
+        print_json(
+            {
+                "dry_run": dry_run,
+                "replayed": 0 if dry_run else outcome.groups.count,
+                "interrupted": outcome.interrupted,
+                "groups": rows,
+                "refused": [
+                    {"letter": str(each.letter), "reason": each.reason} for each in outcome.refused
+                ],
+            }
+        )
+        return
+    if rows:
+        print_table(readable(rows), COLUMNS, "Would be replayed" if dry_run else "Replayed")
+    tell_refused([f"{each.letter}: {each.reason}" for each in outcome.refused])
+    if outcome.interrupted:
+        note(f"interrupted after {outcome.groups.count} of {planned}; the same command goes on")
+    elif planned:
+        note(f"{'would replay' if dry_run else 'replayed'} {counted(outcome.groups.count)}")
+    else:
+        known = f"; {hidden} were replayed already, --again does it again" if hidden else ""
+        note(f"nothing to replay{known}")
+
+
+def tell_refused(lines: Sequence[str]) -> None:
+    """Say which letters were left where they are."""
+    for line in lines[:REFUSED_SHOWN]:
+        note(f"not replayed: {line}")
+    if len(lines) > REFUSED_SHOWN:
+        note(f"not replayed: {len(lines) - REFUSED_SHOWN} more; --json names them all")
