@@ -97,8 +97,8 @@ async def test_a_frozen_kafka_is_noticed_everywhere_and_all_goes_on_when_it_is_b
 
         server.send_signal(signal.SIGCONT)
         await producer.publish([OutRecord("t", b"after", bucket=1)])
-        found = set()
-        while not {b"before", b"after"} <= found:
+        found = set()  # the commit's outcome is unknown, so "before" may or may not come again
+        while b"after" not in found:
             found |= {r.value for b in await first_batches(consumer) for r in b.records}
         assert "t" in await admin.topics()
         lost = [r.message for r in caplog.records if "never retrieved" in r.message]
