@@ -24,11 +24,28 @@ EVENTS = [
 @pytest.fixture
 def folder(tmp_path):
     """Six events in one partition, written to the table."""
-    assert run("topics", "create", cwd=tmp_path).returncode == 0
-    assert run("tables", "create", "claimx_events", cwd=tmp_path).returncode == 0
+    create(tmp_path)
     publish(tmp_path, EVENTS)
     work(tmp_path)
     return tmp_path
+
+
+@pytest.fixture
+def quiet(tmp_path):
+    """Topics and table, and nothing in them."""
+    create(tmp_path)
+    return tmp_path
+
+
+def create(folder):
+    async def topics():
+        admin = pipeline.broker().admin()
+        await admin.create_topics(pipeline.topology.new_topics())
+        await admin.close()
+
+    pipeline = Pipeline.load(environ={}, cwd=folder)
+    pipeline.table_store.create("claimx_events")
+    asyncio.run(topics())
 
 
 def publish(folder, events):
@@ -91,7 +108,7 @@ def test_a_refused_start_names_the_command_that_repairs_it(folder):
 
 def test_adopting_goes_on_with_a_topic_that_was_made_anew(folder):
     (folder / "claimx-data" / "broker.db").unlink()
-    run("topics", "create", cwd=folder)
+    create(folder)
     publish(folder, [{**EVENTS[0], "eventId": f"new{number}"} for number in range(2)])
     assert "made anew" in run("worker", "events", "--until-idle", cwd=folder).stderr
     asked = run("offsets", "adopt", "events", cwd=folder)
@@ -130,8 +147,8 @@ def test_rewinding_to_an_offset_reads_again_and_doubles_nothing(folder):
         (["adopt", "eventz", "--yes"], "there is no worker 'eventz'; did you mean 'events'"),
     ],
 )
-def test_a_mistake_is_told_in_one_sentence(folder, arguments, told):
-    found = run("offsets", *arguments, cwd=folder)
+def test_a_mistake_is_told_in_one_sentence(quiet, arguments, told):
+    found = run("offsets", *arguments, cwd=quiet)
     assert found.returncode == 2
     assert told in found.stderr
     assert found.stderr.count("\n") <= 2

@@ -2,9 +2,11 @@
 
 import asyncio
 import sqlite3
+import uuid
 from pathlib import Path
 
 import pytest
+from aiokafka.admin import AIOKafkaAdminClient
 from delta_tables import place
 from worker_rig import DEAD, IN, Rig, Scripted
 
@@ -326,3 +328,38 @@ async def test_a_dead_letter_is_published_before_the_table_moves_past_its_record
     assert letters_then == [1]
     assert len(await rig.records(DEAD)) == 1
     assert rows_in(rig) == ["a", "b"]
+
+
+@pytest.mark.kafka
+async def test_on_kafka_a_topic_that_was_deleted_and_made_anew_is_refused(tmp_path, kafka_url):
+    prefix = f"{uuid.uuid4().hex}."
+    rig = await Rig.make(tmp_path, kafka_url, prefix)
+    rig.pipeline.table_store.create(TABLE)
+    await rig.publish("a", "b", "c")
+    await work(rig, 3)
+    topic = f"{prefix}{IN.name}"
+    client = AIOKafkaAdminClient(bootstrap_servers=kafka_url.removeprefix("kafka://"))
+    await client.start()
+    await client.delete_topics([topic])
+    await client.close()
+    admin = rig.broker().admin()
+    async with asyncio.timeout(30):
+        while topic in await admin.topics():
+            await asyncio.sleep(0.1)
+        await admin.create_topics([NewTopic(topic, 2)])
+    await admin.close()
+    await rig.publish("d")
+    assert "up to offset 3, but the topic ends at 1, so it was made anew" in await refused(rig)
+
+    async def adopted() -> None:
+        # A refused member has just left; Kafka needs a moment to see its group empty.
+        async with asyncio.timeout(30):
+            while True:
+                try:
+                    return await repaired(rig, lambda offsets: offsets.adopt())
+                except BrokerError:
+                    await asyncio.sleep(0.5)
+
+    await adopted()
+    await work(rig, 1)
+    assert rows_in(rig) == ["a", "b", "c", "d"]
