@@ -1,7 +1,7 @@
 """Every setting of the core, with its default and its meaning.
 
 The classes hold values only: reading files and the environment is ``loader``'s work.
-Units are in the names. The reference page of the settings is made from this file.
+Units are in the names. ``claimx-run config show`` and ``config schema`` are made from this file.
 """
 
 from __future__ import annotations
