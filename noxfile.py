@@ -14,6 +14,8 @@ nox.options.sessions = ["lint", "typing", "tests", "core_alone"]
 
 CORE = "."
 PLUGIN = "./src/itel_cabinet_plugin"
+# The tests wait more than they compute. A file stays with one process: its fixtures are shared.
+PARALLEL = ("-n", "2", "--dist", "loadfile")
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 
 
@@ -41,7 +43,7 @@ def typing(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run every test, those on a real Apache Kafka included."""
     session.install(CORE, PLUGIN, *group("tests"))
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *PARALLEL, *session.posargs)
 
 
 @nox.session
@@ -63,9 +65,8 @@ def faults(session: nox.Session) -> None:
 def core_alone(session: nox.Session) -> None:
     """Run the core's tests with no plugin installed."""
     session.install(CORE, *group("tests"))
-    session.run(
-        "pytest", "tests/claimx_pipeline", "-m", "not kafka and not plugin", *session.posargs
-    )
+    chosen = ("tests/claimx_pipeline", "-m", "not kafka and not plugin")
+    session.run("pytest", *PARALLEL, *chosen, *session.posargs)
 
 
 @nox.session
