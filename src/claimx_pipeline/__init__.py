@@ -72,7 +72,8 @@ if TYPE_CHECKING:
     from claimx_pipeline.stages.delta import DeltaConfig, DeltaStage
     from claimx_pipeline.stages.fields import read_field
     from claimx_pipeline.stages.lookup import LookupConfig, LookupStage
-    from claimx_pipeline.stages.protocol import Item, RecordStage, Stage
+    from claimx_pipeline.stages.protocol import Item, RecordStage, Stage, StageSpec
+    from claimx_pipeline.stages.send import SendConfig, SendStage
     from claimx_pipeline.stages.transform import TransformConfig, TransformStage
     from claimx_pipeline.stages.validation import (
         FieldRule,
@@ -80,7 +81,7 @@ if TYPE_CHECKING:
         ValidationConfig,
         ValidationStage,
     )
-    from claimx_pipeline.steps.chain import ChainProcessor
+    from claimx_pipeline.steps.chain import Chain, ChainProcessor
     from claimx_pipeline.topics import WEEK_HOURS, Topic
 
 __all__ = [
@@ -95,6 +96,7 @@ __all__ = [
     "WEEK_HOURS",
     "AnswerCache",
     "Category",
+    "Chain",
     "ChainProcessor",
     "ClaimxError",
     "Clock",
@@ -135,11 +137,14 @@ __all__ = [
     "Resources",
     "Retry",
     "Secret",
+    "SendConfig",
+    "SendStage",
     "Settings",
     "SettingsError",
     "SettingsSection",
     "SkipRule",
     "Stage",
+    "StageSpec",
     "SystemClock",
     "TableRow",
     "TableSpec",
@@ -207,10 +212,11 @@ _HOMES = {
     "stages.delta": ("DeltaConfig", "DeltaStage"),
     "stages.fields": ("read_field",),
     "stages.lookup": ("LookupConfig", "LookupStage"),
-    "stages.protocol": ("Item", "RecordStage", "Stage"),
+    "stages.protocol": ("Item", "RecordStage", "Stage", "StageSpec"),
+    "stages.send": ("SendConfig", "SendStage"),
     "stages.transform": ("TransformConfig", "TransformStage"),
     "stages.validation": ("FieldRule", "SkipRule", "ValidationConfig", "ValidationStage"),
-    "steps.chain": ("ChainProcessor",),
+    "steps.chain": ("Chain", "ChainProcessor"),
     "topics": ("Topic", "WEEK_HOURS"),
 }
 """Module to the public names that live in it."""

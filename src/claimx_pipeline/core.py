@@ -52,6 +52,7 @@ def claimx_register_stages() -> Mapping[str, type[Stage]]:
     """Offer the stages that chains are usually made of."""
     from claimx_pipeline.stages.delta import DeltaStage
     from claimx_pipeline.stages.lookup import LookupStage
+    from claimx_pipeline.stages.send import SendStage
     from claimx_pipeline.stages.transform import TransformStage
     from claimx_pipeline.stages.validation import ValidationStage
 
@@ -60,6 +61,7 @@ def claimx_register_stages() -> Mapping[str, type[Stage]]:
         "validation": ValidationStage,
         "lookup": LookupStage,
         "delta": DeltaStage,
+        "send": SendStage,
     }
 
 

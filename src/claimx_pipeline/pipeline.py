@@ -13,7 +13,7 @@ from claimx_pipeline import core
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock, SystemClock
 from claimx_pipeline.errors import ClaimxError, Problem, SettingsError, UsageError
-from claimx_pipeline.plugins.loading import CORE, PluginSet, load_plugins
+from claimx_pipeline.plugins.loading import CORE, PluginSet, files_of_plugins, load_plugins
 from claimx_pipeline.settings.loader import (
     LoadedSettings,
     load_settings,
@@ -21,15 +21,18 @@ from claimx_pipeline.settings.loader import (
     read_sources,
     require,
 )
-from claimx_pipeline.settings.tree import ConnectionSettings, Settings
+from claimx_pipeline.settings.sources import lay_beneath
+from claimx_pipeline.settings.tree import ConnectionSettings, Settings, WorkerSettings
 
 if TYPE_CHECKING:
+    from claimx_pipeline.chains import ChainWriter
     from claimx_pipeline.claimx.handlers.protocol import Handler
     from claimx_pipeline.delta.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.delta.store import TableStore
     from claimx_pipeline.runtime.resources import Resources
     from claimx_pipeline.runtime.worker import WorkerSpec
+    from claimx_pipeline.stages.protocol import Stage
     from claimx_pipeline.telemetry.health import Health
     from claimx_pipeline.topology import Topology
 
@@ -75,6 +78,8 @@ class Pipeline:
         wanted = plugins_settings(sources)
         directory = cwd / wanted.dir if wanted.dir else None
         plugins = load_plugins(wanted, core=core, directory=directory)
+        if directory is not None:
+            sources = lay_beneath(sources, files_of_plugins(directory, plugins), cwd)
         sections = plugins.manager.hook.claimx_register_settings()
         return cls(load_settings(sources, sections), plugins, clock or SystemClock())
 
@@ -87,15 +92,9 @@ class Pipeline:
     def workers(self) -> dict[str, WorkerSpec]:
         """Every worker by name, with what the settings change of it."""
         found = self._collect("claimx_register_workers", "worker", lambda worker: worker.name)
-        unknown = sorted(set(self.settings.workers) - {*found, "retry"})
-        if unknown:
-            known = ", ".join(found)
-            problems = [
-                Problem(f"workers.{name}", f"there is no such worker; there are {known}")
-                for name in unknown
-            ]
-            raise SettingsError(problems)
         adjusted = {name: self._adjusted(worker) for name, worker in found.items()}
+        for name in sorted(set(self.settings.workers) - {*found, "retry"}):
+            adjusted[name] = self._written(name, self.settings.workers[name], found)
         if families := [worker for worker in adjusted.values() if worker.family]:
             from claimx_pipeline.steps.retry import retry_worker
 
@@ -105,8 +104,25 @@ class Pipeline:
 
     @cached_property
     def tables(self) -> dict[str, TableSpec]:
-        """Every declared table by name."""
-        return self._collect("claimx_register_tables", "table", lambda table: table.name)
+        """Every declared table by name, with the columns that chains add."""
+        declared = self._collect("claimx_register_tables", "table", lambda table: table.name)
+        return self._chains.tables(declared, self.workers.values())
+
+    @cached_property
+    def stages(self) -> dict[str, type[Stage]]:
+        """Every registered stage by the name that settings know."""
+        return self._merged("claimx_register_stages", "stage")
+
+    @cached_property
+    def _chains(self) -> ChainWriter:
+        """What turns the chains of the settings into workers."""
+        from claimx_pipeline.chains import ChainWriter
+
+        workers = self._collect("claimx_register_workers", "worker", lambda worker: worker.name)
+        topics = {topic.name: topic for _, topic in self.published_by_plugins}
+        for worker in workers.values():
+            topics |= {topic.name: topic for topic in (*worker.reads, *worker.writes)}
+        return ChainWriter(self.loaded, self.stages, topics)
 
     @cached_property
     def queries(self) -> dict[str, NamedQuery]:
@@ -235,6 +251,7 @@ class Pipeline:
             table_store=self.table_store,
             connections=Connections(self._connections(), self.clock),
             handlers=self.handlers,
+            stages=self.stages,
             dispatcher=Dispatcher.of(self.plugins, core_topics),
             health=health,
         )
@@ -253,16 +270,29 @@ class Pipeline:
         return list(core.claimx_register_workers(self.settings))
 
     def _adjusted(self, worker: WorkerSpec) -> WorkerSpec:
-        given = self.settings.workers.get(worker.name)
-        if given is None:
-            return worker
+        """Return *worker* with what the settings say of it."""
+        given = self.settings.workers.get(worker.name, WorkerSettings())
         size, linger = given.batch_size, given.linger_seconds
-        return evolve(
+        worker = evolve(
             worker,
             batch_size=worker.batch_size if size is None else size,
             linger_seconds=worker.linger_seconds if linger is None else linger,
             outage=given.outage or worker.outage,
         )
+        return self._chains.adjusted(worker, given)
+
+    def _written(
+        self, name: str, given: WorkerSettings, found: Mapping[str, WorkerSpec]
+    ) -> WorkerSpec:
+        """Return the worker that only the settings know."""
+        if given.input_topic is None and given.enrichment_handlers is None:
+            known = ", ".join(found)
+            what = (
+                f"there is no such worker; there are {known}; a worker of your own has "
+                "input_topic and enrichment_handlers"
+            )
+            raise SettingsError([Problem(f"workers.{name}", what)])
+        return self._adjusted(self._chains.worker(name, given))
 
     def _no_such_worker(self, name: str) -> str:
         from difflib import get_close_matches

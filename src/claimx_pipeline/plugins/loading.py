@@ -137,6 +137,22 @@ def _directory_plugins(settings: PluginsSettings, directory: Path | None) -> lis
     return found
 
 
+def files_of_plugins(directory: Path, plugins: PluginSet) -> list[tuple[Path, str]]:
+    """Return the settings files in the plugins *directory*, each with its one section.
+
+    ``<plugin>/workers.yaml``, unless the plugin there was not loaded, and
+    ``shared/connections/*.yaml``.
+    """
+    out = {info.origin for info in plugins.infos.values() if info.state != "loaded"}
+    workers = [
+        (file, "workers")
+        for file in sorted(directory.glob("*/workers.yaml"))
+        if str(file.parent / "config.yaml") not in out
+    ]
+    connections = sorted(directory.glob("shared/connections/*.yaml"))
+    return [*workers, *((file, "connections") for file in connections)]
+
+
 def _load(
     plugins: PluginSet, candidate: Candidate, settings: PluginSettings, *, tolerant: bool
 ) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import field, frozen
 
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.claimx.handlers.protocol import Handler
     from claimx_pipeline.connections.registry import Connections
     from claimx_pipeline.plugins.dispatch import Dispatcher
+    from claimx_pipeline.stages.protocol import Stage
     from claimx_pipeline.telemetry.health import Health
 
 
@@ -33,5 +34,7 @@ class Resources:
     table_store: TableStore
     connections: Connections
     handlers: tuple[Handler, ...]
+    stages: Mapping[str, type[Stage]] = field(factory=dict)
+    """Registered stages by the name that settings know."""
     dispatcher: Dispatcher
     health: Health

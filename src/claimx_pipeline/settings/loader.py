@@ -28,9 +28,10 @@ from claimx_pipeline.settings.nodes import (
     Scalar,
     ValueOrigin,
     find,
+    from_value,
     merge,
 )
-from claimx_pipeline.settings.objects import shape
+from claimx_pipeline.settings.objects import as_plain, shape
 from claimx_pipeline.settings.paths import SettingPath, format_path, parse_path, touches
 from claimx_pipeline.settings.scalars import RefusedError
 from claimx_pipeline.settings.sources import SettingsSources, read_sources
@@ -71,14 +72,21 @@ class LoadedSettings:
     root: Block = field(repr=False)
     """The settings as they were read, with the environment filled in."""
 
-    def structured(self, path: str, kind: type[T]) -> T:
+    def structured(self, path: str, kind: type[T], over: T | None = None) -> T:
         """Return the free-form settings at *path* as a *kind*; problems name file and line.
+
+        Args:
+            path: Dotted path; nothing there counts as an empty block.
+            kind: attrs class.
+            over: What holds where the settings say nothing; the class's defaults if None.
 
         Raises:
             SettingsError: They are wrong, or a variable they name has no value.
         """
         location = parse_path(path)
         node = find(self.root, location) or Block({}, ValueOrigin.named(""))
+        if over is not None:
+            node = merge(from_value(as_plain(over), ValueOrigin.named(path)), node)
         structurer = Structurer()
         problems: list[Problem] = []
         built: T | None = None

@@ -61,7 +61,12 @@ class ClassBuilder:
             elif inline is not None and (wanted := self._inline_kind(inline, key)) is not None:
                 beside[key] = (here, wanted)
             elif inline is None or not self._unknown_yet(inline):
-                draft.problems.append(self._unknown_key(here, key, [*plain], inline))
+                retired = getattr(kind, "RETIRED", {}).get(key)
+                draft.problems.append(
+                    here.problem(f"{key!r} is not a key of this version; {retired}")
+                    if retired
+                    else self._unknown_key(here, key, [*plain], inline)
+                )
         if inline is not None:
             self._add_inline(draft, inline, beside)
         self._name_missing(draft, plain)
@@ -128,9 +133,22 @@ def shape(kind: type[Any]) -> tuple[dict[str, Attribute[Any]], Attribute[Any] | 
     """Return the fields of *kind* by their keys, and the one that is inline, if any."""
     attrs.resolve_types(kind)
     fields = [attribute for attribute in attrs.fields(kind) if attribute.init]
-    plain = {each.alias: each for each in fields if INLINE not in each.metadata}
+    # A key that is a word of Python's own, as "in", is an attribute with an underscore.
+    plain = {each.alias.rstrip("_"): each for each in fields if INLINE not in each.metadata}
     inline = next((each for each in fields if INLINE in each.metadata), None)
     return plain, inline
+
+
+def as_plain(value: Any) -> Any:
+    """Return *value*, an object of settings, as plain values under the keys of a file."""
+    if attrs.has(type(value)):
+        fields = shape(type(value))[0]
+        return {key: as_plain(getattr(value, each.name)) for key, each in fields.items()}
+    if isinstance(value, Mapping):
+        return {key: as_plain(below) for key, below in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [as_plain(below) for below in value]
+    return value
 
 
 def finished(draft: _Draft) -> Any:

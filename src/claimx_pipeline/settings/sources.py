@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.settings.nodes import Block, Node, ValueOrigin, merge
@@ -81,6 +81,48 @@ def read_sources(
         problems=tuple(problems),
         warnings=tuple(warnings),
     )
+
+
+def lay_beneath(
+    sources: SettingsSources, files: Sequence[tuple[Path, str]], cwd: Path
+) -> SettingsSources:
+    """Return *sources* with further files beneath them: what those say wins.
+
+    Args:
+        sources: What the user's own files hold.
+        files: Files, each with the one section that it may hold.
+        cwd: Folder that the names in messages are relative to.
+
+    Raises:
+        SettingsError: A file cannot be read, is no YAML, or holds another section.
+    """
+    from claimx_pipeline.settings.yaml_nodes import (  # noqa: PLC0415 - slow, not always needed
+        parse_yaml,
+    )
+
+    beneath: Node = Block({}, ValueOrigin.named(""))
+    problems: list[Problem] = []
+    for file, section in files:
+        shown = str(file.relative_to(cwd) if file.is_relative_to(cwd) else file)
+        try:
+            text = file.read_bytes().decode("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(Problem(shown, f"cannot be read: {error}"))
+            continue
+        parsed = parse_yaml(text, partial(ValueOrigin.line_of, shown))
+        problems += parsed.problems
+        problems += [
+            Problem(node.origin.where, f"unknown key {key!r}; this file holds {section!r} only")
+            for key, node in parsed.root.entries.items()
+            if key != section
+        ]
+        beneath = merge(beneath, parsed.root)
+    if problems:
+        raise SettingsError(problems)
+    root = merge(beneath, sources.root)
+    if not isinstance(root, Block):
+        raise TypeError("the top of the settings is always a block")
+    return evolve(sources, root=root)
 
 
 def _files(config: Path | None, cwd: Path) -> tuple[Sequence[tuple[str, Path]], list[Problem]]:

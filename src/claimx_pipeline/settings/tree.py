@@ -7,7 +7,7 @@ Units are in the names. ``claimx-run config show`` and ``config schema`` are mad
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 from attrs import Attribute, field, frozen
 from attrs.validators import deep_iterable, ge, gt, le, min_len, optional
@@ -205,8 +205,29 @@ class StorageSettings:
 
 
 @frozen(kw_only=True)
+class StageSettings:
+    """One stage of a chain."""
+
+    type: str = field(validator=not_blank)
+    """Registered name of the stage, such as ``lookup``."""
+
+    config: Mapping[str, Any] = field(factory=dict, repr=False)
+    """The stage's options."""
+
+
+@frozen(kw_only=True)
 class WorkerSettings:
-    """What differs for one worker from what it declares."""
+    """What differs for one worker from what it declares, or a worker made of stages."""
+
+    RETIRED: ClassVar[Mapping[str, str]] = {
+        "name": "the worker's name is the key above; remove it",
+        "destination_connection": "add a stage 'send' with 'connection' as the last one",
+        "destination_path": "give the stage 'send' an 'endpoint'",
+        "destination_method": "give the stage 'send' a 'method'",
+        "enable_auto_commit": "offsets are committed when records are settled; remove it",
+        "max_retries": "set retry.delays_seconds, or max_retries of the connection",
+    }
+    """Keys of the system before, each with what to write instead."""
 
     batch_size: int | None = field(default=None, validator=optional(ge(1)))
     """Records taken at once, at most."""
@@ -216,6 +237,26 @@ class WorkerSettings:
 
     outage: Literal["wait", "dead_letter"] | None = None
     """Whether records wait while a service is away, or climb the retry ladder and die."""
+
+    input_topic: str | None = field(default=None, validator=optional(not_blank))
+    """Topic that is read; a worker that no plugin offers needs one."""
+
+    consumer_group: str | None = field(default=None, validator=optional(not_blank))
+    """Consumer group, if not the worker's own."""
+
+    success_topic: str | None = field(default=None, validator=optional(not_blank))
+    """Told about each record that came through all stages."""
+
+    error_topic: str | None = field(default=None, validator=optional(not_blank))
+    """Where records go that can never work, if not the worker's own dead letters."""
+
+    enrichment_handlers: tuple[StageSettings, ...] | None = field(
+        default=None, validator=optional(min_len(1))
+    )
+    """The whole chain of stages, first to last, instead of the worker's own."""
+
+    stages: Mapping[str, Mapping[str, Any]] = field(factory=dict, repr=False)
+    """Stage of the worker's own chain to options that differ."""
 
 
 @frozen(kw_only=True)
@@ -231,6 +272,15 @@ class RetrySettings:
 @frozen(kw_only=True)
 class ConnectionSettings:
     """A named HTTP service."""
+
+    RETIRED: ClassVar[Mapping[str, str]] = {
+        "name": "the connection's name is the key above; remove it",
+        "retry_backoff_base": "write 'backoff_seconds'",
+        "retry_backoff_max": "write 'backoff_max_seconds'",
+        "endpoint": "write it in the stage that sends",
+        "method": "write it in the stage that sends",
+    }
+    """Keys of the system before, each with what to write instead."""
 
     base_url: str = field(validator=not_blank, repr=masked_repr)
     """Where it is; ``file://DIR`` writes requests as files instead of sending them."""

@@ -4,31 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
-from urllib.parse import quote
 
 from attrs import field, frozen
 from attrs.validators import ge
 
 from claimx_pipeline.connections.cache import AnswerCache
 from claimx_pipeline.connections.client import Connection
-from claimx_pipeline.errors import RecordError
 from claimx_pipeline.runtime.outcome import failure
 from claimx_pipeline.runtime.resources import Resources
-from claimx_pipeline.stages.fields import read_field
+from claimx_pipeline.stages.placeholders import filled, filled_path
 from claimx_pipeline.stages.protocol import Item
 
 log = logging.getLogger(__name__)
-
-PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 
 @frozen(kw_only=True)
 class LookupConfig:
     """Options of ``lookup``."""
+
+    RETIRED: ClassVar[Mapping[str, str]] = {"method": "a lookup is a GET; remove it"}
 
     connection: str
     """Named connection that is asked."""
@@ -108,20 +105,5 @@ class LookupStage:
         return answer.json()
 
     def _request(self, data: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
-        values = {
-            name: quote(_value(data, source), safe="")
-            for name, source in self.config.path_params.items()
-        }
-        path = PLACEHOLDER.sub(lambda found: values.get(found[1], found[0]), self.config.endpoint)
-        params = {
-            name: PLACEHOLDER.sub(lambda found: _value(data, found[1]), value)
-            for name, value in self.config.query_params.items()
-        }
-        return path, params
-
-
-def _value(data: Mapping[str, Any], path: str) -> str:
-    value = read_field(data, path)
-    if value is None:
-        raise RecordError(f"field {path!r} is missing, so nothing can be looked up by it")
-    return str(value)
+        path = filled_path(self.config.endpoint, self.config.path_params, data)
+        return path, {name: filled(text, data) for name, text in self.config.query_params.items()}

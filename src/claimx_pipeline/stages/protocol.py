@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, Retry, TableRow, failure
@@ -47,6 +47,18 @@ class Item:
     def retry(self, error: Exception) -> None:
         """The record failed and another try may help."""
         self.outcome = Retry(error)
+
+
+@frozen
+class StageSpec:
+    """One link of a chain: which stage, and with which options."""
+
+    type: str
+    """Name under which the stage is registered."""
+    config: Any
+    """Instance of the stage's ``config_class``."""
+    origin: str = "the worker's own"
+    """Where it was written, for ``claimx-run worker show``."""
 
 
 class Stage(Protocol):

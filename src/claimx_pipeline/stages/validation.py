@@ -17,6 +17,8 @@ from claimx_pipeline.stages.protocol import Item, RecordStage
 class FieldRule:
     """What one field must be, if it is there. Every rule given must hold."""
 
+    RETIRED: ClassVar[Mapping[str, str]] = {"allowed_values": "write 'in'"}
+
     equals: Any = None
     """Exactly this value."""
 

@@ -22,6 +22,7 @@ from claimx_pipeline.settings.loader import (
     require,
 )
 from claimx_pipeline.settings.objects import shape
+from claimx_pipeline.settings.paths import format_path
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.show import shown_settings
 from claimx_pipeline.settings.tree import (
@@ -104,7 +105,7 @@ def test_every_setting_can_be_set_in_the_file_and_arrives(tmp_path):
     assert as_written(loaded.settings) == written
     defaults = {leaf.path: leaf.value for leaf in leaves(Settings())}
     for leaf in leaves(loaded.settings):
-        assert loaded.origins[".".join(map(str, leaf.path)).replace("deep.0", "deep")] != "default"
+        assert loaded.origins[format_path(leaf.path)] != "default"
         assert leaf.value != defaults.get(leaf.path, object())
 
 
