@@ -1,0 +1,20 @@
+"""The kit for authors of plugins: everything real, in one process, from one fixture.
+
+``Sandbox`` is a pipeline of a test's own: simulated ClaimX and iTel APIs behind real HTTP,
+the embedded broker, real Delta tables. Installing ``claimx-pipeline`` gives pytest its
+fixtures (``claimx_sandbox`` and those beside it). ``StageContract`` and ``PluginContract``
+are test suites to inherit.
+"""
+
+from claimx_pipeline.testing.builders import make_event, make_item, make_record
+from claimx_pipeline.testing.contracts import PluginContract, StageContract
+from claimx_pipeline.testing.sandbox import Sandbox
+
+__all__ = [
+    "PluginContract",
+    "Sandbox",
+    "StageContract",
+    "make_event",
+    "make_item",
+    "make_record",
+]

@@ -1,0 +1,271 @@
+"""A whole pipeline of a test's own, driven by plain calls."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import msgspec
+
+from claimx_pipeline.broker.protocol import OutRecord, Record
+from claimx_pipeline.claimx.events import Event, decode_event
+from claimx_pipeline.pipeline import Pipeline
+from claimx_pipeline.plugins.context import EnrichmentContext
+from claimx_pipeline.simulator.server import SimulatorServer
+from claimx_pipeline.simulator.world import World
+from claimx_pipeline.testing.looping import LoopThread
+from claimx_pipeline.topics import EVENTS_RAW
+from claimx_pipeline.trial import context_of
+
+if TYPE_CHECKING:
+    from claimx_pipeline.plugins.base import Plugin
+
+TIME_LIMIT = 120.0
+"""Seconds any one step of a sandbox may take."""
+
+SETTINGS = """\
+broker: {{url: "sqlite:///{folder}/broker.db"}}
+claimx: {{api: {{base_url: "{api}", token: demo-token, breaker_open_seconds: 0.5}}}}
+tables: {{root: "{folder}/tables"}}
+storage: {{files: {{root: "{folder}/files"}}}}
+plugins: {{dir: plugins}}
+retry: {{delays_seconds: [0.2, 0.4]}}
+health: {{port: 0}}
+workers: {{events: {{linger_seconds: 0}}, entities: {{linger_seconds: 0}}}}
+"""
+
+
+class Sandbox:
+    """Simulator, embedded broker, tables and workers in a folder; use it in a ``with`` block.
+
+    Installed plugins take part as they do in production. Everything blocks until it is
+    done, so it works in tests with and without an event loop.
+    """
+
+    def __init__(self, folder: Path, *, seed: int = 7) -> None:
+        """Prepare a sandbox; nothing runs before the ``with`` block.
+
+        Args:
+            folder: An empty folder, for everything.
+            seed: Of the simulated world.
+        """
+        self.folder = folder
+        self.environ: dict[str, str] = {}
+        """Environment that the settings are read with; change it before the first step."""
+        self.simulator = SimulatorServer(World(seed))
+        """What ClaimX and iTel are played by: ``requests``, ``submissions``, ``faults``."""
+        self._config = folder / "settings"
+        self._happened = 0
+        self._pipeline: Pipeline | None = None
+        self._loop: LoopThread
+
+    def __enter__(self) -> Self:
+        """Start the simulator."""
+        self._loop = LoopThread()
+        try:
+            self._loop.run(self.simulator.__aenter__(), TIME_LIMIT)
+        except BaseException:
+            self._loop.close()
+            raise
+        self._config.mkdir(parents=True)
+        settings = SETTINGS.format(folder=self.folder, api=self.simulator.api_url)
+        (self._config / "00-sandbox.yaml").write_text(settings, encoding="utf-8")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop the simulator."""
+        try:
+            self._loop.run(self.simulator.__aexit__(kind, error, trace), TIME_LIMIT)
+        finally:
+            self._loop.close()
+
+    def configure(self, text: str) -> None:
+        """Lay more settings, YAML as in ``claimx.yaml``, over what there is."""
+        number = len(list(self._config.iterdir()))
+        (self._config / f"{number:02}.yaml").write_text(text, encoding="utf-8")
+        self._pipeline = None
+
+    def install(self, plugin: type[Plugin], config: Mapping[str, Any] | None = None) -> None:
+        """Add a plugin that is no installed package, as a directory plugin.
+
+        Args:
+            plugin: Its class, in a module that can be imported.
+            config: Its settings.
+        """
+        place = self.folder / "plugins" / plugin.name
+        place.mkdir(parents=True)
+        content = {
+            "name": plugin.name,
+            "module": plugin.__module__,
+            "class": plugin.__name__,
+            "config": dict(config or {}),
+        }
+        # JSON is YAML.
+        (place / "config.yaml").write_bytes(msgspec.json.encode(content))
+        self.configure(f"plugins: {{{plugin.name}: {{required: true}}}}")
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """The pipeline as it is configured now; its topics and tables exist.
+
+        Raises:
+            SettingsError: The settings are wrong.
+        """
+        if self._pipeline is None:
+            self._pipeline = Pipeline.load(self._config, environ=self.environ, cwd=self.folder)
+            self._loop.run(self._create(self._pipeline), TIME_LIMIT)
+        return self._pipeline
+
+    def happen(self, count: int) -> list[Event]:
+        """Let the next *count* events of the world happen: publish them, move its clock.
+
+        Returns:
+            The events, as the pipeline reads them.
+        """
+        world = self.simulator.world
+        fresh = world.events(self._happened + count)[self._happened :]
+        self._happened += count
+        world.set_clock(world.end(self._happened))
+        keys = [str(event.project_id) for event in fresh]
+        values = [msgspec.json.encode(event.value) for event in fresh]
+        self._publish(EVENTS_RAW.name, values, keys)
+        return [
+            decode_event(value, round(event.at.timestamp() * 1000))
+            for value, event in zip(values, fresh, strict=True)
+        ]
+
+    def publish(self, topic: str, *messages: Any, key: str | None = None) -> None:
+        """Publish messages: bytes as they are, anything else as JSON.
+
+        Args:
+            topic: Logical name of the topic.
+            messages: The messages.
+            key: Key of each.
+        """
+        values = [m if isinstance(m, bytes) else msgspec.json.encode(m) for m in messages]
+        self._publish(topic, values, [key] * len(values))
+
+    def run(self, *workers: str, seconds: float = TIME_LIMIT) -> None:
+        """Run workers until they have nothing left to do.
+
+        Args:
+            workers: Names of workers or of sets of them; ``claimx`` if none is given.
+            seconds: How long that may take.
+
+        Raises:
+            ClaimxError: A worker cannot start, or failed.
+            TimeoutError: It took longer.
+        """
+        pipeline = self.pipeline
+        chosen = pipeline.select(workers or ("claimx",))
+        if any(worker.family for worker in chosen):
+            chosen += [each for each in pipeline.select(["retry"]) if each not in chosen]
+        pipeline.require(chosen)
+        self._loop.run(self._run(pipeline, chosen), seconds)
+
+    def records(self, topic: str) -> list[Record]:
+        """Return every record of a topic, by its logical name."""
+        return self._loop.run(self._records(topic), TIME_LIMIT)
+
+    def messages(self, topic: str) -> list[Any]:
+        """Return the JSON in every record of a topic."""
+        return [msgspec.json.decode(record.value or b"null") for record in self.records(topic)]
+
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        """Return the answer to a query; a table's name alone is all of its rows."""
+        from claimx_pipeline.delta.query import run_query  # noqa: PLC0415 - slow to import
+
+        sql = sql if " " in sql.strip() else f"SELECT * FROM {sql}"  # noqa: S608 - a test's own
+        rows: list[dict[str, Any]] = run_query(self.pipeline.table_store, sql).to_pylist()
+        return rows
+
+    def dead_letters(self) -> list[Record]:
+        """Return every dead letter of every worker."""
+        topics = {worker.dead_letters for worker in self.pipeline.workers.values()}
+        names = sorted(topic.name for topic in topics if topic)
+        return [record for name in names for record in self.records(name)]
+
+    def context(self, event: Event) -> EnrichmentContext:
+        """Return what plugins are shown of *event*: the simulator's answer, as rows.
+
+        Raises:
+            ClaimxError: No handler is for its type.
+            RecordError: The API's answer is no use.
+        """
+        return self._loop.run(context_of(self.pipeline, event), TIME_LIMIT)
+
+    def _publish(self, topic: str, values: Sequence[bytes], keys: Sequence[str | None]) -> None:
+        physical = self.pipeline.topology.physical(topic)
+        records = [
+            OutRecord(physical, value, key.encode() if key is not None else None)
+            for value, key in zip(values, keys, strict=True)
+        ]
+        self._loop.run(self._send(records), TIME_LIMIT)
+
+    async def _send(self, records: Sequence[OutRecord]) -> None:
+        producer = self.pipeline.broker().producer()
+        await producer.start()
+        try:
+            await producer.publish(records)
+        finally:
+            await producer.close()
+
+    async def _create(self, pipeline: Pipeline) -> None:
+        admin = pipeline.broker().admin()
+        try:
+            await admin.create_topics(pipeline.topology.new_topics())
+        finally:
+            await admin.close()
+        for table in pipeline.tables:
+            await asyncio.to_thread(pipeline.table_store.create, table)
+
+    async def _run(self, pipeline: Pipeline, workers: Sequence[Any]) -> None:
+        from claimx_pipeline.runtime.idle import wait_until_idle  # noqa: PLC0415 - slow to import
+        from claimx_pipeline.runtime.process import WorkerProcess  # noqa: PLC0415 - the same
+        from claimx_pipeline.telemetry.health import Health  # noqa: PLC0415 - the same
+        from claimx_pipeline.telemetry.metrics import Metrics  # noqa: PLC0415 - the same
+
+        broker = pipeline.broker()
+        resources = pipeline.resources(broker, Health(pipeline.clock))
+        process = WorkerProcess(workers, resources, Metrics())
+        running = asyncio.create_task(process.run())
+        admin = broker.admin()
+        idle = asyncio.create_task(
+            wait_until_idle(admin, pipeline.topology, workers, pipeline.clock)
+        )
+        try:
+            await asyncio.wait([running, idle], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            process.stop.set()
+            await running
+            idle.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await idle
+            await admin.close()
+
+    async def _records(self, topic: str) -> list[Record]:
+        pipeline = self.pipeline
+        name = pipeline.topology.physical(topic)
+        admin = pipeline.broker().admin()
+        consumer = pipeline.broker().consumer(group=f"sandbox-{uuid.uuid4()}", topics=[name])
+        try:
+            total = sum((await admin.end_offsets(name)).values())
+            await consumer.start()
+            found: list[Record] = []
+            while len(found) < total:
+                for batch in await consumer.poll(max_records=1000, timeout=0.2):
+                    found += batch.records
+        finally:
+            await consumer.close()
+            await admin.close()
+        return found
