@@ -133,7 +133,7 @@ class Pipeline:
     def handlers(self) -> tuple[Handler, ...]:
         """Every handler; no two for one event type."""
         found: dict[str, Handler] = {}
-        for plugin, handlers in self._answers("claimx_register_handlers"):
+        for plugin, handlers in self.answers("claimx_register_handlers"):
             for handler in handlers:
                 for event_type in (*handler.event_types, *handler.event_prefixes):
                     other = found.setdefault(event_type, handler)
@@ -227,9 +227,7 @@ class Pipeline:
     def check(self) -> list[Problem]:
         """Return what the plugins find wrong with the settings."""
         return [
-            problem
-            for _, problems in self._answers("claimx_check_settings")
-            for problem in problems
+            problem for _, problems in self.answers("claimx_check_settings") for problem in problems
         ]
 
     def resources(self, broker: Broker, health: Health) -> Resources:
@@ -305,7 +303,7 @@ class Pipeline:
                 hint += f"; plugin {info.name!r} is {info.state}"
         return f"there is no worker {name!r}; {hint}"
 
-    def _answers(self, hook: str) -> list[tuple[str, Any]]:
+    def answers(self, hook: str) -> list[tuple[str, Any]]:
         """Return what each plugin answers to *hook*, the core first, then by plugin name."""
         implementations = getattr(self.plugins.manager.hook, hook).get_hookimpls()
         given = {"settings": self.settings, "clock": self.clock}
@@ -322,7 +320,7 @@ class Pipeline:
         """Return everything registered through *hook* by name; no name twice."""
         found: dict[str, Any] = {}
         owners: dict[str, str] = {}
-        for plugin, things in self._answers(hook):
+        for plugin, things in self.answers(hook):
             for thing in things:
                 name = name_of(thing)
                 if name in found:
@@ -335,7 +333,7 @@ class Pipeline:
 
     def _merged(self, hook: str, what: str) -> dict[str, Any]:
         """Return the mappings registered through *hook* as one; no key twice."""
-        pairs = [(plugin, list(answer.items())) for plugin, answer in self._answers(hook)]
+        pairs = [(plugin, list(answer.items())) for plugin, answer in self.answers(hook)]
         found: dict[str, Any] = {}
         for plugin, items in pairs:
             for name, thing in items:

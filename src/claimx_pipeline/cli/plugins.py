@@ -1,30 +1,58 @@
-"""``claimx-run plugins``: which plugins there are."""
+"""``claimx-run plugins``: which there are, what one would do, and how a new one begins."""
 
 from __future__ import annotations
 
-from typing import Annotated
+import inspect
+import keyword
+import re
+from collections.abc import Iterable, Mapping
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from attrs import asdict
+from attrs import asdict, has
 
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.output import note, print_json, print_table
+from claimx_pipeline.errors import DecodeError, UsageError
+
+if TYPE_CHECKING:
+    from claimx_pipeline.claimx.events import Event
+    from claimx_pipeline.pipeline import Pipeline
 
 app = typer.Typer(
-    add_completion=False, no_args_is_help=True, rich_markup_mode=None, help="List the plugins."
+    add_completion=False,
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    help="List plugins, try one, start a new one.",
 )
+
+TEMPLATES = "claimx_pipeline.cli.new_plugin"
+
+FILES = {
+    "pyproject.toml.txt": "pyproject.toml",
+    "README.md.txt": "README.md",
+    "init.py.txt": "src/$name/__init__.py",
+    "plugin.py.txt": "src/$name/plugin.py",
+    "stage.py.txt": "src/$name/stage.py",
+    "test_plugin.py.txt": "tests/test_plugin.py",
+    "test_stage.py.txt": "tests/test_stage.py",
+}
+"""Template to the place it is written to."""
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Name = Annotated[str, typer.Argument(help="Name of the plugin.")]
 
 
 @app.callback()
 def plugins() -> None:
-    """List the plugins."""
+    """List plugins, try one, start a new one."""
 
 
 @app.command("list")
-def list_(
-    context: typer.Context,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-) -> None:
+def list_(context: typer.Context, json: Json = False) -> None:
     """List every plugin that was found: loaded, disabled, or left out and why."""
     command_line: CommandLine = context.obj
     infos = command_line.pipeline().plugins.infos.values()
@@ -36,3 +64,141 @@ def list_(
         note("no plugins are installed; the pipeline works without")
     columns = ["name", "state", "origin", "priority", "hooks", "problem"]
     print_table(rows, columns, "Plugins")
+
+
+@app.command()
+def show(context: typer.Context, name: Name, json: Json = False) -> None:
+    """Show what a plugin is, what it brings along, and its settings."""
+    command_line: CommandLine = context.obj
+    facts = described(command_line.pipeline(), name)
+    if json:
+        print_json(facts)
+    else:
+        rows = ({"of": key, "is": value} for key, value in facts.items() if value not in ("", []))
+        print_table(rows, ["of", "is"], name)
+
+
+@app.command("try")
+def try_(
+    context: typer.Context,
+    name: Name,
+    event: Annotated[Path, typer.Option(help="File with an event; its first line is taken.")],
+    simulated: Annotated[
+        bool, typer.Option("--simulated", help="Ask a simulated ClaimX about the event.")
+    ] = False,
+    json: Json = False,
+) -> None:
+    """Show what a plugin would do about an event. Nothing is sent, published or written.
+
+    The event is enriched by the ClaimX API of the settings, which is only read from, or
+    with --simulated by a simulated one.
+    """
+    from claimx_pipeline.cli.plugins_try import tried
+
+    command_line: CommandLine = context.obj
+    outcome = tried(command_line, name, first_event(event), simulated=simulated)
+    if json:
+        print_json(outcome)
+        return
+    note(f"event    {outcome['event_type']} of project {outcome['project_id']}")
+    note(f"answer   {outcome['answer']}")
+    if outcome["actions"]:
+        print_table(outcome["actions"], ["action", "to", "what"], "Would be done")
+
+
+@app.command()
+def new(
+    name: Annotated[str, typer.Argument(help="Name, as a Python package is called.")],
+    directory: Annotated[
+        Path, typer.Option("--dir", help="Folder in which the package's folder is made.")
+    ] = Path(),
+) -> None:
+    """Write a complete package for a new plugin: it installs, and its tests pass."""
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
+        raise UsageError(
+            f"{name!r} cannot be the name of a package; use lower case letters, digits and '_'"
+        )
+    target = directory / name
+    if target.exists():
+        raise UsageError(f"{target} exists already; nothing was written")
+    words = {
+        "name": name,
+        "dist": name.replace("_", "-"),
+        "worker": name.replace("_", "-"),
+        "class": "".join(part.capitalize() for part in name.split("_")),
+    }
+    for template, place in FILES.items():
+        file = target / Template(place).substitute(words)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        text = (resources.files(TEMPLATES) / template).read_text(encoding="utf-8")
+        file.write_text(Template(text).substitute(words), encoding="utf-8")
+        typer.echo(f"wrote {file}")
+    note(f"next: 'pip install ./{target}', 'pytest {target}', 'claimx-run plugins show {name}'")
+
+
+def described(pipeline: Pipeline, name: str) -> dict[str, Any]:
+    """Return what there is to know about the plugin *name*.
+
+    Raises:
+        UsageError: There is no such plugin.
+    """
+    info = pipeline.plugins.infos.get(name)
+    if info is None:
+        known = ", ".join(sorted(pipeline.plugins.infos)) or "none"
+        raise UsageError(f"there is no plugin {name!r}; there are: {known}")
+    facts = asdict(info)
+    plugin = dict(pipeline.plugins.loaded()).get(name)
+    if plugin is None:
+        return facts
+    return {
+        **facts,
+        "what it does": (inspect.getdoc(plugin) or "").partition("\n")[0],
+        "event types": sorted(getattr(plugin, "event_types", ())),
+        "publishes to": [topic for by, topic in _published(pipeline) if by == name],
+        **dict(_brought(pipeline, name)),
+        "settings": _options(getattr(plugin, "config", None)),
+    }
+
+
+def first_event(file: Path) -> Event:
+    """Return the event on the first line of *file*.
+
+    Raises:
+        UsageError: It cannot be read, or holds none.
+    """
+    from claimx_pipeline.claimx.events import decode_event
+
+    try:
+        text = file.read_bytes().strip()
+    except OSError as error:
+        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+    for value in (text, text.partition(b"\n")[0]):
+        try:
+            return decode_event(value, 0)
+        except DecodeError as error:
+            problem = error
+    raise UsageError(f"{file} holds no event: {problem}")
+
+
+def _published(pipeline: Pipeline) -> Iterable[tuple[str, str]]:
+    return ((by, topic.name) for by, topic in pipeline.published_by_plugins)
+
+
+def _brought(pipeline: Pipeline, name: str) -> Iterable[tuple[str, list[str]]]:
+    """Yield what the plugin registers, by kind."""
+    for what in ("workers", "tables", "stages", "queries", "handlers"):
+        names: list[str] = []
+        for by, answer in pipeline.answers(f"claimx_register_{what}"):
+            if by == name:
+                each = answer if isinstance(answer, Mapping) else (one.name for one in answer)
+                names += each
+        yield what, names
+
+
+def _options(config: Any) -> list[str]:
+    """Return the plugin's settings as ``name = value``; secrets stay hidden."""
+    if config is None or not has(type(config)):
+        return []
+    from claimx_pipeline.settings.objects import as_plain
+
+    return [f"{key} = {value!r}" for key, value in as_plain(config).items()]

@@ -1,0 +1,1 @@
+"""Templates of the package that ``claimx-run plugins new`` writes."""

@@ -1,0 +1,125 @@
+"""``claimx-run plugins``: show, try, and a new one that works as it was written."""
+
+import json
+import subprocess
+import sys
+
+import msgspec
+import pytest
+from command import PROGRAM, run
+
+from claimx_pipeline.simulator.world import World
+
+
+def event_of(tmp_path, event_type):
+    event = next(
+        e
+        for e in World(7).events(300)
+        if e.value.get("eventType") == event_type or e.value.get("event_type") == event_type
+    )
+    file = tmp_path / "event.json"
+    file.write_bytes(msgspec.json.encode(event.value))
+    return file
+
+
+CONFIG = """\
+name: task_trigger
+module: claimx_pipeline.plugins.task_trigger
+class: TaskTriggerPlugin
+config:
+  triggers:
+    32513:
+      name: cabinets
+      on_any: {publish_to_topic: cabinets, log: "seen"}
+"""
+
+
+@pytest.fixture
+def folder(tmp_path):
+    place = tmp_path / "plugins" / "config" / "task_trigger"
+    place.mkdir(parents=True)
+    (place / "config.yaml").write_text(CONFIG)
+    return tmp_path
+
+
+def test_show_tells_what_a_plugin_is_and_brings_along(folder):
+    done = run("plugins", "show", "task_trigger", "--json", cwd=folder)
+    shown = json.loads(done.stdout)
+    assert (shown["state"], shown["publishes to"]) == ("loaded", ["cabinets"])
+    assert shown["what it does"]
+    assert any("triggers" in line for line in shown["settings"])
+
+
+def test_show_of_a_name_that_is_none_lists_the_names(folder):
+    done = run("plugins", "show", "task_triger", cwd=folder)
+    assert done.returncode == 2
+    assert "there is no plugin 'task_triger'; there are" in done.stderr
+
+
+def test_try_shows_what_would_be_done_and_does_nothing(folder):
+    event = event_of(folder, "CUSTOM_TASK_COMPLETED")
+    arguments = ("plugins", "try", "task_trigger", "--event", str(event), "--simulated")
+    done = run(*arguments, "--json", cwd=folder)
+    tried = json.loads(done.stdout)
+    assert tried["event_type"] == "CUSTOM_TASK_COMPLETED"
+    assert {(action["action"], action["to"]) for action in tried["actions"]} in (
+        {("publish", "cabinets"), ("log", "info")},
+        set(),  # a completed task of another template
+    )
+    text = run(*arguments, cwd=folder)
+    assert "answer" in text.stderr
+    assert not (folder / "claimx-data").exists()
+
+
+def test_try_without_an_api_says_how_to_go_on(folder):
+    event = event_of(folder, "CUSTOM_TASK_COMPLETED")
+    done = run("plugins", "try", "task_trigger", "--event", str(event), cwd=folder)
+    assert done.returncode == 2
+    assert "CLAIMX_API_URL" in done.stderr
+
+
+def test_try_of_an_event_that_is_none_says_so(folder):
+    (folder / "x.json").write_text("nothing")
+    done = run("plugins", "try", "task_trigger", "--event", "x.json", "--simulated", cwd=folder)
+    assert done.returncode == 2
+    assert "x.json holds no event" in done.stderr
+
+
+@pytest.mark.parametrize("name", ["Acme", "a-b", "class", "1a", ""])
+def test_a_name_that_is_no_package_is_refused(tmp_path, name):
+    done = run("plugins", "new", name, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "cannot be the name of a package" in done.stderr
+
+
+def test_a_folder_that_exists_is_left_alone(tmp_path):
+    (tmp_path / "acme").mkdir()
+    done = run("plugins", "new", "acme", cwd=tmp_path)
+    assert done.returncode == 2
+    assert "acme exists already" in done.stderr
+
+
+def test_a_new_plugin_installs_passes_its_tests_and_shows_in_the_demo(tmp_path):
+    assert run("plugins", "new", "acme_alerts", cwd=tmp_path).returncode == 0
+    site = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation"]
+    done(tmp_path, *pip, "--target", str(site), "./acme_alerts")
+    env = {"PYTHONPATH": str(site)}
+    tests = done(tmp_path, sys.executable, "-m", "pytest", "-q", "acme_alerts", env=env)
+    assert "passed" in tests
+    listed = json.loads(done(tmp_path, *PROGRAM, "plugins", "list", "--json", env=env))
+    assert ("acme_alerts", "loaded") in {(each["name"], each["state"]) for each in listed}
+    demo = ("demo", "--events", "40", "--data-dir", "data", "--json")
+    result = json.loads(done(tmp_path, *PROGRAM, *demo, env=env))
+    assert result["topics"]["acme_alerts.notes"] == result["topics"]["acme_alerts.judged"] > 0
+
+
+def done(folder, *arguments, env=None):
+    """Run a command that has to succeed; return what it printed."""
+    import os
+
+    finished = subprocess.run(
+        arguments, cwd=folder, env={**os.environ, **(env or {})}, capture_output=True, text=True
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return finished.stdout
