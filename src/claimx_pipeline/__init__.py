@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         Column,
         TableSpec,
     )
+    from claimx_pipeline.driving import create_all, publish, query, read_topic, run_until_idle
     from claimx_pipeline.errors import (
         Category,
         ClaimxError,
@@ -159,12 +160,17 @@ __all__ = [
     "ValidationConfig",
     "ValidationStage",
     "WorkerSpec",
+    "create_all",
     "failure",
     "hookimpl",
     "note",
     "print_json",
     "print_table",
+    "publish",
+    "query",
     "read_field",
+    "read_topic",
+    "run_until_idle",
 ]
 
 _HOMES = {
@@ -189,6 +195,7 @@ _HOMES = {
         "TIMESTAMP",
         "TableSpec",
     ),
+    "driving": ("create_all", "publish", "query", "read_topic", "run_until_idle"),
     "errors": (
         "Category",
         "ClaimxError",

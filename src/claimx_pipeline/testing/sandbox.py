@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
-from claimx_pipeline.broker.protocol import OutRecord, Record
+from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.claimx.events import Event, decode_event
+from claimx_pipeline.driving import create_all, publish, query, read_topic, run_until_idle
 from claimx_pipeline.pipeline import Pipeline
 from claimx_pipeline.plugins.context import EnrichmentContext
 from claimx_pipeline.simulator.server import SimulatorServer
@@ -123,7 +121,7 @@ class Sandbox:
         """
         if self._pipeline is None:
             self._pipeline = Pipeline.load(self._config, environ=self.environ, cwd=self.folder)
-            self._loop.run(self._create(self._pipeline), TIME_LIMIT)
+            self._loop.run(create_all(self._pipeline), TIME_LIMIT)
         return self._pipeline
 
     def happen(self, count: int) -> list[Event]:
@@ -138,7 +136,7 @@ class Sandbox:
         world.set_clock(world.end(self._happened))
         keys = [str(event.project_id) for event in fresh]
         values = [msgspec.json.encode(event.value) for event in fresh]
-        self._publish(EVENTS_RAW.name, values, keys)
+        self._loop.run(publish(self.pipeline, EVENTS_RAW.name, values, keys=keys), TIME_LIMIT)
         return [
             decode_event(value, round(event.at.timestamp() * 1000))
             for value, event in zip(values, fresh, strict=True)
@@ -152,8 +150,8 @@ class Sandbox:
             messages: The messages.
             key: Key of each.
         """
-        values = [m if isinstance(m, bytes) else msgspec.json.encode(m) for m in messages]
-        self._publish(topic, values, [key] * len(values))
+        keys = [key] * len(messages) if key is not None else None
+        self._loop.run(publish(self.pipeline, topic, messages, keys=keys), TIME_LIMIT)
 
     def run(self, *workers: str, seconds: float = TIME_LIMIT) -> None:
         """Run workers until they have nothing left to do.
@@ -166,16 +164,14 @@ class Sandbox:
             ClaimxError: A worker cannot start, or failed.
             TimeoutError: It took longer.
         """
-        pipeline = self.pipeline
-        chosen = pipeline.select(workers or ("claimx",))
-        if any(worker.family for worker in chosen):
-            chosen += [each for each in pipeline.select(["retry"]) if each not in chosen]
-        pipeline.require(chosen)
-        self._loop.run(self._run(pipeline, chosen), seconds)
+        names = workers or ("claimx",)
+        if any(worker.family for worker in self.pipeline.select(names)):
+            names = (*names, "retry")
+        self._loop.run(run_until_idle(self.pipeline, *names), seconds)
 
     def records(self, topic: str) -> list[Record]:
         """Return every record of a topic, by its logical name."""
-        return self._loop.run(self._records(topic), TIME_LIMIT)
+        return self._loop.run(read_topic(self.pipeline, topic), TIME_LIMIT)
 
     def messages(self, topic: str) -> list[Any]:
         """Return the JSON in every record of a topic."""
@@ -183,10 +179,8 @@ class Sandbox:
 
     def rows(self, sql: str) -> list[dict[str, Any]]:
         """Return the answer to a query; a table's name alone is all of its rows."""
-        from claimx_pipeline.delta.query import run_query  # noqa: PLC0415 - slow to import
-
         sql = sql if " " in sql.strip() else f"SELECT * FROM {sql}"  # noqa: S608 - a test's own
-        rows: list[dict[str, Any]] = run_query(self.pipeline.table_store, sql).to_pylist()
+        rows: list[dict[str, Any]] = query(self.pipeline, sql).to_pylist()
         return rows
 
     def dead_letters(self) -> list[Record]:
@@ -203,69 +197,3 @@ class Sandbox:
             RecordError: The API's answer is no use.
         """
         return self._loop.run(context_of(self.pipeline, event), TIME_LIMIT)
-
-    def _publish(self, topic: str, values: Sequence[bytes], keys: Sequence[str | None]) -> None:
-        physical = self.pipeline.topology.physical(topic)
-        records = [
-            OutRecord(physical, value, key.encode() if key is not None else None)
-            for value, key in zip(values, keys, strict=True)
-        ]
-        self._loop.run(self._send(records), TIME_LIMIT)
-
-    async def _send(self, records: Sequence[OutRecord]) -> None:
-        producer = self.pipeline.broker().producer()
-        await producer.start()
-        try:
-            await producer.publish(records)
-        finally:
-            await producer.close()
-
-    async def _create(self, pipeline: Pipeline) -> None:
-        admin = pipeline.broker().admin()
-        try:
-            await admin.create_topics(pipeline.topology.new_topics())
-        finally:
-            await admin.close()
-        for table in pipeline.tables:
-            await asyncio.to_thread(pipeline.table_store.create, table)
-
-    async def _run(self, pipeline: Pipeline, workers: Sequence[Any]) -> None:
-        from claimx_pipeline.runtime.idle import wait_until_idle  # noqa: PLC0415 - slow to import
-        from claimx_pipeline.runtime.process import WorkerProcess  # noqa: PLC0415 - the same
-        from claimx_pipeline.telemetry.health import Health  # noqa: PLC0415 - the same
-        from claimx_pipeline.telemetry.metrics import Metrics  # noqa: PLC0415 - the same
-
-        broker = pipeline.broker()
-        resources = pipeline.resources(broker, Health(pipeline.clock))
-        process = WorkerProcess(workers, resources, Metrics())
-        running = asyncio.create_task(process.run())
-        admin = broker.admin()
-        idle = asyncio.create_task(
-            wait_until_idle(admin, pipeline.topology, workers, pipeline.clock)
-        )
-        try:
-            await asyncio.wait([running, idle], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            process.stop.set()
-            await running
-            idle.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await idle
-            await admin.close()
-
-    async def _records(self, topic: str) -> list[Record]:
-        pipeline = self.pipeline
-        name = pipeline.topology.physical(topic)
-        admin = pipeline.broker().admin()
-        consumer = pipeline.broker().consumer(group=f"sandbox-{uuid.uuid4()}", topics=[name])
-        try:
-            total = sum((await admin.end_offsets(name)).values())
-            await consumer.start()
-            found: list[Record] = []
-            while len(found) < total:
-                for batch in await consumer.poll(max_records=1000, timeout=0.2):
-                    found += batch.records
-        finally:
-            await consumer.close()
-            await admin.close()
-        return found

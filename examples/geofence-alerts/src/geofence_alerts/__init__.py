@@ -1,0 +1,1 @@
+"""Alerts when a claim's photo was taken inside a zone."""

@@ -1,0 +1,78 @@
+"""Every example, installed and run as its README says."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import msgspec
+import pytest
+from command import CLEAN, PROGRAM
+
+from claimx_pipeline.testing import Sandbox
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+def done(folder, *arguments, env=None):
+    """Run a command that has to succeed; return what it printed."""
+    finished = subprocess.run(
+        arguments, cwd=folder, env={**CLEAN, **(env or {})}, capture_output=True, text=True
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return finished.stdout
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the examples: what they write must not end up in the checkout."""
+    shutil.copytree(EXAMPLES, tmp_path / "examples")
+    return tmp_path / "examples"
+
+
+def test_the_distribution_installs_and_passes_its_own_tests(copy, tmp_path):
+    site = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation"]
+    done(copy, *pip, "--target", str(site), "./geofence-alerts")
+    env = {"PYTHONPATH": str(site)}
+    assert "passed" in done(copy, sys.executable, "-m", "pytest", "-q", "geofence-alerts", env=env)
+    listed = json.loads(done(copy, *PROGRAM, "plugins", "list", "--json", env=env))
+    assert ("geofence_alerts", "loaded") in {(each["name"], each["state"]) for each in listed}
+
+
+def test_a_folder_is_a_plugin_with_a_worker_and_a_connection(copy, tmp_path):
+    with Sandbox(tmp_path / "data") as sandbox:
+        sandbox.configure((copy / "directory-plugin" / "claimx.yaml").read_text())
+        shutil.copytree(copy / "directory-plugin" / "plugins", sandbox.folder / "plugins")
+        sandbox.environ["DESK_URL"] = f"file://{tmp_path}/desk"
+        events = sandbox.happen(60)
+        sandbox.run("ingest", "enrichment", "big-claims")
+        told = [each["enriched_data"] for each in sandbox.messages("big_claims.told")]
+        created = {e.project_id for e in events if e.event_type == "PROJECT_CREATED"}
+        assert told
+        assert {each["project_id"] for each in told} <= created
+        assert {each["desk"] for each in told} == {"large losses"}
+        requests = [
+            msgspec.json.decode(f.read_bytes()) for f in (tmp_path / "desk").rglob("*.json")
+        ]
+        assert len(requests) == len(told)
+        assert sandbox.dead_letters() == []
+
+
+def test_the_library_runs_without_the_command_line(copy, tmp_path):
+    with Sandbox(tmp_path / "data") as sandbox:
+        world = sandbox.simulator.world
+        events = [msgspec.json.encode(event.value) for event in world.events(60)]
+        world.set_clock(world.end(60))
+        (tmp_path / "events.jsonl").write_bytes(b"\n".join(events))
+        env = {
+            "CLAIMX_API_URL": sandbox.simulator.api_url,
+            "CLAIMX_API_TOKEN": "demo-token",
+            "PATH": os.environ["PATH"],
+        }
+        script = str(copy / "library" / "project_report.py")
+        printed = done(tmp_path, sys.executable, script, "events.jsonl", env=env)
+    assert printed.startswith("60 events\n")
+    assert len(printed.splitlines()) > 1
