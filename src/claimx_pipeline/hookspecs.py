@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 PROJECT = "claimx_pipeline"
 """Name of the pluggy project and of the entry-point group."""
 
+API_VERSION = "1.0"
+"""Version of what plugins may use. The first number changes when something is taken away."""
+
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 

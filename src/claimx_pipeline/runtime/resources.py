@@ -35,3 +35,5 @@ class Resources:
     handlers: tuple[Handler, ...]
     dispatcher: Dispatcher
     health: Health
+    webhook_urls: frozenset[str] = frozenset()
+    """URLs that plugins' settings name: their hosts may be called, wherever they are."""

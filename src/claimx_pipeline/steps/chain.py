@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from attrs import evolve
 
 from claimx_pipeline.broker.protocol import Record
-from claimx_pipeline.errors import DecodeError
-from claimx_pipeline.runtime.outcome import Done, Outcome
+from claimx_pipeline.errors import DecodeError, RecordError
+from claimx_pipeline.runtime.headers import HOPS, MOST_HOPS, hops_of
+from claimx_pipeline.runtime.outcome import Dead, Done, Outcome
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received
 from claimx_pipeline.stages.protocol import Item, Stage
@@ -59,6 +61,20 @@ class ChainProcessor:
             await self._opened.pop().close()
 
 
-def done(item: Item) -> Done:
-    """Return the outcome of a record that came through the whole chain."""
-    return Done(tuple(item.publish), tuple(item.rows), tuple(item.confirm))
+def done(item: Item) -> Outcome:
+    """Return the outcome of a record that came through the whole chain.
+
+    A record that goes round in a circle, from plugin to plugin, is dead.
+    """
+    if not item.publish and not item.confirm:
+        return Done(rows=tuple(item.rows))
+    hops = hops_of(item.record) + 1
+    if hops > MOST_HOPS:
+        reason = f"{MOST_HOPS} messages of plugins led here, so they go round in a circle"
+        return Dead(RecordError(reason))
+    led = (HOPS, str(hops).encode())
+    return Done(
+        tuple(evolve(record, headers=(*record.headers, led)) for record in item.publish),
+        tuple(item.rows),
+        tuple(evolve(record, headers=(*record.headers, led)) for record in item.confirm),
+    )

@@ -6,10 +6,21 @@ from datetime import UTC, datetime
 import msgspec
 import pluggy
 import pytest
+from prometheus_client import CollectorRegistry
 
-from claimx_pipeline import EnrichmentContext, EntityRows, Event, PluginResult, hookimpl, hookspecs
+from claimx_pipeline import (
+    EnrichmentContext,
+    EntityRows,
+    Event,
+    PluginResult,
+    SystemClock,
+    hookimpl,
+    hookspecs,
+)
+from claimx_pipeline.plugins.answers import PublishRules
 from claimx_pipeline.plugins.dispatch import Dispatcher
 from claimx_pipeline.plugins.loading import PluginInfo, PluginSet
+from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 
 
 def plugin(function):
@@ -26,7 +37,9 @@ def dispatcher(**plugins) -> Dispatcher:
     for name, (priority, function) in plugins.items():
         manager.register(plugin(function), name=name)
         loaded.infos[name] = PluginInfo(name, "here", "loaded", priority)
-    return Dispatcher.of(loaded, core_topics={"claimx.entities.rows"})
+    rules = PublishRules(core_topics={"claimx.entities.rows"})
+    metrics = PluginMetrics(CollectorRegistry())
+    return Dispatcher.of(loaded, rules=rules, clock=SystemClock(), metrics=metrics)
 
 
 @pytest.fixture
@@ -76,7 +89,7 @@ async def test_a_published_message_carries_key_headers_and_a_stable_id(context):
     ]
     assert records[0] == records[1], "the same cause gives the same message"
     assert records[0].key == b"e1"
-    assert dict(records[0].headers).keys() == {"shared", "h", "claimx-id"}
+    assert dict(records[0].headers).keys() == {"shared", "h", "claimx-id", "claimx-hops"}
     assert msgspec.json.decode(records[0].value) == {"at": "2026-01-12T00:00:00Z"}
 
 

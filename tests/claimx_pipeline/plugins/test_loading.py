@@ -83,7 +83,7 @@ def test_a_disabled_plugin_is_not_even_imported(tmp_path, how):
 def test_a_broken_directory_plugin_is_left_out_with_its_story(tmp_path):
     plugins = load(folder(tmp_path, code="import nowhere_to_be_found"))
     info = plugins.infos["mine"]
-    assert info.state == "left out"
+    assert info.state == "failed"
     assert "nowhere_to_be_found" in info.problem
 
 
@@ -97,7 +97,7 @@ def test_a_required_plugin_that_is_broken_stops_the_start(tmp_path):
 def test_whoever_only_looks_is_not_stopped(tmp_path):
     directory = folder(tmp_path, code="import nowhere_to_be_found")
     plugins = load(directory, tolerant=True, mine=PluginSettings(required=True))
-    assert plugins.infos["mine"].state == "left out"
+    assert plugins.infos["mine"].state == "failed"
 
 
 def test_wrong_settings_of_a_plugin_are_its_problem(tmp_path):
@@ -124,7 +124,7 @@ def test_two_plugins_of_one_name_are_refused(tmp_path):
     second.mkdir()
     text = (tmp_path / "plugins" / "one" / "config.yaml").read_text()
     (second / "config.yaml").write_text(text)
-    with pytest.raises(PluginLoadError, match="has a plugin of that name too"):
+    with pytest.raises(PluginLoadError, match="each of them has a plugin of this name"):
         load(tmp_path / "plugins")
 
 
