@@ -111,8 +111,8 @@ def load_plugins(
         core: The module with the pipeline's own hook implementations.
         directory: Folder of directory plugins; None for none.
         environ: Fills ``${VAR}`` in their files.
-        tolerant: Leave out what cannot be loaded, with a log line, whatever the
-            settings say. For commands that only look.
+        tolerant: Leave out what cannot be loaded, whatever the settings say, and let the
+            story of each tell. For commands that only look.
 
     Raises:
         PluginLoadError: A required plugin cannot be loaded, two plugins have one name,
@@ -183,7 +183,8 @@ def _load(
             plugins.manager.unregister(name=name)
         if required and not tolerant:
             raise PluginLoadError(name, origin, reason) from error
-        log.warning("plugin %r (%s) is left out: %s", name, origin, reason)
+        if not tolerant:
+            log.warning("plugin %r (%s) is left out: %s", name, origin, reason)
         plugins.infos[name] = PluginInfo(
             name, origin, "failed", problem=reason, version=candidate.version
         )
@@ -238,10 +239,7 @@ def _made(plugins: PluginSet, candidate: Candidate, settings: PluginSettings) ->
             f"plugins.{candidate.name}.config: this plugin reads no settings from here; "
             "see its documentation for its own section"
         )
-    warnings = list(literal_credentials(config, candidate.where))
-    plugins.warnings += warnings
-    for warning in warnings:
-        log.warning("%s", warning)
+    plugins.warnings += literal_credentials(config, candidate.where)
     plugins.unresolved += _unresolved(candidate.config, candidate.where)
     return plugin
 
