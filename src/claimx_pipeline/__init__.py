@@ -45,16 +45,26 @@ if TYPE_CHECKING:
         SettingsError,
         UsageError,
     )
-    from claimx_pipeline.hookspecs import hookimpl
+    from claimx_pipeline.hookspecs import API_VERSION, hookimpl
     from claimx_pipeline.pipeline import Pipeline
     from claimx_pipeline.plugins.base import Plugin
     from claimx_pipeline.plugins.context import EnrichmentContext
-    from claimx_pipeline.plugins.result import Log, PluginResult, Publish
-    from claimx_pipeline.plugins.task_trigger import (
+    from claimx_pipeline.plugins.result import (
+        AddHeader,
+        CreateClaimxTask,
+        Log,
+        Metric,
+        PluginResult,
+        Publish,
+        Webhook,
+    )
+    from claimx_pipeline.plugins.task_trigger import TaskTriggerPlugin
+    from claimx_pipeline.plugins.triggers import (
+        LogAction,
         TaskTriggerConfig,
-        TaskTriggerPlugin,
         Trigger,
         TriggerActions,
+        WebhookAction,
     )
     from claimx_pipeline.runtime.outcome import (
         DONE,
@@ -86,6 +96,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.topics import WEEK_HOURS, Topic
 
 __all__ = [
+    "API_VERSION",
     "BOOL",
     "DATE",
     "DONE",
@@ -95,6 +106,7 @@ __all__ = [
     "STRING",
     "TIMESTAMP",
     "WEEK_HOURS",
+    "AddHeader",
     "AnswerCache",
     "Category",
     "Chain",
@@ -105,6 +117,7 @@ __all__ = [
     "Command",
     "Connection",
     "ConnectionSettings",
+    "CreateClaimxTask",
     "Dead",
     "DecodeError",
     "DeltaConfig",
@@ -120,8 +133,10 @@ __all__ = [
     "Held",
     "Item",
     "Log",
+    "LogAction",
     "LookupConfig",
     "LookupStage",
+    "Metric",
     "NamedQuery",
     "OutRecord",
     "Outcome",
@@ -159,6 +174,8 @@ __all__ = [
     "UsageError",
     "ValidationConfig",
     "ValidationStage",
+    "Webhook",
+    "WebhookAction",
     "WorkerSpec",
     "create_all",
     "failure",
@@ -205,12 +222,27 @@ _HOMES = {
         "SettingsError",
         "UsageError",
     ),
-    "hookspecs": ("hookimpl",),
+    "hookspecs": ("API_VERSION", "hookimpl"),
     "pipeline": ("Pipeline",),
     "plugins.base": ("Plugin",),
     "plugins.context": ("EnrichmentContext",),
-    "plugins.result": ("Log", "PluginResult", "Publish"),
-    "plugins.task_trigger": ("TaskTriggerConfig", "TaskTriggerPlugin", "Trigger", "TriggerActions"),
+    "plugins.result": (
+        "AddHeader",
+        "CreateClaimxTask",
+        "Log",
+        "Metric",
+        "PluginResult",
+        "Publish",
+        "Webhook",
+    ),
+    "plugins.task_trigger": ("TaskTriggerPlugin",),
+    "plugins.triggers": (
+        "LogAction",
+        "TaskTriggerConfig",
+        "Trigger",
+        "TriggerActions",
+        "WebhookAction",
+    ),
     "runtime.outcome": ("DONE", "Dead", "Done", "Held", "Outcome", "Retry", "TableRow", "failure"),
     "runtime.resources": ("Resources",),
     "runtime.worker": ("Processor", "Received", "WorkerSpec"),

@@ -68,9 +68,9 @@ def claimx_register_stages() -> Mapping[str, type[Stage]]:
 @hookimpl
 def claimx_register_workers(settings: Settings) -> Iterable[WorkerSpec]:  # noqa: ARG001 - hook
     """Offer the ClaimX workers."""
-    from claimx_pipeline.steps import enrichment, entities, events, ingest
+    from claimx_pipeline.steps import actions, enrichment, entities, events, ingest
 
-    return [ingest.WORKER, events.WORKER, enrichment.WORKER, entities.WORKER]
+    return [ingest.WORKER, events.WORKER, enrichment.WORKER, entities.WORKER, actions.WORKER]
 
 
 @hookimpl

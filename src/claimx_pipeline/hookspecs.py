@@ -3,14 +3,17 @@
 A plugin is a module or an object whose functions carry ``hookimpl``; it is found by
 the entry-point group ``claimx_pipeline``. The core registers its own parts here too.
 
-``claimx_register_*`` hooks are called once, when the parts are put together, and
-return objects. The others are called while events flow; they may be ``async``.
+``claimx_register_*`` hooks are called once, when the parts are put together, and return
+objects. The others are called while workers run; they may be ``async``.
+
+An implementation may leave out arguments that it does not need. One whose name is no hook
+is refused when the plugin is loaded. Every example below is run by the tests.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from collections.abc import Awaitable, Iterable, Mapping
+from typing import TYPE_CHECKING
 
 import pluggy
 
@@ -31,6 +34,9 @@ if TYPE_CHECKING:
 PROJECT = "claimx_pipeline"
 """Name of the pluggy project and of the entry-point group."""
 
+API_VERSION = "1.0"
+"""Version of what plugins may use. The first number changes when something is taken away."""
+
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
@@ -44,6 +50,24 @@ def claimx_register_settings() -> SettingsSection:  # type: ignore[empty-body]
 
     Returns:
         The section. None if the plugin has no settings of its own.
+
+    Raises:
+        Exception: Nothing starts; the error is shown.
+
+    Example::
+
+        from attrs import frozen
+        from claimx_pipeline import SettingsSection, hookimpl
+
+        @frozen(kw_only=True)
+        class AcmeSettings:
+            region: str = "north"
+
+        @hookimpl
+        def claimx_register_settings():
+            return SettingsSection(
+                name="acme", kind=AcmeSettings, environment={"ACME_REGION": "acme.region"}
+            )
     """
 
 
@@ -51,11 +75,23 @@ def claimx_register_settings() -> SettingsSection:  # type: ignore[empty-body]
 def claimx_register_brokers() -> Mapping[str, BrokerFactory]:  # type: ignore[empty-body]
     """Offer brokers.
 
-    Called once, at start.
+    Called once, when the broker is needed.
 
     Returns:
         URL scheme to a function that makes a broker from a URL and the ``broker``
         settings. A scheme that another plugin offers is refused.
+
+    Raises:
+        Exception: Nothing starts; the error is shown.
+
+    Example::
+
+        from claimx_pipeline import hookimpl
+        from claimx_pipeline.broker.sqlite import SqliteBroker
+
+        @hookimpl
+        def claimx_register_brokers():
+            return {"acme": lambda url, settings: SqliteBroker(url, settings)}
     """
 
 
@@ -70,6 +106,19 @@ def claimx_register_tables(settings: Settings) -> Iterable[TableSpec]:  # type: 
 
     Returns:
         The tables. A name that another plugin declares is refused.
+
+    Raises:
+        Exception: Nothing starts; the error is shown.
+
+    Example::
+
+        from claimx_pipeline import LONG, STRING, Column, TableSpec, hookimpl
+
+        @hookimpl
+        def claimx_register_tables():
+            columns = (Column("assignment_id", LONG, nullable=False), Column("note", STRING))
+            return [TableSpec(name="acme_notes", summary="Notes on tasks.", mode="merge",
+                              key=("assignment_id",), columns=columns)]
     """
 
 
@@ -88,6 +137,28 @@ def claimx_register_handlers(  # type: ignore[empty-body]
     Returns:
         Handlers, each naming its event types; a type has one handler. A type that no
         handler names is logged as ``skipped``.
+
+    Raises:
+        Exception: Nothing starts; the error is shown.
+
+    Example::
+
+        from claimx_pipeline import EntityRows, Handled, hookimpl
+
+        class NoteHandler:
+            name = "acme_notes"
+            event_types = frozenset({"ACME_NOTE_ADDED"})
+            event_prefixes = ()
+
+            async def handle(self, project_id, events, reader):
+                answer = await reader.project(int(project_id))
+                city = answer.body["project"].get("city")
+                return [Handled(EntityRows(projects=[{"project_id": project_id, "city": city}]))
+                        for _ in events]
+
+        @hookimpl
+        def claimx_register_handlers():
+            return [NoteHandler()]
     """
 
 
@@ -99,6 +170,31 @@ def claimx_register_stages() -> Mapping[str, type[Stage]]:  # type: ignore[empty
 
     Returns:
         Name, as it is written in settings, to the stage's class.
+
+    Raises:
+        Exception: Nothing starts; the error is shown.
+
+    Example::
+
+        from attrs import frozen
+        from claimx_pipeline import RecordStage, hookimpl
+
+        @frozen(kw_only=True)
+        class ShoutConfig:
+            field: str = "note"
+
+        class ShoutStage(RecordStage):
+            config_class = ShoutConfig
+
+            def __init__(self, config):
+                self.config = config
+
+            async def process_one(self, item):
+                item.data[self.config.field] = str(item.data[self.config.field]).upper()
+
+        @hookimpl
+        def claimx_register_stages():
+            return {"acme_shout": ShoutStage}
     """
 
 
@@ -114,6 +210,27 @@ def claimx_register_workers(settings: Settings) -> Iterable[WorkerSpec]:  # type
 
     Returns:
         The workers, each with a name that no other worker has.
+
+    Raises:
+        Exception: Nothing starts; the error is shown.
+
+    Example::
+
+        from claimx_pipeline import (
+            ChainProcessor, Topic, TransformConfig, TransformStage, WorkerSpec, hookimpl,
+        )
+
+        def build(resources):
+            stage = TransformStage(TransformConfig(mappings={"id": "assignment_id"}))
+            return ChainProcessor([stage], resources)
+
+        @hookimpl
+        def claimx_register_workers(settings):
+            return [WorkerSpec(
+                name="acme-notes", summary="Notes every photo request.", group="acme_notes",
+                reads=(Topic("acme.photo.requests", source=True),), needs=("broker",), build=build,
+                dead_letters=Topic("acme.photo.errors", partitions=1, terminal=True),
+            )]
     """
 
 
@@ -125,6 +242,18 @@ def claimx_register_queries() -> Iterable[NamedQuery]:  # type: ignore[empty-bod
 
     Returns:
         The queries, each with a name that no other query has.
+
+    Raises:
+        Exception: The command ends; the error is shown.
+
+    Example::
+
+        from claimx_pipeline import NamedQuery, hookimpl
+
+        @hookimpl
+        def claimx_register_queries():
+            sql = "SELECT city, count(*) AS claims FROM claimx_projects GROUP BY city"
+            return [NamedQuery("acme-claims-by-city", "How many claims each city has.", sql)]
     """
 
 
@@ -136,7 +265,18 @@ def claimx_register_commands() -> Iterable[Command]:  # type: ignore[empty-body]
     of a command is imported only when the command is run.
 
     Returns:
-        The commands.
+        The commands. One that has the name of a command of the core is left out.
+
+    Raises:
+        Exception: ``claimx-run`` ends; the error is shown.
+
+    Example::
+
+        from claimx_pipeline import Command, hookimpl
+
+        @hookimpl
+        def claimx_register_commands():
+            return [Command("acme", "See what Acme asked for.", "acme_plugin.command:app", "Acme")]
     """
 
 
@@ -151,48 +291,118 @@ def claimx_check_settings(settings: Settings) -> Iterable[Problem]:  # type: ign
         settings: All settings.
 
     Returns:
-        The problems found.
+        The problems found; nothing starts while there is one.
+
+    Raises:
+        Exception: Nothing starts; the error is shown.
+
+    Example::
+
+        from claimx_pipeline import Problem, hookimpl
+
+        @hookimpl
+        def claimx_check_settings(settings):
+            if settings.retry.delays_seconds[0] < 1:
+                yield Problem("retry.delays_seconds", "Acme wants at least 1 second between tries")
     """
 
 
 @hookspec
-def claimx_enrichment_complete(context: EnrichmentContext) -> PluginResult | None:
+def claimx_enrichment_complete(
+    context: EnrichmentContext,
+) -> PluginResult | Awaitable[PluginResult | None] | None:
     """React to an event that was enriched.
 
-    Called for every event after the API answered and before its rows are published;
-    sync or async. Implementations run one after the other: those of lower priority
-    number first, then in the order of the plugins' names.
+    Called for every event after the API answered and before its rows are published.
+    Implementations run one after the other: those of lower priority number first, then in
+    the order of the plugins' names. An ``async`` one runs on the event loop and must not
+    block; any other runs in a thread of the plugin's own. A ``Plugin`` implements this hook
+    by ``should_run`` and ``execute``. After ``claimx-run dlq replay`` it may be called again
+    for the same event: what it publishes has the same ``claimx-id`` then.
 
     Args:
-        context: The event, the rows of all seven entity kinds, the tasks, the project
-            and the headers. Rows may be changed, and columns of tables that the plugin
-            registered may be added.
+        context: The event, the rows of all seven entity kinds, the tasks, the project, what
+            the API was asked, the headers and the attempt. It is the plugin's own copy: rows
+            and headers that it changes are taken over when it has succeeded, columns of
+            tables that the plugin registered may be added.
 
     Returns:
-        What is to be done: ``PluginResult.publish(...)``, ``.log(...)``,
-        ``.filter_out(...)``. None or ``PluginResult.ok()`` for nothing.
+        What is to be done: ``PluginResult.publish(…)``, ``.webhook(…)``,
+        ``.create_claimx_task(…)``, ``.log(…)``, ``.add_header(…)``, ``.metric(…)``,
+        ``.filter_out(…)``, joined by ``.and_then(…)``. None, ``.ok()`` or ``.skip(…)`` for
+        nothing.
+
+    Raises:
+        Exception: The event goes on without this plugin, as if it had not been asked, and
+            becomes a dead letter of kind ``plugin`` that ``claimx-run dlq replay`` gives to
+            this plugin alone. The same becomes of an event over which it takes longer than
+            ``plugins.<name>.timeout_seconds``, or to which it answers what cannot be done.
+
+    Example::
+
+        from claimx_pipeline import PluginResult, hookimpl
+
+        @hookimpl
+        async def claimx_enrichment_complete(context):
+            if context.event_type != "PROJECT_CREATED" or context.project is None:
+                return None
+            found = {"project_id": context.project_id, "city": context.project.get("city")}
+            return PluginResult.webhook(connection="acme", path="/claims", body=found).and_then(
+                PluginResult.metric("claims", labels={"kind": "new"})
+            )
     """
 
 
 @hookspec
-def claimx_worker_starting(worker: WorkerSpec, settings: Settings) -> Any:
+def claimx_worker_starting(worker: WorkerSpec, settings: Settings) -> Awaitable[None] | None:
     """Get ready before a worker takes its first record; sync or async.
 
-    Called once per worker and process. An exception stops the start.
+    Called once per worker and process, in the order of priority. A ``Plugin`` has
+    ``on_load`` for it, called with the worker that runs plugins.
 
     Args:
         worker: The worker.
         settings: All settings.
+
+    Returns:
+        Nothing.
+
+    Raises:
+        Exception: The process does not start; the error names the plugin.
+
+    Example::
+
+        import logging
+        from claimx_pipeline import hookimpl
+
+        @hookimpl
+        def claimx_worker_starting(worker, settings):
+            logging.getLogger("acme").info("%s starts with %s", worker.name, settings.broker.url)
     """
 
 
 @hookspec
-def claimx_worker_stopping(worker: WorkerSpec) -> Any:
+def claimx_worker_stopping(worker: WorkerSpec) -> Awaitable[None] | None:
     """Release what ``claimx_worker_starting`` took; sync or async.
 
     Called once per worker and process, after its last record was settled and also
-    after a failure. An exception is logged and the stop goes on.
+    after a failure. It has 5 seconds. A ``Plugin`` has ``on_unload`` for it.
 
     Args:
         worker: The worker.
+
+    Returns:
+        Nothing.
+
+    Raises:
+        Exception: It is logged with the plugin's name, and the stop goes on.
+
+    Example::
+
+        import logging
+        from claimx_pipeline import hookimpl
+
+        @hookimpl
+        async def claimx_worker_stopping(worker):
+            logging.getLogger("acme").info("%s has stopped", worker.name)
     """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -34,9 +34,13 @@ if TYPE_CHECKING:
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.stages.protocol import Stage
     from claimx_pipeline.telemetry.health import Health
+    from claimx_pipeline.telemetry.metrics import Metrics
     from claimx_pipeline.topology import Topology
 
 T = TypeVar("T")
+
+PLUGINS = "plugins"
+"""What a worker that runs plugins needs of the settings."""
 
 CLAIMX_CONNECTION = "claimx_api"
 """Connection under which stages reach the ClaimX API."""
@@ -77,11 +81,27 @@ class Pipeline:
         sources = read_sources(config, environ=environ, overrides=overrides or {}, cwd=cwd)
         wanted = plugins_settings(sources)
         directory = cwd / wanted.dir if wanted.dir else None
-        plugins = load_plugins(wanted, core=core, directory=directory)
+        plugins = load_plugins(wanted, core=core, directory=directory, environ=environ)
         if directory is not None:
             sources = lay_beneath(sources, files_of_plugins(directory, plugins), cwd)
         sections = plugins.manager.hook.claimx_register_settings()
-        return cls(load_settings(sources, sections), plugins, clock or SystemClock())
+        loaded = load_settings(sources, sections)
+        loaded = evolve(loaded, warnings=(*loaded.warnings, *plugins.warnings))
+        return cls(loaded, plugins, clock or SystemClock())
+
+    @staticmethod
+    def find_plugins(
+        config: Path | None, *, environ: Mapping[str, str], cwd: Path | None = None
+    ) -> PluginSet:
+        """Return every plugin there is, loaded if it can be; for those who only look.
+
+        Raises:
+            SettingsError: The section ``plugins`` is wrong.
+        """
+        cwd = cwd or Path.cwd()
+        wanted = plugins_settings(read_sources(config, environ=environ, cwd=cwd))
+        directory = cwd / wanted.dir if wanted.dir else None
+        return load_plugins(wanted, core=core, directory=directory, environ=environ, tolerant=True)
 
     @property
     def settings(self) -> Settings:
@@ -217,29 +237,58 @@ class Pipeline:
             SettingsError: Something is missing or does not resolve.
         """
         workers = list(workers)
+        needs = [path for worker in workers for path in worker.needs]
         problems = [problem for worker in workers for problem in worker.check(self.settings)]
+        if PLUGINS in needs:
+            # A plugin that is switched off needs nothing.
+            needs.remove(PLUGINS)
+            needs += [f"{PLUGINS}.{name}" for name, _ in self.plugins.loaded()]
+            problems += self.plugins.unresolved
         problems += self.check()
         unique = list({str(problem): problem for problem in problems}.values())
         if unique:
             raise SettingsError(unique)
-        require(self.loaded, [path for worker in workers for path in worker.needs])
+        require(self.loaded, needs)
 
     def check(self) -> list[Problem]:
-        """Return what the plugins find wrong with the settings."""
-        return [
-            problem for _, problems in self.answers("claimx_check_settings") for problem in problems
+        """Return what the plugins find wrong with the settings, and where they would publish."""
+        core_topics = self._core_topics()
+        found = [
+            Problem(
+                f"plugins.{name}",
+                f"publishes to topic {topic.name!r}, which belongs to the pipeline; "
+                "give it a topic of its own",
+            )
+            for name, topic in self.published_by_plugins
+            if topic.name in core_topics
         ]
+        for _, problems in self.answers("claimx_check_settings"):
+            found += problems
+        return found
 
-    def resources(self, broker: Broker, health: Health) -> Resources:
-        """Return what running workers may use."""
+    def resources(
+        self, broker: Broker, health: Health, metrics: Metrics | None = None
+    ) -> Resources:
+        """Return what running workers may use.
+
+        Args:
+            broker: The broker.
+            health: Where workers tell how they are.
+            metrics: What plugins are counted in; of their own if not given.
+        """
         from claimx_pipeline.connections.registry import Connections
+        from claimx_pipeline.plugins.answers import PublishRules
         from claimx_pipeline.plugins.dispatch import Dispatcher
         from claimx_pipeline.runtime.resources import Resources
+        from claimx_pipeline.telemetry.metrics import Metrics
+        from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 
-        core_workers = self._core_workers()
-        core_topics = {
-            topic.name for worker in core_workers for topic in (*worker.reads, *worker.writes)
-        }
+        rules = PublishRules(
+            core_topics=self._core_topics(),
+            known_topics=frozenset(self.topology.topics),
+            most_bytes=self.settings.broker.kafka.max_request_bytes,
+        )
+        counted = PluginMetrics((metrics or Metrics()).registry)
         return Resources(
             settings=self.settings,
             clock=self.clock,
@@ -250,8 +299,9 @@ class Pipeline:
             connections=Connections(self._connections(), self.clock),
             handlers=self.handlers,
             stages=self.stages,
-            dispatcher=Dispatcher.of(self.plugins, core_topics),
+            dispatcher=Dispatcher.of(self.plugins, rules=rules, clock=self.clock, metrics=counted),
             health=health,
+            webhook_urls=frozenset(self._webhook_urls()),
         )
 
     def _connections(self) -> dict[str, ConnectionSettings]:
@@ -264,8 +314,31 @@ class Pipeline:
             connections.setdefault(CLAIMX_CONNECTION, connection_settings(api))
         return connections
 
-    def _core_workers(self) -> list[WorkerSpec]:
-        return list(core.claimx_register_workers(self.settings))
+    def _webhook_urls(self) -> Iterator[str]:
+        """Yield the URLs that plugins' settings name."""
+        from claimx_pipeline.plugins.base import Plugin
+
+        for _, plugin in self.plugins.loaded():
+            if isinstance(plugin, Plugin):
+                yield from plugin.webhook_urls()
+
+    def _core_topics(self) -> frozenset[str]:
+        """Return every topic that is the pipeline's own, by any name that leads there."""
+        from claimx_pipeline.runtime.ladder import retry_topics
+        from claimx_pipeline.topics import DLQ_REPLAYED
+
+        names = {DLQ_REPLAYED.name}
+        for worker in core.claimx_register_workers(self.settings):
+            names |= {topic.name for topic in (*worker.reads, *worker.writes)}
+            if worker.dead_letters:
+                names.add(worker.dead_letters.name)
+            if worker.family:
+                delays = self.settings.retry.delays_seconds
+                names |= {topic.name for topic in retry_topics(worker.family, delays)}
+        broker = self.settings.broker
+        physical = {self.topology.physical(name) for name in names}
+        renamed = {name for name in broker.topics if self.topology.physical(name) in physical}
+        return frozenset(names | physical | renamed)
 
     def _adjusted(self, worker: WorkerSpec) -> WorkerSpec:
         """Return *worker* with what the settings say of it."""

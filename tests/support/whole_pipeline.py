@@ -3,12 +3,13 @@
 import asyncio
 import contextlib
 import json
+import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 from attrs import define, field
 
-from claimx_pipeline import OutRecord, Pipeline
+from claimx_pipeline import OutRecord, Pipeline, Record
 from claimx_pipeline.delta.query import run_query
 from claimx_pipeline.runtime.idle import wait_until_idle
 from claimx_pipeline.runtime.process import WorkerProcess
@@ -22,9 +23,10 @@ broker: {{url: "{url}", prefix: "{prefix}", kafka: {{session_timeout_seconds: 6}
 claimx: {{api: {{base_url: {api}, token: demo-token, max_retries: 0, breaker_open_seconds: 1}}}}
 connections:
   itel_cabinet_api: {{base_url: {itel}, auth_token: demo-itel-token, max_retries: 0, breaker_open_seconds: 1}}
+  {connections}
 tables: {{root: {folder}/tables}}
 storage: {{files: {{root: {folder}/files}}}}
-plugins: {{dir: ""}}
+plugins: {plugins}
 retry: {{delays_seconds: [0.5, 1, 2, 4]}}
 health: {{port: 0}}
 workers: {{events: {{linger_seconds: 0.1}}, entities: {{linger_seconds: 0.1}}}}
@@ -106,6 +108,22 @@ class WholePipeline:
         await admin.close()
         return {name: count for name, count in found.items() if count}
 
+    async def records(self, topic: str) -> list[Record]:
+        """Return every record of a topic, by its logical name."""
+        broker, name = self.pipeline.broker(), self.pipeline.topology.physical(topic)
+        admin = broker.admin()
+        count = sum((await admin.end_offsets(name)).values())
+        await admin.close()
+        consumer = broker.consumer(group=f"reader-{uuid.uuid4()}", topics=[name])
+        await consumer.start()
+        found: list[Record] = []
+        async with asyncio.timeout(30):
+            while len(found) < count:
+                for batch in await consumer.poll(max_records=1000, timeout=0.2):
+                    found += batch.records
+        await consumer.close()
+        return found
+
     async def stop(self) -> None:
         self.process.stop.set()
         if self._running is not None:
@@ -114,9 +132,19 @@ class WholePipeline:
 
 @contextlib.asynccontextmanager
 async def whole_pipeline(
-    folder: Path, *, seed: int = 7, url: str = "", prefix: str = ""
+    folder: Path,
+    *,
+    seed: int = 7,
+    url: str = "",
+    prefix: str = "",
+    plugins: str = '{dir: ""}',
+    connections: str = "",
 ) -> AsyncIterator[WholePipeline]:
-    """Set everything up; the workers start with ``start``."""
+    """Set everything up; the workers start with ``start``.
+
+    *plugins* and *connections* are, or add to, the sections of that name; ``{simulator}`` in
+    them is where the simulator is.
+    """
     world = World(seed)
     async with SimulatorServer(world) as simulator:
         config = folder / "claimx.yaml"
@@ -127,6 +155,8 @@ async def whole_pipeline(
                 api=simulator.api_url,
                 itel=simulator.itel_url,
                 folder=folder,
+                plugins=plugins.replace("{simulator}", simulator.url),
+                connections=connections.replace("{simulator}", simulator.url),
             )
         )
         pipeline = Pipeline.load(config, environ={}, cwd=folder)
@@ -138,7 +168,8 @@ async def whole_pipeline(
             await asyncio.to_thread(pipeline.table_store.create, table)
         workers = list(pipeline.workers.values())
         health = Health(pipeline.clock)
-        process = WorkerProcess(workers, pipeline.resources(broker, health), Metrics())
+        metrics = Metrics()
+        process = WorkerProcess(workers, pipeline.resources(broker, health, metrics), metrics)
         running = WholePipeline(pipeline, simulator, world, health, process)
         try:
             yield running

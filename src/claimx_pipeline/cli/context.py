@@ -11,6 +11,7 @@ from attrs import frozen
 
 if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline
+    from claimx_pipeline.plugins.loading import PluginSet
 
 
 @frozen
@@ -29,3 +30,13 @@ class CommandLine:
         from claimx_pipeline.pipeline import Pipeline
 
         return Pipeline.load(self.config, environ=os.environ, overrides=overrides)
+
+    def plugins(self) -> PluginSet:
+        """Find the plugins, for a command that only looks: those that fail stop nothing.
+
+        Raises:
+            SettingsError: The section ``plugins`` is wrong.
+        """
+        from claimx_pipeline.pipeline import Pipeline
+
+        return Pipeline.find_plugins(self.config, environ=os.environ)

@@ -53,16 +53,16 @@ def plugins() -> None:
 
 @app.command("list")
 def list_(context: typer.Context, json: Json = False) -> None:
-    """List every plugin that was found: loaded, disabled, or left out and why."""
+    """List every plugin that was found: loaded, disabled, or failed and why."""
     command_line: CommandLine = context.obj
-    infos = command_line.pipeline().plugins.infos.values()
+    infos = command_line.plugins().infos.values()
     rows = [asdict(info) for info in infos]
     if json:
         print_json(rows)
         return
     if not rows:
         note("no plugins are installed; the pipeline works without")
-    columns = ["name", "state", "origin", "priority", "hooks", "problem"]
+    columns = ["name", "state", "version", "origin", "priority", "hooks", "problem"]
     print_table(rows, columns, "Plugins")
 
 

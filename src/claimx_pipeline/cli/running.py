@@ -49,7 +49,9 @@ async def _run(
     server = HealthServer(pipeline.settings.health, health, metrics)
     await server.start()
     broker = pipeline.broker()
-    process = WorkerProcess(workers, pipeline.resources(broker, health), metrics, instances)
+    process = WorkerProcess(
+        workers, pipeline.resources(broker, health, metrics), metrics, instances
+    )
     _announce(pipeline, workers, broker.url, server)
     idle = None
     try:
@@ -79,6 +81,10 @@ def _announce(pipeline: Pipeline, workers: Sequence[WorkerSpec], url: str, serve
     port = getattr(server, "port", 0)
     if port:
         note(f"health  http://{pipeline.settings.health.host}:{port}/health/ready  and /metrics")
+    if any("plugins" in worker.needs for worker in workers):
+        note(_plugins(pipeline))
+        for warning in pipeline.plugins.warnings:
+            note(f"warning: {warning}")
     topology = pipeline.topology
     for worker in workers:
         reads = ", ".join(topology.physical(topic.name) for topic in worker.reads)
@@ -86,3 +92,16 @@ def _announce(pipeline: Pipeline, workers: Sequence[WorkerSpec], url: str, serve
     for topic in topology.without_reader():
         if any(topic == written.name for worker in workers for written in worker.writes):
             note(f"warning: nothing reads {topology.physical(topic)}, which is written here")
+
+
+def _plugins(pipeline: Pipeline) -> str:
+    """Return which plugins were found, by what became of them."""
+    by_state: dict[str, list[str]] = {}
+    for info in pipeline.plugins.infos.values():
+        by_state.setdefault(info.state, []).append(info.name)
+    told = [
+        f"{', '.join(by_state[state])} {state}"
+        for state in ("loaded", "disabled", "failed")
+        if state in by_state
+    ]
+    return f"plugins {'; '.join(told) or 'none found'}"

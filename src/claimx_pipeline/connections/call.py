@@ -24,6 +24,8 @@ class Call:
     content: bytes | None
     repeatable: bool
     """Sending it twice does no harm."""
+    timeout_seconds: float | None = None
+    """Total time of one try; the connection's own if not given."""
 
 
 def call_to(  # noqa: PLR0913 - the parts of an HTTP request
@@ -36,6 +38,7 @@ def call_to(  # noqa: PLR0913 - the parts of an HTTP request
     content: bytes | None = None,
     idempotency_key: str | None = None,
     repeatable: bool = False,
+    timeout_seconds: float | None = None,
 ) -> Call:
     """Return the request for *path* below *base_url*, which has no slash at its end.
 
@@ -49,6 +52,7 @@ def call_to(  # noqa: PLR0913 - the parts of an HTTP request
         _headers(headers, idempotency_key, with_body=content is not None),
         content,
         repeatable or method in _REPEATABLE or idempotency_key is not None,
+        timeout_seconds,
     )
 
 

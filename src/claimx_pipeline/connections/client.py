@@ -114,6 +114,7 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
         repeatable: bool = False,
+        timeout_seconds: float | None = None,
     ) -> Answer:
         """Send a request and return its answer, wholly read.
 
@@ -131,6 +132,7 @@ class Connection:
             idempotency_key: Sent as ``Idempotency-Key``; the service then knows a
                 second try, so a POST is tried again.
             repeatable: A POST that only reads may be sent twice without a key.
+            timeout_seconds: Total time of one try; the connection's own if not given.
 
         Returns:
             The answer, whose status is 2xx.
@@ -161,6 +163,7 @@ class Connection:
             content=content,
             idempotency_key=idempotency_key,
             repeatable=repeatable,
+            timeout_seconds=timeout_seconds,
         )
         permit = self.breaker.admit()
         try:
@@ -221,7 +224,8 @@ class Connection:
         async with self._slots:
             # It may have opened while this one waited for its turn.
             permit.renew()
-            answer = await self._answer(call, self.settings.timeout_seconds)
+            seconds = call.timeout_seconds or self.settings.timeout_seconds
+            answer = await self._answer(call, seconds)
         if 200 <= answer.status < 300:  # noqa: PLR2004 - the class of successes
             return answer
         raise refusal(answer, connection=self.name, secrets=self._secrets)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Iterable, Mapping
+from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
+
+import attrs
 
 from claimx_pipeline.errors import ClaimxError
 from claimx_pipeline.hookspecs import hookimpl
@@ -27,6 +29,14 @@ class Plugin:
     """What the plugin is called in settings, logs and errors."""
     priority: int = 100
     """Lower runs first."""
+    description: str = ""
+    """One line for ``claimx-run plugins list``."""
+    version: str = ""
+    """Its version; an installed plugin's is that of its distribution."""
+    requires_api: str = ""
+    """Version of the plugin API that it was written for, such as ``1.0``; empty for any."""
+    stages: frozenset[str] = frozenset({"enrichment_complete"})
+    """Moments at which it is called."""
     event_types: frozenset[str] = frozenset()
     """Event types it wants to see; empty means all."""
     config_class: ClassVar[type[Any] | None] = None
@@ -44,6 +54,7 @@ class Plugin:
 
         Raises:
             SettingsError: The configuration is wrong; all problems are named.
+            ClaimxError: There is a configuration, but the plugin has none.
         """
         if cls.config_class is None:
             if config:
@@ -55,14 +66,32 @@ class Plugin:
         """Return the topics that this plugin publishes to."""
         return ()
 
+    def webhook_urls(self) -> Iterable[str]:
+        """Return the URLs that its settings name: their hosts may be called, wherever they are.
+
+        Every other host must be a public one.
+        """
+        return urls_in(self.config)
+
     def should_run(self, context: EnrichmentContext) -> bool:
-        """Tell whether ``execute`` is worth calling; cheap, and called for every event."""
+        """Tell whether ``execute`` is worth calling; cheap, and called for every event.
+
+        It runs on the event loop: it only looks, and never waits.
+        """
+        if context.stage not in self.stages:
+            return False
         return not self.event_types or context.event_type in self.event_types
 
     def execute(
         self, context: EnrichmentContext
     ) -> PluginResult | Awaitable[PluginResult | None] | None:
-        """Do the work; may be ``async``. Return None for nothing to do."""
+        """Do the work; return None for nothing to do.
+
+        If it is ``async`` it runs on the event loop and must not block; if it is not it runs
+        in a thread of the plugin's own, one event at a time. What takes longer than
+        ``plugins.<name>.timeout_seconds``, or raises, becomes a dead letter of this plugin,
+        nothing of it is done, and the event goes on. *context* is the plugin's own copy.
+        """
         raise NotImplementedError(f"plugin {self.name!r} lacks execute")
 
     async def on_load(self) -> None:
@@ -90,16 +119,44 @@ class Plugin:
         if worker.name == "enrichment":
             await self.on_unload()
 
-    def _log(self, level: int, message: str, **extra: Any) -> None:
-        """Write a log line with fields; reserved field names get a trailing underscore."""
-        self._logger.log(level, message, extra=_safe(extra))
+    def _log(self, level: int | str, message: str, **extra: Any) -> None:
+        """Write a log line with fields; reserved field names get a trailing underscore.
+
+        Args:
+            level: ``logging.INFO`` and so on, or the name of one.
+            message: The line, taken as it is.
+            **extra: Fields beside it.
+
+        Raises:
+            ValueError: There is no such level.
+        """
+        number = logging.getLevelName(level.upper()) if isinstance(level, str) else level
+        if not isinstance(number, int):
+            raise ValueError(f"there is no log level {level!r}")  # noqa: TRY004 - the name is wrong
+        self._logger.log(number, "%s", message, extra=_safe(extra))
 
     def _log_exception(self, error: BaseException, message: str, **extra: Any) -> None:
         """Write a log line with the traceback of *error*."""
-        self._logger.error(message, exc_info=error, extra=_safe(extra))
+        self._logger.error("%s", message, exc_info=error, extra=_safe(extra))
 
 
 RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
+
+
+def urls_in(value: Any) -> Iterator[str]:
+    """Yield every http(s) URL in a plugin's settings, however deep."""
+    if isinstance(value, str):
+        if value.lower().startswith(("http://", "https://")):
+            yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from urls_in(inner)
+    elif isinstance(value, (list, tuple, set, frozenset)):
+        for inner in value:
+            yield from urls_in(inner)
+    elif attrs.has(type(value)):
+        for each in attrs.fields(type(value)):
+            yield from urls_in(getattr(value, each.name))
 
 
 def _safe(extra: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -30,7 +30,74 @@ class Log:
     message: str
 
 
-Action = Publish | Log
+@frozen
+class AddHeader:
+    """Put a header on all that this plugin and those after it publish for the event."""
+
+    name: str
+    value: str
+
+
+@frozen
+class Metric:
+    """Count something; ``/metrics`` shows it as ``claimx_plugin_metric_<name>_total``."""
+
+    name: str
+    value: float = 1.0
+    """How much is added; not below 0."""
+    labels: dict[str, str] = field(factory=dict)
+    """Few values each: never an id."""
+
+
+@frozen(kw_only=True)
+class Webhook:
+    """Call a URL, or a path of a connection; worker ``actions`` does it."""
+
+    url: str | None = None
+    """``https://…``; or ``connection`` and ``path``."""
+    connection: str | None = None
+    """Name of a connection of the settings, which knows address and credential."""
+    path: str = "/"
+    """Path below the connection's base URL."""
+    method: str = "POST"
+    body: Any = None
+    """Anything JSON can hold. None sends no body."""
+    headers: dict[str, str] = field(factory=dict, repr=False)
+    """They stand in the record of the call: a credential belongs into a connection."""
+    timeout: float | None = None
+    """Seconds; the connection's own if not given."""
+
+    def problem(self) -> str | None:
+        """Return why it cannot be carried out, None if it can."""
+        if (self.url is None) == (self.connection is None):
+            return "a webhook has either a url or a connection"
+        if self.url is not None and not self.url.lower().startswith(("http://", "https://")):
+            return "the url of a webhook must start with http:// or https://"
+        if self.method not in {"GET", "POST", "PUT", "PATCH", "DELETE"}:
+            return f"{self.method!r} is no method of a webhook; use POST, PUT, PATCH, DELETE or GET"
+        if self.timeout is not None and not self.timeout > 0:
+            return "the timeout of a webhook must be above 0"
+        return None
+
+
+@frozen(kw_only=True)
+class CreateClaimxTask:
+    """Have ClaimX create a task; worker ``actions`` does it."""
+
+    task_type: str
+    """For example ``CUSTOM_TASK_ASSIGN_EXTERNAL_LINK``."""
+    task_data: dict[str, Any]
+    """What ClaimX wants to know for the type: ``customTaskName``, ``customTaskId``, …"""
+    project_id: str | None = None
+    """The project; the event's own if neither it nor ``claim_number`` is given."""
+    claim_number: str | None = None
+    """ClaimX is asked for the project of this claim."""
+    connection: str = "claimx_api"
+    use_primary_contact_as_sender: bool = True
+    sender_username: str | None = None
+
+
+Action = Publish | Log | AddHeader | Metric | Webhook | CreateClaimxTask
 
 
 @frozen(kw_only=True)
@@ -54,10 +121,10 @@ class PluginResult:
 
     @classmethod
     def filter_out(cls, reason: str) -> PluginResult:
-        """Drop the event's own rows and stop later plugins.
+        """Drop the event's own rows and download tasks, and stop later plugins.
 
         Rows that other events bring as well (the project, its contacts) are kept, and so
-        are the actions that earlier plugins returned. The event log says ``filtered``.
+        are the actions that were returned already. The event log says ``filtered``.
         """
         return cls(message=reason, filtered=True)
 
@@ -70,7 +137,7 @@ class PluginResult:
         key: str | None = None,
         headers: dict[str, str] | None = None,
     ) -> PluginResult:
-        """Publish one message."""
+        """Publish one message to a topic that the plugin names in ``topics()``."""
         return cls(actions=(Publish(topic, payload, key, headers or {}),))
 
     @classmethod
@@ -78,9 +145,70 @@ class PluginResult:
         """Write one log line."""
         return cls(actions=(Log(level, message),))
 
+    @classmethod
+    def add_header(cls, name: str, value: str) -> PluginResult:
+        """Put a header on all that is published for the event from here on."""
+        return cls(actions=(AddHeader(name, value),))
+
+    @classmethod
+    def metric(
+        cls, name: str, value: float = 1.0, labels: dict[str, str] | None = None
+    ) -> PluginResult:
+        """Add *value* to the counter ``claimx_plugin_metric_<name>_total``."""
+        return cls(actions=(Metric(name, value, labels or {}),))
+
+    @classmethod
+    def webhook(  # noqa: PLR0913 - the parts of an HTTP request
+        cls,
+        url: str | None = None,
+        *,
+        connection: str | None = None,
+        path: str = "/",
+        method: str = "POST",
+        body: Any = None,
+        headers: dict[str, str] | None = None,
+        timeout: float | None = None,
+    ) -> PluginResult:
+        """Call *url*, or *path* of *connection*; worker ``actions`` does it and tries again."""
+        call = Webhook(
+            url=url,
+            connection=connection,
+            path=path,
+            method=method,
+            body=body,
+            headers=headers or {},
+            timeout=timeout,
+        )
+        return cls(actions=(call,))
+
+    @classmethod
+    def create_claimx_task(  # noqa: PLR0913 - the parts of the request
+        cls,
+        task_type: str,
+        task_data: dict[str, Any],
+        *,
+        project_id: str | None = None,
+        claim_number: str | None = None,
+        connection: str = "claimx_api",
+        use_primary_contact_as_sender: bool = True,
+        sender_username: str | None = None,
+    ) -> PluginResult:
+        """Have ClaimX create a task, in the event's own project if none is named."""
+        wanted = CreateClaimxTask(
+            task_type=task_type,
+            task_data=task_data,
+            project_id=project_id,
+            claim_number=claim_number,
+            connection=connection,
+            use_primary_contact_as_sender=use_primary_contact_as_sender,
+            sender_username=sender_username,
+        )
+        return cls(actions=(wanted,))
+
     def and_then(self, other: PluginResult) -> PluginResult:
         """Return both results as one: the actions of this one first."""
-        return PluginResult(
+        return evolve(
+            self,
             actions=self.actions + other.actions,
             message=other.message or self.message,
             filtered=self.filtered or other.filtered,

@@ -1,4 +1,4 @@
-"""``TaskTriggerPlugin``: publish or log when a task of a given template is seen.
+"""``TaskTriggerPlugin``: publish, call or log when a task of a given template is seen.
 
 Configured, not programmed::
 
@@ -7,90 +7,33 @@ Configured, not programmed::
         name: photo request
         on_any:
           publish_to_topic: acme.photo.requests
+          conditions: {all: [{field: task_status, in: [assigned, completed]}]}
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from attrs import field, frozen
-
 from claimx_pipeline.claimx.entities import EntityRow
+from claimx_pipeline.errors import Problem
+from claimx_pipeline.hookspecs import hookimpl
 from claimx_pipeline.plugins.base import Plugin
 from claimx_pipeline.plugins.context import EnrichmentContext
-from claimx_pipeline.plugins.result import Action, Log, LogLevel, PluginResult, Publish
+from claimx_pipeline.plugins.result import Action, Log, PluginResult, Publish, Webhook
+from claimx_pipeline.plugins.triggers import (
+    TASK_EVENTS,
+    LogAction,
+    TaskTriggerConfig,
+    Trigger,
+    TriggerActions,
+    WebhookAction,
+)
+from claimx_pipeline.settings.tree import Settings
 from claimx_pipeline.topics import Topic
 
-ASSIGNED = "CUSTOM_TASK_ASSIGNED"
-COMPLETED = "CUSTOM_TASK_COMPLETED"
-TASK_EVENTS = "CUSTOM_TASK_"
-
-
-@frozen(kw_only=True)
-class LogAction:
-    """A log line to write."""
-
-    message: str
-    """May name ``{event_id}``, ``{event_type}``, ``{project_id}``, ``{task_id}``,
-    ``{assignment_id}``, ``{task_name}``, ``{task_status}``."""
-
-    level: LogLevel = "info"
-    """How severe it is."""
-
-
-@frozen(kw_only=True)
-class TriggerActions:
-    """What one kind of event sets off."""
-
-    publish_to_topic: str | None = None
-    """Topic that gets the task's message."""
-
-    log: str | LogAction | None = None
-    """Line to log, as text or with its level."""
-
-
-@frozen(kw_only=True)
-class Trigger:
-    """What happens to tasks of one template."""
-
-    name: str = ""
-    """Shown in messages and headers."""
-
-    description: str = ""
-    """For the reader of the settings."""
-
-    on_assigned: TriggerActions | None = None
-    """When the event says that the task was assigned."""
-
-    on_completed: TriggerActions | None = None
-    """When the event says that the task was completed."""
-
-    on_any: TriggerActions | None = None
-    """On every task event, besides the two above."""
-
-    def blocks(self, event_type: str) -> Iterator[tuple[str, TriggerActions]]:
-        """Yield the blocks that an event of *event_type* sets off, with their names."""
-        if event_type == ASSIGNED and self.on_assigned:
-            yield "on_assigned", self.on_assigned
-        if event_type == COMPLETED and self.on_completed:
-            yield "on_completed", self.on_completed
-        if self.on_any:
-            yield "on_any", self.on_any
-
-
-@frozen(kw_only=True)
-class TaskTriggerConfig:
-    """Settings of a task trigger."""
-
-    triggers: Mapping[int, Trigger] = field(factory=dict)
-    """Task template id to what happens to its tasks."""
-
-    include_task_data: bool = True
-    """Whether the message holds the task's row."""
-
-    include_project_data: bool = False
-    """Whether the message holds the project's row."""
+_PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 
 class TaskTriggerPlugin(Plugin):
@@ -98,36 +41,60 @@ class TaskTriggerPlugin(Plugin):
 
     name = "task_trigger"
     priority = 50
+    description = "publishes, calls or logs when a task of a given template is seen"
     config_class: ClassVar[type[Any] | None] = TaskTriggerConfig
     config: TaskTriggerConfig
 
+    def __init__(self, config: TaskTriggerConfig | None = None) -> None:
+        super().__init__(config or TaskTriggerConfig())
+
     def topics(self) -> Iterator[Topic]:
         """Yield the topics that the triggers publish to."""
-        names = {
-            block.publish_to_topic
-            for trigger in self.config.triggers.values()
-            for block in (trigger.on_assigned, trigger.on_completed, trigger.on_any)
-            if block and block.publish_to_topic
-        }
+        names = {block.publish_to_topic for _, block in self._blocks() if block.publish_to_topic}
         for name in sorted(names):
             yield Topic(name)
 
+    @hookimpl
+    def claimx_check_settings(self, settings: Settings) -> list[Problem]:
+        """Find webhooks of connections that do not exist."""
+        known = {*settings.connections, "claimx_api"}
+        return [
+            Problem(
+                f"plugins.{self.name}.config.triggers.{where}.webhook.connection",
+                f"there is no connection {block.webhook.connection!r}; "
+                f"there are {', '.join(sorted(known))}",
+            )
+            for where, block in self._blocks()
+            if isinstance(block.webhook, WebhookAction)
+            and block.webhook.connection is not None
+            and block.webhook.connection not in known
+        ]
+
     def should_run(self, context: EnrichmentContext) -> bool:
         """Tell whether the event is about a task that has a trigger."""
-        return context.event_type.startswith(TASK_EVENTS) and any(
-            task.get("task_id") in self.config.triggers for task in context.tasks
-        )
+        if not context.event_type.startswith(TASK_EVENTS) or context.stage not in self.stages:
+            return False
+        triggers = self.config.triggers
+        return any(template_of(task) in triggers for task in context.tasks)
 
     def execute(self, context: EnrichmentContext) -> PluginResult:
         """Return the actions of every task's trigger."""
         actions: list[Action] = []
         for task in context.tasks:
-            trigger = self.config.triggers.get(task.get("task_id", -1))
+            trigger = self.config.triggers.get(template_of(task))
             if trigger is None:
                 continue
+            if not (self.config.holds(context, task) and trigger.holds(context, task)):
+                continue
             for _, block in trigger.blocks(context.event_type):
-                actions += self._actions(context, task, trigger, block)
+                if block.holds(context, task):
+                    actions += self._actions(context, task, trigger, block)
         return PluginResult.ok("", *actions)
+
+    def _blocks(self) -> Iterator[tuple[str, TriggerActions]]:
+        for template, trigger in self.config.triggers.items():
+            for name, block in trigger.all_blocks():
+                yield f"{template}.{name}", block
 
     def _actions(
         self, context: EnrichmentContext, task: EntityRow, trigger: Trigger, block: TriggerActions
@@ -138,28 +105,65 @@ class TaskTriggerPlugin(Plugin):
                 "x-task-id": str(task.get("task_id")),
                 "x-event-type": context.event_type,
             }
-            payload = self.payload(context, task, trigger)
+            payload = self.payload(context, task, trigger, block)
             yield Publish(block.publish_to_topic, payload, str(task.get("assignment_id")), headers)
+        if block.webhook:
+            given = block.webhook
+            wanted = WebhookAction(url=given) if isinstance(given, str) else given
+            yield Webhook(
+                url=wanted.url,
+                connection=wanted.connection,
+                path=wanted.path,
+                method=wanted.method,
+                headers=dict(wanted.headers),
+                body=self.payload(context, task, trigger, block),
+                timeout=wanted.timeout,
+            )
         if block.log:
-            wanted = LogAction(message=block.log) if isinstance(block.log, str) else block.log
-            names = {**context.describe(), **_task_names(task)}
-            yield Log(wanted.level, wanted.message.format_map(_Placeholders(names)))
+            line = LogAction(message=block.log) if isinstance(block.log, str) else block.log
+            names = {
+                **context.describe(),
+                **_task_names(task),
+                "trigger_name": trigger.name,
+            }
+            yield Log(line.level, _filled(line.message, names))
 
     def payload(
-        self, context: EnrichmentContext, task: EntityRow, trigger: Trigger
+        self,
+        context: EnrichmentContext,
+        task: EntityRow,
+        trigger: Trigger,
+        block: TriggerActions | None = None,
     ) -> dict[str, Any]:
         """Return the message about one task; its time is the event's own."""
+        given = block or TriggerActions()
         message: dict[str, Any] = {
             "trigger_name": trigger.name,
             **context.describe(),
             **_task_names(task),
             "timestamp": context.event.ingested_at,
         }
-        if self.config.include_task_data:
+        if _chosen(given.include_task_data, self.config.include_task_data):
             message["task"] = task
-        if self.config.include_project_data and context.project is not None:
+        wanted = _chosen(given.include_project_data, self.config.include_project_data)
+        if wanted and context.project is not None:
             message["project"] = context.project
         return message
+
+
+def template_of(task: EntityRow) -> int:
+    """Return the task's template as the settings name it, -1 if it has none.
+
+    ClaimX gives ids as numbers; what somebody else put there may be a text.
+    """
+    found = task.get("task_id")
+    if isinstance(found, int):
+        return found
+    return int(found) if isinstance(found, str) and found.isdecimal() else -1
+
+
+def _chosen(of_block: bool | None, of_plugin: bool) -> bool:
+    return of_plugin if of_block is None else of_block
 
 
 def _task_names(task: EntityRow) -> dict[str, Any]:
@@ -171,8 +175,8 @@ def _task_names(task: EntityRow) -> dict[str, Any]:
     }
 
 
-class _Placeholders(dict[str, Any]):
-    """A name nobody knows stays in the text as it is written."""
-
-    def __missing__(self, key: str) -> str:
-        return f"{{{key}}}"
+def _filled(message: str, names: Mapping[str, Any]) -> str:
+    """Return *message* with its placeholders filled; a name nobody knows stays as written."""
+    return _PLACEHOLDER.sub(
+        lambda found: str(names[found[1]]) if found[1] in names else found[0], message
+    )

@@ -10,7 +10,7 @@ from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import Category, RecordError, category_of
 from claimx_pipeline.runtime.dead_letter import DeadLetter
-from claimx_pipeline.runtime.headers import attempts_of
+from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
 from claimx_pipeline.runtime.ladder import RetryLadder
 from claimx_pipeline.runtime.outcome import Dead, Held
 from claimx_pipeline.topology import Topology
@@ -29,28 +29,27 @@ class FailurePolicy:
     ladder: RetryLadder | None
     dead_letters: str | None
     """Logical name of the topic of dead letters."""
-    outage: Literal["wait", "dead_letter"]
+    outage: Literal["wait", "detour", "dead_letter"]
     topology: Topology
     clock: Clock
 
     def is_outage(self, error: Exception) -> bool:
         """Tell whether *error* is of the service and not of the record."""
         told = isinstance(error, RecordError) and error.outage
-        return self.outage == "wait" and (told or category_of(error) in OUTAGES)
+        return self.outage != "dead_letter" and (told or category_of(error) in OUTAGES)
 
     def decide(self, record: Record, error: Exception) -> OutRecord | Held | Dead:
         """Return the record as it waits in a retry topic, or why it does not."""
         category = category_of(error)
         attempts = attempts_of(record) + 1
         if self.is_outage(error):
-            return Held(error)
+            return self.sit_out(record, error)
         if category is Category.PERMANENT or (category is Category.BUG and attempts > 1):
             return Dead(error)
         if self.ladder is None:
             # Without a ladder a passing failure is waited for, and a defect does not pass.
             return Dead(error) if category is Category.BUG else Held(error)
-        retry_after = error.retry_after if isinstance(error, RecordError) else None
-        rung = self.ladder.rung(attempts, retry_after)
+        rung = self.ladder.rung(attempts, _retry_after(error))
         if rung is None:
             return Dead(error)
         return self.ladder.waiting(
@@ -59,6 +58,19 @@ class FailurePolicy:
             group=self.group,
             return_to=self.topology.logical(record.topic),
             now=self.clock.now(),
+        )
+
+    def sit_out(self, record: Record, error: Exception) -> OutRecord | Held:
+        """Return how *record* waits for a service to come back; it is not the record's fault."""
+        if self.outage != "detour" or self.ladder is None:
+            return Held(error)
+        return self.ladder.waiting(
+            record,
+            self.ladder.rung(1, _retry_after(error)) or 0,
+            group=self.group,
+            return_to=self.topology.logical(record.topic),
+            now=self.clock.now(),
+            counted=False,
         )
 
     def letter(self, record: Record, error: Exception, plugin: str = "") -> OutRecord | None:
@@ -71,6 +83,11 @@ class FailurePolicy:
             group=self.group,
             worker=self.worker,
             now=self.clock.now(),
-            plugin=plugin,
+            # One that came back for a plugin and died again is the plugin's as before.
+            plugin=plugin or header(record.headers, PLUGIN) or "",
         )
         return known.letter(record, self.dead_letters)
+
+
+def _retry_after(error: Exception) -> float | None:
+    return error.retry_after if isinstance(error, RecordError) else None

@@ -26,6 +26,15 @@ FIRST_FAILED = "claimx-first-failed"
 PLUGIN = "claimx-plugin"
 """The only plugin that a returning event is for: everything else was done already."""
 
+HOPS = "claimx-hops"
+"""How many plugins' messages led to the record; it stays with the record wherever it goes."""
+
+MOST_HOPS = 8
+"""A chain of plugins' messages longer than this goes round in a circle."""
+
+OWN_PREFIX = "claimx-"
+"""Begins every header that is the pipeline's own; plugins may not set such."""
+
 TRAVELLING = frozenset({GROUP, ORIGIN, ATTEMPTS, DUE, RETURN_TO, FIRST_FAILED, PLUGIN})
 """Headers of a record on its way through the retry topics; not part of the original."""
 
@@ -71,6 +80,14 @@ def origin_of(record: Record) -> Origin:
 def attempts_of(record: Record) -> int:
     """Return how often *record* was tried before now."""
     text = header(record.headers, ATTEMPTS)
+    return int(text) if text is not None and text.isdigit() else 0
+
+
+def hops_of(record: Record) -> int:
+    """Return how many plugins' messages led to *record*."""
+    if not record.headers:
+        return 0
+    text = header(record.headers, HOPS)
     return int(text) if text is not None and text.isdigit() else 0
 
 

@@ -52,8 +52,15 @@ class RetryLadder:
             rung += 1
         return rung
 
-    def waiting(
-        self, record: Record, rung: int, *, group: str, return_to: str, now: datetime
+    def waiting(  # noqa: PLR0913 - what a returning record carries
+        self,
+        record: Record,
+        rung: int,
+        *,
+        group: str,
+        return_to: str,
+        now: datetime,
+        counted: bool = True,
     ) -> OutRecord:
         """Return *record* as it waits on *rung*.
 
@@ -63,16 +70,21 @@ class RetryLadder:
             group: The consumer group that is to try it again; every other leaves it alone.
             return_to: Logical name of the topic that it goes back to.
             now: When it failed.
+            counted: Whether this was one of its tries.
         """
+        attempts = headers.attempts_of(record)
         due = now + timedelta(seconds=self.delays[rung])
         first = headers.header(record.headers, headers.FIRST_FAILED)
+        plugin = headers.header(record.headers, headers.PLUGIN)
         travelling = {
             headers.GROUP: group,
             headers.ORIGIN: str(headers.origin_of(record)),
-            headers.ATTEMPTS: str(max(rung + 1, headers.attempts_of(record) + 1)),
+            headers.ATTEMPTS: str(max(rung + 1, attempts + 1) if counted else attempts),
             headers.DUE: str(int(due.timestamp() * 1000)),
             headers.RETURN_TO: return_to,
             headers.FIRST_FAILED: first or now.isoformat(),
+            # An event that came back for one plugin is still for that one alone.
+            **({headers.PLUGIN: plugin} if plugin else {}),
         }
         return OutRecord(
             retry_topics(self.family, self.delays)[rung].name,

@@ -310,17 +310,26 @@ class WorkerLoop:
             if isinstance(outcome, Retry)
         ]
         away = {connection_of(error) for _, error in failed if self._policy.is_outage(error)}
+        passed_by = []
         for place, error in failed:
             record = settlement.received[place].record
-            if connection_of(error) in away and category_of(error) is Category.TRANSIENT:
-                # The service went away in the middle of the batch: none of this is the record's.
-                settlement.outcomes[place] = Held(error)
-                continue
-            way = self._policy.decide(record, error)
+            # The service went away in the middle of the batch: none of this is the record's.
+            gone = connection_of(error) in away and category_of(error) is Category.TRANSIENT
+            decide = self._policy.sit_out if gone else self._policy.decide
+            way = decide(record, error)
             if isinstance(way, OutRecord):
                 settlement.returning[place] = way
+                if gone or self._policy.is_outage(error):
+                    passed_by.append(error)
             else:
                 settlement.outcomes[place] = way
+        if passed_by:
+            log.warning(
+                "worker %s: %d records wait in a retry topic, others go on: %s",
+                self.spec.name,
+                len(passed_by),
+                passed_by[0],
+            )
 
     def _letters(self, settlement: Settlement) -> list[tuple[int, OutRecord]]:
         """Return the dead letters: of dead records, and of plugins that failed on good ones."""

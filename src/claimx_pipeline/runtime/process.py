@@ -48,6 +48,7 @@ class WorkerProcess:
         finally:
             for spec in reversed(started):
                 await dispatcher.worker_stopping(worker=spec)
+            dispatcher.close()
             await self.resources.connections.close()
 
     async def _run_members(self) -> None:

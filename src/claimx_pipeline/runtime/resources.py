@@ -38,3 +38,5 @@ class Resources:
     """Registered stages by the name that settings know."""
     dispatcher: Dispatcher
     health: Health
+    webhook_urls: frozenset[str] = frozenset()
+    """URLs that plugins' settings name: their hosts may be called, wherever they are."""

@@ -73,8 +73,9 @@ class WorkerSpec:
     """Retry topics through which a failing record returns; None for a worker that waits."""
     dead_letters: Topic | None = None
     """Where records go that can never work; None for a worker that stops at them."""
-    outage: Literal["wait", "dead_letter"] = "wait"
-    """Whether records wait while a service is away, or climb the ladder and die."""
+    outage: Literal["wait", "detour", "dead_letter"] = "wait"
+    """Whether records wait in their partition while a service is away; wait in a retry topic,
+    so that those for other services go on; or climb the ladder and die."""
     build: Callable[[Resources], Processor]
     """Makes the processor; may only look at settings, must not connect."""
     batch_size: int = field(default=100, validator=ge(1))

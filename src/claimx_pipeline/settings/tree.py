@@ -235,8 +235,9 @@ class WorkerSettings:
     linger_seconds: float | None = field(default=None, validator=optional(ge(0)))
     """How long a batch may wait to fill."""
 
-    outage: Literal["wait", "dead_letter"] | None = None
-    """Whether records wait while a service is away, or climb the retry ladder and die."""
+    outage: Literal["wait", "detour", "dead_letter"] | None = None
+    """Whether records wait while a service is away, wait in a retry topic and let others
+    pass, or climb the retry ladder and die."""
 
     input_topic: str | None = field(default=None, validator=optional(not_blank))
     """Topic that is read; a worker that no plugin offers needs one."""
@@ -343,6 +344,9 @@ class PluginSettings:
 
     priority: int | None = None
     """Lower runs first; the plugin's own if not given."""
+
+    timeout_seconds: float = field(default=5.0, validator=gt(0))
+    """How long it may take over one event; what takes longer is a dead letter of the plugin."""
 
     config: Mapping[str, Any] = field(factory=dict, repr=False)
     """The plugin's own settings."""

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
-from attrs import frozen
+from attrs import evolve, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
-from claimx_pipeline.errors import ClaimxError, DecodeError
+from claimx_pipeline.errors import ClaimxError, DecodeError, RecordError
+from claimx_pipeline.runtime.headers import HOPS, MOST_HOPS, hops_of
 from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, Retry
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received
@@ -119,14 +120,14 @@ class ChainProcessor:
         while self._opened:
             await self._opened.pop().close()
 
-    def _done(self, item: Item) -> Done:
+    def _done(self, item: Item) -> Outcome:
         """Return the outcome of a record that came through the whole chain."""
         if self._success is not None:
             told = msgspec.json.encode(
                 {"worker_name": self._worker, "enriched_data": item.data}, enc_hook=str
             )
             item.confirm.append(OutRecord(self._success, told, item.record.key))
-        return Done(tuple(item.publish), tuple(item.rows), tuple(item.confirm))
+        return done(item)
 
     def _say_where(self, error: BaseException, number: int) -> None:
         """Add to the traceback of *error* which stage of which worker it comes from."""
@@ -134,3 +135,22 @@ class ChainProcessor:
         said = f"in stage {number} ({stage}) of worker {self._worker or 'unnamed'}"
         if said not in getattr(error, "__notes__", ()):
             error.add_note(said)
+
+
+def done(item: Item) -> Outcome:
+    """Return the outcome of a record that came through the whole chain.
+
+    A record that goes round in a circle, from plugin to plugin, is dead.
+    """
+    if not item.publish and not item.confirm:
+        return Done(rows=tuple(item.rows))
+    hops = hops_of(item.record) + 1
+    if hops > MOST_HOPS:
+        reason = f"{MOST_HOPS} messages of plugins led here, so they go round in a circle"
+        return Dead(RecordError(reason))
+    led = (HOPS, str(hops).encode())
+    return Done(
+        tuple(evolve(record, headers=(*record.headers, led)) for record in item.publish),
+        tuple(item.rows),
+        tuple(evolve(record, headers=(*record.headers, led)) for record in item.confirm),
+    )

@@ -24,12 +24,17 @@ from claimx_pipeline.claimx.tables import ROW_COUNT_COLUMNS
 from claimx_pipeline.delta.spec import bucket_of
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.plugins.context import EnrichmentContext
-from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
+from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header, hops_of
 from claimx_pipeline.runtime.outcome import Done, Outcome, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.settings.tree import Settings
-from claimx_pipeline.topics import ENRICHMENT_DLQ, ENRICHMENT_PENDING, ENTITIES_ROWS
+from claimx_pipeline.topics import (
+    ACTIONS_PENDING,
+    ENRICHMENT_DLQ,
+    ENRICHMENT_PENDING,
+    ENTITIES_ROWS,
+)
 
 
 @frozen
@@ -57,6 +62,7 @@ class Enriched:
     """What the API said about one event, before plugins have seen it."""
 
     handled: Handled
+    handler: str
     began: datetime
     ended: datetime
     skipped: str = ""
@@ -104,7 +110,7 @@ class EnrichmentProcessor:
             if handler is None:
                 now = self._clock.now()
                 reason = f"no handler for events {event.event_type}"
-                found[number] = Enriched(Handled(), now, now, reason)
+                found[number] = Enriched(Handled(), "", now, now, reason)
             else:
                 groups[handler.name, event.project_id].append(number)
         handlers = {handler.name: handler for handler in self._resources.handlers}
@@ -118,7 +124,7 @@ class EnrichmentProcessor:
                 handled = [Handled(error=error) for _ in group]
             ended = self._clock.now()
             for number, one in zip(numbers, handled, strict=True):
-                found[number] = Enriched(one, began, ended)
+                found[number] = Enriched(one, name, began, ended)
 
         await asyncio.gather(*(ask(*group, numbers) for group, numbers in groups.items()))
         return [found[number] for number in range(len(events))]
@@ -132,33 +138,43 @@ class EnrichmentProcessor:
             event,
             handled.entities,
             attempt=attempts_of(record) + 1,
+            handler=enriched.handler,
+            hops=hops_of(record),
             api_calls=handled.api_calls,
             duration_seconds=(enriched.ended - enriched.began).total_seconds(),
         )
         only = header(record.headers, PLUGIN) if record.headers else None
-        dispatched = await self._resources.dispatcher.enrichment_complete(context, only)
         if only is not None:
-            # The event was dealt with when this plugin failed; what is left is the plugin's work.
-            return Done(publish=tuple(dispatched.publish), failed_plugins=tuple(dispatched.failed))
+            return await self._finish_for(only, context, enriched)
+        dispatched = await self._resources.dispatcher.enrichment_complete(context)
         outcome, reason = "enriched", ""
         if enriched.skipped:
             outcome, reason = "skipped", enriched.skipped
         if dispatched.filtered is not None:
             outcome, reason = "filtered", dispatched.filtered
             drop_own_rows(context.entities)
-        log = log_row(event, context, enriched, outcome=outcome, reason=reason)
-        message = EntityMessage(
-            event_id=event.event_id,
-            event_type=event.event_type,
-            project_id=event.project_id,
-            log=log,
-            rows=context.entities,
-        )
+        rows = entity_record(message_of(context, enriched, outcome=outcome, reason=reason))
         return Done(
-            publish=(entity_record(message), *dispatched.publish),
+            publish=(rows, *dispatched.publish),
             skipped=enriched.skipped,
             failed_plugins=tuple(dispatched.failed),
         )
+
+    async def _finish_for(
+        self, plugin: str, context: EnrichmentContext, enriched: Enriched
+    ) -> Outcome:
+        """Run *plugin* alone: the event was dealt with when it failed, its work is what is left.
+
+        Rows that it changes are merged again. What it would filter out is stored already.
+        """
+        before = context.copy().entities
+        dispatched = await self._resources.dispatcher.enrichment_complete(context, plugin)
+        publish = dispatched.publish
+        if context.entities != before:
+            outcome = "skipped" if enriched.skipped else "enriched"
+            message = message_of(context, enriched, outcome=outcome, reason=enriched.skipped)
+            publish = [entity_record(message), *publish]
+        return Done(publish=tuple(publish), failed_plugins=tuple(dispatched.failed))
 
 
 def drop_own_rows(entities: EntityRows) -> None:
@@ -168,15 +184,24 @@ def drop_own_rows(entities: EntityRows) -> None:
             rows.clear()
 
 
+def message_of(
+    context: EnrichmentContext, enriched: Enriched, *, outcome: str, reason: str
+) -> EntityMessage:
+    """Return the message that stores the event's rows and its line of the event log."""
+    return EntityMessage(
+        event_id=context.event_id,
+        event_type=context.event_type,
+        project_id=context.project_id,
+        log=log_row(context, enriched, outcome=outcome, reason=reason),
+        rows=context.entities,
+    )
+
+
 def log_row(
-    event: Event,
-    context: EnrichmentContext,
-    enriched: Enriched,
-    *,
-    outcome: str,
-    reason: str,
+    context: EnrichmentContext, enriched: Enriched, *, outcome: str, reason: str
 ) -> EntityRow:
-    """Return the line of the event log for *event*."""
+    """Return the event's line of the event log."""
+    event = context.event
     return {
         "event_id": event.event_id,
         "event_type": event.event_type,
@@ -232,8 +257,8 @@ WORKER = WorkerSpec(
     summary="Asks the ClaimX API about each event and runs the plugins.",
     group="claimx-enrichment-worker",
     reads=(ENRICHMENT_PENDING,),
-    writes=(ENTITIES_ROWS,),
-    needs=("broker", "claimx.api"),
+    writes=(ENTITIES_ROWS, ACTIONS_PENDING),
+    needs=("broker", "claimx.api", "plugins"),
     check=check,
     family="claimx.enrichment",
     dead_letters=ENRICHMENT_DLQ,

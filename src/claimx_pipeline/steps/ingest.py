@@ -9,6 +9,7 @@ from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.claimx.events import Event, decode_event
 from claimx_pipeline.claimx.messages import EnrichmentTask, encode_task
 from claimx_pipeline.clock import Clock
+from claimx_pipeline.runtime.headers import HOPS, ID, hops_of
 from claimx_pipeline.runtime.outcome import Done, Outcome
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
@@ -31,19 +32,26 @@ class IngestProcessor:
     async def process(self, batch: Sequence[Received[Event]]) -> Sequence[Outcome]:
         """Ask for the enrichment of each event."""
         now = self._clock.now()
-        return [Done(publish=(enrichment_task(received.message, now),)) for received in batch]
+        return [
+            Done(publish=(enrichment_task(received.message, now, hops_of(received.record)),))
+            for received in batch
+        ]
 
     async def close(self) -> None:
         """Nothing to close."""
 
 
-def enrichment_task(event: Event, now: datetime) -> OutRecord:
-    """Return the record that asks for the enrichment of *event*."""
+def enrichment_task(event: Event, now: datetime, hops: int = 0) -> OutRecord:
+    """Return the record that asks for the enrichment of *event*.
+
+    An event that a plugin's message led to keeps count of how often that happened.
+    """
+    led = ((HOPS, str(hops).encode()),) if hops else ()
     return OutRecord(
         ENRICHMENT_PENDING.name,
         encode_task(EnrichmentTask.of(event, now)),
         event.project_id.encode(),
-        (("claimx-id", event.event_id.encode()),),
+        ((ID, event.event_id.encode()), *led),
     )
 
 

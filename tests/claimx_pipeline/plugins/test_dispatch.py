@@ -1,15 +1,30 @@
 """Who is called for an event, in which order, and what becomes of the answers."""
 
+import asyncio
+import threading
+import traceback
 import types
 from datetime import UTC, datetime
 
 import msgspec
 import pluggy
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from virtual_clock import VirtualClock
 
-from claimx_pipeline import EnrichmentContext, EntityRows, Event, PluginResult, hookimpl, hookspecs
+from claimx_pipeline import (
+    EnrichmentContext,
+    EntityRows,
+    Event,
+    PluginResult,
+    SystemClock,
+    hookimpl,
+    hookspecs,
+)
+from claimx_pipeline.plugins.answers import PublishRules
 from claimx_pipeline.plugins.dispatch import Dispatcher
 from claimx_pipeline.plugins.loading import PluginInfo, PluginSet
+from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 
 
 def plugin(function):
@@ -18,15 +33,19 @@ def plugin(function):
     return types.SimpleNamespace(claimx_enrichment_complete=hookimpl(function))
 
 
-def dispatcher(**plugins) -> Dispatcher:
+def dispatcher(timeout_seconds=5.0, clock=None, **plugins) -> Dispatcher:
     """Make a dispatcher of plugins given as (priority, implementation)."""
     manager = pluggy.PluginManager(hookspecs.PROJECT)
     manager.add_hookspecs(hookspecs)
     loaded = PluginSet(manager)
     for name, (priority, function) in plugins.items():
         manager.register(plugin(function), name=name)
-        loaded.infos[name] = PluginInfo(name, "here", "loaded", priority)
-    return Dispatcher.of(loaded, core_topics={"claimx.entities.rows"})
+        loaded.infos[name] = PluginInfo(
+            name, "here", "loaded", priority, timeout_seconds=timeout_seconds
+        )
+    rules = PublishRules(core_topics={"claimx.entities.rows"})
+    metrics = PluginMetrics(CollectorRegistry())
+    return Dispatcher.of(loaded, rules=rules, clock=clock or SystemClock(), metrics=metrics)
 
 
 @pytest.fixture
@@ -76,7 +95,7 @@ async def test_a_published_message_carries_key_headers_and_a_stable_id(context):
     ]
     assert records[0] == records[1], "the same cause gives the same message"
     assert records[0].key == b"e1"
-    assert dict(records[0].headers).keys() == {"shared", "h", "claimx-id"}
+    assert dict(records[0].headers).keys() == {"shared", "h", "claimx-id", "claimx-hops"}
     assert msgspec.json.decode(records[0].value) == {"at": "2026-01-12T00:00:00Z"}
 
 
@@ -131,6 +150,198 @@ async def test_log_lines_come_from_the_plugins_own_logger(context, caplog):
     assert [(r.name, r.levelname, r.message) for r in caplog.records] == [
         ("claimx_pipeline.plugin.a", "WARNING", "look here")
     ]
+
+
+async def test_an_added_header_is_on_all_that_follows(context):
+    first = PluginResult.publish("x", 1).and_then(PluginResult.add_header("h", "1"))
+    done = await dispatcher(
+        a=(1, lambda context: first.and_then(PluginResult.publish("y", 1))),
+        b=(2, lambda context: PluginResult.publish("z", 1)),
+    ).enrichment_complete(context)
+    told = {record.topic: dict(record.headers).get("h") for record in done.publish}
+    assert told == {"x": None, "y": b"1", "z": b"1"}
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        (PluginResult.add_header("Claimx-Group", "x"), "the pipeline's own"),
+        (PluginResult.publish("x", 1, headers={"claimx-id": "x"}), "the pipeline's own"),
+        (PluginResult.publish("x", 1, headers={"n": 1}), "must be a text"),
+        (PluginResult.log("loud", "x"), "no level"),
+        (PluginResult.metric("a b"), "must be named"),
+        (PluginResult.metric("x_total"), "must be named"),
+        (PluginResult.metric("x", -1), "can only grow"),
+        (PluginResult.metric("x", 1, {"plugin": "y"}), "cannot have a label"),
+        (PluginResult.webhook(), "either a url or a connection"),
+        (PluginResult.webhook("http://x", connection="y"), "either a url or a connection"),
+        (PluginResult.webhook("ftp://x"), "must start with http"),
+        (PluginResult.webhook("http://x", method="STEAL"), "no method"),
+        (PluginResult.webhook("http://x", timeout=0), "must be above 0"),
+        (PluginResult(actions=("publish",)), "str is no action"),
+    ],
+)
+async def test_what_cannot_be_carried_out_is_the_plugins_failure(context, result, told):
+    answered = PluginResult.publish("fine", 1).and_then(result)
+    done = await dispatcher(bad=(1, lambda context: answered)).enrichment_complete(context)
+    assert told in str(done.failed[0][1])
+    assert done.publish == []
+    assert context.headers == {}
+
+
+async def test_what_holds_itself_cannot_be_published(context):
+    ring: list = []
+    ring.append(ring)
+    done = await dispatcher(a=(1, lambda context: PluginResult.publish("x", ring))).ask(
+        "claimx_enrichment_complete", context
+    )
+    assert "cannot be written as JSON" in str(done.failed[0][1])
+
+
+async def test_a_circle_of_messages_ends_after_eight(context):
+    asked = dispatcher(a=(1, lambda context: PluginResult.publish("x", 1)))
+    for hops in range(9):
+        context.hops = hops
+        done = await asked.enrichment_complete(context)
+        if hops < 8:
+            assert dict(done.publish[0].headers)["claimx-hops"] == str(hops + 1).encode()
+    assert done.publish == []
+    assert "round in a circle" in str(done.failed[0][1])
+
+
+async def test_sync_code_runs_in_a_thread_of_its_plugin_and_async_code_on_the_loop(context):
+    threads = {}
+
+    def sync_one(context):
+        threads.setdefault("sync", []).append(threading.current_thread().name)
+
+    async def async_one(context):
+        threads.setdefault("async", []).append(threading.current_thread().name)
+
+    asked = dispatcher(a=(1, sync_one), b=(2, async_one))
+    await asked.enrichment_complete(context)
+    await asked.enrichment_complete(context)
+    asked.close()
+    here = threading.current_thread().name
+    assert threads == {"sync": ["plugin-a"] * 2, "async": [here] * 2}
+
+
+async def test_a_plugin_is_suspended_while_it_hangs_and_asked_again_afterwards(context):
+    let_go, calls = threading.Event(), []
+
+    def hanging(context):
+        calls.append(context)
+        let_go.wait(30)
+        context.entities.projects.clear()
+        return PluginResult.publish("x", 1)
+
+    asked = dispatcher(timeout_seconds=0.5, a=(1, hanging))
+    first = await asked.enrichment_complete(context)
+    second = await asked.enrichment_complete(context)
+    assert "longer than its limit of 0.5 s" in str(first.failed[0][1])
+    assert "suspended" in str(second.failed[0][1])
+    assert len(calls) == 1
+    let_go.set()
+    async with asyncio.timeout(30):
+        while not (done := await asked.enrichment_complete(context)).publish:
+            await asyncio.sleep(0.01)
+    assert context.entities.projects == []
+    assert len(calls) == 2, "the late answer was dropped"
+    assert done.failed == []
+    asked.close()
+
+
+async def test_a_plugin_that_overruns_again_and_again_is_left_alone_for_a_while(context):
+    clock, calls = VirtualClock(), []
+
+    async def slow(context):
+        calls.append(1)
+        await asyncio.Event().wait()
+
+    asked = dispatcher(clock=clock, timeout_seconds=0.02, a=(1, slow))
+    for _ in range(10):
+        done = await asked.enrichment_complete(context)
+        assert len(done.failed) == 1
+        await asyncio.sleep(0)
+    assert len(calls) == 3
+    assert "3 calls in a row" in str(done.failed[0][1])
+    await clock.advance(61)
+    await asked.enrichment_complete(context)
+    assert len(calls) == 4
+
+
+async def test_a_plugin_that_ignores_being_cancelled_is_suspended_as_well(context):
+    let_go, calls = asyncio.Event(), []
+
+    async def stubborn(context):
+        calls.append(1)
+        while not let_go.is_set():
+            try:
+                await let_go.wait()
+            except asyncio.CancelledError:
+                continue
+
+    asked = dispatcher(timeout_seconds=0.02, a=(1, stubborn))
+    await asked.enrichment_complete(context)
+    await asyncio.sleep(0)
+    done = await asked.enrichment_complete(context)
+    assert "suspended" in str(done.failed[0][1])
+    assert len(calls) == 1
+    let_go.set()
+
+
+async def test_what_a_failing_plugin_changed_is_undone(context):
+    async def spoiling(context):
+        context.project["city"] = "Nowhere"
+        context.entities.tasks.append({"task_id": 1})
+        context.headers["x"] = "y"
+        raise KeyError("x")
+
+    await dispatcher(a=(1, spoiling)).enrichment_complete(context)
+    assert context.entities == EntityRows(projects=[{"project_id": "1"}])
+    assert context.headers == {}
+
+
+@pytest.mark.incident("PLG-01")
+@pytest.mark.parametrize("how", ["sync", "async"])
+async def test_an_error_shows_the_plugins_own_line_first(context, how):
+    async def async_step(context):
+        return context.nothing
+
+    def sync_step(context):
+        return context.nothing
+
+    step = {"sync": sync_step, "async": async_step}[how]
+    done = await dispatcher(bad=(1, step)).enrichment_complete(context)
+    frames = traceback.extract_tb(done.failed[0][1].__cause__.__traceback__)
+    assert [frame.name for frame in frames[:1]] == [f"{how}_step"]
+    assert frames[0].filename == __file__
+
+
+async def test_calls_seconds_failures_and_actions_are_counted(context):
+    asked = dispatcher(
+        good=(1, lambda context: PluginResult.publish("x", 1)), bad=(2, lambda context: 1 / 0)
+    )
+    await asked.enrichment_complete(context)
+    text = generate_latest(asked.answers.metrics.registry).decode()
+    hook = 'hook="claimx_enrichment_complete"'
+    assert f'claimx_plugin_calls_total{{{hook},outcome="ok",plugin="good"}} 1.0' in text
+    assert f'claimx_plugin_calls_total{{{hook},outcome="failed",plugin="bad"}} 1.0' in text
+    assert f'claimx_plugin_seconds_count{{{hook},plugin="bad"}} 1.0' in text
+    assert 'claimx_plugin_actions_total{action="publish",plugin="good"} 1.0' in text
+
+
+async def test_a_metric_with_ids_in_it_does_not_fill_the_memory(context):
+    numbers = iter(range(1000))
+    asked = dispatcher(
+        a=(1, lambda context: PluginResult.metric("seen", labels={"id": str(next(numbers))}))
+    )
+    for _ in range(300):
+        await asked.enrichment_complete(context)
+    text = generate_latest(asked.answers.metrics.registry).decode()
+    series = [line for line in text.splitlines() if line.startswith("claimx_plugin_metric_seen_t")]
+    assert len(series) <= 201
+    assert next(line for line in series if 'id="other"' in line).endswith("100.0")
 
 
 async def test_rows_can_be_changed_in_place(context):

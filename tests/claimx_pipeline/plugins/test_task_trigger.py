@@ -3,18 +3,29 @@
 from datetime import UTC, datetime
 
 import msgspec
+import pluggy
 import pytest
+from prometheus_client import CollectorRegistry
 
 from claimx_pipeline import (
+    ConnectionSettings,
     EnrichmentContext,
     EntityRows,
     Event,
     Log,
     Publish,
+    Settings,
     SettingsError,
+    SystemClock,
     TaskTriggerPlugin,
     Topic,
+    Webhook,
+    hookspecs,
 )
+from claimx_pipeline.plugins.answers import PublishRules
+from claimx_pipeline.plugins.dispatch import Dispatcher
+from claimx_pipeline.plugins.loading import PluginSet
+from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 
 AT = datetime(2026, 1, 12, 8, tzinfo=UTC)
 
@@ -129,3 +140,130 @@ def test_an_unknown_option_is_refused_with_its_place():
 def test_template_ids_may_be_written_as_text():
     """YAML keys are text to some editors."""
     assert actions(trigger(triggers={"4001": {"on_any": to("t")}}), context())
+
+
+@pytest.mark.parametrize(
+    ("hook", "expected"),
+    [
+        ("https://hooks.example/x", {"url": "https://hooks.example/x"}),
+        (
+            {"url": "https://hooks.example/x", "method": "PUT", "timeout": 2.5},
+            {"url": "https://hooks.example/x", "method": "PUT", "timeout": 2.5},
+        ),
+        (
+            {"connection": "acme", "path": "/tasks", "headers": {"x-a": "b"}},
+            {"connection": "acme", "path": "/tasks", "headers": {"x-a": "b"}},
+        ),
+    ],
+)
+def test_a_webhook_is_called_with_the_message(hook, expected):
+    (action,) = actions(trigger(triggers={4001: {"on_any": {"webhook": hook}}}), context())
+    body = action.body
+    assert action == Webhook(**expected, body=body)
+    assert (body["task_id"], body["task"]["status"]) == (4001, "S")
+
+
+@pytest.mark.parametrize(
+    ("block", "told"),
+    [
+        ({"webhook": "hooks.example/x"}, "on_any.webhook: must start with http"),
+        ({"webhook": {"url": "x"}}, "on_any.webhook.url: must start with http"),
+        ({"webhook": {"url": "http://x", "connection": "y"}}, "webhook.connection"),
+        ({"webhook": {"path": "/x"}}, "on_any.webhook"),
+        ({"webhook": {"url": "http://x", "methode": "POST"}}, "did you mean 'method'"),
+        ({"webhook": {"url": "http://x", "method": "post"}}, "webhook.method"),
+        ({"webhook": {"url": "http://x", "timeout": 0}}, "webhook.timeout"),
+        ({"log": {"level": "loud"}}, "on_any.log.level"),
+        ({"conditions": {"all": [{"field": "x", "equals": 1}]}}, "on_any.conditions"),
+        ({"publish": "x"}, "on_any.publish: unknown key"),
+        ({"include_task_data": "perhaps"}, "include_task_data"),
+    ],
+)
+def test_a_mistake_in_a_block_is_named_with_its_place(block, told):
+    with pytest.raises(SettingsError) as raised:
+        trigger(triggers={4001: {"on_any": block}})
+    assert "plugins.task_trigger.config: triggers.4001.on_any" in str(raised.value)
+    assert told in str(raised.value)
+
+
+def test_all_that_a_block_says_is_done_in_order():
+    block = {"log": "x", "webhook": "http://x.example", "publish_to_topic": "t"}
+    found = actions(trigger(triggers={4001: {"on_any": block}}), context())
+    assert [type(action) for action in found] == [Publish, Webhook, Log]
+
+
+@pytest.mark.parametrize("level", ["plugin", "trigger", "block"])
+def test_conditions_hold_for_the_plugin_a_trigger_or_a_block(level):
+    conditions = {"conditions": {"all": [{"field": "task_status", "equals": "s"}]}}
+    never = {"conditions": {"all": [{"field": "task_status", "equals": "other"}]}}
+    for given, expected in ((conditions, 1), (never, 0)):
+        of = {name: given if name == level else {} for name in ("plugin", "trigger", "block")}
+        plugin = trigger(
+            triggers={4001: {"on_any": {**to("t"), **of["block"]}, **of["trigger"]}}, **of["plugin"]
+        )
+        assert len(actions(plugin, context())) == expected
+
+
+def test_a_block_may_differ_in_what_its_message_holds():
+    block = {**to("t"), "include_task_data": False, "include_project_data": True}
+    plugin = trigger(triggers={4001: {"on_any": block, "on_assigned": to("u")}})
+    specific, anything = (action.payload for action in actions(plugin, context()))
+    assert ("task" in specific, "project" in specific) == (True, False)
+    assert ("task" in anything, "project" in anything) == (False, True)
+
+
+def test_a_placeholder_is_filled_once_and_reaches_nothing_inside():
+    plugin = trigger(triggers={4001: {"on_any": {"log": "{task_name} {task_name.__class__} {"}}})
+    given = context()
+    given.tasks[0]["task_name"] = "{event_id}"
+    assert actions(plugin, given) == [Log("info", "{event_id} {task_name.__class__} {")]
+
+
+@pytest.mark.incident("PLG-05")
+@pytest.mark.parametrize("task_id", [4001, "4001"])
+def test_ids_of_tasks_match_as_number_and_as_text(task_id):
+    given = context()
+    given.tasks[0]["task_id"] = task_id
+    assert actions(trigger(triggers={4001: {"on_any": to("t")}}), given)
+
+
+@pytest.mark.parametrize("task_id", [None, "", "x", "4001x", 4001.5, [4001]])
+def test_a_task_with_an_odd_id_sets_nothing_off(task_id):
+    given = context()
+    given.tasks[0]["task_id"] = task_id
+    assert actions(trigger(triggers={4001: {"on_any": to("t")}}), given) == []
+
+
+def test_a_connection_that_does_not_exist_is_found_before_the_start():
+    webhook = {"webhook": {"connection": "acme"}}
+    plugin = trigger(triggers={4001: {"on_completed": webhook}})
+    (problem,) = plugin.claimx_check_settings(Settings())
+    assert problem.where.endswith("triggers.4001.on_completed.webhook.connection")
+    assert "there is no connection 'acme'" in problem.what
+    there = Settings(connections={"acme": ConnectionSettings(base_url="http://x")})
+    assert plugin.claimx_check_settings(there) == []
+
+
+def test_the_urls_of_its_settings_are_known():
+    hooks = {"on_any": {"webhook": "http://a/x"}, "on_assigned": {"webhook": {"url": "http://b"}}}
+    assert set(trigger(triggers={4001: hooks}).webhook_urls()) == {"http://a/x", "http://b"}
+
+
+@pytest.mark.incident("PLG-04")
+async def test_events_that_do_not_match_cost_nothing_and_leave_no_line(caplog):
+    plugin = trigger(triggers={4001: {"on_any": {**to("t"), "log": "seen"}}})
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    manager.register(plugin, name="task_trigger")
+    dispatcher = Dispatcher.of(
+        PluginSet(manager),
+        rules=PublishRules(),
+        clock=SystemClock(),
+        metrics=PluginMetrics(CollectorRegistry()),
+    )
+    given = context("CUSTOM_TASK_ASSIGNED", 4002)
+    with caplog.at_level("DEBUG"):
+        for _ in range(20_000):
+            done = await dispatcher.enrichment_complete(given)
+            assert not done.publish
+    assert caplog.records == []

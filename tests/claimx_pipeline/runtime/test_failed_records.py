@@ -7,8 +7,9 @@ from virtual_clock import VirtualClock
 from worker_rig import DEAD, FAMILY, IN, OUT, Rig, Scripted
 
 from claimx_pipeline import Category, Done, OutRecord, RecordError
+from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.runtime.dead_letter import DeadLetter
-from claimx_pipeline.runtime.headers import encoded
+from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, encoded, header
 from claimx_pipeline.runtime.ladder import label, retry_topics
 from claimx_pipeline.runtime.outcome import Dead, Held, Retry
 
@@ -263,6 +264,66 @@ async def test_with_outage_dead_letter_an_outage_climbs_the_ladder(rig):
     )
     await rig.run_until(lambda: loop.metrics.records == 1, loop)
     assert len(await rig.records(retry_topics(FAMILY, (1.0,))[0])) == 1
+
+
+async def test_with_outage_detour_what_waits_for_a_service_lets_others_pass(rig, clock):
+    """Its tries are not counted, however often the service is still away."""
+    away, tried = True, []
+
+    def act(text):
+        if text == "b" and away:
+            tried.append(text)
+            return Retry(RecordError("refused", Category.AUTH, outage=True))
+        return echo(text)
+
+    await rig.publish("a", "b", "c")
+    stop = asyncio.Event()
+    worker = rig.loop(rig.failing(Scripted(act), outage="detour"), stop)
+    retry = rig.retrying(stop)
+    watch = Watch(worker, retry)
+    for number in range(1, 7):
+        await watch.until(lambda n=number: len(tried) == n and parked(retry) == 1)
+        assert parked(worker) == 0
+        if number == 6:
+            away = False
+            assert await rig.published() == ["a", "c"]
+        await clock.advance(1)
+    # a and c, b's six tries, and the one that went well.
+    await watch.until(lambda: worker.metrics.records == 9)
+    await watch.stop()
+    assert await rig.published() == ["a", "c", "b"]
+    assert await rig.records(DEAD) == []
+
+
+async def test_with_outage_detour_the_failures_beside_an_outage_are_not_the_records(rig):
+    """The service went away in the middle of the batch."""
+    gone = RequestFailedError("gone", Category.TRANSIENT, outage=True, connection="hook")
+    beside = RequestFailedError("lost", Category.TRANSIENT, connection="hook")
+    await rig.publish("gone", "beside", "fine")
+    answers = {"gone": Retry(gone), "beside": Retry(beside)}
+    processor = Scripted(lambda text: answers.get(text) or echo(text))
+    loop = rig.loop(rig.failing(processor, outage="detour"), asyncio.Event())
+    await rig.run_until(lambda: loop.metrics.records == 3, loop)
+    waiting = await rig.records(retry_topics(FAMILY, (1.0,))[0])
+    assert [attempts_of(record) for record in waiting] == [0, 0]
+    assert await rig.published() == ["fine"]
+
+
+async def test_what_came_back_for_one_plugin_stays_that_plugins(rig):
+    """Also when it has to be tried again, or dies."""
+    headers = encoded({PLUGIN: "mine"})
+    producer = rig.broker().producer()
+    await producer.start()
+    await producer.publish([OutRecord(IN.name, text, b"k", headers) for text in (b"later", b"no")])
+    await producer.close()
+    answers = {"later": Retry(FLAKY), "no": Dead(RecordError("no"))}
+    loop = rig.loop(rig.failing(Scripted(answers.get)), asyncio.Event())
+    await rig.run_until(lambda: loop.metrics.records == 2, loop)
+    (waiting,) = await rig.records(retry_topics(FAMILY, (1.0,))[0])
+    assert header(waiting.headers, PLUGIN) == "mine"
+    (letter,) = await rig.records(DEAD)
+    told = DeadLetter.read(letter)
+    assert (told.kind, told.plugin) == ("plugin", "mine")
 
 
 async def test_a_held_record_holds_its_own_partition_only(rig):

@@ -1,0 +1,91 @@
+"""R11: what a plugin costs per event: when nothing matches, and with one message published.
+
+Absolute figures: microseconds per event through the dispatcher, against the same trigger
+called directly. A hook that matches pays for a thread of its own and a copy of the rows.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime
+
+import pluggy
+from harness import Result
+from prometheus_client import CollectorRegistry
+
+from claimx_pipeline import (
+    EnrichmentContext,
+    EntityRows,
+    Event,
+    SystemClock,
+    TaskTriggerPlugin,
+    hookspecs,
+)
+from claimx_pipeline.plugins.answers import PublishRules
+from claimx_pipeline.plugins.dispatch import Dispatcher
+from claimx_pipeline.plugins.loading import PluginSet
+from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
+
+TRIGGERS = {"triggers": {4001: {"on_any": {"publish_to_topic": "bench"}}}}
+COLUMNS = 25
+"""About as many as a task row has."""
+
+Way = Callable[[], Awaitable[object]]
+
+
+def context(task_id: int) -> EnrichmentContext:
+    """Return a task event of template *task_id*."""
+    event = Event("e", "CUSTOM_TASK_ASSIGNED", "1", datetime(2026, 1, 1, tzinfo=UTC))
+    row = {f"column_{number}": f"value {number}" for number in range(COLUMNS)}
+    task = {**row, "task_id": task_id, "assignment_id": 7, "status": "ASSIGNED"}
+    return EnrichmentContext(event, EntityRows(projects=[dict(row)], tasks=[task]))
+
+
+async def seconds_per_event(call: Way, events: int) -> float:
+    """Return how long one call takes."""
+    began = time.perf_counter()
+    for _ in range(events):
+        await call()
+    return (time.perf_counter() - began) / events
+
+
+async def run(*, rounds: int, events: int) -> list[Result]:
+    """Measure on *events* events that match nothing, and a tenth of that which do."""
+    plugin = TaskTriggerPlugin.from_settings(TRIGGERS, "bench")
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    manager.register(plugin, name=plugin.name)
+    dispatcher = Dispatcher.of(
+        PluginSet(manager),
+        rules=PublishRules(),
+        clock=SystemClock(),
+        metrics=PluginMetrics(CollectorRegistry()),
+    )
+    results = []
+    for what, task_id, most, count in (
+        ("plugin hook, nothing matches; microseconds per event", 4002, 10.0, events),
+        ("plugin hook, one publish; microseconds per event", 4001, 1000.0, events // 10),
+    ):
+        given = context(task_id)
+        result = Result("R11", what, f"<= {most:g}", "events/s")
+
+        async def direct(given: EnrichmentContext = given) -> object:
+            return plugin.claimx_enrichment_complete(given)
+
+        async def dispatched(given: EnrichmentContext = given) -> object:
+            return await dispatcher.enrichment_complete(given)
+
+        for number in range(rounds + 1):
+            bare = await seconds_per_event(direct, count)
+            ours = await seconds_per_event(dispatched, count)
+            if number:
+                result.ratios.append(ours * 1e6)
+                result.product.append(1 / ours)
+                result.bare.append(1 / bare)
+        result.met = statistics.median(result.ratios) <= most
+        print(result.line(), flush=True)
+        results.append(result)
+    dispatcher.close()
+    return results

@@ -1,0 +1,80 @@
+"""What the ClaimX API is asked to do: create a task, and find the project of a claim.
+
+Endpoints and spellings are those of the ClaimX REST API: ``/import/project/actions``
+writes ``senderUserName`` where ``/data`` writes ``senderUsername``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from claimx_pipeline.connections.client import Connection
+from claimx_pipeline.errors import Category, RecordError
+
+
+async def find_project(connection: Connection, claim_number: str) -> int:
+    """Return the project of a claim.
+
+    Raises:
+        RecordError: No project has that claim number, or the API did not answer.
+    """
+    answer = await connection.request(
+        "GET", "/export/project/projectId", params={"projectNumber": claim_number}
+    )
+    found = answer.json()
+    if isinstance(found, dict):
+        found = found.get("projectId", found.get("id"))
+    number = _whole(found)
+    if number is None:
+        raise RecordError(
+            f"{answer.where}: the answer holds no project of claim {claim_number!r}",
+            Category.PERMANENT,
+        )
+    return number
+
+
+async def create_task(  # noqa: PLR0913 - the parts of the request
+    connection: Connection,
+    *,
+    project_id: int,
+    task_type: str,
+    task_data: Mapping[str, Any],
+    use_primary_contact_as_sender: bool,
+    sender_username: str | None,
+    idempotency_key: str,
+) -> None:
+    """Have ClaimX create a task in a project.
+
+    Raises:
+        RecordError: It did not.
+    """
+    body: dict[str, Any] = {
+        "projectId": project_id,
+        "usePrimaryContactAsSender": use_primary_contact_as_sender,
+        "type": task_type,
+        "data": task_data,
+    }
+    if sender_username:
+        body["senderUserName"] = sender_username
+    await connection.request(
+        "POST", "/import/project/actions", json=body, idempotency_key=idempotency_key
+    )
+
+
+def project_number(project_id: str) -> int:
+    """Return a project's id as the API wants it.
+
+    Raises:
+        RecordError: It is no number.
+    """
+    number = _whole(project_id)
+    if number is None:
+        raise RecordError(f"project id {project_id!r} is no number, so ClaimX cannot have it")
+    return number
+
+
+def _whole(value: Any) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else None

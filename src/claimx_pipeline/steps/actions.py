@@ -1,0 +1,183 @@
+"""``actions``: does outside what plugins asked for: webhooks, and tasks in ClaimX.
+
+Plugins only ask; a service that is away costs the enrichment nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from attrs import define, field
+
+from claimx_pipeline.broker.protocol import Record
+from claimx_pipeline.claimx.project_actions import create_task, find_project, project_number
+from claimx_pipeline.connections.client import Connection
+from claimx_pipeline.errors import Category, RecordError, SettingsError
+from claimx_pipeline.plugins.action_messages import (
+    ActionMessage,
+    TaskRequest,
+    WebhookCall,
+    decode_action,
+)
+from claimx_pipeline.plugins.addresses import OutgoingUrls, origin_of
+from claimx_pipeline.runtime import headers
+from claimx_pipeline.runtime.outcome import DONE, Outcome, failure
+from claimx_pipeline.runtime.resources import Resources
+from claimx_pipeline.runtime.worker import Received, WorkerSpec
+from claimx_pipeline.settings.tree import ConnectionSettings
+from claimx_pipeline.topics import ACTIONS_DLQ, ACTIONS_PENDING
+
+log = logging.getLogger(__name__)
+
+MOST_HOSTS = 200
+"""Hosts that stay connected; URLs may come from events, and would fill the memory."""
+
+
+@define(eq=False)
+class Hosts:
+    """One connection per host that is called by URL; owns and closes them."""
+
+    _resources: Resources
+    _urls: OutgoingUrls
+    _open: dict[str, Connection] = field(factory=dict, init=False)
+    _leaving: list[Connection] = field(factory=list, init=False)
+
+    async def get(self, url: str) -> Connection:
+        """Return the connection to the host of *url*, if it may be called.
+
+        Raises:
+            RecordError: It may not, or cannot be looked up.
+        """
+        try:
+            refusal = await self._urls.refusal(url)
+        except OSError as error:
+            host = urlsplit(url).hostname
+            reason = f"host {host!r} cannot be looked up: {error.strerror or error}"
+            raise RecordError(reason, Category.TRANSIENT) from error
+        if refusal is not None:
+            raise RecordError(f"a webhook is not called: {refusal}", Category.PERMANENT)
+        origin = origin_of(url) or ""
+        if origin not in self._open:
+            if len(self._open) >= MOST_HOSTS:
+                # Closed after the batch: requests may be under way on it.
+                self._leaving.append(self._open.pop(next(iter(self._open))))
+            settings = ConnectionSettings(base_url=origin)
+            self._open[origin] = Connection(origin, settings, self._resources.clock)
+        return self._open[origin]
+
+    async def tidy(self) -> None:
+        """Close those that others took the place of; nothing may be under way."""
+        while self._leaving:
+            await self._leaving.pop().close()
+
+    async def close(self) -> None:
+        """Close all of them."""
+        self._leaving += self._open.values()
+        self._open.clear()
+        await self.tidy()
+
+
+class ActionsProcessor:
+    """Carries out each action of a batch, all at once; each connection has its own limit."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        connections = resources.settings.connections.values()
+        # One that waits for a variable is no text yet, and nobody's business here.
+        named = [each.base_url for each in connections if isinstance(each.base_url, str)]
+        self._hosts = Hosts(resources, OutgoingUrls.of([*resources.webhook_urls, *named]))
+
+    async def open(self) -> None:
+        """Connections open when they are first used."""
+
+    def decode(self, record: Record) -> ActionMessage:
+        """Return the action in *record*."""
+        return decode_action(record.value)
+
+    async def process(self, batch: Sequence[Received[ActionMessage]]) -> Sequence[Outcome]:
+        """Return what became of each action."""
+        outcomes = await asyncio.gather(*(self._outcome(received) for received in batch))
+        await self._hosts.tidy()
+        return outcomes
+
+    async def close(self) -> None:
+        """Close the connections to hosts; the named ones belong to the process."""
+        await self._hosts.close()
+
+    async def _outcome(self, received: Received[ActionMessage]) -> Outcome:
+        action, record = received.message, received.record
+        key = headers.header(record.headers, headers.ID) or str(headers.origin_of(record))
+        try:
+            if action.webhook is not None:
+                await self._call(action.webhook, key)
+            if action.create_claimx_task is not None:
+                await self._create_task(action.create_claimx_task, key)
+        except Exception as error:  # noqa: BLE001 - the failure of this action alone
+            return failure(error)
+        log.debug("%s of plugin %s for event %s is done", action.kind, action.plugin, key)
+        return DONE
+
+    async def _call(self, call: WebhookCall, key: str) -> None:
+        if call.url is not None:
+            connection, path = await self._hosts.get(call.url), path_of(call.url)
+        else:
+            connection, path = self._named(call.connection or ""), call.path
+        await connection.request(
+            call.method,
+            path,
+            json=call.body,
+            headers=call.headers,
+            idempotency_key=key,
+            timeout_seconds=call.timeout,
+        )
+
+    async def _create_task(self, wanted: TaskRequest, key: str) -> None:
+        connection = self._named(wanted.connection)
+        if wanted.project_id is not None:
+            project_id = project_number(wanted.project_id)
+        else:
+            project_id = await find_project(connection, wanted.claim_number or "")
+        await create_task(
+            connection,
+            project_id=project_id,
+            task_type=wanted.task_type,
+            task_data=wanted.task_data,
+            use_primary_contact_as_sender=wanted.use_primary_contact_as_sender,
+            sender_username=wanted.sender_username,
+            idempotency_key=key,
+        )
+
+    def _named(self, name: str) -> Connection:
+        try:
+            return self._resources.connections.get(name)
+        except SettingsError as error:
+            raise RecordError(str(error), Category.PERMANENT) from error
+
+
+def path_of(url: str) -> str:
+    """Return path and query of *url*."""
+    parts = urlsplit(url)
+    return f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+
+
+def build(resources: Resources) -> ActionsProcessor:
+    """Return the processor of one member."""
+    return ActionsProcessor(resources)
+
+
+WORKER = WorkerSpec(
+    name="actions",
+    summary="Calls webhooks and creates ClaimX tasks that plugins asked for.",
+    group="claimx-action-worker",
+    reads=(ACTIONS_PENDING,),
+    needs=("broker",),
+    family="claimx.actions",
+    dead_letters=ACTIONS_DLQ,
+    outage="detour",
+    build=build,
+    batch_size=100,
+    sets=frozenset({"claimx"}),
+)

@@ -1,0 +1,163 @@
+"""Every hook is documented, each in its own words, and its example works."""
+
+import ast
+import inspect
+import textwrap
+import types
+from datetime import UTC, datetime
+from pathlib import Path
+
+import attrs
+import pluggy
+import pytest
+from prometheus_client import CollectorRegistry
+
+from claimx_pipeline import (
+    Command,
+    EnrichmentContext,
+    EntityRows,
+    Event,
+    NamedQuery,
+    PluginResult,
+    Problem,
+    Settings,
+    SettingsSection,
+    SystemClock,
+    TableSpec,
+    WorkerSpec,
+    hookspecs,
+)
+from claimx_pipeline.plugins.answers import PublishRules
+from claimx_pipeline.plugins.dispatch import EVENT_HOOKS, Dispatcher
+from claimx_pipeline.plugins.loading import PluginSet
+from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
+
+HOOKS = [
+    function
+    for name, function in inspect.getmembers(hookspecs, inspect.isfunction)
+    if name.startswith("claimx_")
+]
+SRC = Path(hookspecs.__file__).parent
+
+
+def name(hook) -> str:
+    return hook.__name__
+
+
+def example(hook) -> str:
+    text = inspect.getdoc(hook).split("Example::")[1]
+    return textwrap.dedent(text)
+
+
+def loaded(hook) -> pluggy.PluginManager:
+    """Load the example as a plugin."""
+    module = types.ModuleType(f"example_of_{hook.__name__}")
+    exec(compile(example(hook), module.__name__, "exec"), vars(module))
+    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager.add_hookspecs(hookspecs)
+    manager.register(module, name="example")
+    manager.check_pending()
+    return manager
+
+
+def worker() -> WorkerSpec:
+    (implementation,) = loaded(
+        hookspecs.claimx_register_workers
+    ).hook.claimx_register_workers.get_hookimpls()
+    (made,) = implementation.function(Settings())
+    return made
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=name)
+def test_a_hook_says_when_with_what_and_what_failure_means(hook):
+    doc = inspect.getdoc(hook)
+    arguments = list(inspect.signature(hook).parameters)
+    assert "Called " in doc, "when"
+    assert "Returns:" in doc
+    assert "Raises:" in doc
+    assert "Example::" in doc
+    assert bool(arguments) == ("Args:" in doc)
+    assert not [each for each in arguments if f"    {each}: " not in doc]
+    assert all(
+        each.annotation is not each.empty for each in inspect.signature(hook).parameters.values()
+    )
+
+
+def test_no_two_hooks_are_documented_alike():
+    firsts = [inspect.getdoc(hook).splitlines()[0] for hook in HOOKS]
+    assert len(set(firsts)) == len(firsts) == 12
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=name)
+async def test_the_example_of_a_hook_works(hook):
+    manager = loaded(hook)
+    (implementation,) = getattr(manager.hook, hook.__name__).get_hookimpls()
+    event = Event("e", "PROJECT_CREATED", "1", datetime(2026, 1, 1, tzinfo=UTC))
+    context = EnrichmentContext(event, EntityRows(projects=[{"project_id": "1", "city": "A"}]))
+    given = {"settings": Settings(), "clock": SystemClock(), "context": context}
+    if "worker" in implementation.argnames:
+        given["worker"] = worker()
+    answer = implementation.function(*(given[each] for each in implementation.argnames))
+    if inspect.isawaitable(answer):
+        answer = await answer
+    expected = {
+        "claimx_register_settings": SettingsSection,
+        "claimx_register_tables": TableSpec,
+        "claimx_register_workers": WorkerSpec,
+        "claimx_register_queries": NamedQuery,
+        "claimx_register_commands": Command,
+        "claimx_check_settings": Problem,
+        "claimx_enrichment_complete": PluginResult,
+    }.get(hook.__name__)
+    if expected is not None:
+        things = list(answer) if isinstance(answer, (list, types.GeneratorType)) else [answer]
+        assert all(isinstance(thing, expected) for thing in things)
+    if hook.__name__ in EVENT_HOOKS:
+        metrics = PluginMetrics(CollectorRegistry())
+        dispatcher = Dispatcher.of(
+            PluginSet(manager), rules=PublishRules(), clock=SystemClock(), metrics=metrics
+        )
+        done = await dispatcher.ask(hook.__name__, context)
+        dispatcher.close()
+        assert (len(done.publish), done.failed) == (1, [])
+
+
+def test_every_hook_is_called_by_the_product():
+    """A hook that nobody calls is a promise that nobody keeps."""
+    called = {
+        node.value
+        for file in SRC.rglob("*.py")
+        if file.name != "hookspecs.py"
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    } | {
+        node.attr
+        for file in SRC.rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Attribute)
+    }
+    missing = {hook.__name__ for hook in HOOKS} - called
+    assert missing <= {"claimx_register_stages"}
+
+
+@pytest.mark.incident("PLG-06")
+def test_nothing_in_the_product_pretends():
+    """Doubles are chosen by address: there is no mode in which the product only acts as if."""
+    modes = {"simulation", "simulation_mode", "dry_run_mode", "mock", "fake", "test_mode"}
+    fields = {
+        f"{kind.__name__}.{each.name}"
+        for kind in (Settings, *_inner(Settings))
+        for each in attrs.fields(kind)
+        if each.name in modes
+    }
+    assert fields == set()
+
+
+def _inner(kind, seen=None):
+    seen = set() if seen is None else seen
+    attrs.resolve_types(kind)
+    for each in attrs.fields(kind):
+        if isinstance(each.type, type) and attrs.has(each.type) and each.type not in seen:
+            seen.add(each.type)
+            _inner(each.type, seen)
+    return seen
