@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import field, frozen
 
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock
@@ -37,3 +37,5 @@ class Resources:
     health: Health
     webhook_urls: frozenset[str] = frozenset()
     """URLs that plugins' settings name: their hosts may be called, wherever they are."""
+    webhook_headers: Mapping[tuple[str, str], Mapping[str, str]] = field(factory=dict, repr=False)
+    """Headers of webhooks in plugins' settings, by the plugin's name and its key for them."""
