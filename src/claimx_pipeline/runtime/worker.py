@@ -46,6 +46,8 @@ class Processor(Protocol):
     async def process(self, batch: Sequence[Received[Any]]) -> Sequence[Outcome]:
         """Return one outcome per record, in the order of *batch*.
 
+        The next batch may be handed in while this one is under way.
+
         An exception counts as the failure of every record of the batch, so a
         processor catches what concerns one record only.
         """
@@ -79,6 +81,8 @@ class WorkerSpec:
     """Makes the processor; may only look at settings, must not connect."""
     batch_size: int = field(default=100, validator=ge(1))
     """Records taken at once, at most."""
+    in_flight: int = field(default=500, validator=ge(1))
+    """Records worked on and not settled yet, at most; two batches are allowed in any case."""
     linger_seconds: float = field(default=0.0, validator=ge(0))
     """How long a batch may wait to fill; 0 takes what is there."""
     needs: tuple[str, ...] = ()
@@ -87,5 +91,7 @@ class WorkerSpec:
     """Says what is missing in the settings before this worker can start."""
     sets: frozenset[str] = frozenset()
     """Named sets it belongs to: ``claimx-run worker claimx`` starts all of set ``claimx``."""
+    batch_seconds: float = field(default=300.0, validator=gt(0))
+    """A batch that gets nowhere for this long counts as stuck: the process is not live."""
     stop_seconds: float = field(default=8.0, validator=gt(0))
     """How long a stopping worker may take to finish what is in flight."""

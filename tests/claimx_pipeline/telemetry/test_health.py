@@ -45,11 +45,12 @@ async def get(server: HealthServer, path: str) -> tuple[int, str]:
 async def test_ready_once_every_worker_takes_records(server):
     server.health.expect("a")
     server.health.expect("b")
-    server.health.worker_ready("a")
+    server.health.member("a").ready()
+    b = server.health.member("b")
     status, body = await get(server, "/health/ready")
     assert status == 503
     assert json.loads(body)["workers"] == {"a": "ready", "b": "starting"}
-    server.health.worker_ready("b")
+    b.ready()
     assert (await get(server, "/health/ready"))[0] == 200
 
 
