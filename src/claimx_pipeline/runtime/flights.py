@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections import deque
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from attrs import define, field
 
 from claimx_pipeline.broker.protocol import Assignment
-from claimx_pipeline.runtime.settlement import Settlement
+from claimx_pipeline.runtime.settlement import Settlement, merged
 from claimx_pipeline.telemetry.health import Pulse
 from claimx_pipeline.telemetry.metrics import WorkerMetrics
 
@@ -31,6 +32,11 @@ class Flight:
     lowest: dict[Assignment, int]
     """The first offset of each partition."""
 
+    def is_processed(self) -> bool:
+        """Tell whether every record has its outcome."""
+        work = self.work
+        return work is None or (work.done() and not work.cancelled() and work.exception() is None)
+
 
 @define
 class Flights:
@@ -40,6 +46,11 @@ class Flights:
     """Takes a batch whose records are processed to its commit."""
     pulse: Pulse
     metrics: WorkerMetrics
+    batch_size: int
+    limit: int
+    """Records in flight, at most, unless it is one batch alone."""
+    together: bool
+    """Batches that are processed when their turn has come are settled as one."""
     count: int = field(default=0, init=False)
     """Records in flight."""
     _flights: deque[Flight] = field(factory=deque, init=False)
@@ -60,9 +71,9 @@ class Flights:
         if self._settler is None:
             self._settler = asyncio.create_task(self._settle(), name="settling")
 
-    def has_room(self, size: int, limit: int) -> bool:
-        """Tell whether *size* more records fit in; two batches always do."""
-        return len(self._flights) < 2 or self.count + size <= limit  # noqa: PLR2004 - one is settled, one worked on
+    def has_room(self) -> bool:
+        """Tell whether another batch may be taken in."""
+        return not self._flights or self.count + self.batch_size <= self.limit
 
     def lowest(self) -> dict[Assignment, int]:
         """Return the first offset in flight of each partition."""
@@ -110,20 +121,32 @@ class Flights:
     async def _settle(self) -> None:
         try:
             while self._flights:
-                flight = self._flights[0]
-                if flight.work is not None:
-                    await flight.work
+                first = self._flights[0]
+                if first.work is not None:
+                    await first.work
                     self.pulse.step()
-                await self.settle(flight.settlement)
-                self._flights.popleft()
-                self.count -= flight.records
-                self.metrics.batch(self.pulse.clock.monotonic() - flight.began)
-                self.pulse.step()
-                self._moved.set()
+                ready = self._ready()
+                await self.settle(merged([flight.settlement for flight in ready]))
+                self._settled(ready)
             self._settler = None
             self.pulse.rest()
         finally:
             self._moved.set()
+
+    def _ready(self) -> list[Flight]:
+        """Return the batches to settle now; the first is processed."""
+        if not self.together:
+            return [self._flights[0]]
+        return list(itertools.takewhile(Flight.is_processed, self._flights))
+
+    def _settled(self, flights: Sequence[Flight]) -> None:
+        now = self.pulse.clock.monotonic()
+        for flight in flights:
+            self._flights.popleft()
+            self.count -= flight.records
+            self.metrics.batch(now - flight.began)
+        self.pulse.step()
+        self._moved.set()
 
     def _failed(self) -> bool:
         return self._settler is not None and self._settler.done()

@@ -15,25 +15,24 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from attrs import define, field
 
-from claimx_pipeline.broker.protocol import Admin, Assignment, Consumer, PolledBatch, Record
+from claimx_pipeline.broker.protocol import Admin, Assignment, Consumer, PolledBatch
 from claimx_pipeline.delta.faults import TableFencedError, TableWriteError
 from claimx_pipeline.delta.sink import TableSink
-from claimx_pipeline.errors import BrokerUnavailableError, Category, DecodeError
+from claimx_pipeline.errors import BrokerUnavailableError, Category
 from claimx_pipeline.runtime.failures import FailurePolicy
 from claimx_pipeline.runtime.flights import Flights
-from claimx_pipeline.runtime.headers import GROUP, RETURN_TO, header
 from claimx_pipeline.runtime.outbox import Outbox
-from claimx_pipeline.runtime.outcome import Dead, Done, failure
 from claimx_pipeline.runtime.ownership import Ownership
 from claimx_pipeline.runtime.parking import Parking
 from claimx_pipeline.runtime.patience import Patience
 from claimx_pipeline.runtime.resources import Resources
-from claimx_pipeline.runtime.settlement import Entry, Settlement, Span, give_each
+from claimx_pipeline.runtime.settlement import Settlement, Span
 from claimx_pipeline.runtime.settler import Settler
 from claimx_pipeline.runtime.tables import Tables
 from claimx_pipeline.runtime.tally import Tally
 from claimx_pipeline.runtime.value_files import ValueFiles
-from claimx_pipeline.runtime.worker import Processor, WorkerSpec
+from claimx_pipeline.runtime.work import Work
+from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.telemetry.health import Pulse
 from claimx_pipeline.telemetry.metrics import WorkerMetrics
 
@@ -45,10 +44,11 @@ POLL_SECONDS = 0.5
 RECONNECT_SECONDS = 1.0
 """Pause between tries while the broker does not answer."""
 
+BATCHES = 5
+"""In flight unless the worker says otherwise: a commit may take as long as working on four."""
+
 FARTHEST = 10_000
 """Offsets between the first unsettled record of a partition and the last one polled."""
-
-FOR_ANOTHER_GROUP = Done(skipped="returned for another group")
 
 CLOSE_SECONDS = 5.0
 """How long closing any one client may take."""
@@ -65,7 +65,7 @@ class WorkerLoop:
     resources: Resources
     metrics: WorkerMetrics
     stop: asyncio.Event
-    _processor: Processor = field(init=False)
+    _work: Work = field(init=False)
     _consumer: Consumer = field(init=False)
     _sinks: dict[str, TableSink] = field(init=False, factory=dict)
     _policy: FailurePolicy = field(init=False)
@@ -117,7 +117,7 @@ class WorkerLoop:
         """Take one batch in, if there is room and one comes."""
         self._pulse.beat()
         self._flights.check()
-        if not self._flights.has_room(self.spec.batch_size, self.spec.in_flight):
+        if not self._flights.has_room():
             await self._flights.change(POLL_SECONDS)
             return
         spans = self._due()
@@ -144,9 +144,10 @@ class WorkerLoop:
             opened.append((f"table {table}", sink.close))
             await sink.open()
             self._sinks[table] = sink
-        self._processor = self.spec.build(resources)
-        opened.append(("processor", self._processor.close))
-        await self._processor.open()
+        processor = self.spec.build(resources)
+        opened.append(("processor", processor.close))
+        await processor.open()
+        self._work = Work(self.spec.name, self._policy.group, processor)
         producer = resources.broker.producer()
         opened.append(("producer", producer.close))
         await producer.start()
@@ -174,7 +175,17 @@ class WorkerLoop:
             tally=self._tally,
             consumer=lambda: self._consumer,
         )
-        self._flights = Flights(settler.settle, self._pulse, self.metrics)
+        size = self.spec.batch_size
+        limit = 2 * size if self.spec.tables else self.spec.in_flight or BATCHES * size
+        self._flights = Flights(
+            settler.settle,
+            self._pulse,
+            self.metrics,
+            batch_size=size,
+            limit=limit,
+            # A table's commit is of one batch, so that it stays as large as was asked for.
+            together=not self.spec.tables,
+        )
 
     def _member(self) -> Consumer:
         topology = self.resources.topology
@@ -302,37 +313,8 @@ class WorkerLoop:
         """Let parked and new records go on their way."""
         settlement = Settlement(spans, dead_end=self.spec.dead_letters is None)
         for batch in batches:
-            settlement.spans.append(Span(batch.assignment, self._decoded(batch.records)))
+            settlement.spans.append(Span(batch.assignment, self._work.decoded(batch.records)))
             self._polled[batch.assignment] = batch.records[-1].offset
         if settlement.spans:
             entries = settlement.open()
-            self._flights.launch(settlement, self._process(entries) if entries else None)
-
-    def _decoded(self, records: Sequence[Record]) -> list[Entry]:
-        decode = self._processor.decode
-        entries: list[Entry] = []
-        for record in records:
-            if record.headers and self._is_for_another(record):
-                entries.append(Entry(record, None, FOR_ANOTHER_GROUP))
-                continue
-            try:
-                entries.append(Entry(record, decode(record)))
-            except DecodeError as error:
-                entries.append(Entry(record, None, Dead(error)))
-        return entries
-
-    def _is_for_another(self, record: Record) -> bool:
-        """Tell whether a returned record is for another group than this one."""
-        group = header(record.headers, GROUP)
-        if group is None or group == self._policy.group:
-            return False
-        return header(record.headers, RETURN_TO) is None  # with it, it has not returned yet
-
-    async def _process(self, entries: Sequence[Entry]) -> None:
-        try:
-            outcomes = await self._processor.process(entries)
-        except Exception as error:
-            # Not one record's failure: the processor itself broke on this batch.
-            log.exception("worker %s failed on a batch of %d", self.spec.name, len(entries))
-            outcomes = [failure(error)] * len(entries)
-        give_each(entries, outcomes)
+            self._flights.launch(settlement, self._work.process(entries) if entries else None)

@@ -182,6 +182,14 @@ class Settlement:
         return None
 
 
+def merged(settlements: Sequence[Settlement]) -> Settlement:
+    """Return consecutive batches as one."""
+    first, *others = settlements
+    if not others:
+        return first
+    return Settlement([span for each in settlements for span in each.spans], first.dead_end)
+
+
 def give_each(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:
     """Note what became of each of *entries*.
 

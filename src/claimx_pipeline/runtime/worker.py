@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from attrs import define, field, frozen
-from attrs.validators import ge, gt
+from attrs.validators import ge, gt, optional
 
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.errors import Problem
@@ -81,8 +81,11 @@ class WorkerSpec:
     """Makes the processor; may only look at settings, must not connect."""
     batch_size: int = field(default=100, validator=ge(1))
     """Records taken at once, at most."""
-    in_flight: int = field(default=500, validator=ge(1))
-    """Records worked on and not settled yet, at most; two batches are allowed in any case."""
+    in_flight: int | None = field(default=None, validator=optional(ge(1)))
+    """Records worked on and not settled yet, at most; five batches if not given.
+
+    With tables it is two batches: one is written while the next is worked on.
+    """
     linger_seconds: float = field(default=0.0, validator=ge(0))
     """How long a batch may wait to fill; 0 takes what is there."""
     needs: tuple[str, ...] = ()
