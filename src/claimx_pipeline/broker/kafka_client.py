@@ -135,6 +135,12 @@ class KafkaConnection:
             "check that it runs and that broker.url is right"
         )
 
+    def unreadable(self, error: Exception) -> BrokerUnavailableError:
+        """Return the error of records that could not be read once, and can be now."""
+        return BrokerUnavailableError(
+            f"{self.name} sent what could not be read ({_text(error)}); it is asked again"
+        )
+
     def translated(self, error: kafka_errors.KafkaError | OSError) -> ClaimxError:
         """Return our error for one of aiokafka's."""
         if isinstance(error, kafka_errors.KafkaConnectionError | OSError):

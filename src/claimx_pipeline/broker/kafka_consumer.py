@@ -25,6 +25,7 @@ from claimx_pipeline.broker.kafka_client import (
     seen,
     stopped,
 )
+from claimx_pipeline.broker.kafka_unreadable import look_at
 from claimx_pipeline.broker.naming import describe
 from claimx_pipeline.broker.protocol import Assignment, OnRevoked, PolledBatch
 from claimx_pipeline.errors import BrokerError, FencedError, UnknownTopicError
@@ -34,6 +35,17 @@ POLL_GRACE_SECONDS = 0.05
 MOST_HEARTBEAT_SECONDS = 3.0
 REVOKE_SHARE = 0.6
 """Share of the rebalance that ``on_revoked`` may take, so that the rejoin still fits in."""
+
+UNREADABLE = (
+    kafka_errors.CorruptRecordException,
+    kafka_errors.UnsupportedCodecError,
+    AssertionError,
+    ArithmeticError,
+    LookupError,
+    RuntimeError,
+    ValueError,
+)
+"""What aiokafka and its decompressors raise on bytes that are no record batch."""
 
 _log = logging.getLogger(__name__)
 
@@ -52,6 +64,10 @@ class KafkaConsumer:
     _on_revoked: OnRevoked | None = None
     _client: Any = field(default=None, init=False)
     _owned: dict[TopicPartition, Assignment] = field(factory=dict, init=False)
+    _next: dict[TopicPartition, int] = field(factory=dict, init=False)
+    """The offset after the last record handed out."""
+    _readable: dict[TopicPartition, int] = field(factory=dict, init=False)
+    """How many records may be read before the next batch that cannot be."""
     _joined: bool = field(default=False, init=False)
     _epochs: itertools.count[int] = field(factory=lambda: itertools.count(1), init=False)
     _commits: set[asyncio.Future[None]] = field(factory=set, init=False)
@@ -90,11 +106,11 @@ class KafkaConsumer:
         client = await self._member()
         try:
             async with asyncio.timeout(timeout + POLL_GRACE_SECONDS):
-                polled = await client.getmany(
-                    timeout_ms=round(timeout * 1000), max_records=max_records
-                )
+                polled = await self._getmany(client, timeout, max_records)
         except TimeoutError:
             polled = {}
+        except UNREADABLE as error:
+            return await self._pass_over(client, error)
         except kafka_errors.KafkaError as error:
             await self._drop(client)
             raise self._connection.translated(error) from error
@@ -106,7 +122,61 @@ class KafkaConsumer:
             await self._drop(client)
             return []
         self._heard = asyncio.get_running_loop().time()
+        for place, records in polled.items():
+            self._next[place] = records[-1].offset + 1
         return [PolledBatch(self._owned[place], records) for place, records in polled.items()]
+
+    async def _getmany(self, client: Any, seconds: float, max_records: int) -> Any:
+        """Return new records; none that would be read together with unreadable ones."""
+        wait = round(seconds * 1000)
+        paused = client.paused()
+        for place, readable in self._readable.items():
+            if place in paused:
+                continue
+            count = min(max_records, readable)
+            polled = await client.getmany(place, timeout_ms=wait, max_records=count)
+            taken = sum(len(records) for records in polled.values())
+            self._readable[place] -= taken
+            if not self._readable[place]:
+                del self._readable[place]
+            return polled
+        return await client.getmany(timeout_ms=wait, max_records=max_records)
+
+    async def _pass_over(self, client: Any, error: Exception) -> Sequence[PolledBatch]:
+        """Return what cannot be read as one record each, and go on behind it.
+
+        Raises:
+            BrokerUnavailableError: It could be read just now, or Kafka does not answer.
+        """
+        found: list[PolledBatch] = []
+        readable: dict[TopicPartition, int] = {}
+        async with self._connection.answering():
+            for place, assignment in tuple(self._owned.items()):
+                position = await self._position(client, place)
+                look = await look_at(client, place, position)
+                if look.unreadable and not look.readable:
+                    found.append(PolledBatch(assignment, [look.unreadable]))
+                    position = look.unreadable.offset + 1
+                elif look.unreadable:
+                    readable[place] = look.readable
+                # Also where nothing is wrong: records read in the same call are lost.
+                if self._is_current(assignment):
+                    client.seek(place, position)
+                    self._next[place] = position
+        self._readable = {place: count for place, count in readable.items() if place in self._owned}
+        if not found and not self._readable:
+            raise self._connection.unreadable(error) from error
+        return [batch for batch in found if self._is_current(batch.assignment)]
+
+    async def _position(self, client: Any, place: TopicPartition) -> int:
+        """Return the offset after the last record of *place* that was handed out."""
+        if place in self._next:
+            return self._next[place]
+        committed: int | None = await client.committed(place)
+        if committed is not None:
+            return committed
+        begin: int = (await client.beginning_offsets([place]))[place]
+        return begin
 
     async def commit(self, positions: Mapping[Assignment, int]) -> None:
         """Store the next offset to read of each partition.
@@ -229,6 +299,8 @@ class KafkaConsumer:
         aiokafka repeats a failed commit with whatever generation is current by then.
         """
         self._owned.clear()
+        self._next.clear()
+        self._readable.clear()
         self._joined = False
         for commit in self._commits:
             commit.cancel()
@@ -254,6 +326,8 @@ class KafkaConsumer:
             place: Assignment(place.topic, place.partition, next(self._epochs))
             for place in sorted(places)
         }
+        self._next.clear()
+        self._readable.clear()
         self._joined = True
         self._heard = asyncio.get_running_loop().time()
         _log.info("group %s owns %s", self._group, describe(self._owned))

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from attrs import define
 
-from claimx_pipeline.broker.protocol import Record
+from claimx_pipeline.broker.protocol import Record, UnreadableRecords
 from claimx_pipeline.errors import DecodeError
 from claimx_pipeline.runtime.headers import GROUP, RETURN_TO, header
 from claimx_pipeline.runtime.outcome import Dead, Done, failure
@@ -33,6 +33,10 @@ class Work:
         decode = self.processor.decode
         entries: list[Entry] = []
         for record in records:
+            if isinstance(record, UnreadableRecords):
+                log.error("worker %s passes over what nobody can read: %s", self.worker, record)
+                entries.append(Entry(record, None, Dead(DecodeError(str(record)))))
+                continue
             if record.headers and self._is_for_another(record):
                 entries.append(Entry(record, None, FOR_ANOTHER_GROUP))
                 continue
