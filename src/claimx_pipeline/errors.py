@@ -123,13 +123,11 @@ class RecordTooLargeError(BrokerError):
     """Bytes; None if the broker does not tell."""
     left: tuple[int, ...] | None = None
     """Places of those that were not published, this one among them; None: none was."""
+    remedy: str = "raise broker.kafka.max_request_bytes and the topic's max.message.bytes"
 
     def __str__(self) -> str:
         limit = "more than the broker takes" if self.limit is None else f"the limit is {self.limit}"
-        return (
-            f"a record for topic {self.topic!r} has {self.size} bytes and {limit}; "
-            "raise broker.kafka.max_request_bytes and the topic's max.message.bytes"
-        )
+        return f"a record for topic {self.topic!r} has {self.size} bytes and {limit}; {self.remedy}"
 
 
 @define

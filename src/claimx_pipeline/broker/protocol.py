@@ -126,6 +126,8 @@ class NewTopic:
     retention_hours: float | None = None
     """None keeps records for ever."""
     replication: int = 1
+    retention_bytes: int | None = None
+    """What a partition keeps at least before its oldest records go; None for no limit."""
 
 
 OnRevoked = Callable[[Sequence[Assignment]], Awaitable[None]]
