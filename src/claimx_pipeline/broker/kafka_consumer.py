@@ -18,14 +18,12 @@ from aiokafka import errors as kafka_errors
 from attrs import define, field
 
 from claimx_pipeline.broker.kafka_client import (
-    STOP_SECONDS,
     TEAR_DOWN_SECONDS,
     KafkaConnection,
-    cancelled,
     seen,
-    stopped,
+    stop_consumer,
 )
-from claimx_pipeline.broker.kafka_unreadable import look_at
+from claimx_pipeline.broker.kafka_unreadable import UNREADABLE, CarefulReading
 from claimx_pipeline.broker.naming import describe
 from claimx_pipeline.broker.protocol import Assignment, OnRevoked, PolledBatch
 from claimx_pipeline.errors import BrokerError, FencedError, UnknownTopicError
@@ -35,17 +33,6 @@ POLL_GRACE_SECONDS = 0.05
 MOST_HEARTBEAT_SECONDS = 3.0
 REVOKE_SHARE = 0.6
 """Share of the rebalance that ``on_revoked`` may take, so that the rejoin still fits in."""
-
-UNREADABLE = (
-    kafka_errors.CorruptRecordException,
-    kafka_errors.UnsupportedCodecError,
-    AssertionError,
-    ArithmeticError,
-    LookupError,
-    RuntimeError,
-    ValueError,
-)
-"""What aiokafka and its decompressors raise on bytes that are no record batch."""
 
 _log = logging.getLogger(__name__)
 
@@ -64,10 +51,7 @@ class KafkaConsumer:
     _on_revoked: OnRevoked | None = None
     _client: Any = field(default=None, init=False)
     _owned: dict[TopicPartition, Assignment] = field(factory=dict, init=False)
-    _next: dict[TopicPartition, int] = field(factory=dict, init=False)
-    """The offset after the last record handed out."""
-    _readable: dict[TopicPartition, int] = field(factory=dict, init=False)
-    """How many records may be read before the next batch that cannot be."""
+    _reading: CarefulReading = field(factory=CarefulReading, init=False)
     _joined: bool = field(default=False, init=False)
     _epochs: itertools.count[int] = field(factory=lambda: itertools.count(1), init=False)
     _commits: set[asyncio.Future[None]] = field(factory=set, init=False)
@@ -91,7 +75,7 @@ class KafkaConsumer:
             # Only now: a join that fails shows in getmany, not as a half-started client.
             client.subscribe(list(self._topics), listener=_Listener(self, client))
         except BaseException:
-            await _stop(client)
+            await stop_consumer(client)
             raise
         self._client, self._joined = client, False
         self._heard = asyncio.get_running_loop().time()
@@ -106,7 +90,7 @@ class KafkaConsumer:
         client = await self._member()
         try:
             async with asyncio.timeout(timeout + POLL_GRACE_SECONDS):
-                polled = await self._getmany(client, timeout, max_records)
+                polled = await self._reading.getmany(client, timeout, max_records)
         except TimeoutError:
             polled = {}
         except UNREADABLE as error:
@@ -122,25 +106,8 @@ class KafkaConsumer:
             await self._drop(client)
             return []
         self._heard = asyncio.get_running_loop().time()
-        for place, records in polled.items():
-            self._next[place] = records[-1].offset + 1
+        self._reading.handed_out(polled)
         return [PolledBatch(self._owned[place], records) for place, records in polled.items()]
-
-    async def _getmany(self, client: Any, seconds: float, max_records: int) -> Any:
-        """Return new records; none that would be read together with unreadable ones."""
-        wait = round(seconds * 1000)
-        paused = client.paused()
-        for place, readable in self._readable.items():
-            if place in paused:
-                continue
-            count = min(max_records, readable)
-            polled = await client.getmany(place, timeout_ms=wait, max_records=count)
-            taken = sum(len(records) for records in polled.values())
-            self._readable[place] -= taken
-            if not self._readable[place]:
-                del self._readable[place]
-            return polled
-        return await client.getmany(timeout_ms=wait, max_records=max_records)
 
     async def _pass_over(self, client: Any, error: Exception) -> Sequence[PolledBatch]:
         """Return what cannot be read as one record each, and go on behind it.
@@ -148,35 +115,16 @@ class KafkaConsumer:
         Raises:
             BrokerUnavailableError: It could be read just now, or Kafka does not answer.
         """
-        found: list[PolledBatch] = []
-        readable: dict[TopicPartition, int] = {}
+        assignments = dict(self._owned)
         async with self._connection.answering():
-            for place, assignment in tuple(self._owned.items()):
-                position = await self._position(client, place)
-                look = await look_at(client, place, position)
-                if look.unreadable and not look.readable:
-                    found.append(PolledBatch(assignment, [look.unreadable]))
-                    position = look.unreadable.offset + 1
-                elif look.unreadable:
-                    readable[place] = look.readable
-                # Also where nothing is wrong: records read in the same call are lost.
-                if self._is_current(assignment):
-                    client.seek(place, position)
-                    self._next[place] = position
-        self._readable = {place: count for place, count in readable.items() if place in self._owned}
-        if not found and not self._readable:
+            found = await self._reading.pass_over(client, tuple(assignments))
+        if found is None:
             raise self._connection.unreadable(error) from error
-        return [batch for batch in found if self._is_current(batch.assignment)]
-
-    async def _position(self, client: Any, place: TopicPartition) -> int:
-        """Return the offset after the last record of *place* that was handed out."""
-        if place in self._next:
-            return self._next[place]
-        committed: int | None = await client.committed(place)
-        if committed is not None:
-            return committed
-        begin: int = (await client.beginning_offsets([place]))[place]
-        return begin
+        return [
+            PolledBatch(assignments[place], [records])
+            for place, records in found.items()
+            if self._is_current(assignments[place])
+        ]
 
     async def commit(self, positions: Mapping[Assignment, int]) -> None:
         """Store the next offset to read of each partition.
@@ -211,7 +159,7 @@ class KafkaConsumer:
         client, self._client = self._client, None
         self._owned.clear()
         if client is not None:
-            await _stop(client)
+            await stop_consumer(client)
 
     def _options(self) -> dict[str, Any]:
         seconds = self._connection.settings.kafka.session_timeout_seconds
@@ -241,7 +189,7 @@ class KafkaConsumer:
         if self._client is client:
             self._client = None
             self._given_up()
-        await _stop(client, TEAR_DOWN_SECONDS)
+        await stop_consumer(client, TEAR_DOWN_SECONDS)
 
     async def _check_alive(self, client: Any) -> None:
         """Replace *client* if nothing was heard of Kafka for too long."""
@@ -299,8 +247,7 @@ class KafkaConsumer:
         aiokafka repeats a failed commit with whatever generation is current by then.
         """
         self._owned.clear()
-        self._next.clear()
-        self._readable.clear()
+        self._reading.forget()
         self._joined = False
         for commit in self._commits:
             commit.cancel()
@@ -326,8 +273,7 @@ class KafkaConsumer:
             place: Assignment(place.topic, place.partition, next(self._epochs))
             for place in sorted(places)
         }
-        self._next.clear()
-        self._readable.clear()
+        self._reading.forget()
         self._joined = True
         self._heard = asyncio.get_running_loop().time()
         _log.info("group %s owns %s", self._group, describe(self._owned))
@@ -371,21 +317,3 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
 
 def _place(assignment: Assignment) -> TopicPartition:
     return TopicPartition(assignment.topic, assignment.partition)
-
-
-async def _stop(client: Any, seconds: float = STOP_SECONDS) -> None:
-    """Stop a consumer; if its server is gone, tear it down (aiokafka 0.14 offers no way)."""
-    if await stopped(client.stop, seconds):
-        return
-    coordinator, fetcher = client._coordinator, client._fetcher  # noqa: SLF001
-    await cancelled(
-        [
-            *(getattr(coordinator, name, None) for name in _COORDINATOR_TASKS),
-            getattr(fetcher, "_fetch_task", None),
-            *getattr(fetcher, "_pending_tasks", ()),
-        ]
-    )
-    await stopped(client._client.close, TEAR_DOWN_SECONDS)  # noqa: SLF001
-
-
-_COORDINATOR_TASKS = ("_coordination_task", "_heartbeat_task", "_commit_refresh_task")

@@ -8,14 +8,14 @@ here, byte by byte: https://kafka.apache.org/documentation/#recordbatch.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka import errors as kafka_errors
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.memory_records import MemoryRecords
-from attrs import frozen
+from attrs import define, field, frozen
 
 from claimx_pipeline.broker.protocol import UnreadableRecords
 
@@ -28,6 +28,18 @@ LENGTH_FROM = 12
 """The length of a batch counts from after itself."""
 MAX_TIMESTAMP = struct.Struct(">q")
 MAX_TIMESTAMP_AT = 35
+
+
+UNREADABLE = (
+    kafka_errors.CorruptRecordException,
+    kafka_errors.UnsupportedCodecError,
+    AssertionError,
+    ArithmeticError,
+    LookupError,
+    RuntimeError,
+    ValueError,
+)
+"""What aiokafka and its decompressors raise on bytes that are no record batch."""
 
 
 @frozen
@@ -52,6 +64,78 @@ class Look:
     readable: int
     """Records before the first batch that cannot be read."""
     unreadable: UnreadableRecords | None = None
+
+
+@define
+class CarefulReading:
+    """How far each partition was handed out, and how far it can be read."""
+
+    _next: dict[TopicPartition, int] = field(factory=dict, init=False)
+    """The offset after the last record handed out."""
+    _readable: dict[TopicPartition, int] = field(factory=dict, init=False)
+    """How many records may be read before the next batch that cannot be."""
+
+    def forget(self) -> None:
+        """Know nothing more: the partitions are given up or new."""
+        self._next, self._readable = {}, {}
+
+    def handed_out(self, polled: Mapping[TopicPartition, Sequence[Any]]) -> None:
+        """Note what was handed out."""
+        for place, records in polled.items():
+            self._next[place] = records[-1].offset + 1
+
+    async def getmany(self, client: Any, seconds: float, max_records: int) -> Any:
+        """Return new records; none that would be read together with unreadable ones."""
+        wait, paused = round(seconds * 1000), client.paused()
+        for place, readable in self._readable.items():
+            if place in paused:
+                continue
+            count = min(max_records, readable)
+            polled = await client.getmany(place, timeout_ms=wait, max_records=count)
+            left = readable - sum(len(records) for records in polled.values())
+            if left:
+                self._readable[place] = left
+            else:
+                del self._readable[place]
+            return polled
+        return await client.getmany(timeout_ms=wait, max_records=max_records)
+
+    async def pass_over(
+        self, client: Any, places: Sequence[TopicPartition]
+    ) -> dict[TopicPartition, UnreadableRecords] | None:
+        """Look at all *places* and go on behind what cannot be read.
+
+        Returns:
+            What is passed over, by partition. Where readable records come first, it is
+            their turn; None if everything can be read.
+        """
+        found: dict[TopicPartition, UnreadableRecords] = {}
+        self._readable.clear()
+        known = self._next
+        for place in places:
+            position = await self._position(client, place)
+            look = await look_at(client, place, position)
+            if self._next is not known:
+                return {}  # the partitions went meanwhile; whoever owns them meets it again
+            if look.unreadable and not look.readable:
+                found[place] = look.unreadable
+                position = look.unreadable.offset + 1
+            elif look.unreadable:
+                self._readable[place] = look.readable
+            # Also where nothing is wrong: what was read in the same call is lost.
+            client.seek(place, position)
+            self._next[place] = position
+        return found if found or self._readable else None
+
+    async def _position(self, client: Any, place: TopicPartition) -> int:
+        """Return the offset after the last record of *place* that was handed out."""
+        if place in self._next:
+            return self._next[place]
+        committed: int | None = await client.committed(place)
+        if committed is not None:
+            return committed
+        begin: int = (await client.beginning_offsets([place]))[place]
+        return begin
 
 
 async def look_at(client: Any, place: TopicPartition, position: int) -> Look:
