@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from attrs import define, evolve
@@ -14,7 +13,6 @@ from kafka_topics import FilledTopic
 
 from claimx_pipeline.pipeline import Pipeline
 from claimx_pipeline.runtime.loop import WorkerLoop
-from claimx_pipeline.runtime.settlement import Settlement
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.metrics import Metrics, WorkerMetrics
@@ -29,17 +27,15 @@ class MeasuringMetrics(WorkerMetrics):
     expected: int
     finished: Callable[[], None]
 
-    @contextmanager
-    def batch(self) -> Iterator[None]:
+    def received(self, count: int) -> None:
         """Start the watch, once."""
-        if self.records == 0:
+        if self.records == 0 and not self.watch.began:
             self.watch.start()
-        with WorkerMetrics.batch(self):
-            yield
+        WorkerMetrics.received(self, count)
 
-    def settled(self, settlement: Settlement) -> None:
+    def settled(self, counts: Mapping[str, int]) -> None:
         """Stop the watch after the last record."""
-        WorkerMetrics.settled(self, settlement)
+        WorkerMetrics.settled(self, counts)
         if self.records >= self.expected:
             self.watch.stop()
             self.finished()

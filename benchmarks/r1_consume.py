@@ -63,7 +63,9 @@ async def run(url: str, *, rounds: int, events: int) -> list[Result]:
             group="",
             reads=(),
             build=lambda _: NullProcessor(),
+            # As the worker "ingest".
             batch_size=1000,
+            in_flight=10_000,
         )
         return [
             await compare(

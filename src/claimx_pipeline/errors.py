@@ -112,21 +112,22 @@ class UnknownTopicError(BrokerError):
 
 @define
 class RecordTooLargeError(BrokerError):
-    """A record is larger than the broker takes; nothing of the same call was published."""
+    """A record is larger than the broker takes."""
 
     topic: str
     index: int
     """Its place among the records that were to be published, from 0."""
     size: int
     """Bytes."""
-    limit: int
-    """Bytes."""
+    limit: int | None
+    """Bytes; None if the broker does not tell."""
+    left: tuple[int, ...] | None = None
+    """Places of those that were not published, this one among them; None: none was."""
+    remedy: str = "raise broker.kafka.max_request_bytes and the topic's max.message.bytes"
 
     def __str__(self) -> str:
-        return (
-            f"a record for topic {self.topic!r} has {self.size} bytes and the limit is "
-            f"{self.limit}; raise broker.kafka.max_request_bytes and the topic's max.message.bytes"
-        )
+        limit = "more than the broker takes" if self.limit is None else f"the limit is {self.limit}"
+        return f"a record for topic {self.topic!r} has {self.size} bytes and {limit}; {self.remedy}"
 
 
 @define

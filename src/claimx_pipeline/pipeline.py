@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.delta.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.delta.store import TableStore
+    from claimx_pipeline.plugins.base import Plugin
     from claimx_pipeline.runtime.resources import Resources
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.stages.protocol import Stage
@@ -179,13 +180,8 @@ class Pipeline:
     @property
     def published_by_plugins(self) -> list[tuple[str, Any]]:
         """Return the topics that loaded plugins publish to, each with the plugin's name."""
-        from claimx_pipeline.plugins.base import Plugin
-
         return [
-            (name, topic)
-            for name, plugin in self.plugins.loaded()
-            if isinstance(plugin, Plugin)
-            for topic in plugin.topics()
+            (name, topic) for name, plugin in self._plugin_objects() for topic in plugin.topics()
         ]
 
     @cached_property
@@ -301,7 +297,14 @@ class Pipeline:
             stages=self.stages,
             dispatcher=Dispatcher.of(self.plugins, rules=rules, clock=self.clock, metrics=counted),
             health=health,
-            webhook_urls=frozenset(self._webhook_urls()),
+            webhook_urls=frozenset(
+                url for _, plugin in self._plugin_objects() for url in plugin.webhook_urls()
+            ),
+            webhook_headers={
+                (name, key): headers
+                for name, plugin in self._plugin_objects()
+                for key, headers in plugin.webhook_headers().items()
+            },
         )
 
     def _connections(self) -> dict[str, ConnectionSettings]:
@@ -314,13 +317,13 @@ class Pipeline:
             connections.setdefault(CLAIMX_CONNECTION, connection_settings(api))
         return connections
 
-    def _webhook_urls(self) -> Iterator[str]:
-        """Yield the URLs that plugins' settings name."""
+    def _plugin_objects(self) -> Iterator[tuple[str, Plugin]]:
+        """Yield the loaded plugins that are made from the class ``Plugin``, by name."""
         from claimx_pipeline.plugins.base import Plugin
 
-        for _, plugin in self.plugins.loaded():
+        for name, plugin in self.plugins.loaded():
             if isinstance(plugin, Plugin):
-                yield from plugin.webhook_urls()
+                yield name, plugin
 
     def _core_topics(self) -> frozenset[str]:
         """Return every topic that is the pipeline's own, by any name that leads there."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from attrs import field, frozen
-from attrs.validators import ge
+from attrs.validators import ge, optional
 
 
 @frozen
@@ -14,6 +14,8 @@ class Topic:
     partitions: int = field(default=6, validator=ge(1))
     retention_hours: float | None = None
     """None keeps records for ever."""
+    retention_bytes: int | None = field(default=None, validator=optional(ge(1)))
+    """Of each partition; its oldest records go when it holds more. None for no limit."""
     source: bool = False
     """Written from outside, so a missing writer is no mistake."""
     terminal: bool = False

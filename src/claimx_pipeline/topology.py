@@ -100,12 +100,14 @@ class Topology:
             given = self._broker.topics.get(name)
             partitions = (given and given.partitions) or topic.partitions
             retention = given.retention_hours if given else None
+            largest = given.retention_bytes if given else None
             made.append(
                 NewTopic(
                     self.physical(name),
                     partitions,
                     retention if retention is not None else topic.retention_hours,
                     (given and given.replication) or self._broker.replication,
+                    largest if largest is not None else topic.retention_bytes,
                 )
             )
         return made

@@ -277,5 +277,9 @@ def _kafka_topic(topic: NewTopic) -> KafkaNewTopic:
         topic.name,
         topic.partitions,
         topic.replication,
-        topic_configs={"retention.ms": str(kept), "cleanup.policy": "delete"},
+        topic_configs={
+            "retention.ms": str(kept),
+            "retention.bytes": str(topic.retention_bytes or -1),
+            "cleanup.policy": "delete",
+        },
     )

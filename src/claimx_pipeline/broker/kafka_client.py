@@ -47,6 +47,8 @@ LOST_TRACK = (
 )
 """Errors an idempotent producer never recovers from (aiokafka#1017)."""
 
+_COORDINATOR_TASKS = ("_coordination_task", "_heartbeat_task", "_commit_refresh_task")
+
 _log = logging.getLogger(__name__)
 
 
@@ -135,6 +137,12 @@ class KafkaConnection:
             "check that it runs and that broker.url is right"
         )
 
+    def unreadable(self, error: Exception) -> BrokerUnavailableError:
+        """Return the error of records that could not be read once, and can be now."""
+        return BrokerUnavailableError(
+            f"{self.name} sent what could not be read ({_text(error)}); it is asked again"
+        )
+
     def translated(self, error: kafka_errors.KafkaError | OSError) -> ClaimxError:
         """Return our error for one of aiokafka's."""
         if isinstance(error, kafka_errors.KafkaConnectionError | OSError):
@@ -177,6 +185,21 @@ async def cancelled(tasks: Iterable[asyncio.Future[Any] | None]) -> None:
         task.cancel()
     if alive:
         await asyncio.wait(alive, timeout=TEAR_DOWN_SECONDS)
+
+
+async def stop_consumer(client: Any, seconds: float = STOP_SECONDS) -> None:
+    """Stop a consumer; if its server is gone, tear it down (aiokafka 0.14 offers no way)."""
+    if await stopped(client.stop, seconds):
+        return
+    coordinator, fetcher = client._coordinator, client._fetcher  # noqa: SLF001
+    await cancelled(
+        [
+            *(getattr(coordinator, name, None) for name in _COORDINATOR_TASKS),
+            getattr(fetcher, "_fetch_task", None),
+            *getattr(fetcher, "_pending_tasks", ()),
+        ]
+    )
+    await stopped(client._client.close, TEAR_DOWN_SECONDS)  # noqa: SLF001
 
 
 def seen(future: asyncio.Future[Any]) -> None:

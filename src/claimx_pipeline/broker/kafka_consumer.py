@@ -18,13 +18,12 @@ from aiokafka import errors as kafka_errors
 from attrs import define, field
 
 from claimx_pipeline.broker.kafka_client import (
-    STOP_SECONDS,
     TEAR_DOWN_SECONDS,
     KafkaConnection,
-    cancelled,
     seen,
-    stopped,
+    stop_consumer,
 )
+from claimx_pipeline.broker.kafka_unreadable import UNREADABLE, CarefulReading
 from claimx_pipeline.broker.naming import describe
 from claimx_pipeline.broker.protocol import Assignment, OnRevoked, PolledBatch
 from claimx_pipeline.errors import BrokerError, FencedError, UnknownTopicError
@@ -52,6 +51,7 @@ class KafkaConsumer:
     _on_revoked: OnRevoked | None = None
     _client: Any = field(default=None, init=False)
     _owned: dict[TopicPartition, Assignment] = field(factory=dict, init=False)
+    _reading: CarefulReading = field(factory=CarefulReading, init=False)
     _joined: bool = field(default=False, init=False)
     _epochs: itertools.count[int] = field(factory=lambda: itertools.count(1), init=False)
     _commits: set[asyncio.Future[None]] = field(factory=set, init=False)
@@ -75,7 +75,7 @@ class KafkaConsumer:
             # Only now: a join that fails shows in getmany, not as a half-started client.
             client.subscribe(list(self._topics), listener=_Listener(self, client))
         except BaseException:
-            await _stop(client)
+            await stop_consumer(client)
             raise
         self._client, self._joined = client, False
         self._heard = asyncio.get_running_loop().time()
@@ -90,11 +90,11 @@ class KafkaConsumer:
         client = await self._member()
         try:
             async with asyncio.timeout(timeout + POLL_GRACE_SECONDS):
-                polled = await client.getmany(
-                    timeout_ms=round(timeout * 1000), max_records=max_records
-                )
+                polled = await self._reading.getmany(client, timeout, max_records)
         except TimeoutError:
             polled = {}
+        except UNREADABLE as error:
+            return await self._pass_over(client, error)
         except kafka_errors.KafkaError as error:
             await self._drop(client)
             raise self._connection.translated(error) from error
@@ -106,7 +106,25 @@ class KafkaConsumer:
             await self._drop(client)
             return []
         self._heard = asyncio.get_running_loop().time()
+        self._reading.handed_out(polled)
         return [PolledBatch(self._owned[place], records) for place, records in polled.items()]
+
+    async def _pass_over(self, client: Any, error: Exception) -> Sequence[PolledBatch]:
+        """Return what cannot be read as one record each, and go on behind it.
+
+        Raises:
+            BrokerUnavailableError: It could be read just now, or Kafka does not answer.
+        """
+        assignments = dict(self._owned)
+        async with self._connection.answering():
+            found = await self._reading.pass_over(client, tuple(assignments))
+        if found is None:
+            raise self._connection.unreadable(error) from error
+        return [
+            PolledBatch(assignments[place], [records])
+            for place, records in found.items()
+            if self._is_current(assignments[place])
+        ]
 
     async def commit(self, positions: Mapping[Assignment, int]) -> None:
         """Store the next offset to read of each partition.
@@ -141,7 +159,7 @@ class KafkaConsumer:
         client, self._client = self._client, None
         self._owned.clear()
         if client is not None:
-            await _stop(client)
+            await stop_consumer(client)
 
     def _options(self) -> dict[str, Any]:
         seconds = self._connection.settings.kafka.session_timeout_seconds
@@ -171,7 +189,7 @@ class KafkaConsumer:
         if self._client is client:
             self._client = None
             self._given_up()
-        await _stop(client, TEAR_DOWN_SECONDS)
+        await stop_consumer(client, TEAR_DOWN_SECONDS)
 
     async def _check_alive(self, client: Any) -> None:
         """Replace *client* if nothing was heard of Kafka for too long."""
@@ -229,6 +247,7 @@ class KafkaConsumer:
         aiokafka repeats a failed commit with whatever generation is current by then.
         """
         self._owned.clear()
+        self._reading.forget()
         self._joined = False
         for commit in self._commits:
             commit.cancel()
@@ -254,6 +273,7 @@ class KafkaConsumer:
             place: Assignment(place.topic, place.partition, next(self._epochs))
             for place in sorted(places)
         }
+        self._reading.forget()
         self._joined = True
         self._heard = asyncio.get_running_loop().time()
         _log.info("group %s owns %s", self._group, describe(self._owned))
@@ -297,21 +317,3 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
 
 def _place(assignment: Assignment) -> TopicPartition:
     return TopicPartition(assignment.topic, assignment.partition)
-
-
-async def _stop(client: Any, seconds: float = STOP_SECONDS) -> None:
-    """Stop a consumer; if its server is gone, tear it down (aiokafka 0.14 offers no way)."""
-    if await stopped(client.stop, seconds):
-        return
-    coordinator, fetcher = client._coordinator, client._fetcher  # noqa: SLF001
-    await cancelled(
-        [
-            *(getattr(coordinator, name, None) for name in _COORDINATOR_TASKS),
-            getattr(fetcher, "_fetch_task", None),
-            *getattr(fetcher, "_pending_tasks", ()),
-        ]
-    )
-    await stopped(client._client.close, TEAR_DOWN_SECONDS)  # noqa: SLF001
-
-
-_COORDINATOR_TASKS = ("_coordination_task", "_heartbeat_task", "_commit_refresh_task")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import sys
 from collections import defaultdict
 from collections.abc import Sequence
 from typing import Any
@@ -30,7 +31,31 @@ from claimx_pipeline.errors import (
 BATCH_OVERHEAD_BYTES = 61
 """Header of a record batch: https://kafka.apache.org/documentation/#recordbatch."""
 
+MOST = sys.maxsize
+TOO_LARGE = (kafka_errors.MessageSizeTooLargeError, kafka_errors.RecordListTooLargeError)
+
 Partition = tuple[str, int]
+Member = tuple[int, OutRecord]
+"""A record and its place among those that are published together."""
+
+
+@define
+class Filled:
+    """A batch of records for one partition."""
+
+    place: Partition
+    batch: Any
+    members: list[Member] = field(factory=list)
+
+    def takes(self, index: int, out: OutRecord, limit: int) -> bool:
+        """Add *out* if it fits within *limit* bytes; return whether it does."""
+        if self.members and self.batch.size() + len(out.value or b"") > limit:
+            return False
+        headers = list(out.headers)
+        if self.batch.append(timestamp=None, key=out.key, value=out.value, headers=headers):
+            self.members.append((index, out))
+            return True
+        return False
 
 
 @define
@@ -44,6 +69,8 @@ class KafkaProducer:
 
     _connection: KafkaConnection
     _client: Any = field(default=None, init=False)
+    _limits: dict[str, int] = field(factory=dict, init=False)
+    """Bytes of a batch, for topics that take less than is set here."""
     _turns: itertools.count[int] = field(factory=itertools.count, init=False)
     _connecting: asyncio.Lock = field(factory=asyncio.Lock, init=False)
     _closed: bool = field(default=False, init=False)
@@ -61,22 +88,47 @@ class KafkaProducer:
 
         Raises:
             UnknownTopicError: A topic does not exist; nothing was published.
-            RecordTooLargeError: A record is too large; nothing was published.
+            RecordTooLargeError: A record is too large; it tells what was published.
             BrokerUnavailableError: No acknowledgement within the deadline.
         """
-        if not records:
-            return
+        going = list(enumerate(records))
+        too_large: list[Filled] = []
+        while going:
+            refused, left = await self._publish(going)
+            too_large += [filled for filled in refused if len(filled.members) == 1]
+            for filled in refused:
+                self._split(filled)
+            alone = {filled.members[0][0] for filled in too_large}
+            going = [member for member in left if member[0] not in alone]
+        if too_large:
+            places = sorted(filled.members[0][0] for filled in too_large)
+            first = min(too_large, key=lambda filled: filled.members[0][0])
+            size = first.batch.size()
+            raise RecordTooLargeError(first.place[0], places[0], size, None, tuple(places))
+
+    async def _publish(self, going: Sequence[Member]) -> tuple[list[Filled], list[Member]]:
+        """Publish *going*; return the batches too large for the server, and what is left to do."""
         client = await self._connected()
         try:
             async with self._connection.answering():
-                counts = await self._partition_counts(client, {out.topic for out in records})
-                batches = self._batches(client, records, counts)
-                await _deliver(client, batches)
+                counts = await self._partition_counts(client, {out.topic for _, out in going})
+                batches = self._batches(client, going, counts)
+                refused, left = await _deliver(client, batches)
         except (UnknownTopicError, RecordTooLargeError):
             raise
         except BrokerError:
             await self._drop(client)
             raise
+        if refused:
+            # The server counts the records it has refused, so it refuses what comes after.
+            await self._drop(client)
+        return refused, left
+
+    def _split(self, filled: Filled) -> None:
+        """Make the batches for the topic of *filled* half as large from here on."""
+        if len(filled.members) > 1:
+            topic = filled.place[0]
+            self._limits[topic] = min(filled.batch.size(), self._limits.get(topic, MOST)) // 2
 
     async def close(self) -> None:
         """Disconnect; does nothing the second time."""
@@ -131,42 +183,61 @@ class KafkaProducer:
         return counts
 
     def _batches(
-        self, client: Any, records: Sequence[OutRecord], counts: dict[str, int]
-    ) -> dict[Partition, list[Any]]:
+        self, client: Any, records: Sequence[Member], counts: dict[str, int]
+    ) -> dict[Partition, list[Filled]]:
         limit = self._connection.settings.kafka.max_request_bytes
-        batches: defaultdict[Partition, list[Any]] = defaultdict(list)
-        for index, out in enumerate(records):
-            partition = partition_of(out, counts[out.topic], next(self._turns))
-            filled = batches[out.topic, partition]
-            headers = list(out.headers)
-            if filled and filled[-1].append(
-                timestamp=None, key=out.key, value=out.value, headers=headers
-            ):
+        batches: defaultdict[Partition, list[Filled]] = defaultdict(list)
+        for index, out in records:
+            place = out.topic, partition_of(out, counts[out.topic], next(self._turns))
+            filled = batches[place]
+            if filled and filled[-1].takes(index, out, self._limits.get(out.topic, MOST)):
                 continue
-            batch = client.create_batch()
-            added = batch.append(timestamp=None, key=out.key, value=out.value, headers=headers)
-            if (size := added.size + BATCH_OVERHEAD_BYTES) > limit:
-                raise RecordTooLargeError(out.topic, index, size, limit)
-            filled.append(batch)
+            fresh = Filled(place, client.create_batch())
+            fresh.takes(index, out, MOST)
+            if (size := fresh.batch.size()) + BATCH_OVERHEAD_BYTES > limit:
+                raise RecordTooLargeError(out.topic, index, size + BATCH_OVERHEAD_BYTES, limit)
+            filled.append(fresh)
         return batches
 
 
-async def _deliver(client: Any, batches: dict[Partition, list[Any]]) -> None:
-    """Send *batches*, in order within each partition, and await all acknowledgements."""
+async def _deliver(
+    client: Any, batches: dict[Partition, list[Filled]]
+) -> tuple[list[Filled], list[Member]]:
+    """Send *batches* and await all acknowledgements, one batch of a partition at a time.
+
+    Nearly always there is one. Sent ahead, a batch could overtake one that is refused.
+
+    Returns:
+        The batches that the server finds too large, and the records not published.
+    """
+    rounds = list(itertools.zip_longest(*batches.values()))
+    for number, batches_of in enumerate(rounds):
+        sending = [filled for filled in batches_of if filled is not None]
+        if refused := await _deliver_one_each(client, sending):
+            unsent = [filled for later in rounds[number + 1 :] for filled in later if filled]
+            left = [member for filled in (*refused, *unsent) for member in filled.members]
+            return refused, sorted(left, key=lambda member: member[0])
+    return [], []
+
+
+async def _deliver_one_each(client: Any, sending: Sequence[Filled]) -> list[Filled]:
+    """Send batches of different partitions; return those that the server finds too large."""
     waiting: list[asyncio.Future[Any]] = []
     try:
-        for round_of in itertools.zip_longest(*batches.values()):
-            for (topic, partition), batch in zip(batches, round_of, strict=True):
-                if batch is not None:
-                    batch.close()
-                    sent = await client.send_batch(batch, topic, partition=partition)
-                    waiting.append(sent)
+        for filled in sending:
+            topic, partition = filled.place
+            filled.batch.close()
+            waiting.append(await client.send_batch(filled.batch, topic, partition=partition))
     finally:
         # Also when this is given up half-way: an error nobody asks for is logged as lost.
         answers = asyncio.gather(*waiting, return_exceptions=True)
-    for error in await answers:
-        if isinstance(error, BaseException):
+    refused = []
+    for filled, error in zip(sending, await answers, strict=True):
+        if isinstance(error, TOO_LARGE):
+            refused.append(filled)
+        elif isinstance(error, BaseException):
             raise error
+    return refused
 
 
 async def _stop(client: Any) -> None:

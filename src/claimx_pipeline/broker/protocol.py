@@ -53,6 +53,32 @@ class Record(Protocol):
         ...
 
 
+@frozen(kw_only=True)
+class UnreadableRecords:
+    """Records that the broker holds and nobody can read; has the shape of a ``Record``.
+
+    Its value is what lies in the log instead of them. A commit past it skips them all.
+    """
+
+    topic: str
+    partition: int
+    first: int
+    """Offset of the first of them."""
+    offset: int
+    """Offset of the last of them."""
+    value: bytes | None
+    timestamp: int
+    reason: str
+    key: bytes | None = None
+    headers: Headers = ()
+
+    def __str__(self) -> str:
+        return (
+            f"offsets {self.first} to {self.offset} of {self.topic}[{self.partition}] cannot be "
+            f"read: {self.reason}; the value is the record batch as it lies in the log"
+        )
+
+
 @frozen
 class OutRecord:
     """One record to publish."""
@@ -100,6 +126,8 @@ class NewTopic:
     retention_hours: float | None = None
     """None keeps records for ever."""
     replication: int = 1
+    retention_bytes: int | None = None
+    """What a partition keeps at least before its oldest records go; None for no limit."""
 
 
 OnRevoked = Callable[[Sequence[Assignment]], Awaitable[None]]
@@ -160,6 +188,7 @@ class Producer(Protocol):
 
         Raises:
             UnknownTopicError: A topic does not exist; nothing is created silently.
+            RecordTooLargeError: A record is too large; it tells what was published.
             BrokerUnavailableError: No acknowledgement within the deadline.
         """
         ...

@@ -15,18 +15,20 @@ from claimx_pipeline.errors import Problem, SettingsError
 
 APPLICATION_ID = 0x436C6D58
 """Marks the file as ours ("ClmX"): https://sqlite.org/pragma.html#pragma_application_id."""
-VERSION = 1
+VERSION = 2
 WAL_BYTES = 64 * 1024 * 1024
 """The write-ahead log is cut back to this after it was emptied."""
 ASK_AGAIN_SECONDS = 0.02
 
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS topic (
-  name TEXT PRIMARY KEY, partitions INTEGER NOT NULL, retention_ms INTEGER
+  name TEXT PRIMARY KEY, partitions INTEGER NOT NULL, retention_ms INTEGER,
+  retention_bytes INTEGER
 ) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS partition (
   log INTEGER PRIMARY KEY, topic TEXT NOT NULL, number INTEGER NOT NULL,
-  next INTEGER NOT NULL DEFAULT 0, begin INTEGER NOT NULL DEFAULT 0, UNIQUE (topic, number)
+  next INTEGER NOT NULL DEFAULT 0, begin INTEGER NOT NULL DEFAULT 0,
+  bytes INTEGER NOT NULL DEFAULT 0, UNIQUE (topic, number)
 );
 CREATE TABLE IF NOT EXISTS record (
   id INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, key BLOB, value BLOB, headers BLOB
@@ -44,6 +46,21 @@ CREATE TABLE IF NOT EXISTS ownership (
   PRIMARY KEY (grp, log)
 ) WITHOUT ROWID;
 """
+
+
+RECORD_BYTES = "ifnull(length(key), 0) + ifnull(length(value), 0) + ifnull(length(headers), 0)"
+"""What a record counts for: told without reading it (https://sqlite.org/lang_corefunc.html)."""
+
+UPGRADE = f"""
+ALTER TABLE topic ADD COLUMN retention_bytes INTEGER;
+ALTER TABLE partition ADD COLUMN bytes INTEGER NOT NULL DEFAULT 0;
+UPDATE partition SET bytes = (
+  SELECT ifnull(sum({RECORD_BYTES}), 0) FROM record
+  WHERE id >= partition.log << 40 AND id < (partition.log + 1) << 40
+);
+PRAGMA user_version = 2;
+"""  # noqa: S608 - a constant of this module
+"""From version 1."""
 
 
 def opened(path: Path, *, create: bool, busy_seconds: float) -> sqlite3.Connection | None:
@@ -70,7 +87,9 @@ def opened(path: Path, *, create: bool, busy_seconds: float) -> sqlite3.Connecti
         timeout=busy_seconds,
     )
     try:
-        ready = _is_ours(connection, path)
+        ready = _version(connection, path)
+        if ready == 1:
+            _upgrade(connection)
         if create:
             _prepare(connection, busy_seconds)
         elif not ready:
@@ -98,8 +117,8 @@ def writing(connection: sqlite3.Connection) -> Iterator[None]:
         raise
 
 
-def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
-    """Return whether the tables are there; False means an empty file."""
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """Return the version of the tables; 0 means an empty file."""
     try:
         (mark,) = connection.execute("PRAGMA application_id").fetchone()
         (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
@@ -112,7 +131,15 @@ def _is_ours(connection: sqlite3.Connection, path: Path) -> bool:
         raise _not_ours(path, "is the SQLite file of another program")
     if version > VERSION:
         raise _not_ours(path, "was written by a newer version of this program")
-    return bool(version)
+    return int(version)
+
+
+def _upgrade(connection: sqlite3.Connection) -> None:
+    with writing(connection):
+        (version,) = connection.execute("PRAGMA user_version").fetchone()
+        if version == 1:  # no other process was faster
+            for statement in UPGRADE.split(";"):
+                connection.execute(statement)
 
 
 def _not_ours(path: Path, what: str) -> SettingsError:

@@ -15,12 +15,14 @@ from attrs import define, frozen
 
 from claimx_pipeline.broker.partitioning import partition_of
 from claimx_pipeline.broker.protocol import NewTopic, OutRecord, TopicPartition
-from claimx_pipeline.broker.sqlite_file import writing
-from claimx_pipeline.errors import UnknownTopicError
+from claimx_pipeline.broker.sqlite_file import RECORD_BYTES, writing
+from claimx_pipeline.errors import RecordTooLargeError, UnknownTopicError
 
 OFFSET_BITS = 40
 MOST_BYTES = 32 * 1024 * 1024
 """One answer holds no more than this, and one record."""
+LARGEST_RECORD = 64 * 1024 * 1024
+"""Bytes of a record: what a reader has to hold at once."""
 SLICE = 5_000
 """Records deleted in one transaction: others wait for it."""
 VACUUM_PAGES = 2_000
@@ -66,11 +68,12 @@ def create_topics(connection: sqlite3.Connection, wanted: Sequence[NewTopic]) ->
         for topic in fresh.values():
             hours = topic.retention_hours
             connection.execute(
-                "INSERT INTO topic VALUES (?, ?, ?)",
+                "INSERT INTO topic VALUES (?, ?, ?, ?)",
                 (
                     topic.name,
                     topic.partitions,
                     None if hours is None else round(hours * HOUR_MILLISECONDS),
+                    topic.retention_bytes,
                 ),
             )
             connection.executemany(
@@ -93,6 +96,7 @@ def append(
 
     Raises:
         UnknownTopicError: A topic does not exist.
+        RecordTooLargeError: A record is too large; none was stored.
     """
     with writing(connection):
         heads = {topic: _heads(connection, topic) for topic in {out.topic for out in records}}
@@ -101,15 +105,20 @@ def append(
             head = heads[out.topic]
             place = head[partition_of(out, len(head), turn + index)]
             headers = msgspec.msgpack.encode(out.headers) if out.headers else None
+            size = sum(len(part) for part in (out.key, out.value, headers) if part)
+            if size > LARGEST_RECORD:
+                remedy = "keep the content elsewhere and publish where it lies"
+                raise RecordTooLargeError(out.topic, index, size, LARGEST_RECORD, remedy=remedy)
             rows.append((place[0] + place[1], now, out.key, out.value, headers))
             place[1] += 1
+            place[2] += size
         connection.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?)", rows)
         connection.executemany(
-            "UPDATE partition SET next = ? WHERE log = ?",
+            "UPDATE partition SET next = ?, bytes = bytes + ? WHERE log = ?",
             [
-                (after, base >> OFFSET_BITS)
+                (after, size, base >> OFFSET_BITS)
                 for head in heads.values()
-                for base, after in head.values()
+                for base, after, size in head.values()
             ],
         )
 
@@ -176,51 +185,65 @@ def begin_offsets(connection: sqlite3.Connection, topic: str) -> dict[int, int]:
 
 
 def delete_expired(connection: sqlite3.Connection, now: int) -> bool:
-    """Delete a slice of what is older than its topic keeps; return whether there is more.
+    """Delete a slice of what is older, or is more, than its topic keeps.
+
+    Returns whether there is more to delete.
 
     Args:
         connection: The file.
         now: Milliseconds since 1970 UTC.
     """
     more = False
-    aging = connection.execute(
-        "SELECT log, retention_ms FROM partition JOIN topic ON topic.name = partition.topic "
-        "WHERE retention_ms IS NOT NULL AND begin < next"
+    limited = connection.execute(
+        "SELECT log, retention_ms, max(0, bytes - retention_bytes) FROM partition "
+        "JOIN topic ON topic.name = partition.topic WHERE begin < next "
+        "AND (retention_ms IS NOT NULL OR bytes > retention_bytes)"
     ).fetchall()
-    for log, kept in aging:
-        more |= _delete_slice(connection, log, now - kept)
-    if aging:
+    for log, kept, surplus in limited:
+        before = None if kept is None else now - kept
+        more |= _delete_slice(connection, log, before, surplus or 0)
+    if limited:
         # Hands free pages back to the disk, a few at a time.
         connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
     return more
 
 
-def _delete_slice(connection: sqlite3.Connection, log: int, before: int) -> bool:
+def _delete_slice(
+    connection: sqlite3.Connection, log: int, before: int | None, surplus: int
+) -> bool:
+    """Delete the oldest records that were published *before*, or lie within the *surplus*."""
     base = log << OFFSET_BITS
     oldest = connection.execute(
-        "SELECT id, timestamp FROM record WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
+        f"SELECT id, timestamp, {RECORD_BYTES} FROM record "  # noqa: S608 - a constant
+        "WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
         (base, (log + 1) << OFFSET_BITS, SLICE),
     ).fetchall()
-    count = next((i for i, (_, stamp) in enumerate(oldest) if stamp >= before), len(oldest))
+    count = freed = 0
+    for _, stamp, size in oldest:
+        # What is kept is never less than the limit: a record goes if all of it is surplus.
+        if not (before is not None and stamp < before) and freed + size > surplus:
+            break
+        count, freed = count + 1, freed + size
     if not count:
         return False
     begin = oldest[count - 1][0] + 1
     with writing(connection):
         connection.execute("DELETE FROM record WHERE id >= ? AND id < ?", (base, begin))
         connection.execute(
-            "UPDATE partition SET begin = max(begin, ?) WHERE log = ?", (begin - base, log)
+            "UPDATE partition SET begin = max(begin, ?), bytes = bytes - ? WHERE log = ?",
+            (begin - base, freed, log),
         )
     return count == SLICE
 
 
 def _heads(connection: sqlite3.Connection, topic: str) -> Mapping[int, list[int]]:
-    """Return, by partition, the row id of offset 0 and the next offset."""
+    """Return, by partition, the row id of offset 0, the next offset, and bytes added: 0."""
     rows = connection.execute(
         "SELECT number, log, next FROM partition WHERE topic = ?", (topic,)
     ).fetchall()
     if not rows:
         raise UnknownTopicError(topic)
-    return {number: [log << OFFSET_BITS, after] for number, log, after in rows}
+    return {number: [log << OFFSET_BITS, after, 0] for number, log, after in rows}
 
 
 def _partition_column(connection: sqlite3.Connection, topic: str, column: str) -> dict[int, int]:

@@ -12,8 +12,9 @@ from claimx_pipeline.claimx.times import read_time
 from claimx_pipeline.errors import DecodeError
 
 _Id = int | float | str | None
+_Ids = tuple[str | None, str | None, str | None, str | None]
+"""Of media, task, video call and file."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_ID_LABELS = ("media", "task", "video", "file")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EXACT_BELOW = 2.0**53
 """Whole numbers from here on are not exact as floating point."""
@@ -86,7 +87,9 @@ def decode_event(value: bytes | None, timestamp_ms: int) -> Event:
     if project is None:
         raise DecodeError("the event has no project id; it must give 'project_id' or 'projectId'")
     event_id = _either("event_id", raw.event_id, raw.eventId)
-    ingested_at = _time(raw.ingested_at) or _time(raw.ingestedAt)
+    ingested_at = _time(raw.ingestedAt if raw.ingested_at is None else raw.ingested_at)
+    if ingested_at is None and raw.ingested_at is not None:
+        ingested_at = _time(raw.ingestedAt)
     ids = (
         _either("media_id", raw.media_id, raw.mediaId),
         _either("task_assignment_id", raw.task_assignment_id, raw.taskAssignmentId),
@@ -125,10 +128,10 @@ def _either(name: str, snake: _Id, camel: _Id) -> str | None:
     value = camel if snake is None else snake
     if value is None:
         return None
-    if type(value) is int:
-        return str(value)
     if type(value) is str and (text := value.strip()):
         return text
+    if type(value) is int:
+        return str(value)
     return _text(name, snake) or _text(name, camel)
 
 
@@ -145,7 +148,7 @@ def _text(name: str, value: _Id) -> str | None:
 
 
 def _time(value: _Id) -> datetime | None:
-    if value is None or value == "" or (isinstance(value, str) and not value.strip()):
+    if value is None or (isinstance(value, str) and (not value or value.isspace())):
         return None
     try:
         return read_time(value)
@@ -157,9 +160,15 @@ def _time(value: _Id) -> datetime | None:
         ) from error
 
 
-def _derived_id(kind: str, project: str, ingested_at: datetime, ids: tuple[str | None, ...]) -> str:
+def _derived_id(kind: str, project: str, ingested_at: datetime, ids: _Ids) -> str:
+    media, task, video, file = ids
     parts = f"{project}|{kind}|{ingested_at.isoformat()}"
-    for label, value in zip(_ID_LABELS, ids, strict=True):
-        if value:
-            parts += f"|{label}:{value}"
+    if media:
+        parts += f"|media:{media}"
+    if task:
+        parts += f"|task:{task}"
+    if video:
+        parts += f"|video:{video}"
+    if file:
+        parts += f"|file:{file}"
     return hashlib.sha256(parts.encode()).hexdigest()

@@ -25,7 +25,7 @@ def read_time(value: str | float) -> datetime:
     if not isinstance(value, str):
         return _from_epoch(value)
     text = value.strip()
-    if text.isascii() and text.isdigit() and len(text) >= _EPOCH_DIGITS:
+    if text.isdigit() and text.isascii() and len(text) >= _EPOCH_DIGITS:
         return _from_epoch(int(text))
     try:
         # Small 't' and 'z' are right too (RFC 3339, 5.6).

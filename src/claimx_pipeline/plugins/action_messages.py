@@ -24,6 +24,8 @@ class WebhookCall:
     body: Any = field(default=None, repr=False)
     timeout: float | None = None
     """Seconds."""
+    headers_from: str | None = None
+    """Key in the plugin's ``webhook_headers()``: what stands there stays out of the topic."""
 
 
 @frozen
@@ -64,6 +66,7 @@ class ActionMessage:
                 action.headers,
                 action.body,
                 action.timeout,
+                action.headers_from,
             )
             return cls("webhook", plugin, event_id, project_id, webhook=call)
         own_project = project_id if action.claim_number is None else None

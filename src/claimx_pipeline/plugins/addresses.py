@@ -17,6 +17,9 @@ from attrs import field, frozen
 
 _PORTS = {"http": 80, "https": 443}
 
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+"""Addresses that stand for the IPv4 address in their last 32 bits (RFC 6052)."""
+
 
 class Resolver(Protocol):
     """Looks up the addresses of a host."""
@@ -66,7 +69,10 @@ class OutgoingUrls:
             return None
         parts = urlsplit(url)
         host, port = parts.hostname or "", _port_of(parts) or 0
-        for address in await self._resolver(host, port):
+        addresses = list(await self._resolver(host, port))
+        if not addresses:
+            return f"{host!r} has no address"
+        for address in addresses:
             if not is_public(address):
                 return (
                     f"{host!r} has the address {address}, which is not a public one; "
@@ -78,8 +84,10 @@ class OutgoingUrls:
 def is_public(address: str) -> bool:
     """Tell whether anybody on the internet may be meant by *address*."""
     found = ipaddress.ip_address(address.partition("%")[0])
-    inner = getattr(found, "ipv4_mapped", None) or getattr(found, "sixtofour", None) or found
-    return inner.is_global and not inner.is_multicast
+    if isinstance(found, ipaddress.IPv6Address):
+        translated = ipaddress.IPv4Address(found.packed[-4:]) if found in _NAT64 else None
+        found = found.ipv4_mapped or found.sixtofour or translated or found
+    return found.is_global and not found.is_multicast
 
 
 def origin_of(url: str) -> str | None:

@@ -73,6 +73,14 @@ class Plugin:
         """
         return urls_in(self.config)
 
+    def webhook_headers(self) -> Mapping[str, Mapping[str, str]]:
+        """Return headers for ``Webhook.headers_from``, by a key of the plugin's choice.
+
+        They are looked up by worker ``actions`` when it calls, so that a credential among
+        them never stands in a topic, and a new one serves calls that wait.
+        """
+        return {}
+
     def should_run(self, context: EnrichmentContext) -> bool:
         """Tell whether ``execute`` is worth calling; cheap, and called for every event.
 

@@ -64,6 +64,8 @@ class Webhook:
     """Anything JSON can hold. None sends no body."""
     headers: dict[str, str] = field(factory=dict, repr=False)
     """They stand in the record of the call: a credential belongs into a connection."""
+    headers_from: str | None = None
+    """Key in the plugin's ``webhook_headers()`` of further ones, looked up when it is called."""
     timeout: float | None = None
     """Seconds; the connection's own if not given."""
 
@@ -167,6 +169,7 @@ class PluginResult:
         method: str = "POST",
         body: Any = None,
         headers: dict[str, str] | None = None,
+        headers_from: str | None = None,
         timeout: float | None = None,
     ) -> PluginResult:
         """Call *url*, or *path* of *connection*; worker ``actions`` does it and tries again."""
@@ -177,6 +180,7 @@ class PluginResult:
             method=method,
             body=body,
             headers=headers or {},
+            headers_from=headers_from,
             timeout=timeout,
         )
         return cls(actions=(call,))

@@ -70,6 +70,14 @@ class TaskTriggerPlugin(Plugin):
             and block.webhook.connection not in known
         ]
 
+    def webhook_headers(self) -> Mapping[str, Mapping[str, str]]:
+        """Return the headers of each webhook, by template and block."""
+        return {
+            where: block.webhook.headers
+            for where, block in self._blocks()
+            if isinstance(block.webhook, WebhookAction) and block.webhook.headers
+        }
+
     def should_run(self, context: EnrichmentContext) -> bool:
         """Tell whether the event is about a task that has a trigger."""
         if not context.event_type.startswith(TASK_EVENTS) or context.stage not in self.stages:
@@ -86,9 +94,9 @@ class TaskTriggerPlugin(Plugin):
                 continue
             if not (self.config.holds(context, task) and trigger.holds(context, task)):
                 continue
-            for _, block in trigger.blocks(context.event_type):
+            for name, block in trigger.blocks(context.event_type):
                 if block.holds(context, task):
-                    actions += self._actions(context, task, trigger, block)
+                    actions += self._actions(context, task, trigger, name)
         return PluginResult.ok("", *actions)
 
     def _blocks(self) -> Iterator[tuple[str, TriggerActions]]:
@@ -97,8 +105,9 @@ class TaskTriggerPlugin(Plugin):
                 yield f"{template}.{name}", block
 
     def _actions(
-        self, context: EnrichmentContext, task: EntityRow, trigger: Trigger, block: TriggerActions
+        self, context: EnrichmentContext, task: EntityRow, trigger: Trigger, name: str
     ) -> Iterator[Action]:
+        block: TriggerActions = getattr(trigger, name)
         if block.publish_to_topic:
             headers = {
                 "x-trigger-name": trigger.name,
@@ -115,7 +124,7 @@ class TaskTriggerPlugin(Plugin):
                 connection=wanted.connection,
                 path=wanted.path,
                 method=wanted.method,
-                headers=dict(wanted.headers),
+                headers_from=f"{template_of(task)}.{name}" if wanted.headers else None,
                 body=self.payload(context, task, trigger, block),
                 timeout=wanted.timeout,
             )

@@ -61,7 +61,7 @@ class WebhookAction:
     """HTTP method."""
 
     headers: Mapping[str, str] = field(factory=dict, repr=False)
-    """Further headers. A credential is safer in a connection: these stand in the topic."""
+    """Further headers; a credential among them is written as ``${VAR}``."""
 
     timeout: float | None = field(default=None, validator=optional(gt(0)))
     """Seconds; the connection's own if not given."""

@@ -13,6 +13,8 @@ from claimx_pipeline.runtime.dead_letter import DeadLetter
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
 from claimx_pipeline.runtime.ladder import RetryLadder
 from claimx_pipeline.runtime.outcome import Dead, Held
+from claimx_pipeline.runtime.resources import Resources
+from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.topology import Topology
 
 OUTAGES = frozenset({Category.AUTH, Category.THROTTLED, Category.CIRCUIT_OPEN})
@@ -32,6 +34,20 @@ class FailurePolicy:
     outage: Literal["wait", "detour", "dead_letter"]
     topology: Topology
     clock: Clock
+
+    @classmethod
+    def of(cls, spec: WorkerSpec, resources: Resources) -> FailurePolicy:
+        """Return the policy of worker *spec*."""
+        delays = resources.settings.retry.delays_seconds
+        return cls(
+            worker=spec.name,
+            group=resources.topology.group(spec.group),
+            ladder=RetryLadder(spec.family, delays) if spec.family else None,
+            dead_letters=spec.dead_letters.name if spec.dead_letters else None,
+            outage=spec.outage,
+            topology=resources.topology,
+            clock=resources.clock,
+        )
 
     def is_outage(self, error: Exception) -> bool:
         """Tell whether *error* is of the service and not of the record."""

@@ -52,6 +52,10 @@ class Ownership:
             self._acquired = owned
         return owned
 
+    def is_settled(self, consumer: Consumer) -> bool:
+        """Tell whether ``follow`` has nothing to tell the tables."""
+        return not self.sinks or consumer.assignments() == self._acquired
+
     def forget(self) -> None:
         """Acquire everything again: the member joins its group anew."""
         self._acquired = frozenset()

@@ -41,7 +41,7 @@ class WorkerProcess:
         started: list[WorkerSpec] = []
         try:
             for spec in self.specs:
-                self.resources.health.expect(spec.name)
+                self.resources.health.expect(spec.name, spec.batch_seconds)
                 await dispatcher.worker_starting(worker=spec, settings=self.resources.settings)
                 started.append(spec)
             await self._run_members()

@@ -153,11 +153,15 @@ async def _publish(
     producer: Producer, going: list[tuple[FoundLetter, OutRecord]], page: Returned
 ) -> None:
     """Publish all of *going*; what is too large is taken out of it."""
-    while going:
+    waiting = list(going)
+    while waiting:
         try:
-            await producer.publish([record for _, record in going])
+            await producer.publish([record for _, record in waiting])
         except RecordTooLargeError as error:
-            letter, _ = going.pop(error.index)
-            page.refused.append(Refused(letter.place, str(error)))
+            large = waiting[error.index]
+            going.remove(large)
+            page.refused.append(Refused(large[0].place, str(error)))
+            left = range(len(waiting)) if error.left is None else error.left
+            waiting = [waiting[at] for at in left if at != error.index]
             continue
         return

@@ -40,3 +40,5 @@ class Resources:
     health: Health
     webhook_urls: frozenset[str] = frozenset()
     """URLs that plugins' settings name: their hosts may be called, wherever they are."""
+    webhook_headers: Mapping[tuple[str, str], Mapping[str, str]] = field(factory=dict, repr=False)
+    """Headers of webhooks in plugins' settings, by the plugin's name and its key for them."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 
-from claimx_pipeline.broker.protocol import Assignment, OutRecord, PolledBatch
+from claimx_pipeline.broker.protocol import Assignment, OutRecord
 from claimx_pipeline.errors import ClaimxError, category_of
-from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, TableRow
+from claimx_pipeline.runtime.outcome import Dead, Done, Held, Outcome, Retry, TableRow
 from claimx_pipeline.runtime.worker import Received
 
 
@@ -34,139 +34,169 @@ class RecordFailedError(ClaimxError):
         )
 
 
-@frozen
+@define(eq=False)
+class Entry(Received[Any]):
+    """A record on its way from the broker to the commit.
+
+    What was done for it is kept while it waits for others, so that it is done once: a
+    request is not sent again because a table is away.
+    """
+
+    outcome: Done | Retry | Dead | None = None
+    """What became of it; None while it has not been processed."""
+    returning: OutRecord | None = None
+    """How it waits for another try, if it failed and there is to be one."""
+    held: Held | None = None
+    """Why it waits here, with all that is behind it."""
+    published: bool = False
+    """What it publishes first is acknowledged."""
+    told: bool = False
+    """Its dead letters are acknowledged."""
+
+    def give(self, outcome: Outcome) -> None:
+        """Note what became of the record."""
+        if isinstance(outcome, Held):
+            self.held = outcome
+        else:
+            self.outcome = outcome
+
+
+@define(eq=False)
 class Span:
-    """Consecutive places of the batch that hold records of one partition."""
+    """Consecutive records of one partition, in offset order."""
 
     assignment: Assignment
-    start: int
-    stop: int
+    entries: list[Entry]
+
+
+@define
+class Settled:
+    """The records before the first unsettled one of each partition, and what they ask for."""
+
+    entries: list[Entry] = field(factory=list)
+    positions: dict[Assignment, int] = field(factory=dict)
+    """The next offset to read of each partition that got on."""
+    publish: list[tuple[Entry, OutRecord]] = field(factory=list)
+    """To be published before anything is written."""
+    rows: list[tuple[Entry, TableRow]] = field(factory=list)
+    confirm: list[tuple[Entry, OutRecord]] = field(factory=list)
+    """To be published once the rows are written."""
+    letters: list[tuple[Entry, Exception, str]] = field(factory=list)
+    """Dead letters to write, each with the plugin that failed on a good record, if one did."""
+    counts: dict[str, int] = field(factory=lambda: {"done": 0, "skipped": 0, "retry": 0, "dead": 0})
+
+    def add(self, entry: Entry, *, dead_end: bool) -> bool:
+        """Add *entry* if it is settled; return whether it is."""
+        outcome = entry.outcome
+        if entry.held is not None or outcome is None:
+            return False
+        if entry.returning is not None:
+            self.counts["retry"] += 1
+            if not entry.published:
+                self.publish.append((entry, entry.returning))
+        elif type(outcome) is Done:
+            self.counts["skipped" if outcome.skipped else "done"] += 1
+            self._add_done(entry, outcome)
+        elif type(outcome) is Dead and not dead_end:
+            self.counts["dead"] += 1
+            if not entry.told:
+                self.letters.append((entry, outcome.error, ""))
+        else:
+            return False
+        return True
+
+    def _add_done(self, entry: Entry, done: Done) -> None:
+        if done.publish and not entry.published:
+            self.publish += [(entry, record) for record in done.publish]
+        if done.rows:
+            self.rows += [(entry, row) for row in done.rows]
+        if done.confirm:
+            self.confirm += [(entry, record) for record in done.confirm]
+        if done.failed_plugins and not entry.told:
+            self.letters += [(entry, error, plugin) for plugin, error in done.failed_plugins]
 
 
 @define
 class Settlement:
-    """A batch of several partitions on its way to the commit.
+    """A batch of several partitions on its way to the commit."""
 
-    Records, messages and outcomes stand at the same places of parallel lists: this is the
-    part of the runtime that every record goes through.
-    """
-
+    spans: list[Span] = field(factory=list)
     dead_end: bool = False
     """The worker has no topic for dead letters, so a dead record cannot be settled."""
-    received: list[Received[Any]] = field(factory=list)
-    outcomes: list[Outcome | None] = field(factory=list)
-    spans: list[Span] = field(factory=list)
-    returning: dict[int, OutRecord] = field(factory=dict)
-    """Place of a record that is to be tried again, and how it waits for that."""
 
-    def add(self, batch: PolledBatch, received: Sequence[Received[Any]]) -> None:
-        """Add the records of one partition, in offset order; none has an outcome yet."""
-        start = len(self.received)
-        self.received += received
-        self.outcomes += [None] * len(received)
-        self.spans.append(Span(batch.assignment, start, len(self.received)))
+    def __iter__(self) -> Iterator[Entry]:
+        for span in self.spans:
+            yield from span.entries
 
-    def open_places(self) -> list[int]:
-        """Return the places of the records that have no outcome yet."""
-        return [place for place, outcome in enumerate(self.outcomes) if outcome is None]
+    def __len__(self) -> int:
+        return sum(len(span.entries) for span in self.spans)
 
-    def give(self, places: Sequence[int], outcomes: Sequence[Outcome]) -> None:
-        """Note what became of the records at *places*.
+    def open(self) -> list[Entry]:
+        """Return the records that are to be processed."""
+        return [entry for entry in self if entry.outcome is None]
 
-        Raises:
-            RuntimeError: There is not exactly one outcome per record.
-        """
-        if len(places) != len(outcomes):
-            raise RuntimeError(f"{len(outcomes)} outcomes for {len(places)} records")
-        for place, outcome in zip(places, outcomes, strict=True):
-            self.outcomes[place] = outcome
+    def leave_out(self, assignments: Container[Assignment]) -> list[Span]:
+        """Take the records of *assignments* out and return them."""
+        gone = [span for span in self.spans if span.assignment in assignments]
+        if gone:
+            self.spans = [span for span in self.spans if span.assignment not in assignments]
+        return gone
 
-    def settled(self) -> list[int]:
-        """Return the places before the first unsettled one of each partition, in order."""
+    def settled(self) -> Settled:
+        """Return what can be settled as things are now."""
+        found = Settled()
         blocked: set[Assignment] = set()
-        found: list[int] = []
         for span in self.spans:
             if span.assignment in blocked:
                 continue
-            for place in range(span.start, span.stop):
-                if type(self.outcomes[place]) is not Done and not self._has_a_way(place):
+            before = len(found.entries)
+            for entry in span.entries:
+                if not found.add(entry, dead_end=self.dead_end):
                     blocked.add(span.assignment)
                     break
-                found.append(place)
+                found.entries.append(entry)
+            if len(found.entries) > before:
+                found.positions[span.assignment] = found.entries[-1].record.offset + 1
         return found
 
-    def unsettled(self) -> dict[Assignment, list[int]]:
-        """Return the places that are not settled, by partition, in order."""
-        settled = set(self.settled())
-        left: dict[Assignment, list[int]] = {}
+    def unsettled(self, settled: Settled) -> dict[Assignment, list[Entry]]:
+        """Return the records that are not among *settled*, by partition, in order."""
+        left: dict[Assignment, list[Entry]] = {}
         for span in self.spans:
-            for place in range(span.start, span.stop):
-                if place not in settled:
-                    left.setdefault(span.assignment, []).append(place)
+            after = settled.positions.get(span.assignment, 0)
+            if span.entries[-1].record.offset < after:
+                continue
+            entries = [entry for entry in span.entries if entry.record.offset >= after]
+            left.setdefault(span.assignment, []).extend(entries)
         return left
-
-    def done(self) -> Iterator[tuple[int, Done]]:
-        """Yield the settled records that were dealt with."""
-        for place in self.settled():
-            outcome = self.outcomes[place]
-            if type(outcome) is Done:
-                yield place, outcome
-
-    def dead(self) -> Iterator[tuple[int, Dead]]:
-        """Yield the settled records that can never work."""
-        for place in self.settled():
-            outcome = self.outcomes[place]
-            if type(outcome) is Dead:
-                yield place, outcome
-
-    def publish(self) -> list[tuple[int, OutRecord]]:
-        """Return what is to be published before anything is written, with its place."""
-        out = [(at, record) for at, done in self.done() if done.publish for record in done.publish]
-        if self.returning:
-            out += [(at, self.returning[at]) for at in self.settled() if at in self.returning]
-        return out
-
-    def rows(self) -> list[tuple[int, TableRow]]:
-        """Return the rows to write, each with the place of its record."""
-        return [(at, row) for at, done in self.done() if done.rows for row in done.rows]
-
-    def confirm(self) -> list[tuple[int, OutRecord]]:
-        """Return what is to be published once the rows are written, with its place."""
-        return [(at, out) for at, done in self.done() if done.confirm for out in done.confirm]
-
-    def positions(self) -> dict[Assignment, int]:
-        """Return the next offset to read of each partition."""
-        settled = set(self.settled())
-        last: dict[Assignment, int] = {}
-        for span in self.spans:
-            for place in range(span.stop - 1, span.start - 1, -1):
-                if place in settled:
-                    last[span.assignment] = self.received[place].record.offset + 1
-                    break
-        return last
 
     def stuck(self, worker: str) -> RecordFailedError | None:
         """Return the first dead record that has nowhere to go, as the error that stops."""
-        for place, outcome in enumerate(self.outcomes):
-            if isinstance(outcome, Dead) and self.dead_end:
-                record = self.received[place].record
+        if not self.dead_end:
+            return None
+        for entry in self:
+            if type(entry.outcome) is Dead:
+                record = entry.record
                 where = (record.topic, record.partition, record.offset)
-                return RecordFailedError(worker, *where, "dead", outcome.error)
+                return RecordFailedError(worker, *where, "dead", entry.outcome.error)
         return None
 
-    def _has_a_way(self, place: int) -> bool:
-        """Tell whether a record that is not done is settled all the same."""
-        outcome = self.outcomes[place]
-        return place in self.returning or (type(outcome) is Dead and not self.dead_end)
+
+def merged(settlements: Sequence[Settlement]) -> Settlement:
+    """Return consecutive batches as one."""
+    first, *others = settlements
+    if not others:
+        return first
+    return Settlement([span for each in settlements for span in each.spans], first.dead_end)
 
 
-def count_outcomes(settlement: Settlement) -> dict[str, int]:
-    """Return how many records were settled how; skipped ones are done and counted apart."""
-    counts = {"done": 0, "skipped": 0, "retry": 0, "dead": 0}
-    for place in settlement.settled():
-        outcome = settlement.outcomes[place]
-        if type(outcome) is Done:
-            counts["skipped" if outcome.skipped else "done"] += 1
-        else:
-            counts["dead" if type(outcome) is Dead else "retry"] += 1
-    return counts
+def give_each(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:
+    """Note what became of each of *entries*.
+
+    Raises:
+        RuntimeError: There is not exactly one outcome per record.
+    """
+    if len(entries) != len(outcomes):
+        raise RuntimeError(f"{len(outcomes)} outcomes for {len(entries)} records")
+    for entry, outcome in zip(entries, outcomes, strict=True):
+        entry.give(outcome)

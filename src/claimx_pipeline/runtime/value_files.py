@@ -108,8 +108,9 @@ async def publish_letters(
         try:
             await publish(going)
         except RecordTooLargeError as error:
-            large = going[error.index]
-            going[error.index] = await asyncio.to_thread(files.put_aside, large)
+            going[error.index] = await asyncio.to_thread(files.put_aside, going[error.index])
+            if error.left is not None:
+                going = [going[at] for at in error.left]
             continue
         return
 

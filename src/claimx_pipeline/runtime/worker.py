@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from attrs import define, field, frozen
-from attrs.validators import ge, gt
+from attrs.validators import ge, gt, optional
 
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.errors import Problem
@@ -46,6 +46,8 @@ class Processor(Protocol):
     async def process(self, batch: Sequence[Received[Any]]) -> Sequence[Outcome]:
         """Return one outcome per record, in the order of *batch*.
 
+        The next batch may be handed in while this one is under way.
+
         An exception counts as the failure of every record of the batch, so a
         processor catches what concerns one record only.
         """
@@ -80,6 +82,11 @@ class WorkerSpec:
     """Makes the processor; may only look at settings, must not connect."""
     batch_size: int = field(default=100, validator=ge(1))
     """Records taken at once, at most."""
+    in_flight: int | None = field(default=None, validator=optional(ge(1)))
+    """Records worked on and not settled yet, at most; five batches if not given.
+
+    With tables it is two batches: one is written while the next is worked on.
+    """
     linger_seconds: float = field(default=0.0, validator=ge(0))
     """How long a batch may wait to fill; 0 takes what is there."""
     needs: tuple[str, ...] = ()
@@ -88,5 +95,7 @@ class WorkerSpec:
     """Says what is missing in the settings before this worker can start."""
     sets: frozenset[str] = frozenset()
     """Named sets it belongs to: ``claimx-run worker claimx`` starts all of set ``claimx``."""
+    batch_seconds: float = field(default=300.0, validator=gt(0))
+    """A batch that gets nowhere for this long counts as stuck: the process is not live."""
     stop_seconds: float = field(default=8.0, validator=gt(0))
     """How long a stopping worker may take to finish what is in flight."""

@@ -57,6 +57,8 @@ class TopicSettings:
 
     retention_hours: float | None = field(default=None, validator=optional(gt(0)))
     """How long records are kept."""
+    retention_bytes: int | None = field(default=None, validator=optional(ge(1)))
+    """What each partition keeps, in bytes; its oldest records go when it holds more."""
 
     replication: int | None = field(default=None, validator=optional(ge(1)))
     """Copies of each partition; Kafka only."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from attrs import define, field
@@ -112,7 +112,7 @@ class ActionsProcessor:
         key = headers.header(record.headers, headers.ID) or str(headers.origin_of(record))
         try:
             if action.webhook is not None:
-                await self._call(action.webhook, key)
+                await self._call(action.webhook, action.plugin, key)
             if action.create_claimx_task is not None:
                 await self._create_task(action.create_claimx_task, key)
         except Exception as error:  # noqa: BLE001 - the failure of this action alone
@@ -120,7 +120,7 @@ class ActionsProcessor:
         log.debug("%s of plugin %s for event %s is done", action.kind, action.plugin, key)
         return DONE
 
-    async def _call(self, call: WebhookCall, key: str) -> None:
+    async def _call(self, call: WebhookCall, plugin: str, key: str) -> None:
         if call.url is not None:
             connection, path = await self._hosts.get(call.url), path_of(call.url)
         else:
@@ -129,7 +129,7 @@ class ActionsProcessor:
             call.method,
             path,
             json=call.body,
-            headers=call.headers,
+            headers={**self._headers(plugin, call.headers_from), **call.headers},
             idempotency_key=key,
             timeout_seconds=call.timeout,
         )
@@ -149,6 +149,18 @@ class ActionsProcessor:
             sender_username=wanted.sender_username,
             idempotency_key=key,
         )
+
+    def _headers(self, plugin: str, key: str | None) -> Mapping[str, str]:
+        if key is None:
+            return {}
+        found = self._resources.webhook_headers.get((plugin, key))
+        if found is None:
+            raise RecordError(
+                f"plugin {plugin!r} has no webhook headers {key!r} here; "
+                "give this worker the settings of the worker that runs the plugins",
+                Category.PERMANENT,
+            )
+        return found
 
     def _named(self, name: str) -> Connection:
         try:
@@ -173,7 +185,7 @@ WORKER = WorkerSpec(
     summary="Calls webhooks and creates ClaimX tasks that plugins asked for.",
     group="claimx-action-worker",
     reads=(ACTIONS_PENDING,),
-    needs=("broker",),
+    needs=("broker", "plugins"),
     family="claimx.actions",
     dead_letters=ACTIONS_DLQ,
     outage="detour",

@@ -70,5 +70,6 @@ WORKER = WorkerSpec(
     dead_letters=EVENTS_DLQ,
     build=build,
     batch_size=1000,
+    in_flight=10_000,  # it only rewrites: small records that wait for nothing but the broker
     sets=frozenset({"claimx"}),
 )

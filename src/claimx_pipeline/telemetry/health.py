@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+import sys
+import threading
+from functools import partial
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
 
 import msgspec
 from attrs import define, field
@@ -20,87 +25,139 @@ log = logging.getLogger(__name__)
 DEFAULT_PORT = 8080
 PORTS_TRIED = 50
 STALE_SECONDS = 60.0
-"""A loop not heard of for this long counts as stuck; an idle one beats twice a second."""
+"""A loop not heard of for this long counts as stuck; it beats twice a second, busy or idle."""
+BATCH_SECONDS = 300.0
+LOOK_SECONDS = 0.1
+"""How often the thread looks whether it is to end."""
 REQUEST_SECONDS = 5.0
-MAX_REQUEST_BYTES = 8192
+JSON_TYPE = "application/json"
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+@define(eq=False)
+class Pulse:
+    """The signs of life of one member of a worker."""
+
+    clock: Clock
+    state: str = "starting"
+    waits: dict[str, str] = field(factory=dict, init=False)
+    """What it waits for, by what is away."""
+    _beat: float = field(default=0.0, init=False)
+    _step: float | None = field(default=None, init=False)
+    """When the batches in flight last got on; None while there are none."""
+
+    def ready(self) -> None:
+        """The member takes records from here on."""
+        self.state = "ready"
+        self.beat()
+
+    def stopped(self) -> None:
+        """The member takes no more records."""
+        self.state = "stopped"
+        self.waits.clear()
+
+    def beat(self) -> None:
+        """The loop goes round."""
+        self._beat = self.clock.monotonic()
+
+    def step(self) -> None:
+        """A batch in flight got on."""
+        self._step = self.clock.monotonic()
+
+    def rest(self) -> None:
+        """Nothing is in flight."""
+        self._step = None
+
+    def waits_for(self, what: str, reason: str) -> None:
+        """The member waits for *what*, because of *reason*; empty: it is there again."""
+        if reason:
+            self.waits[what] = reason
+        else:
+            self.waits.pop(what, None)
+
+    def stuck(self, batch_seconds: float) -> bool:
+        """Tell whether the loop stands still, or what is in flight does."""
+        if self.state != "ready":
+            return False
+        now = self.clock.monotonic()
+        step = self._step
+        return now - self._beat > STALE_SECONDS or (step is not None and now - step > batch_seconds)
+
+    def age(self) -> float:
+        """Return the seconds since the last beat."""
+        return round(self.clock.monotonic() - self._beat, 1)
 
 
 @define
 class WorkerHealth:
     """One worker as the probes see it."""
 
-    state: str = "starting"
-    beat: float = 0.0
-    members: int = 0
+    batch_seconds: float
+    """What is in flight may stand still for this long."""
+    members: list[Pulse] = field(factory=list)
+
+    def state(self) -> str:
+        """Return what its members say: the first that is not ready speaks for all."""
+        going = [pulse for pulse in tuple(self.members) if pulse.state != "stopped"]
+        if not self.members or any(pulse.state == "starting" for pulse in going):
+            return "starting"
+        if not going:
+            return "stopped"
+        reasons = [reason for pulse in going for reason in tuple(pulse.waits.values())]
+        return f"waiting: {reasons[0]}" if reasons else "ready"
 
 
 @define
 class Health:
-    """What is known about the workers of this process."""
+    """What is known about the workers of this process. Read by a thread of its own."""
 
     clock: Clock
     workers: dict[str, WorkerHealth] = field(factory=dict)
-    longest_batch_seconds: float = 300.0
-    """A batch may take this long before the worker counts as stuck."""
 
-    def expect(self, name: str) -> None:
+    def expect(self, name: str, batch_seconds: float = BATCH_SECONDS) -> None:
         """Worker *name* is going to start."""
-        self.workers[name] = WorkerHealth(beat=self.clock.monotonic())
+        self.workers[name] = WorkerHealth(batch_seconds)
 
-    def worker_ready(self, name: str) -> None:
-        """Worker *name* takes records."""
-        worker = self.workers.setdefault(name, WorkerHealth())
-        worker.members += 1
-        worker.state = "ready"
-        worker.beat = self.clock.monotonic()
-
-    def worker_stopped(self, name: str) -> None:
-        """A member of worker *name* takes no more records."""
-        worker = self.workers.setdefault(name, WorkerHealth())
-        worker.members = max(0, worker.members - 1)
-        if not worker.members:
-            worker.state = "stopped"
-
-    def worker_waiting(self, name: str, reason: str) -> None:
-        """Worker *name* waits for what *reason* says; empty: it goes on."""
-        worker = self.workers.setdefault(name, WorkerHealth())
-        worker.state = f"waiting: {reason}" if reason else "ready"
-
-    def heartbeat(self, name: str) -> None:
-        """The loop of worker *name* goes round."""
-        self.workers[name].beat = self.clock.monotonic()
+    def member(self, name: str) -> Pulse:
+        """Return the signs of life of a new member of worker *name*."""
+        if name not in self.workers:
+            self.expect(name)
+        pulse = Pulse(self.clock)
+        self.workers[name].members.append(pulse)
+        return pulse
 
     def live(self) -> tuple[bool, dict[str, object]]:
         """Return whether every loop goes round, and the ages of their last beats."""
-        limit = max(STALE_SECONDS, self.longest_batch_seconds)
-        now = self.clock.monotonic()
-        ages = {
-            name: round(now - worker.beat, 1)
-            for name, worker in self.workers.items()
-            if worker.state not in ("starting", "stopped")
-        }
-        stuck = sorted(name for name, age in ages.items() if age > limit)
+        ages: dict[str, float] = {}
+        stuck = []
+        for name, worker in sorted(self.workers.items()):
+            going = [pulse for pulse in tuple(worker.members) if pulse.state == "ready"]
+            if going:
+                ages[name] = max(pulse.age() for pulse in going)
+            if any(pulse.stuck(worker.batch_seconds) for pulse in going):
+                stuck.append(name)
         return not stuck, {"status": "stuck" if stuck else "alive", "stuck": stuck, "beats": ages}
 
     def ready(self) -> tuple[bool, dict[str, object]]:
         """Return whether every worker takes records, and the state of each."""
-        states = {name: worker.state for name, worker in self.workers.items()}
+        states = {name: worker.state() for name, worker in tuple(self.workers.items())}
         waiting = sorted(name for name, state in states.items() if state != "ready")
         return not waiting, {"status": "not_ready" if waiting else "ready", "workers": states}
 
 
 @define
 class HealthServer:
-    """``/health/live``, ``/health/ready`` and ``/metrics`` on one port of the event loop.
+    """``/health/live``, ``/health/ready`` and ``/metrics`` on one port, in a thread of its own.
 
-    It runs on the loop that does the work: if that is stuck, the probe fails.
+    So it answers while the event loop stands still, and can say so.
     """
 
     settings: HealthSettings
     health: Health
     metrics: Metrics
     port: int = field(default=0, init=False)
-    _server: asyncio.Server | None = field(default=None, init=False)
+    _server: ThreadingHTTPServer | None = field(default=None, init=False)
+    _thread: threading.Thread | None = field(default=None, init=False)
 
     async def start(self) -> None:
         """Listen on the port of the settings, or the first free one from 8080.
@@ -114,11 +171,15 @@ class HealthServer:
         ports = [wanted] if wanted else range(DEFAULT_PORT, DEFAULT_PORT + PORTS_TRIED)
         for port in ports:
             try:
-                self._server = await asyncio.start_server(self._serve, self.settings.host, port)
+                self._server = _Server((self.settings.host, port), partial(_Probe, self))
             except OSError as error:
                 reason = error.strerror or str(error)
                 continue
             self.port = port
+            self._thread = threading.Thread(
+                target=self._server.serve_forever, args=(LOOK_SECONDS,), name="health", daemon=True
+            )
+            self._thread.start()
             return
         what = f"port {wanted}" if wanted else f"no port from {ports[0]} to {ports[-1]}"
         raise SettingsError(
@@ -133,46 +194,55 @@ class HealthServer:
 
     async def close(self) -> None:
         """Stop listening."""
-        if self._server is not None:
-            self._server.close()
-            await self._server.wait_closed()
+        server, self._server = self._server, None
+        if server is not None and self._thread is not None:
+            await asyncio.to_thread(server.shutdown)
+            self._thread.join()
+            server.server_close()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
-            async with asyncio.timeout(REQUEST_SECONDS):
-                request = await reader.readuntil(b"\r\n\r\n")
-                writer.write(self._answer(request[:MAX_REQUEST_BYTES].split(b" ", 2)[1]))
-                await writer.drain()
-        except (
-            TimeoutError,
-            asyncio.IncompleteReadError,
-            asyncio.LimitOverrunError,
-            IndexError,
-        ) as e:
-            log.debug("a health request could not be read: %r", e)
-        except ConnectionError as error:
-            log.debug("a health request went away: %r", error)
-        finally:
-            writer.close()
-
-    def _answer(self, path: bytes) -> bytes:
-        probes: dict[bytes, Callable[[], tuple[bool, dict[str, object]]]] = {
-            b"/health/live": self.health.live,
-            b"/health/ready": self.health.ready,
-        }
-        if path == b"/metrics":
-            body = generate_latest(self.metrics.registry)
-            return _response("200 OK", b"text/plain; version=0.0.4; charset=utf-8", body)
-        probe = probes.get(path.split(b"?")[0])
+    def answer(self, path: str) -> tuple[HTTPStatus, str, bytes]:
+        """Return status, content type and body of the answer to *path*."""
+        probes = {"/health/live": self.health.live, "/health/ready": self.health.ready}
+        if path == "/metrics":
+            return HTTPStatus.OK, METRICS_TYPE, generate_latest(self.metrics.registry)
+        probe = probes.get(path)
         if probe is None:
-            return _response("404 Not Found", b"application/json", b'{"status":"unknown path"}')
+            return HTTPStatus.NOT_FOUND, JSON_TYPE, b'{"status":"unknown path"}'
         good, details = probe()
-        status = "200 OK" if good else "503 Service Unavailable"
-        return _response(status, b"application/json", msgspec.json.encode(details))
+        status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
+        return status, JSON_TYPE, msgspec.json.encode(details)
 
 
-def _response(status: str, kind: bytes, body: bytes) -> bytes:
-    head = (
-        f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\nConnection: close\r\nContent-Type: "
-    )
-    return head.encode() + kind + b"\r\n\r\n" + body
+class _Server(ThreadingHTTPServer):
+    """Does not wait for those who connected and say nothing."""
+
+    daemon_threads = True
+    block_on_close = False
+
+    def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - the base class's
+        """Note that a request could not be answered; who asks again is answered."""
+        log.debug("a health request of %s went wrong: %r", client_address, sys.exception())
+
+
+class _Probe(BaseHTTPRequestHandler):
+    """One request."""
+
+    timeout = REQUEST_SECONDS
+
+    def __init__(self, server: HealthServer, *arguments: Any) -> None:
+        self._health = server
+        super().__init__(*arguments)
+
+    def do_GET(self) -> None:
+        """Answer."""
+        status, kind, body = self._health.answer(self.path.split("?")[0])
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("Connection", "close")
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - the base class's
+        """Write where everything else does, not to standard error."""
+        log.debug(format, *arguments)

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from attrs import define, field
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
-from claimx_pipeline.runtime.settlement import count_outcomes
-
 if TYPE_CHECKING:
     from claimx_pipeline.delta.sink import WriteResult
-    from claimx_pipeline.runtime.settlement import Settlement
-    from claimx_pipeline.telemetry.health import Health
+    from claimx_pipeline.telemetry.health import Health, Pulse
 
 
 @define
@@ -29,6 +24,7 @@ class Metrics:
     rows: Counter = field(init=False)
     batch_seconds: Histogram = field(init=False)
     parked: Gauge = field(init=False)
+    in_flight: Gauge = field(init=False)
     up: Gauge = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -41,7 +37,7 @@ class Metrics:
         )
         self.outcomes = Counter(
             "claimx_records_settled",
-            "Records by what became of them",
+            "Records by what became of them; those given up are worked on by another member",
             ["worker", "outcome"],
             registry=registry,
         )
@@ -66,8 +62,17 @@ class Metrics:
             ["worker"],
             registry=registry,
         )
+        self.in_flight = Gauge(
+            "claimx_records_in_flight",
+            "Records taken from the broker that are neither settled nor parked",
+            ["worker"],
+            registry=registry,
+        )
         self.up = Gauge(
-            "claimx_worker_up", "1 while the worker takes records", ["worker"], registry=registry
+            "claimx_worker_up",
+            "Members of the worker that take records",
+            ["worker"],
+            registry=registry,
         )
 
     def worker(self, name: str, health: Health) -> WorkerMetrics:
@@ -77,7 +82,7 @@ class Metrics:
 
 @define
 class WorkerMetrics:
-    """One worker's share of the metrics, and its sign of life."""
+    """One worker's share of the metrics, and the way to its signs of life."""
 
     name: str
     _metrics: Metrics
@@ -85,48 +90,46 @@ class WorkerMetrics:
     records: int = field(default=0, init=False)
     """Records settled since the start."""
 
-    def ready(self) -> None:
-        """The worker takes records from here on."""
-        self._metrics.up.labels(self.name).set(1)
-        self._health.worker_ready(self.name)
+    def pulse(self) -> Pulse:
+        """Return the signs of life of one more member."""
+        return self._health.member(self.name)
 
-    def stopped(self) -> None:
-        """The worker takes no more records."""
-        self._metrics.up.labels(self.name).set(0)
-        self._health.worker_stopped(self.name)
+    def up(self) -> None:
+        """One more member takes records."""
+        self._metrics.up.labels(self.name).inc()
 
-    def heartbeat(self) -> None:
-        """The loop goes round."""
-        self._health.heartbeat(self.name)
+    def down(self) -> None:
+        """A member takes no more records."""
+        self._metrics.up.labels(self.name).dec()
 
-    @contextmanager
-    def batch(self) -> Iterator[None]:
-        """Time a batch."""
-        began = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._metrics.batch_seconds.labels(self.name).observe(time.perf_counter() - began)
-
-    def settled(self, settlement: Settlement) -> None:
-        """Count what became of each record that was settled."""
-        counts = count_outcomes(settlement)
-        self.records += sum(counts.values())
-        for outcome, count in counts.items():
-            if count:
-                self._metrics.outcomes.labels(self.name, outcome).inc(count)
+    def batch(self, seconds: float) -> None:
+        """Note how long a batch took from its poll to its commit."""
+        self._metrics.batch_seconds.labels(self.name).observe(seconds)
 
     def received(self, count: int) -> None:
         """Count records taken from the broker."""
         self._metrics.received.labels(self.name).inc(count)
+        self._metrics.in_flight.labels(self.name).inc(count)
+
+    def settled(self, counts: Mapping[str, int]) -> None:
+        """Count what became of records that were settled."""
+        total = sum(counts.values())
+        self.records += total
+        for outcome, count in counts.items():
+            if count:
+                self._metrics.outcomes.labels(self.name, outcome).inc(count)
+        self._metrics.in_flight.labels(self.name).dec(total)
 
     def parked(self, count: int) -> None:
-        """Tell how many records wait in this process."""
-        self._metrics.parked.labels(self.name).set(count)
+        """Tell that *count* records of a batch wait in this process now."""
+        self._metrics.parked.labels(self.name).inc(count)
+        self._metrics.in_flight.labels(self.name).dec(count)
 
-    def waiting(self, reason: str) -> None:
-        """Tell what the worker waits for; nothing if it goes on."""
-        self._health.worker_waiting(self.name, reason)
+    def given_up(self, count: int) -> None:
+        """Count records in flight that are left to another member."""
+        if count:
+            self._metrics.outcomes.labels(self.name, "given_up").inc(count)
+            self._metrics.in_flight.labels(self.name).dec(count)
 
     def published(self, count: int) -> None:
         """Count acknowledged records."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Awaitable, Callable
@@ -11,9 +12,11 @@ import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from kafka_server import free_port
+from worker_rig import DEAD, OUT, Rig, Scripted
 
+from claimx_pipeline import Done
 from claimx_pipeline.broker.kafka import KafkaBroker
-from claimx_pipeline.broker.protocol import NewTopic, OutRecord
+from claimx_pipeline.broker.protocol import NewTopic, OutRecord, TopicPartition
 from claimx_pipeline.errors import (
     BrokerError,
     BrokerUnavailableError,
@@ -21,6 +24,7 @@ from claimx_pipeline.errors import (
     SettingsError,
     UnknownTopicError,
 )
+from claimx_pipeline.runtime.dead_letter import DeadLetter
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree import BrokerSettings, KafkaSettings
 
@@ -170,6 +174,58 @@ async def test_a_record_over_the_limit_is_named_and_nothing_is_published(kafka_u
     assert await admin.end_offsets(topic) == {0: 20}
     await producer.close()
     await admin.close()
+
+
+async def limit_records(url: str, topic: str, largest: int) -> None:
+    """Let Kafka take no batch of more than *largest* bytes for *topic*."""
+    client = AIOKafkaAdminClient(bootstrap_servers=url.removeprefix("kafka://"))
+    await client.start()
+    limits = {"max.message.bytes": str(largest)}
+    await client.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, configs=limits)])
+    await client.close()
+
+
+@pytest.mark.kafka
+@pytest.mark.incident("PRF-02")
+async def test_a_record_the_server_refuses_is_named_and_all_others_are_published_once(kafka_url):
+    """The topic takes less than the client sends: batches are cut, one record is refused."""
+    broker = broker_at(kafka_url, compression="none")
+    admin, producer = broker.admin(), broker.producer()
+    topic = f"limited.{free_port()}"
+    await admin.create_topics([NewTopic(topic, 1)])
+    await limit_records(kafka_url, topic, 2_000)
+    await producer.start()
+    records = [OutRecord(topic, f"{number:03}".encode() * 100) for number in range(30)]
+    await producer.publish(records)
+    with pytest.raises(RecordTooLargeError, match=r"max\.message\.bytes") as refused:
+        await producer.publish([*records[:3], OutRecord(topic, b"x" * 5_000), *records[3:]])
+    assert (refused.value.index, refused.value.left) == (3, (3,))
+    found = await admin.read(TopicPartition(topic, 0), 0, 60, max_records=100)
+    assert [record.value for record in found] == [record.value for record in records] * 2
+    await producer.close()
+    await admin.close()
+
+
+@pytest.mark.kafka
+async def test_a_worker_goes_on_when_kafka_refuses_what_one_record_publishes(kafka_url, tmp_path):
+    prefix = f"large{free_port()}."
+    rig = await Rig.make(tmp_path, kafka_url, prefix)
+    await limit_records(kafka_url, f"{prefix}{OUT.name}", 2_000)
+
+    def act(text: str) -> Done:
+        noise = os.urandom(9_000 if text == "m7" else 10)  # nothing that can be compressed
+        return Done(publish=(OutRecord(OUT.name, f"{text} {noise.hex()}".encode(), b"k"),))
+
+    await rig.publish(*(f"m{number}" for number in range(20)))
+    loop = rig.loop(rig.failing(Scripted(act)), asyncio.Event())
+    await rig.run_until(lambda: loop.metrics.records == 20, loop)
+    assert [text.split()[0] for text in await rig.published()] == [
+        f"m{number}" for number in range(20) if number != 7
+    ]
+    (letter,) = await rig.records(DEAD)
+    assert letter.value == b"m7"
+    assert DeadLetter.read(letter).error_type == "RecordTooLargeError"
+    assert await rig.committed() == 20
 
 
 @pytest.mark.kafka

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import sqlite3
 import subprocess
 import sys
@@ -14,15 +15,19 @@ from pathlib import Path
 
 import pytest
 import sqlite_process
+from worker_rig import DEAD, OUT, Rig, Scripted
 
+from claimx_pipeline import Done
 from claimx_pipeline.broker.protocol import NewTopic, OutRecord
 from claimx_pipeline.broker.sqlite import SqliteBroker
+from claimx_pipeline.broker.sqlite_log import LARGEST_RECORD
 from claimx_pipeline.errors import (
     BrokerUnavailableError,
     FencedError,
     SettingsError,
     UnknownTopicError,
 )
+from claimx_pipeline.runtime.dead_letter import DeadLetter
 from claimx_pipeline.settings.tree import BrokerSettings
 
 PATIENCE_SECONDS = 20.0
@@ -249,6 +254,34 @@ async def test_old_records_are_deleted_and_the_rest_stay(url):
         await thing.close()
 
 
+async def test_the_oldest_records_go_when_a_partition_holds_too_many_bytes(url):
+    """In slices, also in a file of the version before, which did not count bytes."""
+    broker = broker_at(url, tidy_seconds=0.01)
+    admin = broker.admin()
+    limit = NewTopic("limited", 1, retention_bytes=100_000)
+    await admin.create_topics([limit, NewTopic("free", 1)])
+    await admin.close()
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as file:
+        for table, column in (("topic", "retention_bytes"), ("partition", "bytes")):
+            file.execute(f"ALTER TABLE {table} DROP COLUMN {column}")
+        file.execute("PRAGMA user_version = 1")
+    file.close()
+    await publish(broker, OutRecord("limited", b"x" * 100))
+    with sqlite3.connect(url.removeprefix("sqlite:///")) as file:
+        assert file.execute("SELECT bytes FROM partition ORDER BY log").fetchall()[0] == (100,)
+        file.execute("UPDATE topic SET retention_bytes = 100000 WHERE name = 'limited'")
+    file.close()
+    records = [OutRecord(name, b"x" * 100) for name in ("limited", "free") for _ in range(8000)]
+    producer = broker.producer()
+    await producer.start()
+    await producer.publish(records)
+    await eventually(lambda: admin.begin_offsets("limited"), {0: 7001})
+    assert await admin.end_offsets("limited") == {0: 8001}
+    assert await admin.begin_offsets("free") == {0: 0}
+    for thing in (producer, admin):
+        await thing.close()
+
+
 async def test_without_a_file_nothing_is_there_and_nothing_is_created(url, tmp_path):
     broker = broker_at(url)
     admin, producer = broker.admin(), broker.producer()
@@ -338,3 +371,40 @@ async def test_the_last_one_out_closes_the_file_and_the_next_one_opens_it_again(
     await again.start()
     await again.publish([OutRecord("t", b"x")])
     await again.close()
+
+
+async def test_a_full_disk_ends_in_one_sentence_and_nothing_of_a_call_is_stored(url, broker):
+    """Files may not grow; when they may again, the same call succeeds."""
+    admin, producer = broker.admin(), broker.producer()
+    await admin.create_topics([NewTopic("full", 1)])
+    await producer.start()
+    records = [OutRecord("full", os.urandom(5_000)) for _ in range(100)]
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (65_536, before[1]))
+    try:
+        with pytest.raises(BrokerUnavailableError, match="cannot be used now"):
+            await producer.publish(records)
+        assert await admin.end_offsets("full") == {0: 0}
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    await producer.publish(records)
+    assert await admin.end_offsets("full") == {0: 100}
+    await producer.close()
+    await admin.close()
+
+
+async def test_a_record_too_large_for_anyone_to_read_kills_the_record_behind_it_alone(tmp_path):
+    rig = await Rig.make(tmp_path)
+
+    def act(text: str) -> Done:
+        value = bytes(LARGEST_RECORD) if text == "b" else text.encode()
+        return Done(publish=(OutRecord(OUT.name, value, b"k"),))
+
+    await rig.publish("a", "b", "c")
+    loop = rig.loop(rig.failing(Scripted(act)), asyncio.Event())
+    await rig.run_until(lambda: loop.metrics.records == 3, loop)
+    assert await rig.published() == ["a", "c"]
+    (letter,) = await rig.records(DEAD)
+    assert letter.value == b"b"
+    assert "keep the content elsewhere" in DeadLetter.read(letter).error
+    assert await rig.committed() == 3

@@ -97,7 +97,7 @@ def test_the_task_triggers_example_is_understood_by_the_plugin(tmp_path):
     for text in (template("task_trigger.yaml"), with_everything("task_trigger.yaml")):
         file = tmp_path / "config.yaml"
         file.write_text(text)
-        config = read_yaml(file)["config"]
+        config = read_yaml(file, {"HOOK_KEY": "x"})["config"]
         TaskTriggerPlugin.from_settings(config, "config")
 
 

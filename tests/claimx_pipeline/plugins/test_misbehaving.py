@@ -176,3 +176,35 @@ async def repaired_and_replayed(folder: Path, expected: dict[str, Counter]) -> N
         assert await stored(whole) == expected
         left = Counter(letter.told.plugin for letter in await letters(whole))
         assert left == dict.fromkeys(set(BROKEN) - {"raises"}, EVENTS)
+
+
+FILTER = """
+    event_types = frozenset({"CUSTOM_TASK_ASSIGNED", "PROJECT_FILE_ADDED"})
+    priority = 50
+    async def execute(self, context):
+        return PluginResult.metric("filtered").and_then(PluginResult.filter_out("not ours"))
+"""
+
+
+async def test_a_filtered_event_leaves_its_line_in_the_log_and_no_rows_of_its_own(tmp_path):
+    write_plugin(tmp_path, "early", dedent(GOOD), priority=10)
+    write_plugin(tmp_path, "filter", dedent(FILTER))
+    write_plugin(tmp_path, "late", dedent(GOOD.replace("test.good", "test.late")))
+    async with whole_pipeline(tmp_path, plugins=settings(tmp_path, [])) as whole:
+        whole.start()
+        await whole.publish(EVENTS)
+        await whole.idle()
+        types = [event.type for event in whole.world.events(EVENTS)]
+        filtered = sum(each in ("CUSTOM_TASK_ASSIGNED", "PROJECT_FILE_ADDED") for each in types)
+        assert 0 < filtered < EVENTS
+        log = "SELECT outcome, reason, count(*) AS n FROM claimx_event_log GROUP BY 1, 2"
+        found = {(row["outcome"], row["reason"] or ""): row["n"] for row in whole.rows(log)}
+        assert found == {
+            ("enriched", ""): EVENTS - filtered,
+            ("filtered", "not ours"): filtered,
+        }
+        assert whole.keys("media") == []
+        assert len(whole.keys("projects")) > 0
+        assert len(await whole.records("test.good")) == EVENTS, "what came before is kept"
+        assert len(await whole.records("test.late")) == EVENTS - filtered
+        assert await whole.dead() == {}

@@ -22,6 +22,7 @@ from claimx_pipeline import (
     Webhook,
     hookspecs,
 )
+from claimx_pipeline.plugins.action_messages import ActionMessage, to_json
 from claimx_pipeline.plugins.answers import PublishRules
 from claimx_pipeline.plugins.dispatch import Dispatcher
 from claimx_pipeline.plugins.loading import PluginSet
@@ -152,7 +153,7 @@ def test_template_ids_may_be_written_as_text():
         ),
         (
             {"connection": "acme", "path": "/tasks", "headers": {"x-a": "b"}},
-            {"connection": "acme", "path": "/tasks", "headers": {"x-a": "b"}},
+            {"connection": "acme", "path": "/tasks", "headers_from": "4001.on_any"},
         ),
     ],
 )
@@ -242,6 +243,16 @@ def test_a_connection_that_does_not_exist_is_found_before_the_start():
     assert "there is no connection 'acme'" in problem.what
     there = Settings(connections={"acme": ConnectionSettings(base_url="http://x")})
     assert plugin.claimx_check_settings(there) == []
+
+
+@pytest.mark.incident("SEC-01")
+def test_headers_of_a_webhook_stay_out_of_what_is_published():
+    hook = {"url": "http://a/x", "headers": {"Authorization": "Bearer abc123"}}
+    plugin = trigger(triggers={4001: {"on_any": {"webhook": hook}}})
+    (action,) = actions(plugin, context())
+    message = ActionMessage.of(action, plugin="task_trigger", event_id="e", project_id="1")
+    assert b"abc123" not in to_json(message)
+    assert plugin.webhook_headers()[action.headers_from] == {"Authorization": "Bearer abc123"}
 
 
 def test_the_urls_of_its_settings_are_known():

@@ -1,6 +1,7 @@
 """Worker ``actions``: what plugins ask for is done outside, once, whatever is away meanwhile."""
 
 import asyncio
+import contextlib
 from textwrap import dedent
 
 import msgspec
@@ -126,8 +127,8 @@ async def test_an_endpoint_that_is_down_costs_the_enrichment_nothing(tmp_path):
 async def processor(tmp_path):
     made = []
 
-    def make(**overrides) -> ActionsProcessor:
-        pipeline = Pipeline.load(environ={}, cwd=tmp_path, overrides=overrides)
+    def make(environ=None, **overrides) -> ActionsProcessor:
+        pipeline = Pipeline.load(environ=environ or {}, cwd=tmp_path, overrides=overrides)
         resources = pipeline.resources(pipeline.broker(), Health(pipeline.clock))
         made.append((ActionsProcessor(resources), resources))
         return made[-1][0]
@@ -138,10 +139,12 @@ async def processor(tmp_path):
         await resources.connections.close()
 
 
-def asked_for(processor: ActionsProcessor, result: PluginResult, number: int = 0) -> Received:
+def asked_for(
+    processor: ActionsProcessor, result: PluginResult, number: int = 0, plugin: str = "p"
+) -> Received:
     """Return the action of *result* as it arrives."""
     (action,) = result.actions
-    message = ActionMessage.of(action, plugin="p", event_id="e", project_id="12")
+    message = ActionMessage.of(action, plugin=plugin, event_id="e", project_id="12")
     headers = (("claimx-id", f"id-{number}".encode()),)
     record = StoredRecord("claimx.actions.pending", 0, number, b"e", to_json(message), headers, 0)
     return Received(record, processor.decode(record))
@@ -180,6 +183,41 @@ async def test_hosts_of_the_settings_may_be_called_wherever_they_are(processor):
         (asked,) = service.asked
         assert (asked.target, asked.headers["authorization"]) == ("/any?x=%20y", "t")
         assert asked.headers["idempotency-key"] == "id-0"
+
+
+async def test_headers_of_the_settings_are_looked_up_when_the_call_is_made(processor, tmp_path):
+    async with http_service(lambda _: Reply({})) as service:
+        place = tmp_path / "plugins" / "trig"
+        place.mkdir(parents=True)
+        (place / "config.yaml").write_text(
+            "module: claimx_pipeline.plugins.task_trigger\nclass: TaskTriggerPlugin\n"
+            f"config: {{triggers: {{7: {{on_any: {{webhook: {{url: '{service.url}/x',"
+            " headers: {X-Key: '${KEY}'}}}}}}\n"
+        )
+        actions = processor(environ={"KEY": "abc123"}, **{"plugins.dir": "plugins"})
+        there = PluginResult.webhook(f"{service.url}/x", headers_from="7.on_any")
+        elsewhere = PluginResult.webhook(f"{service.url}/x", headers_from="8.on_any")
+        batch = [asked_for(actions, hook, plugin="trig") for hook in (there, elsewhere)]
+        done, dead = await actions.process(batch)
+        assert done == DONE
+        assert [asked.headers["x-key"] for asked in service.asked] == ["abc123"]
+        assert "no webhook headers '8.on_any' here" in str(dead.error)
+
+
+async def test_urls_of_many_hosts_do_not_fill_the_memory(processor, monkeypatch):
+    monkeypatch.setattr("claimx_pipeline.steps.actions.MOST_HOSTS", 2)
+    async with contextlib.AsyncExitStack() as stack:
+        services = [
+            await stack.enter_async_context(http_service(lambda _: Reply({}))) for _ in range(4)
+        ]
+        actions = processor(
+            **{f"connections.c{n}.base_url": each.url for n, each in enumerate(services)}
+        )
+        hooks = [PluginResult.webhook(f"{each.url}/x") for each in services]
+        batch = [asked_for(actions, hook, number) for number, hook in enumerate(hooks)]
+        assert await actions.process(batch) == [DONE] * 4
+        assert [len(each.asked) for each in services] == [1] * 4
+        assert len(actions._hosts._open) == 2
 
 
 @pytest.mark.incident("PLG-07")

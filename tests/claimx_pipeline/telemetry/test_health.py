@@ -3,6 +3,7 @@
 import asyncio
 import json
 import socket
+import threading
 import urllib.error
 import urllib.request
 
@@ -45,37 +46,81 @@ async def get(server: HealthServer, path: str) -> tuple[int, str]:
 async def test_ready_once_every_worker_takes_records(server):
     server.health.expect("a")
     server.health.expect("b")
-    server.health.worker_ready("a")
+    server.health.member("a").ready()
+    b = server.health.member("b")
     status, body = await get(server, "/health/ready")
     assert status == 503
     assert json.loads(body)["workers"] == {"a": "ready", "b": "starting"}
-    server.health.worker_ready("b")
+    b.ready()
     assert (await get(server, "/health/ready"))[0] == 200
 
 
 async def test_a_worker_that_waits_says_for_what(server):
-    server.health.worker_ready("a")
-    server.health.worker_waiting("a", "the API answers 503")
+    first, second = server.health.member("a"), server.health.member("a")
+    first.ready()
+    second.ready()
+    first.waits_for("parked", "the API answers 503")
     status, body = await get(server, "/health/ready")
     assert status == 503
     assert json.loads(body)["workers"]["a"] == "waiting: the API answers 503"
-    server.health.worker_waiting("a", "")
+    second.waits_for("parked", "")
+    assert (await get(server, "/health/ready"))[0] == 503, "one member speaks for itself only"
+    first.waits_for("parked", "")
     assert (await get(server, "/health/ready"))[0] == 200
 
 
 @pytest.mark.incident("REB-05")
-async def test_live_until_a_loop_is_not_heard_of(server, clock):
-    """A legitimate batch of four minutes does not trip it."""
-    server.health.worker_ready("a")
-    server.health.heartbeat("a")
-    await clock.advance(240)
+async def test_not_live_when_a_loop_is_not_heard_of(server, clock):
+    pulse, other = server.health.member("a"), server.health.member("a")
+    pulse.ready()
+    other.ready()
+    await clock.advance(59)
+    other.beat()
     assert (await get(server, "/health/live"))[0] == 200
-    await clock.advance(100)
+    await clock.advance(2)
     status, body = await get(server, "/health/live")
     assert status == 503
     assert json.loads(body)["stuck"] == ["a"]
-    server.health.heartbeat("a")
+    pulse.beat()
     assert (await get(server, "/health/live"))[0] == 200
+
+
+@pytest.mark.incident("REB-05")
+@pytest.mark.incident("LAT-12")
+async def test_a_long_batch_is_live_and_one_without_end_is_not(server, clock):
+    """Four minutes are legitimate; the loop itself goes round meanwhile."""
+    pulse = server.health.member("a")
+    pulse.ready()
+    pulse.step()
+    await clock.advance(240)
+    pulse.beat()
+    assert (await get(server, "/health/live"))[0] == 200
+    await clock.advance(61)
+    pulse.beat()
+    assert (await get(server, "/health/live"))[0] == 503
+    pulse.rest()
+    assert (await get(server, "/health/live"))[0] == 200
+
+
+@pytest.mark.incident("REB-05")
+@pytest.mark.incident("REB-07")
+async def test_the_probe_answers_while_the_event_loop_stands_still(server, clock):
+    """It says that the worker is stuck, instead of being silent itself."""
+    server.health.member("a").ready()
+    await clock.advance(61)
+    answers = []
+
+    def ask() -> None:
+        try:
+            urllib.request.urlopen(f"http://127.0.0.1:{server.port}/health/live", timeout=20)
+        except urllib.error.HTTPError as error:
+            with error:
+                answers.append((error.code, json.loads(error.read())["stuck"]))
+
+    asking = threading.Thread(target=ask)
+    asking.start()
+    asking.join()  # blocks the event loop on purpose
+    assert answers == [(503, ["a"])]
 
 
 async def test_metrics_are_served_as_prometheus_reads_them(server):

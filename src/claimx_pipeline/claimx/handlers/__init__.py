@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from claimx_pipeline.claimx.handlers.group import RowMaker
 from claimx_pipeline.claimx.handlers.media import MediaHandler
-from claimx_pipeline.claimx.handlers.policyholder import PolicyholderHandler
 from claimx_pipeline.claimx.handlers.project import ProjectHandler
 from claimx_pipeline.claimx.handlers.protocol import Handled, Handler
 from claimx_pipeline.claimx.handlers.task import TaskHandler
@@ -17,7 +16,6 @@ __all__ = [
     "Handled",
     "Handler",
     "MediaHandler",
-    "PolicyholderHandler",
     "ProjectHandler",
     "RowMaker",
     "TaskHandler",
@@ -40,7 +38,6 @@ def core_handlers(clock: Clock, unreadable: Unreadable | None = None) -> tuple[H
         ProjectHandler(rows),
         MediaHandler(rows),
         TaskHandler(rows),
-        PolicyholderHandler(rows),
         XaLinkHandler(rows),
         VideoHandler(rows),
     )

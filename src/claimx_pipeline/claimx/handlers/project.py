@@ -1,23 +1,30 @@
-"""Enriches what happens to a project itself."""
+"""Enriches what happens to a project itself, and to its policyholder."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from claimx_pipeline.claimx.entities import EntityRows
+from claimx_pipeline.claimx.entities import EntityRow, EntityRows
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.handlers.group import RowMaker, numeric_id, shared
 from claimx_pipeline.claimx.handlers.protocol import Handled
 from claimx_pipeline.claimx.reader import ClaimxReader, ProjectAnswer
 
 _MFN_ADDED = "PROJECT_MFN_ADDED"
+_POLICYHOLDER_TIMES = {
+    "POLICYHOLDER_INVITED": "policyholder_invited_at",
+    "POLICYHOLDER_JOINED": "policyholder_joined_at",
+}
 
 
 class ProjectHandler:
-    """A project was made, or got a master file name: asks for the project anew."""
+    """Asks for the project anew, and adds to its row what only the event says.
+
+    A project was made or got a master file name, a policyholder was invited or joined.
+    """
 
     name = "project"
-    event_types = frozenset({"PROJECT_CREATED", _MFN_ADDED})
+    event_types = frozenset({"PROJECT_CREATED", _MFN_ADDED, *_POLICYHOLDER_TIMES})
     event_prefixes: tuple[str, ...] = ()
 
     def __init__(self, rows: RowMaker) -> None:
@@ -35,10 +42,19 @@ class ProjectHandler:
 
         def build(event: Event, answer: ProjectAnswer) -> EntityRows:
             entities = self._rows.project(event, answer, int(project_id))
-            if event.event_type == _MFN_ADDED and event.master_file_name:
-                project = entities.projects[0]
-                project["master_file_name"] = event.master_file_name
-                project["master_file_name_at"] = event.ingested_at
+            entities.projects[0].update(said_by(event))
             return entities
 
         return await shared(events, reader, fetch, build)
+
+
+def said_by(event: Event) -> EntityRow:
+    """Return the columns of the project that *event* itself fills."""
+    if column := _POLICYHOLDER_TIMES.get(event.event_type):
+        return {column: event.ingested_at}
+    if event.event_type == _MFN_ADDED and event.master_file_name:
+        return {
+            "master_file_name": event.master_file_name,
+            "master_file_name_at": event.ingested_at,
+        }
+    return {}

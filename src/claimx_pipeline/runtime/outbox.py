@@ -1,0 +1,70 @@
+"""Publishing what settled records ask for, dead letters among it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+
+from attrs import define, evolve
+
+from claimx_pipeline.broker.protocol import OutRecord, Producer
+from claimx_pipeline.errors import RecordTooLargeError
+from claimx_pipeline.runtime.failures import FailurePolicy
+from claimx_pipeline.runtime.outcome import Dead
+from claimx_pipeline.runtime.patience import Patience
+from claimx_pipeline.runtime.settlement import Entry
+from claimx_pipeline.runtime.value_files import ValueFiles, publish_letters
+from claimx_pipeline.telemetry.metrics import WorkerMetrics
+
+
+@define
+class Outbox:
+    """The producer of one member; what leaves here is acknowledged when it returns."""
+
+    producer: Producer
+    policy: FailurePolicy
+    patience: Patience
+    metrics: WorkerMetrics
+    files: ValueFiles
+
+    async def publish(self, pairs: Sequence[tuple[Entry, OutRecord]]) -> bool:
+        """Publish what settled records ask for.
+
+        Returns:
+            Whether one of them died, because the broker can never take what it asks for.
+        """
+        dead: set[int] = set()
+        going = [(entry, self._named(record)) for entry, record in pairs]
+        while going:
+            try:
+                await self._send([record for _, record in going])
+            except RecordTooLargeError as error:
+                entry = going[error.index][0]
+                entry.returning, entry.outcome = None, Dead(error)
+                dead.add(id(entry))
+                left = range(len(going)) if error.left is None else error.left
+                going = [going[at] for at in left if id(going[at][0]) not in dead]
+                continue
+            break
+        for entry, _ in pairs:
+            entry.published = id(entry) not in dead
+        return bool(dead)
+
+    async def letters(self, found: Sequence[tuple[Entry, Exception, str]]) -> None:
+        """Publish the dead letters that have not been yet."""
+        untold = [each for each in found if not each[0].told]
+        if not untold:
+            return
+        letters = [self.policy.letter(entry.record, error, name) for entry, error, name in untold]
+        going = [self._named(letter) for letter in letters if letter is not None]
+        await publish_letters(going, self._send, self.files)
+        for entry, *_ in untold:
+            entry.told = True
+
+    async def _send(self, records: Sequence[OutRecord]) -> None:
+        await self.patience.insist(partial(self.producer.publish, records))
+        self.metrics.published(len(records))
+
+    def _named(self, record: OutRecord) -> OutRecord:
+        """Return *record* with its topic as the broker knows it."""
+        return evolve(record, topic=self.policy.topology.physical(record.topic))

@@ -1,0 +1,210 @@
+"""Several batches in flight: what overlaps, what keeps its order, and that all adds up."""
+
+import asyncio
+
+import pytest
+from worker_rig import IN, OUT, Rig, Scripted
+
+from claimx_pipeline import Done, OutRecord, RecordError
+from claimx_pipeline.runtime import loop as loops
+from claimx_pipeline.runtime.outcome import Held
+
+
+@pytest.fixture
+async def rig(tmp_path) -> Rig:
+    return await Rig.make(tmp_path)
+
+
+def echo(text: str) -> Done:
+    return Done(publish=(OutRecord(OUT.name, text.encode(), b"k"),))
+
+
+class Gated(Scripted):
+    """Lets a batch with *stopped* in it wait until the gate opens."""
+
+    def __init__(self, act, stopped: str):
+        super().__init__(act)
+        self.stopped = stopped
+        self.gate = asyncio.Event()
+
+    async def process(self, batch):
+        outcomes = await Scripted.process(self, batch)
+        if self.stopped in [received.message for received in batch]:
+            await self.gate.wait()
+        return outcomes
+
+
+async def eventually(condition) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def finish(loop, running) -> None:
+    loop.stop.set()
+    await running
+
+
+def counted(rig: Rig) -> dict[str, float]:
+    """Return what the counters of the worker say."""
+    found = {"received": 0.0, "settled": 0.0, "given_up": 0.0, "parked": 0.0, "in_flight": 0.0}
+    for metric in rig.metrics.registry.collect():
+        for sample in metric.samples:
+            if sample.name == "claimx_records_received_total":
+                found["received"] += sample.value
+            elif sample.name == "claimx_records_settled_total":
+                given_up = sample.labels["outcome"] == "given_up"
+                found["given_up" if given_up else "settled"] += sample.value
+            elif sample.name in ("claimx_records_parked", "claimx_records_in_flight"):
+                found[sample.name.removeprefix("claimx_records_")] += sample.value
+    return found
+
+
+def assert_adds_up(rig: Rig) -> None:
+    found = counted(rig)
+    received = found.pop("received")
+    assert received == sum(found.values()), found
+    assert min(found.values()) >= 0, found
+
+
+@pytest.mark.incident("OFF-03")
+@pytest.mark.incident("PRF-03")
+async def test_batches_behind_a_slow_one_are_worked_on_and_none_is_settled_before_it(rig):
+    texts = [f"m{number}" for number in range(40)]
+    await rig.publish(*texts)
+    processor = Gated(echo, "m3")
+    loop = rig.loop(rig.spec(processor, batch_size=10, in_flight=30), asyncio.Event())
+    running = asyncio.create_task(loop.run())
+    await eventually(lambda: len(processor.seen) == 30)
+    assert (await rig.committed(), await rig.published()) == (0, [])
+    assert_adds_up(rig)
+    assert counted(rig)["in_flight"] == 30, "and no more than was allowed"
+    processor.gate.set()
+    await eventually(lambda: loop.metrics.records == 40)
+    await finish(loop, running)
+    assert await rig.published() == texts
+    assert await rig.committed() == 40
+    assert counted(rig)["in_flight"] == 0
+
+
+@pytest.mark.incident("PRF-04")
+async def test_a_partition_waits_when_too_much_of_it_is_in_flight_and_others_go_on(
+    rig, monkeypatch
+):
+    monkeypatch.setattr(loops, "FARTHEST", 100)
+    producer = rig.broker().producer()
+    await producer.start()
+    for bucket in (0, 1):
+        records = [
+            OutRecord(IN.name, f"{bucket}-{number}".encode(), bucket=bucket)
+            for number in range(300)
+        ]
+        await producer.publish(records)
+    await producer.close()
+    processor = Gated(echo, "0-0")
+    loop = rig.loop(rig.spec(processor, batch_size=20, in_flight=10_000), asyncio.Event())
+    running = asyncio.create_task(loop.run())
+    await eventually(lambda: sum(text.startswith("1-") for text in processor.seen) >= 100)
+    await eventually(lambda: len(processor.seen) >= 200)
+    assert len(processor.seen) <= 2 * (100 + 2 * 20), "each partition at most so far ahead"
+    processor.gate.set()
+    await eventually(lambda: loop.metrics.records == 600)
+    await finish(loop, running)
+    assert await rig.committed() == 600
+
+
+async def test_a_held_record_holds_what_is_in_flight_behind_it_and_its_work_is_done_once(rig):
+    """What was done for the batches behind is kept; only the held record is tried again."""
+    away = True
+
+    def act(text: str):
+        return Held(RecordError("away")) if text == "m0" and away else echo(text)
+
+    texts = [f"m{number}" for number in range(30)]
+    await rig.publish(*texts)
+    processor = Gated(act, "m5")
+    loop = rig.loop(rig.spec(processor, batch_size=10, in_flight=30), asyncio.Event())
+    running = asyncio.create_task(loop.run())
+    await eventually(lambda: len(processor.seen) == 30)
+    processor.gate.set()
+    await eventually(lambda: counted(rig)["parked"] == 30)
+    assert_adds_up(rig)
+    assert await rig.committed() == 0
+    away = False
+    await eventually(lambda: loop.metrics.records == 30)
+    await finish(loop, running)
+    assert await rig.published() == texts
+    assert [text for text in processor.seen if text != "m0"] == texts[1:], "each once"
+
+
+@pytest.mark.incident("RET-09")
+@pytest.mark.incident("REB-01")
+async def test_the_counters_add_up_at_every_moment_of_a_rebalance(rig):
+    """A second member joins and leaves; received = settled + given up + parked + in flight."""
+    attempts: dict[str, int] = {}
+
+    def act(text: str):
+        attempts[text] = attempts.get(text, 0) + 1
+        held = text == "m50" and attempts[text] == 1
+        return Held(RecordError("not yet")) if held else echo(text)
+
+    texts = [f"m{number}" for number in range(400)]
+    producer = rig.broker().producer()
+    await producer.start()
+    await producer.publish([OutRecord(IN.name, text.encode(), text.encode()) for text in texts])
+    await producer.close()
+    first = rig.loop(rig.spec(Scripted(act), batch_size=10), asyncio.Event())
+    second = rig.loop(rig.spec(Scripted(act), batch_size=10), asyncio.Event())
+    tasks = [asyncio.create_task(first.run())]
+    joined = False
+
+    def done() -> bool:
+        nonlocal joined
+        assert_adds_up(rig)
+        if not joined and first.metrics.records > 20:
+            joined = True
+            tasks.append(asyncio.create_task(second.run()))
+        if second.metrics.records > 20:
+            second.stop.set()
+        return attempts.keys() == set(texts) and counted(rig)["in_flight"] == 0
+
+    await eventually(done)
+    await eventually(lambda: not counted(rig)["parked"])
+    first.stop.set()
+    second.stop.set()
+    await asyncio.gather(*tasks)
+    assert_adds_up(rig)
+    assert set(await rig.published()) == set(texts)
+    assert await rig.committed() == 400
+
+
+@pytest.mark.incident("LAT-12")
+@pytest.mark.incident("REB-05")
+async def test_a_worker_with_a_batch_that_never_ends_is_alive_at_first_and_stuck_later(
+    tmp_path,
+):
+    """Its loop goes round all the time; what is in flight does not."""
+    from virtual_clock import VirtualClock
+
+    clock = VirtualClock()
+    rig = await Rig.make(tmp_path, clock=clock)
+    await rig.publish("a", "b")
+    processor = Gated(echo, "a")
+    loop = rig.loop(rig.spec(processor, batch_size=1), asyncio.Event())
+    running = asyncio.create_task(loop.run())
+    await eventually(lambda: processor.seen == ["a", "b"])
+    health = loop.resources.health
+
+    async def later(seconds: float) -> bool:
+        await clock.advance(seconds)
+        before = clock.monotonic()
+        # The loop notices that time has passed as soon as its poll ends.
+        await eventually(lambda: loop._pulse._beat >= before)
+        return health.live()[0]
+
+    assert await later(240)
+    assert not await later(61)
+    processor.gate.set()
+    await eventually(lambda: loop.metrics.records == 2)
+    await eventually(lambda: health.live()[0])
+    await finish(loop, running)
