@@ -21,7 +21,7 @@ from claimx_pipeline.delta.positions import (
     read_positions,
     refuse_restored,
 )
-from claimx_pipeline.delta.reading import micros_of
+from claimx_pipeline.delta.reading import micros_in
 from claimx_pipeline.delta.sink import Committed, WriteResult
 from claimx_pipeline.delta.spec import TableSpec, bucket_of
 from claimx_pipeline.errors import TableError
@@ -151,7 +151,7 @@ class AppendWriter:
         doubled = data.num_rows - len(kept)
         if doubled:
             data = data.take(pa.array(kept, pa.int64()))
-        times = [micros_of(found.values[self.spec.event_time or ""][at]) for at in kept]
+        times = micros_in(data.column(self.spec.event_time or ""))
         kept = [found.positions[at] for at in kept]
         keyed = self._keyed(list(firsts), times, [rows[at].time_in_key for at in kept])
         origins = [sources[at] for at in kept if sources]
