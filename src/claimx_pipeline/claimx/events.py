@@ -13,7 +13,6 @@ from claimx_pipeline.errors import DecodeError
 
 _Id = int | float | str | None
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_ID_LABELS = ("media", "task", "video", "file")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EXACT_BELOW = 2.0**53
 """Whole numbers from here on are not exact as floating point."""
@@ -158,8 +157,14 @@ def _time(value: _Id) -> datetime | None:
 
 
 def _derived_id(kind: str, project: str, ingested_at: datetime, ids: tuple[str | None, ...]) -> str:
+    media, task, video, file = ids
     parts = f"{project}|{kind}|{ingested_at.isoformat()}"
-    for label, value in zip(_ID_LABELS, ids, strict=True):
-        if value:
-            parts += f"|{label}:{value}"
+    if media:
+        parts += "|media:" + media
+    if task:
+        parts += "|task:" + task
+    if video:
+        parts += "|video:" + video
+    if file:
+        parts += "|file:" + file
     return hashlib.sha256(parts.encode()).hexdigest()
