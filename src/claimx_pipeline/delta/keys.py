@@ -167,6 +167,9 @@ class KeyIndex:
         if ranges is None:
             self.clear()
         else:
+            # What lies below the floor is looked up anyway; of a compacted file that is most.
+            floor = self._floor
+            ranges = [(max(first, floor), last) for first, last in ranges if _reaches(last, floor)]
             if ranges:
                 self._load(table, within(self.time, ranges))
             self._version, self._paths = table.version(), files["path"].combine_chunks()
@@ -221,6 +224,10 @@ def find_keys(
         alike = batch.filter(pc.is_in(batch.column(0), value_set=wanted))
         found.update(key for key in _tuples(alike) if key in asked)
     return found
+
+
+def _reaches(last: int | None, floor: int) -> bool:
+    return last is None or last >= floor
 
 
 def _tuples(batch: pa.RecordBatch) -> Iterable[Key]:
