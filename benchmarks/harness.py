@@ -69,6 +69,25 @@ class Stopwatch:
         return Measured(units, self.wall, self.cpu)
 
 
+@frozen
+class Conditions:
+    """What a benchmark is run with."""
+
+    url: str
+    """A real Kafka."""
+    quick: bool
+    """Few rounds and little data: a look, not a measurement."""
+
+    @property
+    def rounds(self) -> int:
+        """Rounds that count."""
+        return self.of(2, 5)
+
+    def of(self, quick: int, full: int) -> int:
+        """Return the one that applies."""
+        return quick if self.quick else full
+
+
 @define
 class Result:
     """The ratio of the product to the bare loop, over all counted rounds."""
@@ -115,6 +134,17 @@ async def compare(  # noqa: PLR0913 - the parts of a row
         result.product_cpu.append(fast.cpu / fast.units)
         result.bare_cpu.append(slow.cpu / slow.units)
     result.met = statistics.median(result.ratios) >= at_least
+    print(result.line(), flush=True)
+    return result
+
+
+def single(  # noqa: PLR0913 - the parts of a row
+    id_: str, what: str, *, value: float, unit: str, at_most: float, bare: float = 0.0
+) -> Result:
+    """Return a result that is one figure: *value*, or its ratio to *bare* if there is one."""
+    ratio = value / bare if bare else value
+    result = Result(id_, what, f"<= {at_most:g}", unit, [ratio], [value], [bare])
+    result.met = ratio <= at_most
     print(result.line(), flush=True)
     return result
 

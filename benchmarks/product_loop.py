@@ -58,6 +58,11 @@ async def run_worker(topic: FilledTopic, spec: WorkerSpec, pipeline: Pipeline) -
 
 def pipeline_in(folder: Path, topic: FilledTopic) -> Pipeline:
     """Return a pipeline whose tables lie in *folder* and whose topics have their own names."""
-    return Pipeline.load(
-        environ={}, cwd=folder, overrides={"broker.url": topic.url, "plugins.dir": ""}
-    )
+    settings = {
+        "broker.url": topic.url,
+        "plugins.dir": "",
+        # Relative places count from where the process runs, which all rounds share.
+        "tables.root": str(folder / "tables"),
+        "storage.files.root": str(folder / "files"),
+    }
+    return Pipeline.load(environ={}, cwd=folder, overrides=settings)

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 
 import pluggy
-from harness import Result
+from harness import Conditions, Result
 from prometheus_client import CollectorRegistry
 
 from claimx_pipeline import (
@@ -51,7 +51,12 @@ async def seconds_per_event(call: Way, events: int) -> float:
     return (time.perf_counter() - began) / events
 
 
-async def run(*, rounds: int, events: int) -> list[Result]:
+async def bench(run: Conditions) -> list[Result]:
+    """Measure."""
+    return await measure(rounds=run.rounds, events=run.of(5_000, 50_000))
+
+
+async def measure(*, rounds: int, events: int) -> list[Result]:
     """Measure on *events* events that match nothing, and a tenth of that which do."""
     plugin = TaskTriggerPlugin.from_settings(TRIGGERS, "bench")
     manager = pluggy.PluginManager(hookspecs.PROJECT)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from harness import Measured, Result, Stopwatch, compare
+from harness import Conditions, Measured, Result, Stopwatch, compare
 from kafka_topics import FilledTopic, fill
 from product_loop import pipeline_in, run_worker
 
@@ -52,7 +52,7 @@ async def bare(topic: FilledTopic) -> Measured:
     return watch.measured(topic.count)
 
 
-async def run(url: str, *, rounds: int, events: int) -> list[Result]:
+async def measure(url: str, *, rounds: int, events: int) -> list[Result]:
     """Measure on *events* events."""
     topic = await fill(url, events)
     with tempfile.TemporaryDirectory() as folder:
@@ -78,3 +78,8 @@ async def run(url: str, *, rounds: int, events: int) -> list[Result]:
                 rounds=rounds,
             )
         ]
+
+
+async def bench(run: Conditions) -> list[Result]:
+    """Measure."""
+    return await measure(run.url, rounds=run.rounds, events=run.of(60_000, 150_000))

@@ -13,7 +13,7 @@ import msgspec
 import sample_events
 from attrs import evolve, frozen
 from bare_delta import BareTable, append
-from harness import Measured, Result, Stopwatch, compare
+from harness import Conditions, Measured, Result, Stopwatch, compare
 
 from claimx_pipeline.broker.protocol import TopicPartition
 from claimx_pipeline.claimx.events import decode_event
@@ -133,7 +133,7 @@ async def flatness(commits: int) -> Result:
     return result
 
 
-async def run(*, rounds: int, commits: int, flat_commits: int) -> list[Result]:
+async def measure(*, rounds: int, commits: int, flat_commits: int) -> list[Result]:
     """Measure *commits* commits a round, and the flatness over *flat_commits*."""
     results = []
     for id_, what, spec in (
@@ -156,3 +156,8 @@ async def run(*, rounds: int, commits: int, flat_commits: int) -> list[Result]:
         )
     results.append(await flatness(flat_commits))
     return results
+
+
+async def bench(run: Conditions) -> list[Result]:
+    """Measure."""
+    return await measure(rounds=run.rounds, commits=run.of(20, 60), flat_commits=run.of(150, 1000))

@@ -9,7 +9,7 @@ from pathlib import Path
 import orjson
 from attrs import evolve
 from bare_delta import BareTable, append
-from harness import Measured, Result, Stopwatch, compare
+from harness import Conditions, Measured, Result, Stopwatch, compare
 from kafka_topics import FilledTopic, fill
 from product_loop import pipeline_in, run_worker
 
@@ -49,7 +49,7 @@ async def bare(topic: FilledTopic, size: int) -> Measured:
     return watch.measured(topic.count)
 
 
-async def run(url: str, *, rounds: int, events: int) -> list[Result]:
+async def measure(url: str, *, rounds: int, events: int) -> list[Result]:
     """Measure at batches of 1,000 and 5,000, without and with dedupe."""
     topic = await fill(url, events)
     results = []
@@ -79,3 +79,8 @@ async def run(url: str, *, rounds: int, events: int) -> list[Result]:
             )
         )
     return results
+
+
+async def bench(run: Conditions) -> list[Result]:
+    """Measure."""
+    return await measure(run.url, rounds=run.rounds, events=run.of(10_000, 40_000))

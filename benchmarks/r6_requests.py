@@ -11,7 +11,7 @@ from contextlib import contextmanager
 
 import aiohttp
 import httpx
-from harness import Measured, Result, Stopwatch, compare
+from harness import Conditions, Measured, Result, Stopwatch, compare
 from httpx_aiohttp import AiohttpTransport
 
 from claimx_pipeline.clock import SystemClock
@@ -94,7 +94,7 @@ async def little(concurrent: int, total: int) -> Measured:
     return Measured(total, total * LATENCY / concurrent, 0.0)
 
 
-async def run(*, rounds: int, requests: int) -> list[Result]:
+async def measure(*, rounds: int, requests: int) -> list[Result]:
     """Measure at 20 and at 100 requests under way."""
     with server() as url:
         began = time.perf_counter()
@@ -118,3 +118,8 @@ async def run(*, rounds: int, requests: int) -> list[Result]:
         )
         print(f"      ({time.perf_counter() - began:.0f} s)", file=sys.stderr)
     return [at_20, at_100]
+
+
+async def bench(run: Conditions) -> list[Result]:
+    """Measure."""
+    return await measure(rounds=run.rounds, requests=run.of(1000, 3000))

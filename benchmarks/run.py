@@ -1,44 +1,44 @@
 """Prints the ratios of the product to bare loops. ``--quick`` for a short run.
 
 Ratios are of rates within one run: 1.0 is as fast as the bare loop, more is faster.
+A benchmark is a file ``rNUMBER_NAME.py`` here with ``async def bench(run)``; it is found by
+its name.
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import importlib
+import re
 from pathlib import Path
 
 import harness
 
 harness.support()
 
-import r1_consume  # noqa: E402 - the tests' helpers must be importable first
-import r3_append  # noqa: E402
-import r4_kafka_to_delta  # noqa: E402
-import r6_requests  # noqa: E402
-import r11_plugin_hook  # noqa: E402
-from kafka_server import kafka  # noqa: E402
+from kafka_server import kafka  # noqa: E402 - the tests' helpers must be importable first
+
+HERE = Path(__file__).parent
 
 
-async def measure(url: str, *, quick: bool, only: str) -> list[harness.Result]:
-    """Run every benchmark whose id begins with *only*."""
-    rounds = 2 if quick else 5
-    results = []
-    if "R1".startswith(only):
-        results += await r1_consume.run(url, rounds=rounds, events=60_000 if quick else 150_000)
-    if "R3".startswith(only):
-        results += await r3_append.run(
-            rounds=rounds, commits=20 if quick else 60, flat_commits=150 if quick else 1000
-        )
-    if "R4".startswith(only):
-        results += await r4_kafka_to_delta.run(
-            url, rounds=rounds, events=10_000 if quick else 40_000
-        )
-    if "R6".startswith(only):
-        results += await r6_requests.run(rounds=rounds, requests=1000 if quick else 3000)
-    if "R11".startswith(only):
-        results += await r11_plugin_hook.run(rounds=rounds, events=5_000 if quick else 50_000)
+def benchmarks(only: str) -> list[str]:
+    """Return the names of the modules whose id is, or begins with, *only*, in order."""
+    found = {}
+    for file in HERE.glob("r*_*.py"):
+        if match := re.fullmatch(r"r(\d+)_\w+", file.stem):
+            found[int(match[1])] = file.stem
+    wanted = {f"R{number}": name for number, name in sorted(found.items())}
+    if only in wanted:
+        return [wanted[only]]
+    return [name for id_, name in wanted.items() if id_.startswith(only)]
+
+
+async def measure(conditions: harness.Conditions, only: str) -> list[harness.Result]:
+    """Run what *only* names."""
+    results: list[harness.Result] = []
+    for name in benchmarks(only):
+        results += await importlib.import_module(name).bench(conditions)
     return results
 
 
@@ -46,12 +46,12 @@ def main() -> None:
     """Measure, print and save."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds, little data")
-    parser.add_argument("--only", default="", help="benchmarks whose id begins so, such as R4")
+    parser.add_argument("--only", default="", help="one benchmark, for example R4")
     given = parser.parse_args()
     print(harness.HEAD, flush=True)
     with kafka() as url:
-        results = asyncio.run(measure(url, quick=given.quick, only=given.only))
-    file = harness.save(results, Path(__file__).parent / "results")
+        results = asyncio.run(measure(harness.Conditions(url, given.quick), given.only))
+    file = harness.save(results, HERE / "results")
     missed = [result.id for result in results if not result.met]
     print(f"\nsaved {file.name}; " + (f"missed: {', '.join(missed)}" if missed else "all met"))
 

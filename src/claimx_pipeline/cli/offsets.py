@@ -156,7 +156,7 @@ async def _rows(offsets: WorkerOffsets) -> list[dict[str, Any]]:
             "table": each.table,
             "topic": each.place.topic,
             "partition": each.place.partition,
-            "stored": each.stored if each.table else None,
+            "stored": each.stored if each.table and not each.keyed else None,
             "group": each.kept.committed,
             "begin": each.kept.begin,
             "end": each.kept.end,

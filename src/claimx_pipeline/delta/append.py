@@ -11,7 +11,6 @@ from deltalake import DeltaTable, write_deltalake
 
 from claimx_pipeline.broker.protocol import Record, TopicPartition
 from claimx_pipeline.delta.convert import Converted, Converter
-from claimx_pipeline.delta.faults import TableFencedError
 from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.keys import Key, KeyedRows, KeyIndex
 from claimx_pipeline.delta.positions import (
@@ -20,9 +19,9 @@ from claimx_pipeline.delta.positions import (
     Positions,
     acquire_positions,
     read_positions,
-    restore_since,
+    refuse_restored,
 )
-from claimx_pipeline.delta.reading import micros_of
+from claimx_pipeline.delta.reading import micros_in
 from claimx_pipeline.delta.sink import Committed, WriteResult
 from claimx_pipeline.delta.spec import TableSpec, bucket_of
 from claimx_pipeline.errors import TableError
@@ -152,7 +151,7 @@ class AppendWriter:
         doubled = data.num_rows - len(kept)
         if doubled:
             data = data.take(pa.array(kept, pa.int64()))
-        times = [micros_of(found.values[self.spec.event_time or ""][at]) for at in kept]
+        times = micros_in(data.column(self.spec.event_time or ""))
         kept = [found.positions[at] for at in kept]
         keyed = self._keyed(list(firsts), times, [rows[at].time_in_key for at in kept])
         origins = [sources[at] for at in kept if sources]
@@ -211,11 +210,8 @@ class AppendWriter:
         found = claim.verified(
             self.spec.name, read_positions(table, self.group, tuple(held.offsets))
         )
-        restore = restore_since(table, version=held.version) if held.offsets else None
-        if restore is not None:
-            raise TableFencedError(
-                self.spec.name, f"version {restore['version']} has restored an older one meanwhile"
-            )
+        if held.offsets:
+            refuse_restored(self.spec.name, table, held.version)
         self._seen = table
         return found
 

@@ -17,7 +17,7 @@ from attrs import define, field, frozen
 
 from claimx_pipeline.delta.spec import Column, TableSpec
 from claimx_pipeline.delta.values import UnfitError, kind_of
-from claimx_pipeline.runtime.outcome import Row
+from claimx_pipeline.runtime.outcome import ColumnRow, Row
 
 log = logging.getLogger(__name__)
 
@@ -67,14 +67,16 @@ class Converter:
 
         Text, int, bool and time values keep their meaning or the row is refused.
         """
-        self._note_unknown(rows)
+        columns = self._values(rows)
         positions = list(range(len(rows)))
         reasons: dict[int, str] = {}
-        built = [self._column(column, rows, reasons) for column in self.spec.columns]
+        built = [
+            self._column(column, columns[column.name], reasons) for column in self.spec.columns
+        ]
         if reasons:
             positions = [position for position in positions if position not in reasons]
-            good = [rows[position] for position in positions]
-            built = [self._column(column, good, {}) for column in self.spec.columns]
+            good = {name: [values[at] for at in positions] for name, values in columns.items()}
+            built = [self._column(column, good[column.name], {}) for column in self.spec.columns]
         schema = pa.schema([pa.field(column.name, column.type) for column in self.spec.columns])
         table = pa.Table.from_arrays([array for array, _ in built], schema=schema)
         values = {
@@ -83,15 +85,35 @@ class Converter:
         }
         return Converted(table, values, positions, sorted(reasons.items()))
 
+    def _values(self, rows: Sequence[Row]) -> dict[str, list[Any]]:
+        """Return what *rows* have in each declared column."""
+        names = [column.name for column in self.spec.columns]
+        first = rows[0] if rows else {}
+        if isinstance(first, ColumnRow) and all(
+            type(row) is ColumnRow and row.columns is first.columns for row in rows
+        ):
+            self._note_unknown(first, len(rows))
+            at = [row.at for row in rows if isinstance(row, ColumnRow)]
+            whole = at == list(range(len(next(iter(first.columns.values())))))
+            missing = [None] * len(rows)
+            found = {name: first.columns.get(name) for name in names}
+            return {
+                name: missing if values is None else values if whole else [values[i] for i in at]
+                for name, values in found.items()
+            }
+        for row in rows:
+            if not row.keys() <= self._known:
+                self._note_unknown(row, 1)
+        return {name: [row.get(name) for row in rows] for name in names}
+
     def _column(
-        self, column: Column, rows: Sequence[Row], reasons: dict[int, str]
+        self, column: Column, values: list[Any], reasons: dict[int, str]
     ) -> tuple[pa.Array, list[Any]]:
         """Return the column, and its values as Python has them."""
-        name = column.name
-        values = [row.get(name) for row in rows]
         kinds = set(map(type, values))
-        missing = NULL in kinds and name in self._required
-        if not missing and kinds - {NULL} <= kind_of(column.type).plain:
+        missing = NULL in kinds and column.name in self._required
+        kind = kind_of(column.type)
+        if not missing and kinds - {NULL} <= kind.plain and kind.all_fit(values):
             array = _built(values, column.type)
             if array is not None:
                 return array, values
@@ -128,18 +150,16 @@ class Converter:
     def _reason(self, column: Column, what: str) -> str:
         return f"table {self.spec.name!r}: column {column.name!r} ({column.type}) {what}"
 
-    def _note_unknown(self, rows: Sequence[Row]) -> None:
-        for row in rows:
-            if row.keys() <= self._known:
-                continue
-            for key in row.keys() - self._known:
-                if key not in self.dropped:
-                    if len(self.dropped) >= _REMEMBERED:
-                        continue
-                    log.warning(
-                        "table %r has no column %r; its values are left out", self.spec.name, key
-                    )
-                self.dropped[key] += 1
+    def _note_unknown(self, row: Row, count: int) -> None:
+        """Count what *count* rows like *row* have and the table has not; warn of it once."""
+        for key in row.keys() - self._known:
+            if key not in self.dropped:
+                if len(self.dropped) >= _REMEMBERED:
+                    continue
+                log.warning(
+                    "table %r has no column %r; its values are left out", self.spec.name, key
+                )
+            self.dropped[key] += count
 
 
 def to_arrow(spec: TableSpec, rows: Sequence[Row]) -> tuple[pa.Table, Refused]:

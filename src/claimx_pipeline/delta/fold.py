@@ -7,7 +7,7 @@ cut into batches makes no difference.
 - Answer columns are replaced only by a later answer; an older one still fills nulls.
 - Event columns carry the time of the event that set them, and are replaced only by a
   later event. An answer sets one only as long as no event has.
-- ``created_at`` stays.
+- ``created_at`` stays, and so does every column declared as kept.
 """
 
 from __future__ import annotations
@@ -39,6 +39,7 @@ class Rules:
     _events: tuple[tuple[str, str], ...] = field(init=False)
     _times: tuple[str, ...] = field(init=False)
     _content: tuple[str, ...] = field(init=False)
+    _kept: tuple[str, ...] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         spec = self.spec
@@ -46,8 +47,10 @@ class Rules:
         self._events = tuple(
             (name, time) for name, time in spec.event_columns.items() if name not in self._times
         )
-        apart = {*spec.event_columns, *self._times, *spec.identity()}
-        apart |= {CREATED_AT, UPDATED_AT, spec.answer_time or ""}
+        kept = (column.name for column in spec.columns if column.kept)
+        self._kept = tuple(dict.fromkeys([*spec.identity(), CREATED_AT, *kept]))
+        apart = {*spec.event_columns, *self._times, *self._kept}
+        apart |= {UPDATED_AT, spec.answer_time or ""}
         names = [column.name for column in spec.columns]
         self._answers = tuple(name for name in names if name not in apart)
         # The time of an event decides over later events, so it is never let go unstored.
@@ -71,7 +74,7 @@ class Rules:
             _advance(state, row, time)
         if self.spec.answer_time is not None:
             _advance(state, row, self.spec.answer_time)
-        for name in (*self.spec.identity(), CREATED_AT):
+        for name in self._kept:
             if state.get(name) is None and row.get(name) is not None:
                 state[name] = row[name]
 

@@ -45,14 +45,21 @@ class HashTable:
         return self._count
 
     def __contains__(self, value: int) -> bool:
+        return bool(self.places_of((value,)))
+
+    def places_of(self, values: Iterable[int]) -> list[int]:
+        """Return the places of those of *values* that are in the set."""
         slots, mask = self._slots, len(self._slots) - 1
-        value = (value & _MASK) or 1
-        at = value & mask
-        while slots[at]:
-            if slots[at] == value:
-                return True
-            at = (at + 1) & mask
-        return False
+        found: list[int] = []
+        for place, given in enumerate(values):
+            value = (given & _MASK) or 1
+            at = value & mask
+            while there := slots[at]:
+                if there == value:
+                    found.append(place)
+                    break
+                at = (at + 1) & mask
+        return found
 
     def update(self, values: Iterable[int]) -> None:
         """Add *values*."""
@@ -60,9 +67,9 @@ class HashTable:
         for given in values:
             value = (given & _MASK) or 1
             at = value & mask
-            while slots[at] and slots[at] != value:
+            while (there := slots[at]) and there != value:
                 at = (at + 1) & mask
-            if slots[at]:
+            if there:
                 continue
             slots[at] = value
             self._count += 1
@@ -126,17 +133,22 @@ class KeyIndex:
         """Return the positions of the rows whose key *table* holds at its version."""
         self._follow(table)
         self._reach_down(table, rows)
-        floor = self._floor
-        suspects = [
-            position
-            for position, key in enumerate(rows.keys)
-            if floor is None or rows.first[position] < floor or hash(key) in self._hashes
-        ]
+        suspects = self._suspects(rows)
         if not suspects:
             return set()
         asked = {rows.keys[position] for position in suspects}
         found = find_keys(table, self.spec.key, within(self.time, rows.ranges(suspects)), asked)
         return {position for position in suspects if rows.keys[position] in found}
+
+    def _suspects(self, rows: KeyedRows) -> Collection[int]:
+        """Return the places of the rows that may be in the table."""
+        floor = self._floor
+        if floor is None:
+            return range(len(rows.keys))
+        known = self._hashes.places_of(map(hash, rows.keys))
+        if min(rows.first, default=floor) >= floor:
+            return known
+        return {*known, *(at for at, first in enumerate(rows.first) if first < floor)}
 
     def committed(self, version: int, keys: Iterable[Key]) -> None:
         """Note that this writer has added *keys* and the table is at *version* now."""
@@ -155,6 +167,9 @@ class KeyIndex:
         if ranges is None:
             self.clear()
         else:
+            # What lies below the floor is looked up anyway; of a compacted file that is most.
+            floor = self._floor
+            ranges = [(max(first, floor), last) for first, last in ranges if _reaches(last, floor)]
             if ranges:
                 self._load(table, within(self.time, ranges))
             self._version, self._paths = table.version(), files["path"].combine_chunks()
@@ -209,6 +224,10 @@ def find_keys(
         alike = batch.filter(pc.is_in(batch.column(0), value_set=wanted))
         found.update(key for key in _tuples(alike) if key in asked)
     return found
+
+
+def _reaches(last: int | None, floor: int) -> bool:
+    return last is None or last >= floor
 
 
 def _tuples(batch: pa.RecordBatch) -> Iterable[Key]:

@@ -21,7 +21,15 @@ from claimx_pipeline.delta.fold import CREATED_AT, UPDATED_AT, Rules, State, dig
 from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.keys import find_keys
 from claimx_pipeline.delta.known import Key, Known, KnownRows
-from claimx_pipeline.delta.positions import Acquired, Claim
+from claimx_pipeline.delta.positions import (
+    GROUP,
+    VERIFIED,
+    Acquired,
+    Claim,
+    Positions,
+    acquire_keyed,
+    refuse_restored,
+)
 from claimx_pipeline.delta.reading import batches, literal, names
 from claimx_pipeline.delta.sink import Committed, WriteResult
 from claimx_pipeline.delta.spec import TableSpec, bucket_of
@@ -69,6 +77,8 @@ class MergeWriter:
     spec: TableSpec
     handle: KeptHandle
     clock: Clock
+    group: str = ""
+    """Consumer group that reads the rows; commits name it."""
     known: KnownRows = field(factory=KnownRows)
     _rules: Rules = field(init=False)
     _converter: Converter = field(init=False)
@@ -102,7 +112,7 @@ class MergeWriter:
         """Trust nothing remembered; a merge is safe to repeat, so there are no positions."""
         self.handle.drop()
         self.known.clear()
-        return Acquired()
+        return acquire_keyed(self.handle.table(), self.group)
 
     def prepare(self, rows: Sequence[TableRow], sources: Sequence[Record]) -> KeyedBatch:  # noqa: ARG002 - keys tell rows apart
         """Return *rows* converted and by key; a row without its whole key is refused."""
@@ -119,29 +129,42 @@ class MergeWriter:
 
         Raises:
             CommitFailedError: Another writer was first. Nothing was written.
+            TableFencedError: Rows were taken back meanwhile.
         """
-        return Committed(self._merged(batch), claim.held)
-
-    def _merged(self, batch: KeyedBatch) -> WriteResult:
         self._follow()
         unknown = {
             key: rows for key, rows in batch.groups.items() if not self._all_known(key, rows)
         }
         skipped = sum(len(rows) for key, rows in batch.groups.items() if key not in unknown)
         if not unknown:
-            return WriteResult(0, batch.refused, skipped)
+            return Committed(WriteResult(0, batch.refused, skipped), claim.held)
+        held = self._verified(claim.held)
         stored = self._read(unknown)
         changes = [self._change(key, rows, stored.get(key)) for key, rows in unknown.items()]
         refused = [*batch.refused, *(item for change in changes for item in change.refused)]
         changed = [change for change in changes if change.is_new and not change.refused]
         if changed:
-            self._write(changed)
+            held = self._write(changed, held)
         for change in changes:
             if not change.refused:
                 self._remember(change)
         written = sum(len(change.rows) for change in changed)
         total = sum(len(rows) for rows in batch.groups.values()) + len(batch.refused)
-        return WriteResult(written, tuple(sorted(refused)), total - written - len(refused))
+        result = WriteResult(written, tuple(sorted(refused)), total - written - len(refused))
+        return Committed(result, held)
+
+    def _verified(self, held: Positions) -> Positions:
+        """Return *held* at the version of the handle.
+
+        Raises:
+            TableFencedError: Rows were taken back meanwhile. They come again only if
+                somebody sets the group back, so the guard has to ask.
+        """
+        table = self.handle.table()
+        if held.version < 0 or table.version() == held.version:
+            return held
+        refuse_restored(self.spec.name, table, held.version)
+        return evolve(held, version=table.version())
 
     def _key_of(self, row: State) -> Key:
         return tuple(row[name] for name in self._identity)
@@ -246,20 +269,23 @@ class MergeWriter:
                     found[key] = row
         return found
 
-    def _write(self, changes: Sequence[Change]) -> None:
+    def _write(self, changes: Sequence[Change], held: Positions) -> Positions:
         table = self.handle.table()
+        before = table.version()
         source = pa.Table.from_pylist([change.state for change in changes], schema=self._schema)
         if any(change.was_stored for change in changes) or self._contended:
-            self._merge(table, source)
+            self._merge(table, source, held)
         else:
             # New keys only, read at this very version: an append is a tenth of a merge.
-            alone = CommitProperties(max_commit_retries=0)
+            alone = _properties(held, retries=0)
             write_deltalake(table, source, mode="append", commit_properties=alone)
         self._contended = False
         self._version = table.version()
         self.handle.committed()
+        # What others have committed in between is looked at before the next commit.
+        return evolve(held, version=self._version) if self._version == before + 1 else held
 
-    def _merge(self, table: DeltaTable, source: pa.Table) -> None:
+    def _merge(self, table: DeltaTable, source: pa.Table, held: Positions) -> None:
         conditions = [f't."{name}" = s."{name}"' for name in self._identity]
         retries = 0
         if self.spec.bucket_column:
@@ -276,9 +302,14 @@ class MergeWriter:
                 target_alias="t",
                 # Streaming would hide the source's statistics, and every file be read.
                 streamed_exec=False,
-                commit_properties=CommitProperties(max_commit_retries=retries),
+                commit_properties=_properties(held, retries=retries),
             )
             .when_matched_update_all()
             .when_not_matched_insert_all()
             .execute()
         )
+
+
+def _properties(held: Positions, *, retries: int) -> CommitProperties:
+    told = {GROUP: held.group, VERIFIED: str(held.version)} if held.group else None
+    return CommitProperties(max_commit_retries=retries, custom_metadata=told)

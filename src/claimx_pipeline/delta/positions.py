@@ -31,6 +31,11 @@ from claimx_pipeline.errors import TableError
 APP = "claimx-pipeline"
 GROUP = "claimx-group"
 """Key in a commit's information that names the group whose rows it brings."""
+VERIFIED = "claimx-verified"
+"""Key that names the version up to which its writer had looked for what others did.
+
+Without it that is the commit's own: it would have failed had any other come first.
+"""
 FIRST_GENERATION = 1
 _LOOKED_BACK = 32
 """Commits of the history read at first; mostly the newest is enough."""
@@ -87,10 +92,12 @@ class Acquired:
 
     positions: Positions = field(factory=Positions)
     restored: int | None = None
-    """Version that restored an older one after the group's last commit, if there is one.
+    """Version that restored an older one and that the group has not seen, if there is one.
 
     Restoring takes rows back and leaves the positions as they are.
     """
+    keyed: bool = False
+    """The table keeps no positions, since a merge is safe to repeat."""
 
 
 @frozen
@@ -148,13 +155,17 @@ def restore_since(
     Args:
         table: The table.
         version: Only what came after this version counts.
-        group: Only what came after the last commit of this group counts.
+        group: Only what the last commit of this group had not seen counts.
     """
+    seen = version
     limit = _LOOKED_BACK if version < 0 else table.version() - version
     while limit > 0:
         entries = table.history(limit)
         for entry in entries:
-            if entry["version"] <= version or (group and entry.get(GROUP) == group):
+            if group and entry.get(GROUP) == group:
+                seen = max(seen, int(entry.get(VERIFIED, entry["version"])))
+                group = ""
+            if entry["version"] <= seen:
                 return None
             if entry["operation"] == "RESTORE":
                 return entry
@@ -162,6 +173,18 @@ def restore_since(
             return None
         limit *= 8
     return None
+
+
+def refuse_restored(name: str, table: DeltaTable, version: int) -> None:
+    """See that nothing was taken back from table *name* after *version*.
+
+    Raises:
+        TableFencedError: An older version was restored.
+    """
+    restore = restore_since(table, version=version)
+    if restore is not None:
+        what = f"version {restore['version']} has restored an older one meanwhile"
+        raise TableFencedError(name, what)
 
 
 def acquire_positions(
@@ -173,6 +196,13 @@ def acquire_positions(
         return Acquired(positions)
     restore = restore_since(table, group=group)
     return Acquired(positions, None if restore is None else int(restore["version"]))
+
+
+def acquire_keyed(table: DeltaTable, group: str) -> Acquired:
+    """Return the version of a keyed table, and whether rows were taken back since."""
+    restore = restore_since(table, group=group)
+    positions = Positions(group, version=table.version())
+    return Acquired(positions, None if restore is None else int(restore["version"]), keyed=True)
 
 
 def positions_of_rows(

@@ -7,7 +7,6 @@ most runs, and it returns nulls for column-mapped tables of other writers.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pyarrow as pa
@@ -16,8 +15,6 @@ from deltalake import DeltaTable, QueryBuilder
 Interval = tuple[int, int | None]
 """First and last instant in microseconds since 1970, both included; None is open at the end."""
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _ROUNDING = 1000
 """File statistics hold milliseconds, columns hold microseconds."""
 
@@ -57,9 +54,10 @@ def within(column: str, intervals: Sequence[Interval]) -> str:
     return " OR ".join(found)
 
 
-def micros_of(value: datetime) -> int:
-    """Return the microseconds from 1970 to *value*."""
-    return (value - _EPOCH) // _MICROSECOND
+def micros_in(column: pa.Array | pa.ChunkedArray) -> list[int]:
+    """Return the microseconds from 1970 to each of the times in *column*."""
+    found: list[int] = column.cast(pa.int64()).to_pylist()
+    return found
 
 
 def _instant(micros: int) -> str:

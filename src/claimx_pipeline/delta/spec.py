@@ -38,6 +38,8 @@ class Column:
 
     Two tables have the same contents when all other columns agree.
     """
+    kept: bool = field(default=False, kw_only=True)
+    """Merge: the first row that has it sets it, and no later one changes it."""
     doc: str = field(default="", kw_only=True)
 
 

@@ -21,6 +21,7 @@ from claimx_pipeline.delta.merge import MergeWriter
 from claimx_pipeline.delta.positions import (
     Acquired,
     Positions,
+    acquire_keyed,
     acquire_positions,
     positions_of_rows,
     write_positions,
@@ -147,11 +148,13 @@ class TableStore:
         )
 
     def positions(self, name: str, group: str, places: Collection[TopicPartition]) -> Acquired:
-        """Return how far an append table is in *places* for *group*.
+        """Return how far a table is in *places* for *group*; a keyed one keeps no positions.
 
         Raises:
             TableError: There is no table.
         """
+        if self.spec(name).mode == "merge":
+            return acquire_keyed(self.open(name), group)
         return acquire_positions(self.open(name), group, places)
 
     def positions_of_rows(
@@ -165,7 +168,9 @@ class TableStore:
         return positions_of_rows(self.location(name), group, places)
 
     def set_positions(self, name: str, positions: Positions) -> None:
-        """Make an append table stand at *positions*; whoever writes to it now is fenced.
+        """Make a table stand at *positions*, and note that its restores have been seen.
+
+        Whoever writes to an append table now is fenced.
 
         Raises:
             TableError: There is no table, or others kept committing to it.
@@ -191,7 +196,7 @@ class TableStore:
         def make_writer() -> TableWriter:
             handle = KeptHandle(self.location(name))
             if spec.mode == "merge":
-                return MergeWriter(spec, handle, self.clock)
+                return MergeWriter(spec, handle, self.clock, group)
             window = timedelta(hours=self.settings.dedupe_window_hours)
             return AppendWriter(spec, handle, window, group, stops_at_refused)
 

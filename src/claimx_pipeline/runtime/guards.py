@@ -45,7 +45,9 @@ class Standing:
     """One partition as table, group and topic have it."""
 
     table: str | None = None
-    """Append table; None where a worker has none."""
+    """None where a worker has none."""
+    keyed: bool = False
+    """The table keeps no positions; its rows may be merged again at any time."""
     group: str
     place: TopicPartition
     stored: int = 0
@@ -58,7 +60,7 @@ class Standing:
     def verdict(self) -> Verdict:
         """How they go together."""
         kept = self.kept
-        if self.restored is not None:
+        if self.restored is not None and not (self.keyed and kept.committed is None):
             return Verdict.RESTORED
         if max(self.stored, kept.committed or 0) > kept.end:
             return Verdict.TOPIC_MADE_ANEW
@@ -78,10 +80,12 @@ class Standing:
         rewind, adopt = f"{command} rewind {worker}", f"{command} adopt {worker}'"
         held = f"table {self.table!r} has the rows of {place} up to offset {self.stored}"
         if self.verdict is Verdict.RESTORED:
+            # A keyed table cannot tell from where on; all that is kept is merged again.
+            start = "--to-earliest" if self.keyed else "--to-table"
             return (
                 f"version {self.restored} of table {self.table!r} put back an older one, so rows "
                 f"are missing that group {self.group!r} has read; write them again with {rewind} "
-                f"--to-table', or go on without them with {adopt}"
+                f"{start}', or go on without them with {adopt}"
             )
         if self.verdict is Verdict.TOPIC_MADE_ANEW:
             known = held if self.stored > kept.end else self._read_up_to(place)

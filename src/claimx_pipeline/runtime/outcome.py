@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,34 @@ from claimx_pipeline.errors import Category, category_of
 
 Row = Mapping[str, Any]
 """Column name to value. Missing and None mean the same: nothing is known."""
+
+
+Columns = Mapping[str, list[Any]]
+"""Column name to the values of some rows: lists of one length, which nobody changes."""
+
+
+class ColumnRow(Row):
+    """One of the rows that lie in columns, for who wants to see it as a row.
+
+    A dict per row costs more than all the rest of an append. A processor of many alike
+    records makes columns, and the table that gets all their rows takes these as they are.
+    """
+
+    __slots__ = ("at", "columns")
+
+    def __init__(self, columns: Columns, at: int) -> None:
+        """Be row *at* of *columns*."""
+        self.columns = columns
+        self.at = at
+
+    def __getitem__(self, name: str) -> Any:
+        return self.columns[name][self.at]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.columns)
+
+    def __len__(self) -> int:
+        return len(self.columns)
 
 
 @define

@@ -69,6 +69,7 @@ class Ownership:
                 table=table,
                 group=self.group,
                 place=place,
+                keyed=acquired.keyed,
                 stored=acquired.positions.offsets.get(place, 0),
                 restored=acquired.restored,
                 kept=kept[place],

@@ -43,7 +43,7 @@ class WorkerOffsets:
         """Consumer group, as the broker calls it."""
         return self.topology.group(self.spec.group)
 
-    def tables(self) -> list[str]:
+    def append_tables(self) -> list[str]:
         """Return the append tables that exist; the others keep no positions."""
         found = [name for name in self.spec.tables if self.store.spec(name).mode == "append"]
         return [name for name in found if self.store.exists(name)]
@@ -64,7 +64,7 @@ class WorkerOffsets:
         return found
 
     async def standings(self) -> list[Standing]:
-        """Return how things stand, by table and partition.
+        """Return how things stand, by table and partition; of keyed tables those restored.
 
         Raises:
             UnknownTopicError: One of its topics does not exist.
@@ -72,12 +72,14 @@ class WorkerOffsets:
         places = await self.places()
         told: dict[str | None, Acquired] = {}
         told.update(await self._stored(places))
+        told = {name: each for name, each in told.items() if not each.keyed or each.restored}
         kept = await look_at(self.admin, self.group, places)
         return [
             Standing(
                 table=table,
                 group=self.group,
                 place=place,
+                keyed=acquired.keyed,
                 stored=acquired.positions.offsets.get(place, 0),
                 restored=acquired.restored,
                 kept=kept[place],
@@ -102,6 +104,9 @@ class WorkerOffsets:
         moved = []
         for table, acquired in (await self._stored(places)).items():
             old = acquired.positions
+            if acquired.keyed:
+                await self._note_restore(table, acquired)
+                continue
             generations = {topic: number + 1 for topic, number in old.generations.items()}
             new = evolve(old, offsets=targets, generations=generations)
             await asyncio.to_thread(self.store.set_positions, table, new)
@@ -132,6 +137,9 @@ class WorkerOffsets:
         moved = await self._set_group(kept, targets)
         places = await self.places()
         for table, acquired in (await self._stored(places)).items():
+            if acquired.keyed:
+                await self._note_restore(table, acquired)
+                continue
             of_rows = await self._of_rows(table, places)
             new = dict(of_rows.offsets)
             if self.store.spec(table).dedupe:
@@ -148,7 +156,7 @@ class WorkerOffsets:
         Raises:
             UsageError: The worker writes no append table.
         """
-        tables = self.tables()
+        tables = self.append_tables()
         if not tables:
             raise UsageError(
                 f"worker {self.spec.name!r} writes no append table that could tell; "
@@ -171,8 +179,14 @@ class WorkerOffsets:
     async def _stored(self, places: Sequence[TopicPartition]) -> dict[str, Acquired]:
         return {
             table: await asyncio.to_thread(self.store.positions, table, self.group, places)
-            for table in self.tables()
+            for table in self.spec.tables
+            if self.store.exists(table)
         }
+
+    async def _note_restore(self, table: str, acquired: Acquired) -> None:
+        """Let a keyed table's next commits go on from what was restored."""
+        if acquired.restored is not None:
+            await asyncio.to_thread(self.store.set_positions, table, acquired.positions)
 
     async def _of_rows(self, table: str, places: Sequence[TopicPartition]) -> Positions:
         return await asyncio.to_thread(self.store.positions_of_rows, table, self.group, places)

@@ -9,7 +9,7 @@ from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.claimx.events import Event, decode_event
 from claimx_pipeline.claimx.tables import EVENTS
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.runtime.outcome import Done, Outcome, TableRow
+from claimx_pipeline.runtime.outcome import ColumnRow, Columns, Done, Outcome, TableRow
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.topics import EVENTS_DLQ, EVENTS_RAW
@@ -33,29 +33,34 @@ class EventsProcessor:
 
     async def process(self, batch: Sequence[Received[Event]]) -> Sequence[Outcome]:
         """Make one row of each event."""
-        now = self._clock.now()
-        return [Done(rows=(self._row(received, now),)) for received in batch]
+        columns = event_columns(batch, self._clock.now())
+        return [
+            Done(
+                rows=(TableRow(EVENTS.name, ColumnRow(columns, at), received.message.id_has_time),)
+            )
+            for at, received in enumerate(batch)
+        ]
 
     async def close(self) -> None:
         """Nothing to close."""
 
-    @staticmethod
-    def _row(received: Received[Event], now: datetime) -> TableRow:
-        event = received.message
-        values = {
-            "event_id": event.event_id,
-            "event_type": event.event_type,
-            "project_id": event.project_id,
-            "media_id": event.media_id,
-            "task_assignment_id": number(event.task_assignment_id),
-            "video_collaboration_id": number(event.video_collaboration_id),
-            "master_file_name": event.master_file_name,
-            "ingested_at": event.ingested_at,
-            "created_at": now,
-            "event_date": event.ingested_at.date(),
-            "raw_data": (received.record.value or b"").decode(),
-        }
-        return TableRow(EVENTS.name, values, time_in_key=event.id_has_time)
+
+def event_columns(batch: Sequence[Received[Event]], now: datetime) -> Columns:
+    """Return the rows of *batch*, made at *now*, by column."""
+    events = [received.message for received in batch]
+    return {
+        "event_id": [event.event_id for event in events],
+        "event_type": [event.event_type for event in events],
+        "project_id": [event.project_id for event in events],
+        "media_id": [event.media_id for event in events],
+        "task_assignment_id": [number(event.task_assignment_id) for event in events],
+        "video_collaboration_id": [number(event.video_collaboration_id) for event in events],
+        "master_file_name": [event.master_file_name for event in events],
+        "ingested_at": [event.ingested_at for event in events],
+        "created_at": [now] * len(events),
+        "event_date": [event.ingested_at.date() for event in events],
+        "raw_data": [(received.record.value or b"").decode() for received in batch],
+    }
 
 
 def number(text: str | None) -> int | None:

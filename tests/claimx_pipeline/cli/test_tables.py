@@ -7,7 +7,7 @@ from typer.testing import CliRunner
 
 from claimx_pipeline.cli.tables import app
 from claimx_pipeline.delta.store import TableStore
-from claimx_pipeline.errors import TableError
+from claimx_pipeline.errors import TableError, UsageError
 
 
 @frozen
@@ -111,3 +111,45 @@ def test_describe_prints_a_line_per_column_and_the_rest_beside_it(store):
     result = run(store, "describe", "events")
     assert result.stdout.splitlines()[1] == "event_id\tstring\tno\tkey\t"
     assert result.stderr.startswith("append, key event_id; not created, at ")
+
+
+@pytest.fixture
+def small_files(store):
+    store.create("events")
+    for number in range(5):
+        append_from_elsewhere(store, "events", event(str(number)))
+    return store
+
+
+def test_maintain_tells_what_would_be_done_then_does_it(small_files):
+    told = json.loads(run(small_files, "maintain", "--dry-run", "--json").stdout)
+    assert told["dry_run"] is True
+    (table,) = told["tables"]  # the other one does not exist
+    assert (table["table"], table["files"], table["files_after"]) == ("events", 5, 1)
+    assert small_files.facts("events").files == 5
+    done = json.loads(run(small_files, "maintain", "--json").stdout)["tables"][0]
+    assert (done["files_after"], done["compacted"], done["busy"], done["deleted"]) == (1, 1, 0, 0)
+    assert small_files.facts("events").files == 1
+
+
+def test_compact_prints_a_line_per_table(small_files):
+    lines = run(small_files, "compact", "events").stdout.splitlines()
+    head = "table files files_after bytes bytes_after compacted busy deleted checkpoint"
+    assert lines[0].split("\t") == head.split()
+    assert lines[1].startswith("events\t5\t1\t")
+
+
+def test_vacuum_asks_before_it_takes_what_may_be_in_use(small_files):
+    run(small_files, "compact")
+    with pytest.raises(UsageError, match="keep 168 hours, or add --force"):
+        run(small_files, "vacuum", "--retention-hours", "0")
+    told = run(small_files, "vacuum", "--retention-hours", "0", "--dry-run", "--json").stdout
+    assert json.loads(told)["tables"][0]["deleted"] == 5
+    assert json.loads(run(small_files, "vacuum", "--json").stdout)["tables"][0]["deleted"] == 0
+    forced = run(small_files, "vacuum", "--retention-hours", "0", "--force", "--json").stdout
+    assert json.loads(forced)["tables"][0]["deleted"] == 5
+
+
+def test_a_named_table_that_does_not_exist_is_told(store):
+    with pytest.raises(TableError, match="claimx-run tables create"):
+        run(store, "compact", "events")

@@ -1,9 +1,10 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from attrs import evolve
 from delta_tables import NOON, PROJECTS, TEMPLATES, minutes
 
+from claimx_pipeline.claimx.entity_tables import CONTACTS
 from claimx_pipeline.delta.fold import Rules
 from claimx_pipeline.delta.spec import STRING, Column
 
@@ -82,6 +83,19 @@ def test_a_time_may_be_its_own_event_column():
 
 def test_the_first_created_at_stays():
     assert folded({"created_at": minutes(5)}, {"created_at": NOON})["created_at"] == minutes(5)
+
+
+def test_a_contact_keeps_the_date_it_was_first_seen_with_the_time():
+    rules, state = Rules(CONTACTS), {}
+    for day, name in ((12, "Ann"), (14, "Anna")):
+        at = datetime(2026, 1, day, 9, tzinfo=UTC)
+        row = {"first_name": name, "created_at": at, "created_date": at.date()}
+        rules.apply(state, {**row, "last_enriched_at": at})
+    assert (state["first_name"], state["created_at"].day, state["created_date"].day) == (
+        "Anna",
+        12,
+        12,
+    )
 
 
 def test_the_hash_leaves_bookkeeping_out_and_survives_a_new_column_and_another_order():

@@ -1,12 +1,11 @@
 from datetime import UTC, datetime
 
 import pytest
-from delta_tables import EVENTS, NOON, append_from_elsewhere, event, make_store, minutes
+from delta_tables import EVENTS, NOON, append_from_elsewhere, event, make_store, micros_of, minutes
 from hypothesis import given
 from hypothesis import strategies as st
 
 from claimx_pipeline.delta.keys import HashTable, KeyedRows, KeyIndex, find_keys
-from claimx_pipeline.delta.reading import micros_of
 
 DAY = 86_400_000_000
 

@@ -8,11 +8,13 @@ from attrs import evolve
 from delta_tables import (
     NOON,
     PROJECTS,
+    acquired,
     append_from_elsewhere,
     commit,
     make_store,
     minutes,
     prepare,
+    send,
     stored,
     write,
     writer_of,
@@ -22,6 +24,7 @@ from hasty_clock import HastyClock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from claimx_pipeline.delta.faults import TableFencedError
 from claimx_pipeline.delta.fold import Rules
 from claimx_pipeline.delta.known import KnownRows
 from claimx_pipeline.delta.merge import MergeWriter
@@ -208,6 +211,28 @@ def test_a_commit_between_reading_and_merging_makes_the_merge_fail(store, monkey
     found = stored(store, "templates")
     assert {row["task_id"]: row["title"] for row in found}.items() >= {1: "b", 2: "b"}.items()
     assert len(found) == len({row["task_id"] for row in found})
+
+
+async def test_a_restore_that_a_merge_has_passed_over_is_still_noticed(store):
+    """A merge of another bucket goes on top of it, and fails to hide it."""
+    (one,), (other,) = in_bucket(3, 1), in_bucket(4, 1)
+    sink = await acquired(store, "projects")
+    await send(sink, project(one, city="Bern"), project(other, city="Bern"))
+    await send(sink, project(one, minutes(1), city="Basel"))
+    late = await acquired(store, "projects")
+    writer = late._opened()
+    await late._run(writer.handle.table)
+    store.open("projects").restore(1)
+    writer._contended = True
+    with pytest.raises(TableFencedError, match="version 3 has restored an older one meanwhile"):
+        for at in range(2, 4):
+            await send(late, project(other, minutes(at), city=f"Chur {at}"))
+    assert (await late.acquire(())).restored == 3
+    store.set_positions("projects", (await late.acquire(())).positions)
+    assert (await late.acquire(())).restored is None
+    await send(late, project(other, minutes(9), city="Genf"))
+    await sink.close()
+    await late.close()
 
 
 def in_bucket(bucket, count):

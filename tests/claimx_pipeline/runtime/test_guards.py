@@ -8,11 +8,12 @@ from claimx_pipeline.broker.protocol import TopicPartition
 from claimx_pipeline.runtime.guards import Kept, Standing, StartRefusedError, Verdict, guard
 
 
-def standing(committed, begin, end, stored=0, restored=None):
+def standing(committed, begin, end, stored=0, restored=None, keyed=False):
     return Standing(
         table="claimx_events",
         group="g",
         place=TopicPartition("raw", 2),
+        keyed=keyed,
         stored=stored,
         restored=restored,
         kept=Kept(committed, begin, end),
@@ -36,6 +37,8 @@ def standing(committed, begin, end, stored=0, restored=None):
         (standing(5, 6, 9, stored=4), Verdict.OVERTAKEN),
         (standing(5, 6, 9, stored=6), Verdict.GOES_ON),
         (standing(9, 0, 9, stored=9, restored=3), Verdict.RESTORED),
+        (standing(9, 0, 9, restored=3, keyed=True), Verdict.RESTORED),
+        (standing(None, 0, 9, restored=3, keyed=True), Verdict.NEW),  # it reads all there is
     ],
 )
 def test_each_contradiction_is_told_from_what_is_normal(found, verdict):
@@ -74,6 +77,12 @@ def test_each_contradiction_is_told_from_what_is_normal(found, verdict):
             "version 3 of table 'claimx_events' put back an older one, so rows are missing that "
             "group 'g' has read; write them again with 'claimx-run offsets rewind events "
             "--to-table', or go on without them with 'claimx-run offsets adopt events'",
+        ),
+        (
+            standing(9, 0, 9, restored=3, keyed=True),
+            "version 3 of table 'claimx_events' put back an older one, so rows are missing that "
+            "group 'g' has read; write them again with 'claimx-run offsets rewind events "
+            "--to-earliest', or go on without them with 'claimx-run offsets adopt events'",
         ),
     ],
 )

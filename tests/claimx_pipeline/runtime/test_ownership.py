@@ -15,7 +15,7 @@ from claimx_pipeline.broker import sqlite_log
 from claimx_pipeline.broker.protocol import NewTopic
 from claimx_pipeline.delta.query import run_query
 from claimx_pipeline.errors import BrokerError
-from claimx_pipeline.runtime.guards import StartRefusedError
+from claimx_pipeline.runtime.guards import StartRefusedError, Verdict
 from claimx_pipeline.runtime.loop import WorkerLoop
 from claimx_pipeline.runtime.repair import WorkerOffsets
 
@@ -219,6 +219,96 @@ async def test_a_restored_table_may_be_accepted_as_it_is(rig):
     await publish(rig, "e")
     await work(rig, 1)
     assert rows_in(rig) == ["a", "b", "e"]
+
+
+KEYED = "claimx_task_templates"
+
+
+def template(text: str) -> Done:
+    number, title = text.split("=")
+    return Done(rows=(TableRow(KEYED, {"task_id": int(number), "name": title}),))
+
+
+def keyed(rig: Rig):
+    return rig.spec(Scripted(template), tables=(KEYED,), dead_letters=DEAD)
+
+
+async def work_keyed(rig: Rig, count: int) -> WorkerLoop:
+    member = rig.loop(keyed(rig), asyncio.Event())
+    await rig.run_until(lambda: member.metrics.records >= count, member)
+    return member
+
+
+async def refused_keyed(rig: Rig) -> str:
+    with pytest.raises(StartRefusedError) as caught:
+        await rig.run_until(lambda: False, rig.loop(keyed(rig), asyncio.Event()))
+    return str(caught.value)
+
+
+async def repaired_keyed(rig: Rig, repair) -> None:
+    admin = rig.broker().admin()
+    store, topology = rig.pipeline.table_store, rig.pipeline.topology
+    await repair(WorkerOffsets(keyed(rig), topology, store, admin))
+    await admin.close()
+
+
+def titles(rig: Rig) -> dict[int, str]:
+    found = run_query(rig.pipeline.table_store, f"SELECT task_id, name FROM {KEYED}")
+    return {row["task_id"]: row["name"] for row in found.to_pylist()}
+
+
+@pytest.fixture
+async def restored(rig):
+    """A keyed table with three rows that was set back to its first."""
+    rig.pipeline.table_store.create(KEYED)
+    for text in ("1=a", "2=b", "3=c"):
+        await publish(rig, text)
+        await work_keyed(rig, 1)
+    rig.pipeline.table_store.open(KEYED).restore(1)
+    assert titles(rig) == {1: "a"}
+    return rig
+
+
+async def test_a_restored_keyed_table_is_refused_until_its_rows_are_merged_again(restored):
+    for _ in range(2):  # asking does not make it go away
+        told = await refused_keyed(restored)
+        assert f"version 4 of table '{KEYED}' put back an older one" in told
+        assert "'claimx-run offsets rewind scripted --to-earliest'" in told
+
+    async def to_start(offsets):
+        assert [each.verdict for each in await offsets.standings()] == [Verdict.RESTORED] * 2
+        await offsets.rewind(await offsets.earliest())
+
+    await repaired_keyed(restored, to_start)
+    await work_keyed(restored, 3)
+    assert titles(restored) == {1: "a", 2: "b", 3: "c"}
+    await publish(restored, "4=d")
+    await work_keyed(restored, 1)
+
+
+async def test_a_restored_keyed_table_may_be_accepted_as_it_is(restored):
+    await repaired_keyed(restored, lambda offsets: offsets.adopt())
+    await publish(restored, "4=d")
+    await work_keyed(restored, 1)
+    assert titles(restored) == {1: "a", 4: "d"}
+
+
+async def test_rows_taken_back_while_a_worker_runs_stop_it_at_its_next_write(rig):
+    rig.pipeline.table_store.create(KEYED)
+    await publish(rig, "1=a")
+    await publish(rig, "2=b")
+    await work_keyed(rig, 2)
+    member = rig.loop(keyed(rig), asyncio.Event())
+    running = asyncio.create_task(member.run())
+    await publish(rig, "3=c")
+    async with asyncio.timeout(20):
+        while member.metrics.records < 1:
+            await asyncio.sleep(0.01)
+    rig.pipeline.table_store.open(KEYED).restore(0)
+    await publish(rig, "4=d")
+    with pytest.raises(StartRefusedError, match="put back an older one"):
+        async with asyncio.timeout(30):
+            await running
 
 
 async def test_rows_that_are_there_are_not_doubled_by_going_back(rig):

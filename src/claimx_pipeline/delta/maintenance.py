@@ -1,0 +1,244 @@
+"""Keeping tables quick to read: fewer files, a fresh checkpoint, no files that nobody needs.
+
+All of it goes on beside the writers. Appends and compactions do not get in each other's
+way: an append commits whatever was compacted meanwhile, and verifies and searches anew. A
+compaction that a merge has overtaken fails, and is done again on what is then there;
+partition by partition, so that little has to be repeated.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from datetime import date
+from pathlib import Path
+
+import pyarrow as pa
+from attrs import define, field, frozen
+from deltalake import CommitProperties, DeltaTable
+from deltalake.exceptions import CommitFailedError
+
+from claimx_pipeline.delta.faults import first_line
+from claimx_pipeline.delta.location import TableLocation
+from claimx_pipeline.delta.positions import GROUP
+from claimx_pipeline.errors import UsageError
+
+log = logging.getLogger(__name__)
+
+TARGET_BYTES = 100 * 2**20
+"""Size of a file that is left as it is."""
+SAFE_HOURS = 168
+"""A file that no version has needed for this long is needed by no reader, writer or restore."""
+WORTH_FILES = 4
+"""Small files in one partition from which on ``maintain`` joins them."""
+MAINTENANCE = "claimx-maintenance"
+"""Group that commits of maintenance name: none that reads a topic."""
+_TRIES = 5
+
+Partition = tuple[tuple[str, str], ...]
+"""Columns and values that all rows of a file share."""
+
+
+@frozen
+class SmallFiles:
+    """Files of one partition that would be better as fewer."""
+
+    partition: Partition
+    files: int
+    bytes: int
+
+    @property
+    def joined(self) -> int:
+        """How many files they become, about."""
+        return max(1, math.ceil(self.bytes / TARGET_BYTES))
+
+
+@frozen
+class Size:
+    """How much a version of a table consists of."""
+
+    files: int
+    bytes: int
+
+
+@frozen(kw_only=True)
+class Maintained:
+    """What was done to a table, or would be."""
+
+    table: str
+    before: Size
+    after: Size
+    """With ``dry_run``: as far as the log tells."""
+    compacted: int = 0
+    """Partitions whose small files were joined."""
+    busy: int = 0
+    """Partitions left alone because a writer kept rewriting them; the next time will do."""
+    deleted: int = 0
+    """Files deleted that no version needs any more; in an object store perhaps before."""
+    checkpoint: int | None = None
+    """Version that a checkpoint was written of."""
+
+
+@define
+class Maintenance:
+    """Looks after one table. Its methods block."""
+
+    location: TableLocation
+    dry_run: bool = False
+    _busy: int = field(default=0, init=False)
+    _compacted: int = field(default=0, init=False)
+
+    def maintain(self) -> Maintained:
+        """Do what pays: join many small files, write a checkpoint, delete what is left over.
+
+        Raises:
+            TableError: There is no table.
+        """
+        before = self._size()
+        after = self._compact(before, at_least=WORTH_FILES)
+        checkpoint = self._checkpoint()
+        return self._told(before, after, deleted=self._vacuum(SAFE_HOURS), checkpoint=checkpoint)
+
+    def compact(self) -> Maintained:
+        """Join the small files of every partition that has more than one.
+
+        Raises:
+            TableError: There is no table.
+        """
+        before = self._size()
+        return self._told(before, self._compact(before, at_least=2))
+
+    def vacuum(self, hours: int = SAFE_HOURS, *, orphans: bool = False) -> Maintained:
+        """Delete files that no version of the last *hours* needs.
+
+        Args:
+            hours: Versions older than that can be neither read nor restored any more.
+            orphans: Also delete files that no version ever needed: of commits that failed,
+                which must be *hours* old as well.
+
+        Raises:
+            TableError: There is no table.
+            UsageError: *hours* is negative.
+        """
+        if hours < 0:
+            raise UsageError(f"files cannot be kept for {hours} hours")
+        size = self._size()
+        return self._told(size, size, deleted=self._vacuum(hours, orphans=orphans))
+
+    def small_files(self, at_least: int) -> list[SmallFiles]:
+        """Return the partitions that have *at_least* so many small files."""
+        table = self.location.open()
+        partitions = table.metadata().partition_columns
+        files = pa.table(table.get_add_actions(flatten=True))
+        sizes: dict[Partition, list[int]] = defaultdict(list)
+        values = [files[f"partition.{name}"].to_pylist() for name in partitions]
+        for size, *found in zip(files["size_bytes"].to_pylist(), *values, strict=True):
+            if size < TARGET_BYTES:
+                shown = (_as_text(value) for value in found)
+                sizes[tuple(zip(partitions, shown, strict=True))].append(size)
+        return [
+            SmallFiles(partition, len(each), sum(each))
+            for partition, each in sorted(sizes.items())
+            if len(each) >= at_least
+        ]
+
+    def _compact(self, before: Size, *, at_least: int) -> Size:
+        wanted = self.small_files(at_least)
+        if self.dry_run:
+            self._compacted = len(wanted)
+            fewer = sum(each.files - each.joined for each in wanted)
+            return Size(before.files - fewer, before.bytes)
+        for each in wanted:
+            if self._join(each.partition):
+                self._compacted += 1
+            else:
+                self._busy += 1
+        return self._size()
+
+    def _join(self, partition: Partition) -> bool:
+        """Join the files of *partition*; return whether no writer kept it from that."""
+        return self._unless_busy(
+            lambda table: table.optimize.compact(
+                partition_filters=[(name, "=", value) for name, value in partition] or None,
+                target_size=TARGET_BYTES,
+                commit_properties=_named_commit(),
+            )
+        )
+
+    def _unless_busy(self, work: Callable[[DeltaTable], object]) -> bool:
+        """Do *work* on the newest version; return whether no writer kept it from that."""
+        for _ in range(_TRIES):
+            try:
+                work(self.location.open())
+            except CommitFailedError as error:
+                log.info("table %r changed meanwhile: %s", self.location.table, first_line(error))
+            else:
+                return True
+        return False
+
+    def _checkpoint(self) -> int | None:
+        table = self.location.open()
+        if not self.dry_run:
+            table.create_checkpoint()
+            # Commits that the checkpoint contains, as old as the table says they may get.
+            table.cleanup_metadata()
+        return table.version()
+
+    def _vacuum(self, hours: int, *, orphans: bool = False) -> int:
+        found: list[str] = []
+
+        def vacuumed(table: DeltaTable, *, dry_run: bool) -> None:
+            found[:] = table.vacuum(
+                retention_hours=hours,
+                dry_run=dry_run,
+                enforce_retention_duration=False,  # the command line has asked already
+                full=orphans,
+                commit_properties=_named_commit(),
+            )
+
+        vacuumed(self.location.open(), dry_run=True)
+        if self.location.is_local:
+            # The log still names files that are gone for long; of an object store all count.
+            found[:] = [name for name in found if Path(self.location.uri, name).exists()]
+        count = len(found)
+        if not count or self.dry_run:
+            return count
+        if not self._unless_busy(lambda table: vacuumed(table, dry_run=False)):
+            self._busy += 1
+            return 0
+        return count
+
+    def _size(self) -> Size:
+        return size_of(self.location.open())
+
+    def _told(
+        self, before: Size, after: Size, *, deleted: int = 0, checkpoint: int | None = None
+    ) -> Maintained:
+        return Maintained(
+            table=self.location.table,
+            before=before,
+            after=after,
+            compacted=self._compacted,
+            busy=self._busy,
+            deleted=deleted,
+            checkpoint=checkpoint,
+        )
+
+
+def size_of(table: DeltaTable) -> Size:
+    """Return of how many files and bytes the version of the handle consists."""
+    sizes: Sequence[int] = pa.table(table.get_add_actions(flatten=True))["size_bytes"].to_pylist()
+    return Size(len(sizes), sum(sizes))
+
+
+def _as_text(value: object) -> str:
+    """Return a partition's value as a filter of deltalake takes it; the null is empty."""
+    if value is None:
+        return ""
+    return value.isoformat() if isinstance(value, date) else str(value)
+
+
+def _named_commit() -> CommitProperties:
+    return CommitProperties(custom_metadata={GROUP: MAINTENANCE})
