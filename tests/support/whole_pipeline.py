@@ -9,6 +9,8 @@ from pathlib import Path
 from attrs import define, field
 
 from claimx_pipeline import OutRecord, Pipeline
+from claimx_pipeline.broker.protocol import Broker, Record, TopicPartition
+from claimx_pipeline.delta.contents import Contents, contents
 from claimx_pipeline.delta.query import run_query
 from claimx_pipeline.runtime.idle import wait_until_idle
 from claimx_pipeline.runtime.process import WorkerProcess
@@ -58,6 +60,18 @@ class WholePipeline:
             ]
         )
         await producer.close()
+
+    async def records(self, topic: str) -> list[Record]:
+        """Return every record of a topic, by its logical name."""
+        return await records_of(self.pipeline.broker(), self.pipeline.topology.physical(topic))
+
+    async def contents(self) -> dict[str, Contents]:
+        """Return every table as a multiset of what it says about the claims."""
+        store = self.pipeline.table_store
+        return {
+            name: await asyncio.to_thread(lambda n=name: contents(store.open(n), store.spec(n)))
+            for name in self.pipeline.tables
+        }
 
     async def idle(self, seconds: float = 60) -> None:
         """Wait until every worker has dealt with everything."""
@@ -112,16 +126,31 @@ class WholePipeline:
             await self._running
 
 
+async def records_of(broker: Broker, topic: str) -> list[Record]:
+    """Return every record of a topic, by the name that the broker knows."""
+    admin = broker.admin()
+    found: list[Record] = []
+    ends = await admin.end_offsets(topic)
+    for partition, start in (await admin.begin_offsets(topic)).items():
+        while more := await admin.read(
+            TopicPartition(topic, partition), start, ends[partition], max_records=500
+        ):
+            found += more
+            start = more[-1].offset + 1
+    await admin.close()
+    return found
+
+
 @contextlib.asynccontextmanager
 async def whole_pipeline(
-    folder: Path, *, seed: int = 7, url: str = "", prefix: str = ""
+    folder: Path, *, seed: int = 7, url: str = "", prefix: str = "", settings: str = SETTINGS
 ) -> AsyncIterator[WholePipeline]:
     """Set everything up; the workers start with ``start``."""
     world = World(seed)
     async with SimulatorServer(world) as simulator:
         config = folder / "claimx.yaml"
         config.write_text(
-            SETTINGS.format(
+            settings.format(
                 url=url or f"sqlite:///{folder}/broker.db",
                 prefix=prefix,
                 api=simulator.api_url,

@@ -71,7 +71,7 @@ async def test_a_server_that_never_answers_ends_in_one_sentence_after_the_deadli
 async def test_a_frozen_kafka_is_noticed_everywhere_and_all_goes_on_when_it_is_back(
     own_kafka, caplog
 ):
-    url, server = own_kafka
+    url, server = own_kafka.url, own_kafka.process
     broker = broker_at(url, deadline=2.0)
     admin, producer = broker.admin(), broker.producer()
     consumer = broker.consumer(group="g", topics=["t"])
@@ -112,7 +112,7 @@ async def test_a_frozen_kafka_is_noticed_everywhere_and_all_goes_on_when_it_is_b
 @pytest.mark.kafka
 @pytest.mark.incident("REB-05")
 async def test_a_silent_kafka_shows_in_polling_and_closing_stays_within_its_limit(own_kafka):
-    url, server = own_kafka
+    url, server = own_kafka.url, own_kafka.process
     broker = broker_at(url, deadline=2.0)
     admin, producer = broker.admin(), broker.producer()
     polled, closed = (broker.consumer(group=g, topics=["t"]) for g in ("polled", "closed"))
