@@ -5,9 +5,6 @@ Kafka itself is killed and started again; the services that are asked fail in ev
 ``nox -s faults -- --seeds 50`` runs as many schedules as asked for, one line about each.
 """
 
-import asyncio
-from collections import Counter
-
 import pytest
 from fault_form import FORM
 from fault_plan import FaultPlan

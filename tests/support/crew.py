@@ -76,6 +76,9 @@ class Crew:
         member = self._any()
         at = now()
         await asyncio.to_thread(member.child.kill)
+        if member.child.code != -signal.SIGKILL:
+            self.check()  # it has ended by itself just before
+            return
         self._retire(member)
         self.losses.append(Loss(frozenset(member.workers), at, now()))
         self.done["kills"] += 1
@@ -123,8 +126,8 @@ class Crew:
             if member.child.code is None or member.leaving:
                 continue
             told = member.child.told()
-            outage = any(member.since <= ended for _, ended in self.outages)
-            assert outage and BROKER_GONE in told, (member.workers, member.child.code, told)
+            assert any(member.since <= ended for _, ended in self.outages), told
+            assert BROKER_GONE in told, (member.workers, member.child.code, told)
             self._retire(member)
             self.losses.append(Loss(frozenset(member.workers), member.since, now()))
             self._start(member.workers, base=member.base)

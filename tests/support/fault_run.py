@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import signal
 import uuid
@@ -11,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
+from aiokafka.admin import AIOKafkaAdminClient
 from attrs import define, field
 from crew import Crew, now
 from fault_plan import CLEARED_AFTER_SECONDS, EVENTS, FaultPlan, permanent_fault
@@ -191,7 +193,7 @@ class FaultRun:
                 )
         steps = len(self.plan.steps)
         borders = [len(records) * number // steps for number in range(steps + 1)]
-        return [records[a:b] for a, b in zip(borders, borders[1:], strict=False)]
+        return [records[a:b] for a, b in itertools.pairwise(borders)]
 
     def _poisonable(self) -> list[str]:
         """Return the topics of which every reader can give a record up."""
@@ -261,7 +263,7 @@ async def disturbed(
             await run.go()
         finally:
             crew.end()
-        return Result(
+        result = Result(
             plan,
             "Kafka" if kafka else "SQLite",
             crew.done,
@@ -270,3 +272,16 @@ async def disturbed(
             letters_expected(whole, refused, run.poison),
             await judge_submissions(whole, refused, crew.lost("itel-api"), 0.7 * API_SECONDS),
         )
+    if kafka:
+        await delete_topics(kafka, place["prefix"])
+    return result
+
+
+async def delete_topics(kafka: KafkaServer, prefix: str) -> None:
+    """Delete the topics of a run that is over, so that the next restart is as quick as the first."""
+    client = AIOKafkaAdminClient(bootstrap_servers=kafka.url.removeprefix("kafka://"))
+    await client.start()
+    await client.delete_topics(
+        [name for name in await client.list_topics() if name.startswith(prefix)]
+    )
+    await client.close()

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import importlib
+import itertools
 import json
 import os
 import selectors
@@ -18,9 +20,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Mapping, Sequence
+import traceback
+from collections.abc import Mapping
 from pathlib import Path
-from typing import IO
+from typing import IO, Self
 
 from attrs import define, field
 from command import CLEAN
@@ -33,6 +36,8 @@ PATIENCE_SECONDS = 60.0
 class Child:
     """A ``claimx-run`` under way."""
 
+    number: int
+    """How many its nursery had started before."""
     pid: int
     arguments: tuple[str, ...]
     log: Path
@@ -42,7 +47,7 @@ class Child:
     @property
     def code(self) -> int | None:
         """Exit code, the negative number of the signal that ended it, or None while it runs."""
-        return self._nursery.codes.get(self.pid)
+        return self._nursery.codes.get(self.number)
 
     def send(self, number: int) -> None:
         """Send a signal, if it still runs."""
@@ -78,13 +83,13 @@ class Nursery:
     """The process that forks; a context."""
 
     codes: dict[int, int] = field(factory=dict, init=False)
-    """Exit codes of those that have ended, by process id."""
+    """Exit codes of those that have ended, by number."""
     _process: subprocess.Popen[str] = field(init=False)
     _reader: threading.Thread = field(init=False)
     _started: list[int] = field(factory=list, init=False)
     _news: threading.Condition = field(factory=threading.Condition, init=False)
 
-    def __enter__(self) -> Nursery:
+    def __enter__(self) -> Self:
         self._process = subprocess.Popen(
             [sys.executable, __file__],
             stdin=subprocess.PIPE,
@@ -120,15 +125,13 @@ class Nursery:
             self._process.stdin.flush()
             if not self._news.wait_for(lambda: len(self._started) > number, PATIENCE_SECONDS):
                 raise TimeoutError("the nursery starts nothing")
-            return Child(self._started[number], arguments, log, self)
+            return Child(number, self._started[number], arguments, log, self)
 
     def _read(self) -> None:
         for line in self._process.stdout:
             told = [int(word) for word in line.split()]
             with self._news:
                 if len(told) == 1:
-                    # The id of an earlier child may come round again.
-                    self.codes.pop(told[0], None)
                     self._started += told
                 else:
                     self.codes[told[0]] = told[1]
@@ -137,12 +140,10 @@ class Nursery:
 
 def _import_everything() -> None:
     """Import what commands and workers import, without starting anything."""
-    import claimx_pipeline.cli.running
-    import claimx_pipeline.cli.worker
-    import claimx_pipeline.delta.sink
-    import claimx_pipeline.runtime.process
     from claimx_pipeline import Pipeline
 
+    for module in ("cli.worker", "cli.running", "delta.sink", "runtime.process"):
+        importlib.import_module(f"claimx_pipeline.{module}")
     with tempfile.TemporaryDirectory() as folder:
         for url in (f"sqlite:///{folder}/broker.db", "kafka://127.0.0.1:1"):
             pipeline = Pipeline.load(environ={}, cwd=Path(folder), overrides={"broker.url": url})
@@ -173,9 +174,7 @@ def _child(order: Mapping[str, object]) -> None:
         code = 0
     except SystemExit as end:
         code = end.code
-    except BaseException:
-        import traceback
-
+    except BaseException:  # noqa: BLE001 - nothing may go on in the nursery's place
         traceback.print_exc()
     finally:
         for stream in (sys.stdout, sys.stderr):
@@ -198,11 +197,13 @@ def _serve(orders: IO[bytes]) -> None:
     selector.register(wake, selectors.EVENT_READ)
     selector.register(orders, selectors.EVENT_READ)
     text = b""
+    numbers: dict[int, int] = {}
+    started = itertools.count()
     while True:
         for key, _ in selector.select():
             data = os.read(key.fd, 65536)
             if key.fd == wake:
-                _collect()
+                _collect(numbers)
                 continue
             if not data:
                 return
@@ -211,10 +212,11 @@ def _serve(orders: IO[bytes]) -> None:
                 pid = os.fork()
                 if pid == 0:
                     _child(json.loads(line))
+                numbers[pid] = next(started)
                 _tell(str(pid))
 
 
-def _collect() -> None:
+def _collect(numbers: dict[int, int]) -> None:
     while True:
         try:
             pid, status = os.waitpid(-1, os.WNOHANG)
@@ -222,7 +224,8 @@ def _collect() -> None:
             return
         if not pid:
             return
-        _tell(f"{pid} {os.waitstatus_to_exitcode(status)}")
+        # A process id may come round again, a number never.
+        _tell(f"{numbers.pop(pid)} {os.waitstatus_to_exitcode(status)}")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 from attrs import define, field
@@ -67,11 +67,7 @@ class WholePipeline:
 
     async def contents(self) -> dict[str, Contents]:
         """Return every table as a multiset of what it says about the claims."""
-        store = self.pipeline.table_store
-        return {
-            name: await asyncio.to_thread(lambda n=name: contents(store.open(n), store.spec(n)))
-            for name in self.pipeline.tables
-        }
+        return await contents_of(self.pipeline, self.pipeline.tables)
 
     async def idle(self, seconds: float = 60) -> None:
         """Wait until every worker has dealt with everything."""
@@ -126,12 +122,22 @@ class WholePipeline:
             await self._running
 
 
+async def contents_of(pipeline: Pipeline, tables: Iterable[str]) -> dict[str, Contents]:
+    """Return *tables* as multisets of what they say about the claims."""
+    store = pipeline.table_store
+    return {
+        name: await asyncio.to_thread(lambda n=name: contents(store.open(n), store.spec(n)))
+        for name in tables
+    }
+
+
 async def records_of(broker: Broker, topic: str) -> list[Record]:
     """Return every record of a topic, by the name that the broker knows."""
     admin = broker.admin()
     found: list[Record] = []
     ends = await admin.end_offsets(topic)
-    for partition, start in (await admin.begin_offsets(topic)).items():
+    for partition, begin in (await admin.begin_offsets(topic)).items():
+        start = begin
         while more := await admin.read(
             TopicPartition(topic, partition), start, ends[partition], max_records=500
         ):
