@@ -142,7 +142,7 @@ class KafkaServer:
         self.wait()
 
     def launch(self) -> None:
-        """Start its process, which dies with the thread that calls this."""
+        """Start its process, which dies with the thread that calls this; then ``wait``."""
         with self._log.open("wb") as out:
             self.process = subprocess.Popen(
                 [*self._java, "kafka.Kafka", str(self._properties)],
@@ -158,7 +158,12 @@ class KafkaServer:
         Raises:
             KafkaUnavailableError: It does not start.
         """
-        _wait_until_started(self.process, self._log)
+        end = time.monotonic() + START_SECONDS
+        while STARTED not in (text := self._log.read_text(errors="replace")):
+            ended = self.process is None or self.process.poll() is not None
+            if ended or time.monotonic() > end:
+                raise KafkaUnavailableError(f"no Kafka: it did not start: {text[-1000:]}")
+            time.sleep(0.05)
 
     def end(self, number: int = signal.SIGKILL) -> None:
         """End it with a signal; what it acknowledged is on its disk."""
@@ -230,14 +235,6 @@ def _run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise KafkaUnavailableError(f"no Kafka: {(done.stdout + done.stderr)[-500:]}")
-
-
-def _wait_until_started(server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + START_SECONDS
-    while STARTED not in (text := log.read_text(errors="replace")):
-        if server.poll() is not None or time.monotonic() > end:
-            raise KafkaUnavailableError(f"no Kafka: it did not start: {text[-1000:]}")
-        time.sleep(0.05)
 
 
 def _die_with_parent() -> None:
