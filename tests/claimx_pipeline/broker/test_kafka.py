@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -240,3 +241,26 @@ def test_credentials_reach_the_client_and_never_the_url():
     assert options["ssl_context"] is not None
     assert broker.url == "kafka://ns.servicebus.windows.net:9093"
     assert "Endpoint" not in repr(broker._connection)
+
+
+@pytest.mark.kafka
+async def test_a_coordinator_that_has_just_started_is_asked_again(kafka_url, monkeypatch):
+    """Its refusal reaches us as an answer without partitions, as if the group were new."""
+    broker, topic = broker_at(kafka_url), uuid.uuid4().hex
+    admin = broker.admin()
+    await admin.create_topics([NewTopic(topic, 2)])
+    producer = broker.producer()
+    await producer.start()
+    await producer.publish([OutRecord(topic, b"x", bucket=1)])
+    await producer.close()
+    await admin.commit_offsets(topic, topic, {1: 1})
+    real = AIOKafkaAdminClient.list_consumer_group_offsets
+    refusals = [{}, {}]
+
+    async def loading(self, *arguments, **options):
+        return refusals.pop() if refusals else await real(self, *arguments, **options)
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "list_consumer_group_offsets", loading)
+    assert await admin.committed(topic, topic) == {1: 1}
+    assert refusals == []
+    await admin.close()
