@@ -17,7 +17,8 @@ MOST_EXTRA = 3
 """Processes beside those that every worker has: so a group has one to four members."""
 
 ENDED_BY_US = {0, -signal.SIGKILL, -signal.SIGTERM}
-BROKER_GONE = "does not answer"
+BROKER_GONE = ("cannot be reached", "did not answer within")
+"""What a worker says that was started while there was no broker."""
 LOSSES = ("giving up", "worked on there", "joins its group anew", "did not finish within")
 """What a worker says when it lost partitions whose records were under way."""
 
@@ -73,7 +74,7 @@ class Crew:
 
     async def kill(self) -> None:
         """``kill -9`` one process at random; a base one is started again, now or a little later."""
-        member = self._any()
+        member = self.chance.choice(self._at_work())
         at = now()
         await asyncio.to_thread(member.child.kill)
         if member.child.code != -signal.SIGKILL:
@@ -105,7 +106,10 @@ class Crew:
 
     async def freeze(self, seconds: float) -> None:
         """Stop a process for so long that it loses its partitions, and never tell it."""
-        member = self._any()
+        others = self._at_work()
+        if len(others) == 1:
+            return  # somebody has to be left, to be killed and to take over
+        member = self.chance.choice(others)
         at = now()
         member.frozen = True
         member.child.send(signal.SIGSTOP)
@@ -127,7 +131,11 @@ class Crew:
                 continue
             told = member.child.told()
             assert any(member.since <= ended for _, ended in self.outages), told
-            assert BROKER_GONE in told, (member.workers, member.child.code, told)
+            assert any(text in told.splitlines()[-1] for text in BROKER_GONE), (
+                member.workers,
+                member.child.code,
+                told,
+            )
             self._retire(member)
             self.losses.append(Loss(frozenset(member.workers), member.since, now()))
             self._start(member.workers, base=member.base)
@@ -163,8 +171,8 @@ class Crew:
         away = [Loss(frozenset(self.workers), *outage) for outage in self.outages]
         return [loss for loss in (*self.losses, *told, *away) if worker in loss.workers]
 
-    def _any(self) -> Member:
-        return self.chance.choice([m for m in self.members if not (m.frozen or m.leaving)])
+    def _at_work(self) -> list[Member]:
+        return [member for member in self.members if not (member.frozen or member.leaving)]
 
     def _retire(self, member: Member) -> None:
         self.members.remove(member)
