@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from attrs import define, field
@@ -19,7 +21,8 @@ PATIENCE_SECONDS = 180.0
 
 def blocks(page: str) -> list[str]:
     """Return the commands of a page, block by block."""
-    return re.findall(r"^```bash\n(.*?)^```", (DOCS / page).read_text(), re.DOTALL | re.MULTILINE)
+    text = (DOCS / page).read_text()
+    return re.findall(r"^```bash\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
 
 
 @define
@@ -53,28 +56,35 @@ class Terminal:
         self._env = environment(exported)
         return printed + done.stderr
 
-    def serve(self, text: str) -> subprocess.Popen[str]:
-        """Type a command that goes on until it is ended."""
-        return subprocess.Popen(
+    @contextlib.contextmanager
+    def serving(self, text: str, port: int) -> Iterator[None]:
+        """Type a command in a second terminal that serves on *port* until it is ended.
+
+        Raises:
+            AssertionError: It has ended by itself.
+        """
+        server = subprocess.Popen(
             ["bash", "-c", f"exec {text.strip()}"],
             cwd=self.folder,
             env=self._env,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            text=True,
         )
+        try:
+            end = time.monotonic() + PATIENCE_SECONDS
+            while not listens(port):
+                assert server.poll() is None, f"{text} ended with {server.returncode}"
+                assert time.monotonic() < end, f"{text} does not serve"
+                time.sleep(0.05)
+            yield
+        finally:
+            server.terminate()
+            server.wait(PATIENCE_SECONDS)
 
-    def wait_for(self, file: str) -> None:
-        """Wait until a command has written *file* to its end.
 
-        Raises:
-            TimeoutError: It has not.
-        """
-        end = time.monotonic() + PATIENCE_SECONDS
-        while not (self.folder / file).exists():
-            if time.monotonic() > end:
-                raise TimeoutError(f"there is no {file}")
-            time.sleep(0.05)
+def listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def environment(listed: str) -> Mapping[str, str]:
