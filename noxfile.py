@@ -55,10 +55,20 @@ def kafka(session: nox.Session) -> None:
 
 @nox.session
 def faults(session: nox.Session) -> None:
-    """Kill workers by many seeded schedules; ``-- --seeds N`` for another number than 50."""
-    seeds = session.posargs[1] if session.posargs[:1] == ["--seeds"] else "50"
+    """Attack whole pipelines, a little; ``-- --long`` at length, ``-- --seeds N`` by N schedules.
+
+    Prints one line for each schedule: what was done, and what was lost, doubled or wrong.
+    """
+    asked = list(session.posargs)
+    env = {"FAULTS": "long" if asked else "short"}
+    if "--seeds" in asked:
+        at = asked.index("--seeds")
+        env["FAULT_SEEDS"] = asked[at + 1]
+        del asked[at : at + 2]
+    if "--long" in asked:
+        asked.remove("--long")
     session.install(CORE, PLUGIN, *group("tests"))
-    session.run("pytest", "tests/faults", "-s", env={"FAULT_SEEDS": seeds})
+    session.run("pytest", "tests/faults", "-s", *asked, env=env)
 
 
 @nox.session

@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 
 import harness
@@ -35,8 +36,8 @@ async def worker(url: str, name: str, count: int) -> None:
     found: list[float] = []
     settled = MeasuringMetrics.settled
 
-    def counted(self: MeasuringMetrics, settlement: object) -> None:
-        settled(self, settlement)  # type: ignore[arg-type]
+    def counted(self: MeasuringMetrics, counts: Mapping[str, int]) -> None:
+        settled(self, counts)
         if self.records >= count // THIRD * (len(found) + 1):
             found.append(resident_mb())
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
-import subprocess
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from kafka_server import KafkaUnavailableError, kafka, kafka_process
+from kafka_server import KafkaServer, KafkaUnavailableError, kafka, kafka_server
+from nursery import Nursery
 
 T = TypeVar("T")
 
@@ -35,9 +35,22 @@ def kafka_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def own_kafka() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """A Kafka of the test's own, URL and process, to be frozen or killed."""
-    yield from _running(kafka_process())
+def own_kafka() -> Iterator[KafkaServer]:
+    """A Kafka of the test's own, to be frozen, killed or started again."""
+    yield from _running(kafka_server())
+
+
+@pytest.fixture(scope="session")
+def mortal_kafka() -> Iterator[KafkaServer]:
+    """A Kafka for all tests that kill and restart one; it runs whenever a test begins."""
+    yield from _running(kafka_server())
+
+
+@pytest.fixture(scope="session")
+def nursery() -> Iterator[Nursery]:
+    """Starts commands quickly, for tests that kill them."""
+    with Nursery() as started:
+        yield started
 
 
 def _running(server: AbstractContextManager[T]) -> Iterator[T]:

@@ -21,6 +21,8 @@ import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
 
+from attrs import define, field
+
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 START_SECONDS = 90.0
 CLUSTER_ID = "claimxTestClusterAAAAA"
@@ -98,6 +100,104 @@ def jars() -> Path:
     return folder
 
 
+@define
+class KafkaServer:
+    """A Kafka on one data folder and one port, that can be ended and started again."""
+
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+    _java: list[str] = field(init=False)
+
+    @property
+    def url(self) -> str:
+        """Where clients find it."""
+        return f"kafka://127.0.0.1:{self.port}"
+
+    def format(self) -> None:
+        """Make its folder ready for the first start.
+
+        Raises:
+            KafkaUnavailableError: Java or Maven is missing, or Kafka refuses.
+        """
+        if (reason := why_not()) is not None:
+            raise KafkaUnavailableError(reason)
+        self._java = _java(f"{jars()}/*", self.folder / "log4j2.yaml")
+        (self.folder / "log4j2.yaml").write_text(LOG4J)
+        self._properties.write_text(
+            SERVER_PROPERTIES.format(
+                port=self.port, controller_port=free_port(), data=self.folder / "data"
+            )
+        )
+        tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID]
+        _run([*self._java, *tool, "-c", str(self._properties)])
+
+    def start(self) -> None:
+        """Start it on the data that is there, and wait until it serves.
+
+        Raises:
+            KafkaUnavailableError: It does not start.
+        """
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Start its process, which dies with the thread that calls this; then ``wait``."""
+        with self._log.open("wb") as out:
+            self.process = subprocess.Popen(
+                [*self._java, "kafka.Kafka", str(self._properties)],
+                stdout=out,
+                stderr=out,
+                stdin=subprocess.DEVNULL,
+                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one libc call
+            )
+
+    def wait(self) -> None:
+        """Wait until it serves.
+
+        Raises:
+            KafkaUnavailableError: It does not start.
+        """
+        end = time.monotonic() + START_SECONDS
+        while STARTED not in (text := self._log.read_text(errors="replace")):
+            ended = self.process is None or self.process.poll() is not None
+            if ended or time.monotonic() > end:
+                raise KafkaUnavailableError(f"no Kafka: it did not start: {text[-1000:]}")
+            time.sleep(0.05)
+
+    def end(self, number: int = signal.SIGKILL) -> None:
+        """End it with a signal; what it acknowledged is on its disk."""
+        if self.process is not None:
+            self.process.send_signal(number)
+            self.process.wait()
+
+    @property
+    def _log(self) -> Path:
+        return self.folder / "server.log"
+
+    @property
+    def _properties(self) -> Path:
+        return self.folder / "server.properties"
+
+
+@contextlib.contextmanager
+def kafka_server(port: int | None = None) -> Iterator[KafkaServer]:
+    """Run a Kafka; its data are gone afterwards.
+
+    Raises:
+        KafkaUnavailableError: Java or Maven is missing, or Kafka did not start.
+    """
+    with tempfile.TemporaryDirectory(prefix="claimx-kafka-") as temp:
+        server = KafkaServer(Path(temp), port or free_port())
+        server.format()
+        try:
+            server.start()
+            yield server
+        finally:
+            # Nothing in it is worth an orderly shutdown, which takes seconds.
+            server.end()
+
+
 @contextlib.contextmanager
 def kafka(port: int | None = None) -> Iterator[str]:
     """Run a Kafka and yield its URL; its data are gone afterwards.
@@ -105,44 +205,8 @@ def kafka(port: int | None = None) -> Iterator[str]:
     Raises:
         KafkaUnavailableError: Java or Maven is missing, or Kafka did not start.
     """
-    with kafka_process(port) as (url, _):
-        yield url
-
-
-@contextlib.contextmanager
-def kafka_process(port: int | None = None) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """Run a Kafka and yield its URL and its process, to be frozen or killed by a test.
-
-    Raises:
-        KafkaUnavailableError: Java or Maven is missing, or Kafka did not start.
-    """
-    if (reason := why_not()) is not None:
-        raise KafkaUnavailableError(reason)
-    classpath = f"{jars()}/*"
-    with tempfile.TemporaryDirectory(prefix="claimx-kafka-") as temp:
-        port, controller_port = (port or free_port()), free_port()
-        properties, log = Path(temp, "server.properties"), Path(temp, "server.log")
-        properties.write_text(
-            SERVER_PROPERTIES.format(
-                port=port, controller_port=controller_port, data=Path(temp, "data")
-            )
-        )
-        Path(temp, "log4j2.yaml").write_text(LOG4J)
-        java = _java(classpath, Path(temp, "log4j2.yaml"))
-        _run([*java, "kafka.tools.StorageTool", "format", "-t", CLUSTER_ID, "-c", str(properties)])
-        with log.open("wb") as out:
-            server = subprocess.Popen(
-                [*java, "kafka.Kafka", str(properties)],
-                stdout=out,
-                stderr=out,
-                stdin=subprocess.DEVNULL,
-                preexec_fn=_die_with_parent if sys.platform == "linux" else None,  # noqa: PLW1509 - one libc call, and no threads yet
-            )
-            try:
-                _wait_until_started(server, log)
-                yield f"kafka://127.0.0.1:{port}", server
-            finally:
-                _stop(server)
+    with kafka_server(port) as server:
+        yield server.url
 
 
 def free_port() -> int:
@@ -171,20 +235,6 @@ def _run(command: list[str]) -> None:
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise KafkaUnavailableError(f"no Kafka: {(done.stdout + done.stderr)[-500:]}")
-
-
-def _wait_until_started(server: subprocess.Popen[bytes], log: Path) -> None:
-    end = time.monotonic() + START_SECONDS
-    while STARTED not in (text := log.read_text(errors="replace")):
-        if server.poll() is not None or time.monotonic() > end:
-            raise KafkaUnavailableError(f"no Kafka: it did not start: {text[-1000:]}")
-        time.sleep(0.05)
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    # Nothing in it is worth an orderly shutdown, which takes seconds.
-    server.kill()
-    server.wait()
 
 
 def _die_with_parent() -> None:

@@ -3,13 +3,14 @@
 import asyncio
 import contextlib
 import json
-import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 
 from attrs import define, field
 
-from claimx_pipeline import OutRecord, Pipeline, Record
+from claimx_pipeline import OutRecord, Pipeline
+from claimx_pipeline.broker.protocol import Broker, Record, TopicPartition
+from claimx_pipeline.delta.contents import Contents, contents
 from claimx_pipeline.delta.query import run_query
 from claimx_pipeline.runtime.idle import wait_until_idle
 from claimx_pipeline.runtime.process import WorkerProcess
@@ -61,6 +62,14 @@ class WholePipeline:
         )
         await producer.close()
 
+    async def records(self, topic: str) -> list[Record]:
+        """Return every record of a topic, by its logical name."""
+        return await records_of(self.pipeline.broker(), self.pipeline.topology.physical(topic))
+
+    async def contents(self) -> dict[str, Contents]:
+        """Return every table as a multiset of what it says about the claims."""
+        return await contents_of(self.pipeline, self.pipeline.tables)
+
     async def idle(self, seconds: float = 60) -> None:
         """Wait until every worker has dealt with everything."""
         admin = self.pipeline.broker().admin()
@@ -108,26 +117,35 @@ class WholePipeline:
         await admin.close()
         return {name: count for name, count in found.items() if count}
 
-    async def records(self, topic: str) -> list[Record]:
-        """Return every record of a topic, by its logical name."""
-        broker, name = self.pipeline.broker(), self.pipeline.topology.physical(topic)
-        admin = broker.admin()
-        count = sum((await admin.end_offsets(name)).values())
-        await admin.close()
-        consumer = broker.consumer(group=f"reader-{uuid.uuid4()}", topics=[name])
-        await consumer.start()
-        found: list[Record] = []
-        async with asyncio.timeout(30):
-            while len(found) < count:
-                for batch in await consumer.poll(max_records=1000, timeout=0.2):
-                    found += batch.records
-        await consumer.close()
-        return found
-
     async def stop(self) -> None:
         self.process.stop.set()
         if self._running is not None:
             await self._running
+
+
+async def contents_of(pipeline: Pipeline, tables: Iterable[str]) -> dict[str, Contents]:
+    """Return *tables* as multisets of what they say about the claims."""
+    store = pipeline.table_store
+    return {
+        name: await asyncio.to_thread(lambda n=name: contents(store.open(n), store.spec(n)))
+        for name in tables
+    }
+
+
+async def records_of(broker: Broker, topic: str) -> list[Record]:
+    """Return every record of a topic, by the name that the broker knows."""
+    admin = broker.admin()
+    found: list[Record] = []
+    ends = await admin.end_offsets(topic)
+    for partition, begin in (await admin.begin_offsets(topic)).items():
+        start = begin
+        while more := await admin.read(
+            TopicPartition(topic, partition), start, ends[partition], max_records=500
+        ):
+            found += more
+            start = more[-1].offset + 1
+    await admin.close()
+    return found
 
 
 @contextlib.asynccontextmanager
@@ -139,6 +157,7 @@ async def whole_pipeline(
     prefix: str = "",
     plugins: str = '{dir: ""}',
     connections: str = "",
+    settings: str = SETTINGS,
 ) -> AsyncIterator[WholePipeline]:
     """Set everything up; the workers start with ``start``.
 
@@ -149,7 +168,7 @@ async def whole_pipeline(
     async with SimulatorServer(world) as simulator:
         config = folder / "claimx.yaml"
         config.write_text(
-            SETTINGS.format(
+            settings.format(
                 url=url or f"sqlite:///{folder}/broker.db",
                 prefix=prefix,
                 api=simulator.api_url,

@@ -129,9 +129,7 @@ class KafkaAdmin:
             UnknownTopicError: The topic does not exist.
         """
         places = await self._places(topic)
-        found = await self._ask(
-            lambda client: client.list_consumer_group_offsets(group, partitions=places)
-        )
+        found = await self._ask(lambda client: _group_offsets(client, group, places))
         return {at.partition: stored.offset for at, stored in found.items() if stored.offset >= 0}
 
     async def commit_offsets(self, group: str, topic: str, positions: Mapping[int, int]) -> None:
@@ -269,6 +267,24 @@ async def _persistently(question: Callable[[], Awaitable[T]]) -> T:
             if not error.retriable:
                 raise
             await asyncio.sleep(ASK_AGAIN_SECONDS)
+
+
+async def _group_offsets(
+    client: Any, group: str, places: Sequence[TopicPartition]
+) -> Mapping[TopicPartition, Any]:
+    """Return what *group* has stored of each place; an offset of -1 where it has nothing.
+
+    Raises:
+        GroupLoadInProgressError: The answer is none: a coordinator that has just started
+            leaves all places out and says why in a field that aiokafka 0.14 does not read.
+            Taken for "nothing stored" it would look like a group that was reset.
+    """
+    found: Mapping[TopicPartition, Any] = await client.list_consumer_group_offsets(
+        group, partitions=list(places)
+    )
+    if not found.keys() >= set(places):
+        raise kafka_errors.GroupLoadInProgressError(group)
+    return found
 
 
 def _kafka_topic(topic: NewTopic) -> KafkaNewTopic:

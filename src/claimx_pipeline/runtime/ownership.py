@@ -1,4 +1,4 @@
-"""Which partitions a worker's tables were told of: the step between assignment and writing."""
+"""Which partitions a worker may work on: the step between assignment and its first record."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from attrs import define, field
 
 from claimx_pipeline.broker.protocol import Admin, Assignment, Consumer, TopicPartition
 from claimx_pipeline.clock import Clock
+from claimx_pipeline.delta.positions import Acquired
 from claimx_pipeline.delta.sink import TableSink
 from claimx_pipeline.errors import FencedError
 from claimx_pipeline.runtime.guards import Standing, Verdict, guard, look_at
@@ -21,7 +22,11 @@ AGAIN_SECONDS = 0.1
 
 @define
 class Ownership:
-    """Keeps the tables of one member in step with the partitions it owns."""
+    """Keeps the tables of one member in step with the partitions it owns.
+
+    A worker without tables is looked at as well: its topic may have been made anew, or cut
+    off, behind its back.
+    """
 
     worker: str
     group: str
@@ -42,7 +47,7 @@ class Ownership:
             BrokerUnavailableError: The broker does not answer.
         """
         while (owned := consumer.assignments()) != self._acquired:
-            if self.sinks and owned:
+            if owned:
                 try:
                     await self._acquire(consumer, owned)
                 except FencedError as error:
@@ -62,7 +67,9 @@ class Ownership:
 
     async def _acquire(self, consumer: Consumer, owned: frozenset[Assignment]) -> None:
         assignments = {TopicPartition(each.topic, each.partition): each for each in owned}
-        told = {table: await sink.acquire(assignments) for table, sink in self.sinks.items()}
+        told: dict[str | None, Acquired] = {
+            table: await sink.acquire(assignments) for table, sink in self.sinks.items()
+        } or {None: Acquired()}
         kept = await look_at(self.admin, self.group, assignments)
         standings = [
             Standing(
@@ -84,5 +91,6 @@ class Ownership:
             if each.verdict is Verdict.NEW
         }
         if starts:
-            # Only so can rows without an offset be told from the first batch of a new group.
+            # Only so can rows without an offset be told from the first batch of a new group,
+            # and a gap that retention leaves be seen by a group that has not read yet.
             await consumer.commit(starts)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+from collections import Counter
 from collections.abc import Mapping
 from random import Random
 from typing import Any, Literal, get_args
@@ -62,6 +63,8 @@ class FaultPlan:
     """The faults that are set; may be changed while requests are served."""
 
     seed: int = 0
+    met: Counter[FaultKind] = field(factory=Counter, init=False)
+    """How often each kind has happened."""
     _faults: dict[int, Fault] = field(factory=dict, init=False)
     _left: dict[int, int] = field(factory=dict, init=False)
     _added: int = field(default=0, init=False)
@@ -104,6 +107,7 @@ class FaultPlan:
                 self._left[number] -= 1
                 if not self._left[number]:
                     self.remove(number)
+        self.met.update(met.keys())
         return met
 
     def wait_of(self, fault: Fault) -> float:

@@ -33,6 +33,8 @@ class RecordedRequest:
     """None if it was never answered."""
     seconds: float
     """Until the answer was on its way, or the asker gone."""
+    whole: bool = True
+    """Whether the answer was sent to its end."""
 
     def json(self) -> Any:
         """Return the decoded body."""
@@ -50,6 +52,7 @@ class RecordedRequest:
             "body": self.body.decode(errors="replace"),
             "status": self.status,
             "seconds": round(self.seconds, 6),
+            "whole": self.whole,
         }
 
 
@@ -111,12 +114,15 @@ class Recorder:
         at, begun = self.clock.now(), self.clock.monotonic()
         body = b"" if scope["method"] in ("GET", "HEAD") else await _body(receive)
         status: int | None = None
+        whole = False
 
         async def watching(message: Message) -> None:
-            nonlocal status
+            nonlocal status, whole
             if message["type"] == "http.response.start":
                 status = message["status"]
             await send(message)
+            if message["type"] == "http.response.body":
+                whole = not message.get("more_body", False)
 
         self.log.in_flight += 1
         self.log.most_in_flight = max(self.log.most_in_flight, self.log.in_flight)
@@ -124,10 +130,14 @@ class Recorder:
             await self.app(scope, _again(body, receive) if body else receive, watching)
         finally:
             self.log.in_flight -= 1
-            self._record(scope, at, body, status, self.clock.monotonic() - begun)
+            self._record(scope, at, body, (status, self.clock.monotonic() - begun, whole))
 
     def _record(
-        self, scope: Scope, at: datetime, body: bytes, status: int | None, seconds: float
+        self,
+        scope: Scope,
+        at: datetime,
+        body: bytes,
+        answer: tuple[int | None, float, bool],
     ) -> None:
         authorization = key = None
         for name, value in scope["headers"]:
@@ -137,9 +147,7 @@ class Recorder:
                 key = value.decode("latin-1")
         query = scope["query_string"].decode("latin-1")
         method, path = scope["method"], scope["path"]
-        self.log.add(
-            RecordedRequest(at, method, path, query, authorization, key, body, status, seconds)
-        )
+        self.log.add(RecordedRequest(at, method, path, query, authorization, key, body, *answer))
 
 
 async def _body(receive: Receive) -> bytes:

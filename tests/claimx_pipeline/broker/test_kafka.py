@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import time
+import uuid
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -75,7 +76,7 @@ async def test_a_server_that_never_answers_ends_in_one_sentence_after_the_deadli
 async def test_a_frozen_kafka_is_noticed_everywhere_and_all_goes_on_when_it_is_back(
     own_kafka, caplog
 ):
-    url, server = own_kafka
+    url, server = own_kafka.url, own_kafka.process
     broker = broker_at(url, deadline=2.0)
     admin, producer = broker.admin(), broker.producer()
     consumer = broker.consumer(group="g", topics=["t"])
@@ -116,7 +117,7 @@ async def test_a_frozen_kafka_is_noticed_everywhere_and_all_goes_on_when_it_is_b
 @pytest.mark.kafka
 @pytest.mark.incident("REB-05")
 async def test_a_silent_kafka_shows_in_polling_and_closing_stays_within_its_limit(own_kafka):
-    url, server = own_kafka
+    url, server = own_kafka.url, own_kafka.process
     broker = broker_at(url, deadline=2.0)
     admin, producer = broker.admin(), broker.producer()
     polled, closed = (broker.consumer(group=g, topics=["t"]) for g in ("polled", "closed"))
@@ -296,3 +297,26 @@ def test_credentials_reach_the_client_and_never_the_url():
     assert options["ssl_context"] is not None
     assert broker.url == "kafka://ns.servicebus.windows.net:9093"
     assert "Endpoint" not in repr(broker._connection)
+
+
+@pytest.mark.kafka
+async def test_a_coordinator_that_has_just_started_is_asked_again(kafka_url, monkeypatch):
+    """Its refusal reaches us as an answer without partitions, as if the group were new."""
+    broker, topic = broker_at(kafka_url), uuid.uuid4().hex
+    admin = broker.admin()
+    await admin.create_topics([NewTopic(topic, 2)])
+    producer = broker.producer()
+    await producer.start()
+    await producer.publish([OutRecord(topic, b"x", bucket=1)])
+    await producer.close()
+    await admin.commit_offsets(topic, topic, {1: 1})
+    real = AIOKafkaAdminClient.list_consumer_group_offsets
+    refusals = [{}, {}]
+
+    async def loading(self, *arguments, **options):
+        return refusals.pop() if refusals else await real(self, *arguments, **options)
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "list_consumer_group_offsets", loading)
+    assert await admin.committed(topic, topic) == {1: 1}
+    assert refusals == []
+    await admin.close()

@@ -89,6 +89,8 @@ async def test_half_an_answer_comes_after_the_work_was_done(sim, outside):
     again = await outside.post("/itel/api/v1/tasks", json={"a": 1}, headers=headers)
     assert again.status_code == 200
     assert len(sim.submissions) == 1
+    assert [request.whole for request in sim.requests.find("/itel")] == [False, True]
+    assert sim.faults.met == {"half_body": 1}
 
 
 async def test_half_a_large_file_arrives():

@@ -1,0 +1,30 @@
+"""What a page of the documentation tells to type does what the page says."""
+
+from how_to import Terminal, blocks
+from kafka_server import free_port
+
+
+def test_dead_letters_are_seen_put_right_and_replayed_as_the_page_tells(tmp_path):
+    """Break something, see it in ``dlq list``, fix it, ``dlq replay``, see the rows."""
+    port = free_port()
+    typed = [each.replace("8765", str(port)) for each in blocks("how-to/replay-dead-letters.md")]
+    serve, publish, break_it, see, look, put_right, rows, export = typed
+    terminal = Terminal(tmp_path)
+    with terminal.serving(serve, port):
+        assert "published 50" in terminal.type(publish)
+        terminal.type(break_it)
+        listed = terminal.type(see)
+        assert "enrichment" in listed
+        assert "auth" in listed
+        shown = terminal.type(look)
+        assert "answered 401 Unauthorized" in shown
+        assert "check the credential" in shown
+        assert "Traceback" in shown
+        replayed = terminal.type(put_right)
+        assert "50" in replayed
+        found = terminal.type(rows)
+        assert [line.split() for line in found.splitlines() if "enriched" in line] == [
+            ["enriched", "50"]
+        ]
+        assert "no dead letters" in found
+        terminal.type(export)

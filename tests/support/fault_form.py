@@ -1,0 +1,37 @@
+"""How much of the fault suite is run: ``FAULTS=long`` all of it, else a few of each kind."""
+
+from __future__ import annotations
+
+import os
+
+from attrs import frozen
+
+
+@frozen(kw_only=True)
+class Form:
+    """The sizes of one run."""
+
+    seeds: int
+    """Schedules against a whole pipeline on Kafka."""
+    embedded_seeds: int
+    """The same on the embedded broker."""
+    zombie_trials: int
+    owners: int
+    """Overlapping owners in each of these trials."""
+    worker_kills: int
+    """Of one worker, while it writes its rows."""
+    worker_rows: int
+
+
+LONG = Form(
+    seeds=int(os.environ.get("FAULT_SEEDS", "50")),
+    embedded_seeds=5,
+    zombie_trials=8,
+    owners=10,
+    worker_kills=20,
+    worker_rows=20_000,
+)
+SHORT = Form(
+    seeds=2, embedded_seeds=1, zombie_trials=2, owners=4, worker_kills=4, worker_rows=1_000
+)
+FORM = LONG if os.environ.get("FAULTS") == "long" else SHORT

@@ -1,0 +1,287 @@
+"""Runs a whole pipeline once under the faults of a plan, and judges what came of it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import signal
+import uuid
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from random import Random
+
+from aiokafka.admin import AIOKafkaAdminClient
+from attrs import define, field
+from crew import Crew, now
+from fault_plan import CLEARED_AFTER_SECONDS, EVENTS, FaultPlan, permanent_fault
+from judgement import (
+    Letters,
+    Submissions,
+    judge_submissions,
+    letters_expected,
+    letters_in,
+    table_differences,
+)
+from kafka_server import KafkaServer
+from nursery import Nursery
+from whole_pipeline import WholePipeline, whole_pipeline
+
+from claimx_pipeline import OutRecord
+from claimx_pipeline.delta.contents import Contents
+from claimx_pipeline.errors import BrokerUnavailableError
+from claimx_pipeline.runtime.idle import progress
+
+SESSION_SECONDS = 4.0
+API_SECONDS = 3.0
+PATIENCE_SECONDS = 300.0
+"""How long a run may take to deal with everything: far more than it needs, even on a slow machine."""
+
+SETTINGS = f"""\
+broker:
+  url: "{{url}}"
+  prefix: "{{prefix}}"
+  deadline_seconds: 8
+  kafka: {{{{session_timeout_seconds: {SESSION_SECONDS}}}}}
+claimx:
+  api: {{{{base_url: {{api}}, token: demo-token, timeout_seconds: {API_SECONDS}, max_retries: 0, breaker_open_seconds: 1}}}}
+connections:
+  itel_cabinet_api: {{{{base_url: {{itel}}, auth_token: demo-itel-token, timeout_seconds: {API_SECONDS}, max_retries: 0, breaker_open_seconds: 1}}}}
+tables: {{{{root: {{folder}}/tables}}}}
+storage: {{{{files: {{{{root: {{folder}}/files}}}}}}}}
+plugins: {{{{dir: ""}}}}
+retry: {{{{delays_seconds: [0.5, 1, 2, 4, 8]}}}}
+health: {{{{port: 0}}}}
+workers:
+  events: {{{{linger_seconds: 0.1}}}}
+  entities: {{{{linger_seconds: 0.1}}}}
+  itel-tracking: {{{{linger_seconds: 0.1}}}}
+"""
+
+
+@define
+class Result:
+    """What one run was like and what it did wrong."""
+
+    plan: FaultPlan
+    broker: str
+    done: Counter[str] = field(factory=Counter)
+    differences: Mapping[str, Counter[str]] = field(factory=dict)
+    letters: Letters = field(factory=Counter)
+    letters_wanted: set[tuple[str, str]] = field(factory=set)
+    submissions: Submissions = field(factory=Submissions)
+
+    @property
+    def rows(self) -> Counter[str]:
+        """How many rows of all tables are lost, doubled, wrong."""
+        return sum(self.differences.values(), Counter())
+
+    @property
+    def wrong_letters(self) -> set[tuple[str, str]]:
+        """Dead letters that should not be, or should and are not."""
+        return self.letters.keys() ^ self.letters_wanted
+
+    def line(self) -> str:
+        """Return all in one line."""
+        rows, done, sent = self.rows, self.done, self.submissions
+        again = self.letters.total() - len(self.letters)
+        happened = ", ".join(
+            f"{name} {done[name]}"
+            for name in ("kills", "zombies", "restarts", "rebalances", "faults")
+        )
+        return (
+            f"seed {self.plan.seed} ({self.broker}, world {self.plan.world}): "
+            f"lost {rows['lost']}, doubled {rows['doubled']}, wrong {rows['wrong']}, "
+            f"dead {len(self.letters)} of {len(self.letters_wanted)} (told again {again}); "
+            f"{happened}; "
+            f"submissions: keys {sent.keys}, repeats by tracking duplicates {sent.by_tracking}, "
+            f"repeats by kill {sent.by_loss}, wrong {len(sent.wrong)}"
+        )
+
+
+async def undisturbed(folder: Path, world: int) -> dict[str, Contents]:
+    """Return what the tables hold when nothing goes wrong but what no retry heals."""
+    async with whole_pipeline(folder, seed=world, settings=SETTINGS) as whole:
+        whole.simulator.faults.add(permanent_fault(whole.world)[0])
+        whole.start()
+        await whole.publish(EVENTS)
+        await whole.idle(PATIENCE_SECONDS)
+        return await whole.contents()
+
+
+@define
+class FaultRun:
+    """One run under attack."""
+
+    plan: FaultPlan
+    whole: WholePipeline
+    crew: Crew
+    kafka: KafkaServer | None
+    chance: Random
+    poison: list[tuple[str, bytes]] = field(factory=list)
+    _under_way: list[asyncio.Task[None]] = field(factory=list)
+
+    async def go(self) -> None:
+        """Publish the events portion by portion with a disturbance in each, until all is idle."""
+        faults = self.whole.simulator.faults
+        self.whole.world.set_clock(self.whole.world.end(EVENTS))
+        self.crew.start_all(self.chance.randint(2, 4))
+        portions = self._portions()
+        faulty = self.chance.randrange(len(self.plan.steps) // 2)
+        for number, step in enumerate(self.plan.steps):
+            if number == faulty:
+                numbers = [faults.add(fault) for fault in self.plan.faults]
+                self._under_way.append(asyncio.create_task(self._clear(numbers)))
+            await self._publish(portions[number])
+            await asyncio.sleep(self.chance.uniform(0.05, 0.9))
+            await self._do(step)
+            self.crew.check()
+        await asyncio.gather(*self._under_way)
+        await self._idle()
+        await self.crew.stop()
+        self.crew.done["faults"] = faults.met.total()
+
+    async def _do(self, step: str) -> None:
+        match step:
+            case "kill":
+                await self.crew.kill()
+            case "join":
+                await self.crew.join()
+            case "leave":
+                await self.crew.leave()
+            case "freeze":
+                # Others go on meanwhile, and are killed meanwhile.
+                seconds = SESSION_SECONDS * self.chance.uniform(1.3, 2)
+                self._under_way.append(asyncio.create_task(self.crew.freeze(seconds)))
+                await asyncio.sleep(0)
+            case "restart":
+                await self._restart(self.kafka)
+
+    async def _restart(self, kafka: KafkaServer) -> None:
+        begun = now()
+        await asyncio.to_thread(kafka.end, signal.Signals[self.plan.restart])
+        await asyncio.sleep(self.chance.uniform(0, 2))
+        kafka.launch()
+        await asyncio.to_thread(kafka.wait)
+        self.crew.outages.append((begun, now()))
+        self.crew.done["restarts"] += 1
+
+    async def _clear(self, numbers: list[int]) -> None:
+        await asyncio.sleep(CLEARED_AFTER_SECONDS)
+        for number in numbers:
+            self.whole.simulator.faults.remove(number)
+
+    def _portions(self) -> list[list[OutRecord]]:
+        """Return all records of the run, one portion for each step."""
+        physical = self.whole.pipeline.topology.physical
+        raw = physical("claimx.events.raw")
+        events = self.whole.world.events(EVENTS)
+        places = list(range(EVENTS))
+        for number in self.plan.duplicates:
+            places.insert(self.chance.randrange(places.index(number) + 1, len(places) + 1), number)
+        records = [
+            OutRecord(raw, json.dumps(events[n].value).encode(), str(events[n].project_id).encode())
+            for n in places
+        ]
+        for topic in sorted(self._poisonable()):
+            for number in range(self.plan.poison):
+                value = f'{{"poison {number} of": "{topic}"'.encode()
+                self.poison.append((topic, value))
+                records.insert(
+                    self.chance.randrange(len(records)), OutRecord(physical(topic), value, b"p")
+                )
+        steps = len(self.plan.steps)
+        borders = [len(records) * number // steps for number in range(steps + 1)]
+        return [records[a:b] for a, b in itertools.pairwise(borders)]
+
+    def _poisonable(self) -> list[str]:
+        """Return the topics of which every reader can give a record up."""
+        pipeline = self.whole.pipeline
+        return [
+            topic
+            for topic, readers in pipeline.topology.readers.items()
+            if all(pipeline.workers[reader].dead_letters for reader in readers)
+        ]
+
+    async def _publish(self, records: list[OutRecord]) -> None:
+        """Publish, again and again while the broker does not answer."""
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                producer = self.whole.pipeline.broker().producer()
+                try:
+                    await producer.start()
+                    await producer.publish(records)
+                except BrokerUnavailableError:
+                    await asyncio.sleep(0.2)
+                else:
+                    return
+                finally:
+                    await producer.close()
+
+    async def _idle(self) -> None:
+        """Wait until nothing is left to do; whoever stops by itself is a failure."""
+        pipeline = self.whole.pipeline
+        workers = list(pipeline.workers.values())
+        admin = pipeline.broker().admin()
+        before = None
+        try:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                while True:
+                    self.crew.check()
+                    try:
+                        found = await progress(admin, pipeline.topology, workers)
+                    except BrokerUnavailableError:
+                        continue
+                    if found.idle() and before is not None and before == found:
+                        return
+                    before = found
+                    await asyncio.sleep(0.2)
+        except TimeoutError:
+            told = [f"{m.workers}: {m.child.told(5)}" for m in self.crew.members]
+            raise AssertionError("\n".join([f"not idle: {before}", *told])) from None
+        finally:
+            await admin.close()
+
+
+async def disturbed(
+    folder: Path,
+    plan: FaultPlan,
+    expected: Mapping[str, Contents],
+    nursery: Nursery,
+    kafka: KafkaServer | None,
+) -> Result:
+    """Run the pipeline as *plan* says, on Kafka if there is one; return what came of it."""
+    chance = Random(f"run {plan.seed}")
+    place = {"url": kafka.url, "prefix": f"f{uuid.uuid4().hex[:8]}."} if kafka else {}
+    async with whole_pipeline(folder, seed=plan.world, settings=SETTINGS, **place) as whole:
+        fault, refused = permanent_fault(whole.world)
+        whole.simulator.faults.add(fault)
+        crew = Crew(nursery, folder, list(whole.pipeline.workers), chance)
+        run = FaultRun(plan, whole, crew, kafka, chance)
+        try:
+            await run.go()
+        finally:
+            crew.end()
+        result = Result(
+            plan,
+            "Kafka" if kafka else "SQLite",
+            crew.done,
+            table_differences(expected, await whole.contents()),
+            await letters_in(whole),
+            letters_expected(whole, refused, run.poison),
+            await judge_submissions(whole, refused, crew.lost("itel-api"), 0.7 * API_SECONDS),
+        )
+    if kafka:
+        await delete_topics(kafka, place["prefix"])
+    return result
+
+
+async def delete_topics(kafka: KafkaServer, prefix: str) -> None:
+    """Delete the topics of a run that is over, so that the next restart is as quick as the first."""
+    client = AIOKafkaAdminClient(bootstrap_servers=kafka.url.removeprefix("kafka://"))
+    await client.start()
+    await client.delete_topics(
+        [name for name in await client.list_topics() if name.startswith(prefix)]
+    )
+    await client.close()
