@@ -16,6 +16,7 @@ def only_line(result) -> str:
     return lines[0]
 
 
+@pytest.mark.incident("SHD-03")
 def test_no_token_names_both_variables_and_the_demo(tmp_path):
     result = run("worker", "enrichment", cwd=tmp_path)
     assert result.returncode == 2

@@ -17,6 +17,7 @@ def raises(error):
     raise error
 
 
+@pytest.mark.incident("DEL-10")
 async def test_all_work_of_a_table_runs_in_one_thread_of_its_own():
     thread = TableThread("events", 10)
     found = {await thread.run(threading.get_ident) for _ in range(5)}
@@ -25,6 +26,7 @@ async def test_all_work_of_a_table_runs_in_one_thread_of_its_own():
     thread.abandon()
 
 
+@pytest.mark.incident("REB-06")
 async def test_work_that_overruns_its_limit_is_left_to_itself():
     thread, gate = TableThread("events", 0.05), Gate()
     with pytest.raises(
@@ -38,6 +40,8 @@ async def test_work_that_overruns_its_limit_is_left_to_itself():
     thread.abandon()
 
 
+@pytest.mark.incident("REB-03")
+@pytest.mark.incident("REB-07")
 async def test_the_loop_goes_on_while_a_table_works():
     thread, gate = TableThread("events", 10), Gate()
     work = asyncio.create_task(thread.run(gate.wait))
@@ -48,6 +52,7 @@ async def test_the_loop_goes_on_while_a_table_works():
     thread.abandon()
 
 
+@pytest.mark.incident("DEL-10")
 async def test_a_panic_becomes_an_error_that_handlers_see():
     thread = TableThread("events", 10)
     with pytest.raises(TableWriteError, match="'events': index out of bounds") as caught:

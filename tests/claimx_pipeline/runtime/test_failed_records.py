@@ -56,6 +56,7 @@ def parked(loop) -> int:
     return loop._parking.count()
 
 
+@pytest.mark.incident("LAT-05")
 @pytest.mark.incident("RET-03")
 async def test_a_failing_record_is_tried_once_more_than_there_are_delays_then_dead_once(rig, clock):
     """With delays 1, 2, 3 it is tried at 0, 1, 3 and 6 seconds, never earlier."""
@@ -173,6 +174,7 @@ async def test_a_returning_record_is_settled_untouched_by_every_other_group(rig)
     assert await rig.committed() == 2
 
 
+@pytest.mark.incident("RET-01")
 @pytest.mark.incident("RET-06")
 async def test_waiting_records_are_delivered_at_their_time_whatever_came_before(rig, clock):
     """Delays 3, 1 and 2 seconds, published in that order, return after 1, 2 and 3."""
@@ -200,6 +202,7 @@ async def test_waiting_records_are_delivered_at_their_time_whatever_came_before(
     assert returned == [("quick", 1), ("middle", 2), ("slow", 3)]
 
 
+@pytest.mark.incident("LAT-14")
 @pytest.mark.incident("RET-06")
 async def test_what_waits_survives_the_death_of_the_retry_worker(rig, clock):
     """Nothing is in memory only: a new member finds the record and its time."""
@@ -226,6 +229,7 @@ async def test_what_waits_survives_the_death_of_the_retry_worker(rig, clock):
     assert await rig.published() == ["bad"]
 
 
+@pytest.mark.incident("LAT-11")
 @pytest.mark.incident("API-03")
 async def test_an_outage_holds_records_and_costs_them_nothing(rig, clock):
     """401: not ready, nothing dead, no attempt counted; it resumes by itself, in order."""

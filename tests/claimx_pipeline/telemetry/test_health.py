@@ -63,6 +63,7 @@ async def test_a_worker_that_waits_says_for_what(server):
     assert (await get(server, "/health/ready"))[0] == 200
 
 
+@pytest.mark.incident("LAT-12")
 @pytest.mark.incident("REB-05")
 async def test_live_until_a_loop_is_not_heard_of(server, clock):
     """A legitimate batch of four minutes does not trip it."""
@@ -78,6 +79,7 @@ async def test_live_until_a_loop_is_not_heard_of(server, clock):
     assert (await get(server, "/health/live"))[0] == 200
 
 
+@pytest.mark.incident("OBS-01")
 async def test_metrics_are_served_as_prometheus_reads_them(server):
     server.metrics.worker("a", server.health).received(3)
     status, body = await get(server, "/metrics")
