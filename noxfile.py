@@ -68,7 +68,7 @@ def reliability(session: nox.Session) -> None:
 
 @nox.session
 def mutations(session: nox.Session) -> None:
-    """Break one mechanism after the other and see its tests fail; ``-- --mutations 3`` for three."""
+    """Break each mechanism in turn and see its tests fail; ``-- --mutations 3`` for three."""
     session.install(CORE, PLUGIN, *group("tests"))
     session.run("pytest", "tests/promises/test_mutations.py", "-m", "mutation", *session.posargs)
 
