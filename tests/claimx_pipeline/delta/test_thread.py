@@ -1,4 +1,7 @@
 import asyncio
+import subprocess
+import sys
+import textwrap
 import threading
 
 import pytest
@@ -67,3 +70,28 @@ async def test_an_error_of_the_work_passes_as_it_is(error):
     with pytest.raises(type(error), match=str(error)):
         await thread.run(lambda: raises(error))
     thread.abandon()
+
+
+HANGING = """
+    import asyncio, threading
+    from claimx_pipeline.delta.faults import TableWriteError
+    from claimx_pipeline.delta.thread import TableThread
+
+    async def main():
+        try:
+            await TableThread("events", 0.05).run(threading.Event().wait)
+        except TableWriteError as error:
+            print(error)
+
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.incident("REB-06")
+@pytest.mark.incident("SHD-01")
+def test_work_that_never_ends_does_not_keep_the_process_from_ending():
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(HANGING)], capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "no answer within 0.05 s" in ended.stdout
