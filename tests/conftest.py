@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from kafka_server import KafkaUnavailableError, kafka, kafka_process
+from kafka_server import KafkaUnavailableError, free_port, kafka, kafka_process
 
 T = TypeVar("T")
 
@@ -38,6 +38,14 @@ def kafka_url() -> Iterator[str]:
 def own_kafka() -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """A Kafka of the test's own, URL and process, to be frozen or killed."""
     yield from _running(kafka_process())
+
+
+@pytest.fixture
+def kafka_behind_proxy() -> Iterator[tuple[int, int]]:
+    """A Kafka of the test's own: its port, and the one it sends its clients to, for a proxy."""
+    port, advertised = free_port(), free_port()
+    for _ in _running(kafka_process(port, advertised)):
+        yield port, advertised
 
 
 def _running(server: AbstractContextManager[T]) -> Iterator[T]:

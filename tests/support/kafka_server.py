@@ -31,7 +31,7 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{advertised}
 controller.listener.names=CONTROLLER
 log.dirs={data}
 auto.create.topics.enable=false
@@ -110,8 +110,14 @@ def kafka(port: int | None = None) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def kafka_process(port: int | None = None) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+def kafka_process(
+    port: int | None = None, advertised: int | None = None
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
     """Run a Kafka and yield its URL and its process, to be frozen or killed by a test.
+
+    Args:
+        port: Where it listens; a free one if not given.
+        advertised: The port that clients are sent to, of a proxy in front of it.
 
     Raises:
         KafkaUnavailableError: Java or Maven is missing, or Kafka did not start.
@@ -124,7 +130,10 @@ def kafka_process(port: int | None = None) -> Iterator[tuple[str, subprocess.Pop
         properties, log = Path(temp, "server.properties"), Path(temp, "server.log")
         properties.write_text(
             SERVER_PROPERTIES.format(
-                port=port, controller_port=controller_port, data=Path(temp, "data")
+                port=port,
+                advertised=advertised or port,
+                controller_port=controller_port,
+                data=Path(temp, "data"),
             )
         )
         Path(temp, "log4j2.yaml").write_text(LOG4J)
