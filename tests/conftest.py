@@ -16,6 +16,24 @@ from kafka_server import KafkaUnavailableError, free_port, kafka, kafka_process
 T = TypeVar("T")
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the mutation check run in part."""
+    parser.addoption(
+        "--mutations", type=int, default=None, help="Only so many of the quick mutations."
+    )
+    parser.addoption("--mutation-seed", default="", help="What they are drawn by.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the mutation check, which takes minutes, to those who ask for it."""
+    if "mutation" in config.getoption("markexpr"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("mutation")]
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
+
+
 @pytest.fixture(autouse=True)
 def _own_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Every test works in a folder of its own: relative places never litter the checkout."""

@@ -46,12 +46,18 @@ async def test_work_that_overruns_its_limit_is_left_to_itself():
 @pytest.mark.incident("REB-03")
 @pytest.mark.incident("REB-07")
 async def test_the_loop_goes_on_while_a_table_works():
-    thread, gate = TableThread("events", 10), Gate()
-    work = asyncio.create_task(thread.run(gate.wait))
+    """It opens the gate for which the table waits."""
+    thread, gate = TableThread("events", 60), Gate()
+
+    def wait() -> bool:
+        gate.entered.set()
+        return gate.opened.wait(10)
+
+    work = asyncio.create_task(thread.run(wait))
     while not gate.entered.is_set():
         await asyncio.sleep(0)
     gate.opened.set()
-    await work
+    assert await work, "the loop waited for the table"
     thread.abandon()
 
 
