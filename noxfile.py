@@ -72,6 +72,20 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session
+def reliability(session: nox.Session) -> None:
+    """Write the page that says which tests answer which incident."""
+    session.install("attrs", "pyyaml")
+    session.run("python", "tests/support/reliability.py")
+
+
+@nox.session
+def mutations(session: nox.Session) -> None:
+    """Break each mechanism in turn and see its tests fail; ``-- --mutations 3`` for three."""
+    session.install(CORE, PLUGIN, *group("tests"))
+    session.run("pytest", "tests/promises/test_mutations.py", "-m", "mutation", *session.posargs)
+
+
+@nox.session
 def core_alone(session: nox.Session) -> None:
     """Run the core's tests with no plugin installed."""
     session.install(CORE, *group("tests"))

@@ -10,10 +10,28 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
-from kafka_server import KafkaServer, KafkaUnavailableError, kafka, kafka_server
+from kafka_server import KafkaServer, KafkaUnavailableError, free_port, kafka, kafka_server
 from nursery import Nursery
 
 T = TypeVar("T")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the mutation check run in part."""
+    parser.addoption(
+        "--mutations", type=int, default=None, help="Only so many of the quick mutations."
+    )
+    parser.addoption("--mutation-seed", default="", help="What they are drawn by.")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave the mutation check, which takes minutes, to those who ask for it."""
+    if "mutation" in config.getoption("markexpr"):
+        return
+    left_out = [item for item in items if item.get_closest_marker("mutation")]
+    if left_out:
+        items[:] = [item for item in items if item not in left_out]
+        config.hook.pytest_deselected(items=left_out)
 
 
 @pytest.fixture(autouse=True)
@@ -51,6 +69,14 @@ def nursery() -> Iterator[Nursery]:
     """Starts commands quickly, for tests that kill them."""
     with Nursery() as started:
         yield started
+
+
+@pytest.fixture
+def kafka_behind_proxy() -> Iterator[tuple[int, int]]:
+    """A Kafka of the test's own: its port, and the one it sends its clients to, for a proxy."""
+    advertised = free_port()
+    for server in _running(kafka_server(advertised=advertised)):
+        yield server.port, advertised
 
 
 def _running(server: AbstractContextManager[T]) -> Iterator[T]:

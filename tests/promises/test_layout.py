@@ -65,6 +65,7 @@ def test_only_the_composition_point_knows_all_parts(file):
     assert "claimx_pipeline.pipeline" not in set(imports(file))
 
 
+@pytest.mark.incident("PLG-06")
 @pytest.mark.parametrize("file", modules(CORE) + modules(PLUGIN), ids=name)
 def test_nothing_in_the_product_knows_the_simulator(file):
     parts = file.relative_to(SRC).parts

@@ -33,7 +33,7 @@ process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
 listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+advertised.listeners=PLAINTEXT://127.0.0.1:{advertised}
 controller.listener.names=CONTROLLER
 log.dirs={data}
 auto.create.topics.enable=false
@@ -106,6 +106,8 @@ class KafkaServer:
 
     folder: Path
     port: int
+    advertised: int
+    """The port that clients are sent to: its own, or that of a proxy in front of it."""
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _java: list[str] = field(init=False)
 
@@ -126,7 +128,10 @@ class KafkaServer:
         (self.folder / "log4j2.yaml").write_text(LOG4J)
         self._properties.write_text(
             SERVER_PROPERTIES.format(
-                port=self.port, controller_port=free_port(), data=self.folder / "data"
+                port=self.port,
+                advertised=self.advertised,
+                controller_port=free_port(),
+                data=self.folder / "data",
             )
         )
         tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID]
@@ -181,14 +186,15 @@ class KafkaServer:
 
 
 @contextlib.contextmanager
-def kafka_server(port: int | None = None) -> Iterator[KafkaServer]:
+def kafka_server(port: int | None = None, advertised: int | None = None) -> Iterator[KafkaServer]:
     """Run a Kafka; its data are gone afterwards.
 
     Raises:
         KafkaUnavailableError: Java or Maven is missing, or Kafka did not start.
     """
     with tempfile.TemporaryDirectory(prefix="claimx-kafka-") as temp:
-        server = KafkaServer(Path(temp), port or free_port())
+        port = port or free_port()
+        server = KafkaServer(Path(temp), port, advertised or port)
         server.format()
         try:
             server.start()

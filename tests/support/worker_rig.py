@@ -97,10 +97,10 @@ class Rig:
         """Return a member of the worker that brings failed records back."""
         return self.loop(retry_worker([self.failing(Scripted())], DELAYS), stop)
 
-    def loop(self, spec: WorkerSpec, stop: asyncio.Event) -> WorkerLoop:
+    def loop(self, spec: WorkerSpec, stop: asyncio.Event, broker=None) -> WorkerLoop:
         health = Health(self.pipeline.clock)
         health.expect(spec.name)
-        resources = self.pipeline.resources(self.broker(), health)
+        resources = self.pipeline.resources(broker or self.broker(), health)
         return WorkerLoop(spec, resources, self.metrics.worker(spec.name, health), stop)
 
     async def publish(self, *texts: str, key: bytes | None = b"k") -> None:

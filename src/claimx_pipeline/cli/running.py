@@ -29,8 +29,6 @@ def run_workers(
 
     pipeline.require(workers)
     configure(pipeline.settings.logging)
-    for table in {table: None for worker in workers for table in worker.tables}:
-        pipeline.table_store.check(table)
     asyncio.run(_run(pipeline, workers, instances=instances, until_idle=until_idle))
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import queue
+import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from functools import partial
 from typing import TypeVar
 
 from attrs import define, field
@@ -12,6 +15,7 @@ from attrs import define, field
 from claimx_pipeline.delta.faults import write_error
 
 T = TypeVar("T")
+_Jobs = queue.SimpleQueue[Callable[[], None] | None]
 
 
 @define
@@ -21,7 +25,8 @@ class TableThread:
     table: str
     time_limit: float
     """Seconds one piece of work may take."""
-    _executor: ThreadPoolExecutor | None = field(default=None, init=False)
+    _jobs: _Jobs | None = field(default=None, init=False)
+    """What the thread is to do; None as long as there is no thread."""
 
     async def run(self, work: Callable[[], T]) -> T:
         """Return what *work* returns.
@@ -32,11 +37,11 @@ class TableThread:
                 so the caller must not hand over anything the old thread may touch.
                 Or deltalake panicked: ``bug``.
         """
-        if self._executor is None:
-            self._executor = ThreadPoolExecutor(1, f"table-{self.table}")
-        future = asyncio.get_running_loop().run_in_executor(
-            self._executor, _tamed, self.table, work
-        )
+        if self._jobs is None:
+            self._jobs = self._started()
+        result: Future[T] = Future()
+        self._jobs.put(partial(_settle, result, partial(_tamed, self.table, work)))
+        future = asyncio.wrap_future(result)
         try:
             async with asyncio.timeout(self.time_limit):
                 return await asyncio.shield(future)
@@ -50,9 +55,32 @@ class TableThread:
 
     def abandon(self) -> None:
         """Let the thread end by itself once it has nothing left to do."""
-        if self._executor is not None:
-            self._executor.shutdown(wait=False)
-            self._executor = None
+        if self._jobs is not None:
+            self._jobs.put(None)
+            self._jobs = None
+
+    def _started(self) -> _Jobs:
+        """Start a thread that does what is put into the queue returned, until None is."""
+        jobs: _Jobs = queue.SimpleQueue()
+        # A daemon: storage that never answers must not keep a process from ending.
+        threading.Thread(
+            target=_serve, args=(jobs,), name=f"table-{self.table}", daemon=True
+        ).start()
+        return jobs
+
+
+def _serve(jobs: _Jobs) -> None:
+    while (job := jobs.get()) is not None:
+        job()
+
+
+def _settle(result: Future[T], work: Callable[[], T]) -> None:
+    if not result.set_running_or_notify_cancel():
+        return
+    try:
+        result.set_result(work())
+    except Exception as error:  # noqa: BLE001 - handed to whoever asked for the work
+        result.set_exception(error)
 
 
 def _tamed(table: str, work: Callable[[], T]) -> T:

@@ -246,6 +246,7 @@ async def test_what_is_committed_while_partitions_are_given_up_is_accepted(room)
     assert (await room.admin.committed("g", topic))[moved] == 10
 
 
+@pytest.mark.incident("REB-01")
 async def test_polling_without_an_assignment_returns_nothing(room):
     topic = await room.topic(partitions=1)
     await room.publish(*numbered(topic, 1))
@@ -284,6 +285,7 @@ async def test_a_paused_partition_is_silent_and_loses_nothing(room):
     assert seen == Counter((p, o) for p in range(2) for o in range(100))
 
 
+@pytest.mark.incident("RET-07")
 @pytest.mark.incident("OFF-10")
 async def test_an_unknown_topic_is_refused_both_ways_and_not_created(room):
     known = await room.topic()

@@ -114,6 +114,7 @@ async def test_a_frozen_kafka_is_noticed_everywhere_and_all_goes_on_when_it_is_b
             await thing.close()
 
 
+@pytest.mark.incident("SHD-02")
 @pytest.mark.kafka
 @pytest.mark.incident("REB-05")
 async def test_a_silent_kafka_shows_in_polling_and_closing_stays_within_its_limit(own_kafka):

@@ -44,7 +44,7 @@ async def test_unreadable_batches_become_dead_letters_and_every_other_record_is_
     tmp_path, own_kafka
 ):
     """Two of five batches of one partition are damaged; no good record is lost or doubled."""
-    url, server = own_kafka
+    url, server = own_kafka.url, own_kafka.process
     rig = await Rig.make(tmp_path, url)
     producer = rig.broker().producer()
     await producer.start()

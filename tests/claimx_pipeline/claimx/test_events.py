@@ -22,6 +22,7 @@ def decode(**fields):
     return decode_event(json.dumps(fields).encode(), PUBLISHED_MS)
 
 
+@pytest.mark.incident("LAT-19")
 @pytest.mark.parametrize(
     ("fields", "event_id"),
     [
@@ -67,6 +68,7 @@ def test_the_sources_own_id_is_kept(name):
     assert event.ingested_at == NOON
 
 
+@pytest.mark.incident("LAT-19")
 def test_without_a_time_the_id_is_that_of_the_bytes_and_the_time_that_of_the_record():
     value = b'{"eventType": "A", "projectId": 1}'
     event = decode_event(value, PUBLISHED_MS)

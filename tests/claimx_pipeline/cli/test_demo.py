@@ -56,6 +56,7 @@ def test_every_entity_table_holds_exactly_the_keys_of_the_world(embedded, kind):
     assert set(found) == World(SEED).expected(EVENTS)[kind]
 
 
+@pytest.mark.incident("DEL-11")
 def test_every_event_is_a_row_once_and_logged_once(embedded):
     folder, result = embedded
     assert result["events"] == EVENTS

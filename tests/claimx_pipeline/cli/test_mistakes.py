@@ -16,6 +16,7 @@ def only_line(result) -> str:
     return lines[0]
 
 
+@pytest.mark.incident("SHD-03")
 def test_no_token_names_both_variables_and_the_demo(tmp_path):
     result = run("worker", "enrichment", cwd=tmp_path)
     assert result.returncode == 2
@@ -78,7 +79,7 @@ def test_a_table_path_with_an_unset_variable_creates_nothing(tmp_path):
 def test_a_missing_table_is_named_with_the_command_that_creates_it(tmp_path):
     result = run("worker", "events", cwd=tmp_path)
     assert result.returncode == 1
-    assert "claimx-run tables create" in only_line(result)
+    assert "claimx-run tables create" in only_error(result)
     assert list(tmp_path.iterdir()) == []
 
 

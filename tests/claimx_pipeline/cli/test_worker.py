@@ -95,6 +95,8 @@ async def test_each_worker_runs_alone_and_two_instances_share_the_partitions(
     assert counted.to_pylist() == [{"n": EVENTS}]
 
 
+@pytest.mark.incident("SHD-01")
+@pytest.mark.incident("CFG-02")
 async def test_every_worker_starts_reports_ready_and_ends_on_a_signal(tmp_path, started):
     """On the embedded broker; the health port is chosen and printed."""
     world = World(SEED)

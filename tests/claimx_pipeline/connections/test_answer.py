@@ -14,7 +14,7 @@ from claimx_pipeline.connections.answer import (
     refusal,
     retry_after,
 )
-from claimx_pipeline.errors import Category
+from claimx_pipeline.errors import Category, RecordError, category_of
 
 NOW = datetime(2026, 1, 12, 8, tzinfo=UTC)
 
@@ -66,3 +66,23 @@ def test_a_failed_request_can_be_pickled():
     copy = pickle.loads(pickle.dumps(error))
     assert isinstance(copy, RequestFailedError)
     assert str(copy) == str(error) == "GET http://x/y: answered 404 Not Found: gone"
+
+
+@pytest.mark.incident("LAT-18")
+@given(
+    st.sampled_from([200, 302, 401, 403, 404, 410, 429, 500, 503]),
+    st.lists(
+        st.sampled_from(["401", "403", "404", "429", "503", "302", "timeout", "not found"])
+        | st.integers(0, 10**9).map(str),
+        max_size=6,
+    ).map(" ".join),
+)
+def test_no_text_of_an_answer_changes_its_category(status, text):
+    """Project 1404233 is not a 404: types and codes decide."""
+    body = f"project {text} v302".encode()
+    answer = Answer(status, {}, body, NOW, f"GET /project/{text}")
+    told = refusal(answer, connection=f"c{text}")
+    assert told.category is category_of_status(status)
+    for category in Category:
+        assert category_of(RecordError(f"project {text}", category)) is category
+    assert category_of(ValueError(text)) is Category.BUG

@@ -253,6 +253,8 @@ async def test_a_compressed_answer_is_unpacked(connect):
         assert (await connect(service.url).request("GET", "/")).json() == {"a": 1}
 
 
+@pytest.mark.incident("SEC-02")
+@pytest.mark.incident("LAT-15")
 async def test_a_redirect_is_not_followed(connect):
     moved = Reply(b"", 302, {"Location": "https://login.example.test/in?ticket=t0p"})
     async with http_service(replies(moved)) as service:
@@ -273,6 +275,7 @@ async def test_cookies_are_not_kept(connect):
     assert "cookie" not in service.asked[1].headers
 
 
+@pytest.mark.incident("PRF-03")
 async def test_no_more_requests_are_under_way_than_allowed(connect):
     async def answer(_asked):
         await asyncio.sleep(0.01)
@@ -340,6 +343,7 @@ async def test_a_cancelled_request_frees_its_place(connect):
         assert (await vendor.request("GET", "/fast")).status == 200
 
 
+@pytest.mark.incident("SEC-01")
 async def test_neither_credential_nor_signature_is_in_an_error(connect):
     body = {
         "message": "see https://files.example.test/a.jpg?sign=SIGNATURE&expires=1",

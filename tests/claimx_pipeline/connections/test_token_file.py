@@ -123,6 +123,7 @@ async def test_calls_in_flight_are_sent_once_more_with_the_new_credential(using,
     assert max(clock.slept) < 0.1
 
 
+@pytest.mark.incident("LAT-11")
 @pytest.mark.incident("API-03")
 async def test_a_wrong_credential_is_an_outage_and_resumes_by_itself(using, file):
     async with http_service(accepting("RIGHT")) as service:
@@ -211,6 +212,7 @@ def test_a_token_beside_a_token_file_is_refused(using):
         using("https://a.test", auth_token=Secret("x"))
 
 
+@pytest.mark.incident("SEC-01")
 async def test_neither_the_credential_nor_the_one_before_is_ever_shown(using, file, caplog):
     caplog.set_level(logging.DEBUG)
     echo = Reply(b"not FIRST and not SECOND", 401)

@@ -45,12 +45,14 @@ def test_rows_are_written_as_they_are(store, writer):
     assert stored(store, "events") == [given]
 
 
+@pytest.mark.incident("OFF-11")
 def test_the_first_of_two_rows_of_one_key_in_a_batch_is_written(store, writer):
     result = write(writer, event("a", note="first"), event("b"), event("a", note="second"))
     assert result == WriteResult(2, skipped=1)
     assert {row["note"] for row in stored(store, "events")} == {"first", None}
 
 
+@pytest.mark.incident("OFF-11")
 @pytest.mark.parametrize("time_in_key", [True, False])
 def test_a_row_that_the_table_has_is_skipped(store, writer, time_in_key):
     write(writer, event("a"), time_in_key=time_in_key)
@@ -146,6 +148,8 @@ def test_the_handle_is_opened_anew_now_and_then(store, writer):
     assert len(ids(store)) == 40
 
 
+@pytest.mark.incident("OFF-11")
+@pytest.mark.incident("OFF-06")
 @settings(max_examples=12, deadline=None)
 @given(
     st.lists(

@@ -70,6 +70,8 @@ def test_a_key_outside_the_row_s_range_is_not_looked_for(store):
     assert make_index().duplicates(store.open("events"), asked) == set()
 
 
+@pytest.mark.incident("OFF-11")
+@pytest.mark.incident("PRF-01")
 def test_what_the_index_covers_is_answered_without_reading(store, monkeypatch):
     index, table = make_index(), store.open("events")
     index.duplicates(table, rows(("a", NOON)))
@@ -105,6 +107,7 @@ def test_what_another_writer_commits_is_seen(store, how):
     assert index.duplicates(store.open("events"), asked) == {0, 1, 2}
 
 
+@pytest.mark.incident("OFF-11")
 def test_an_index_that_grows_too_large_rests_and_answers_stay_right(store):
     index, table = make_index(max_keys=5), store.open("events")
     for _ in range(3):

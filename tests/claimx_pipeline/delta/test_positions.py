@@ -198,6 +198,7 @@ def cut_off_after_commit(monkeypatch, error):
     monkeypatch.setattr(AppendWriter, "commit", commit)
 
 
+@pytest.mark.incident("LAT-13")
 async def test_a_commit_that_landed_without_an_answer_is_recognised(store, sink, monkeypatch):
     await send_range(sink, 0, 3)
     cut_off_after_commit(monkeypatch, OSError("connection reset"))
@@ -208,6 +209,8 @@ async def test_a_commit_that_landed_without_an_answer_is_recognised(store, sink,
     assert ids(store) == sorted(names(0, 9))
 
 
+@pytest.mark.incident("REB-06")
+@pytest.mark.incident("LAT-13")
 async def test_a_commit_that_lands_after_its_time_limit_is_recognised(tmp_path, monkeypatch):
     """The thread that was given up commits in the end, before or after the second try."""
     store = make_store(tmp_path, {"events": BLIND})
@@ -296,6 +299,7 @@ def test_a_table_that_forgets_positions_is_refused(store):
         store.check("events")
 
 
+@pytest.mark.incident("OFF-01")
 def test_positions_never_move_back():
     held = Positions(GROUP, {P0: 5, P1: 7}, {"t": 1})
     assert held.advanced({P0: 3, P1: 9}).offsets == {P0: 5, P1: 9}

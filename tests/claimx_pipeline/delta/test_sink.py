@@ -93,6 +93,7 @@ async def test_a_failure_is_raised_with_its_category_and_the_sink_recovers(
     assert await send(sink, event("a")) == WriteResult(1)
 
 
+@pytest.mark.incident("LAT-13")
 async def test_a_write_that_landed_without_an_answer_is_not_repeated(sink, store, monkeypatch):
     real = AppendWriter.commit
 

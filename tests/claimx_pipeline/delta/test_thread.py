@@ -1,4 +1,7 @@
 import asyncio
+import subprocess
+import sys
+import textwrap
 import threading
 
 import pytest
@@ -17,6 +20,7 @@ def raises(error):
     raise error
 
 
+@pytest.mark.incident("DEL-10")
 async def test_all_work_of_a_table_runs_in_one_thread_of_its_own():
     thread = TableThread("events", 10)
     found = {await thread.run(threading.get_ident) for _ in range(5)}
@@ -25,6 +29,7 @@ async def test_all_work_of_a_table_runs_in_one_thread_of_its_own():
     thread.abandon()
 
 
+@pytest.mark.incident("REB-06")
 async def test_work_that_overruns_its_limit_is_left_to_itself():
     thread, gate = TableThread("events", 0.05), Gate()
     with pytest.raises(
@@ -38,16 +43,25 @@ async def test_work_that_overruns_its_limit_is_left_to_itself():
     thread.abandon()
 
 
+@pytest.mark.incident("REB-03")
+@pytest.mark.incident("REB-07")
 async def test_the_loop_goes_on_while_a_table_works():
-    thread, gate = TableThread("events", 10), Gate()
-    work = asyncio.create_task(thread.run(gate.wait))
+    """It opens the gate for which the table waits."""
+    thread, gate = TableThread("events", 60), Gate()
+
+    def wait() -> bool:
+        gate.entered.set()
+        return gate.opened.wait(10)
+
+    work = asyncio.create_task(thread.run(wait))
     while not gate.entered.is_set():
         await asyncio.sleep(0)
     gate.opened.set()
-    await work
+    assert await work, "the loop waited for the table"
     thread.abandon()
 
 
+@pytest.mark.incident("DEL-10")
 async def test_a_panic_becomes_an_error_that_handlers_see():
     thread = TableThread("events", 10)
     with pytest.raises(TableWriteError, match="'events': index out of bounds") as caught:
@@ -62,3 +76,28 @@ async def test_an_error_of_the_work_passes_as_it_is(error):
     with pytest.raises(type(error), match=str(error)):
         await thread.run(lambda: raises(error))
     thread.abandon()
+
+
+HANGING = """
+    import asyncio, threading
+    from claimx_pipeline.delta.faults import TableWriteError
+    from claimx_pipeline.delta.thread import TableThread
+
+    async def main():
+        try:
+            await TableThread("events", 0.05).run(threading.Event().wait)
+        except TableWriteError as error:
+            print(error)
+
+    asyncio.run(main())
+"""
+
+
+@pytest.mark.incident("REB-06")
+@pytest.mark.incident("SHD-01")
+def test_work_that_never_ends_does_not_keep_the_process_from_ending():
+    ended = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(HANGING)], capture_output=True, text=True, timeout=60
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "no answer within 0.05 s" in ended.stdout

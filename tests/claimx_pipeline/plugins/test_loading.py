@@ -113,6 +113,7 @@ def test_wrong_settings_of_a_plugin_are_its_problem(tmp_path):
     assert "triggres" in load(directory).infos["mine"].problem
 
 
+@pytest.mark.incident("PLG-02")
 def test_a_misspelt_hook_is_refused(tmp_path):
     code = (
         GOOD + "    from claimx_pipeline import hookimpl\n    @hookimpl\n"

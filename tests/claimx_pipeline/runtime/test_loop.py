@@ -200,6 +200,8 @@ async def test_two_members_share_the_partitions_and_lose_nothing(rig):
     assert {*first.seen, *second.seen} <= set(await rig.published())
 
 
+@pytest.mark.incident("SHD-01")
+@pytest.mark.incident("DEL-07")
 async def test_a_stopped_member_finishes_its_batch(rig):
     """A stop in the middle of a batch lets it reach its commit."""
     await rig.publish("a", "b")

@@ -145,6 +145,8 @@ async def test_a_new_group_commits_where_it_starts_before_it_writes(rig):
     assert stored(rig) == {0: 2, 1: 0}
 
 
+@pytest.mark.incident("OFF-01")
+@pytest.mark.incident("OFF-07")
 @pytest.mark.incident("OFF-02")
 async def test_a_crash_between_table_and_group_repeats_no_row(rig, monkeypatch):
     await publish(rig, "a", "b", "c")

@@ -284,6 +284,7 @@ def test_no_text_with_a_variable_in_it_is_left_anywhere(tmp_path, one, two, thre
 CANARY = "c4n4ry-7f3a"
 
 
+@pytest.mark.incident("SEC-01")
 @pytest.mark.parametrize(
     "text",
     [

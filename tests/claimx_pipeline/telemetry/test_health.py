@@ -7,10 +7,15 @@ import threading
 import urllib.error
 import urllib.request
 
+import pyarrow as pa
 import pytest
+from delta_tables import PROJECTS, make_store, minutes
+from deltalake import write_deltalake
 from virtual_clock import VirtualClock
 
 from claimx_pipeline import SettingsError
+from claimx_pipeline.clock import SystemClock
+from claimx_pipeline.delta.thread import TableThread
 from claimx_pipeline.settings.tree import HealthSettings
 from claimx_pipeline.telemetry.health import Health, HealthServer
 from claimx_pipeline.telemetry.metrics import Metrics
@@ -69,6 +74,7 @@ async def test_a_worker_that_waits_says_for_what(server):
     assert (await get(server, "/health/ready"))[0] == 200
 
 
+@pytest.mark.incident("LAT-12")
 @pytest.mark.incident("REB-05")
 async def test_not_live_when_a_loop_is_not_heard_of(server, clock):
     pulse, other = server.health.member("a"), server.health.member("a")
@@ -123,6 +129,7 @@ async def test_the_probe_answers_while_the_event_loop_stands_still(server, clock
     assert answers == [(503, ["a"])]
 
 
+@pytest.mark.incident("OBS-01")
 async def test_metrics_are_served_as_prometheus_reads_them(server):
     server.metrics.worker("a", server.health).received(3)
     status, body = await get(server, "/metrics")
@@ -162,3 +169,34 @@ async def test_port_0_listens_nowhere(clock):
     await off.start()
     assert off.port == 0
     await off.close()
+
+
+@pytest.mark.incident("REB-07")
+async def test_probes_are_answered_while_a_large_merge_runs(tmp_path):
+    """The table library works on 200,000 rows in its thread; the server shares the loop."""
+    store = make_store(tmp_path, {"projects": PROJECTS}, clock=SystemClock())
+    rows = [
+        {"project_id": str(n), "city": "Bern", "answered_at": minutes(0)} for n in range(200_000)
+    ]
+    schema = store.spec("projects").schema()
+    data = pa.Table.from_pylist([{**row, "_bucket": 1} for row in rows], schema=schema)
+    write_deltalake(store.open("projects"), data, mode="append")
+    table, thread = store.open("projects"), TableThread("projects", 300)
+
+    def merge() -> None:
+        table.merge(
+            data, "t.project_id = s.project_id", source_alias="s", target_alias="t"
+        ).when_matched_update({"city": "s.city"}).execute()
+
+    running = HealthServer(HealthSettings(), Health(SystemClock()), Metrics())
+    await running.start()
+    merging = asyncio.create_task(thread.run(merge))
+    answered = 0
+    while not merging.done():
+        assert (await get(running, "/health/live"))[0] == 200
+        answered += 1
+    await merging
+    thread.abandon()
+    await running.close()
+    # Were the interpreter kept, the first answer would come after the merge.
+    assert answered >= 5

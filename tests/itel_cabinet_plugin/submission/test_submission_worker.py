@@ -96,6 +96,7 @@ async def test_without_a_form_the_error_says_what_comes_before(outside):
     assert "itel_form must come before" in str(item.outcome.error)
 
 
+@pytest.mark.incident("PLG-07")
 async def test_submissions_of_one_batch_are_under_way_together(outside, message):
     world = outside.server.world
     ids = {

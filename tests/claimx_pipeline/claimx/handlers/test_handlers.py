@@ -258,6 +258,7 @@ async def test_a_task_that_names_no_project_belongs_to_the_events(handle, claimx
     assert handled.entities.external_links[0]["project_id"] == "700100"
 
 
+@pytest.mark.incident("LAT-01")
 async def test_one_task_failing_leaves_the_others_alone(handle, claimx):
     claimx.status["/customTasks/assignment/2"] = 404
     results = await handle(

@@ -1,0 +1,58 @@
+"""Every incident is answered, and the page that says so is true."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+from reliability import COMMAND, DOCUMENT, Register, written
+
+COUNTS = {
+    "OFF": 11,
+    "REB": 8,
+    "DEL": 12,
+    "API": 8,
+    "MED": 7,
+    "RET": 9,
+    "CFG": 4,
+    "PLG": 7,
+    "OBS": 5,
+    "SEC": 3,
+    "PRF": 5,
+    "SHD": 3,
+    "PRC": 3,
+    "LAT": 20,
+}
+
+
+@pytest.fixture(scope="module")
+def register() -> Register:
+    return Register.read()
+
+
+def test_the_list_of_incidents_is_whole(register):
+    assert Counter(each.partition("-")[0] for each in register.incidents) == COUNTS
+    assert list(register.groups) == list(COUNTS)
+
+
+def test_every_mark_names_an_incident_that_exists(register):
+    assert {
+        each: tests for each, tests in register.tests.items() if each not in register.incidents
+    } == {}
+
+
+def test_every_incident_has_a_test_or_a_reason(register):
+    assert register.unanswered() == []
+
+
+def test_what_is_still_to_come_is_told(register):
+    """Nothing waits for a test unless it says what answers it; the list is printed."""
+    waiting = register.waiting()
+    print(f"{len(waiting)} incidents wait for a test:")
+    for each, answer in waiting.items():
+        print(f"  {each} {answer}")
+    assert all(answer.startswith("Answered by ") for answer in waiting.values())
+
+
+def test_the_page_is_up_to_date(register):
+    assert DOCUMENT.read_text() == written(register), f"run {COMMAND}"
