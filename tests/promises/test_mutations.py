@@ -6,7 +6,7 @@ import random
 import re
 
 import pytest
-from mutation import Mutation, mutations
+from mutation import Mutation, copied, mutations, run_tests
 from reliability import ROOT, marks
 
 
@@ -44,6 +44,15 @@ def test_a_patch_fits_the_sources_and_its_tests_are_of_its_incident(mutation, ma
 
 def test_twenty_incidents_have_a_patch():
     assert len({mutation.incident for mutation in mutations()}) == len(mutations()) == 20
+
+
+@pytest.mark.mutation
+def test_unbroken_the_same_tests_pass(request, tmp_path):
+    """A test that fails in any case would prove nothing."""
+    copied(tmp_path)
+    tests = [test for each in chosen(request.config) for test in each.tests]
+    ran = run_tests(tests, tmp_path)
+    assert ran.returncode == 0, ran.stdout
 
 
 @pytest.mark.mutation

@@ -41,37 +41,42 @@ class Mutation:
         return (ROOT / "src" / self.file).read_text()
 
     def survives(self, folder: Path) -> str:
-        """Return what pytest said if no test noticed; nothing if all did.
+        """Return what pytest said if a test did not notice; nothing if all did.
 
         Args:
             folder: An empty folder for the copy.
         """
-        for part in ("src", "tests"):
-            shutil.copytree(
-                ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__")
-            )
-        shutil.copy(ROOT / "pyproject.toml", folder)
+        copied(folder)
         (folder / "src" / self.file).write_text(self.source().replace(self.old, self.new))
-        said = [output for test in self.tests if (output := _passes(test, folder))]
+        said = []
+        for test in self.tests:
+            ran = run_tests([test], folder)
+            # A test that is not found or cannot even be set up is no proof.
+            if ran.returncode != 1 or " failed" not in ran.stdout.splitlines()[-1]:
+                said.append(f"{test}: exit code {ran.returncode}\n{ran.stdout}")
         return "\n".join(said)
 
 
-def _passes(test: str, folder: Path) -> str:
-    """Return pytest's output if the test did not fail as a test does."""
+def copied(folder: Path) -> None:
+    """Copy what the tests need into *folder*."""
+    for part in ("src", "tests"):
+        shutil.copytree(ROOT / part, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(ROOT / "pyproject.toml", folder)
+
+
+def run_tests(tests: Sequence[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run *tests* on the copy in *folder*."""
     # The copy comes before the sources that are installed.
     environment = {**os.environ, "PYTHONPATH": str(folder / "src")}
-    ran = subprocess.run(
-        [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", test],
+    return subprocess.run(
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *tests],
         cwd=folder,
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
-    # A test that cannot even be set up is no proof, nor is one that is not found.
-    failed = ran.returncode == 1 and " failed" in ran.stdout.splitlines()[-1]
-    return "" if failed else f"{test}: exit code {ran.returncode}\n{ran.stdout}"
 
 
 def mutations() -> list[Mutation]:

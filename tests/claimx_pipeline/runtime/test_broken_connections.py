@@ -14,7 +14,7 @@ from claimx_pipeline.errors import BrokerUnavailableError
 @pytest.mark.kafka
 @pytest.mark.incident("REB-04")
 async def test_cut_and_silent_connections_lose_nothing_and_end_no_worker(
-    tmp_path, kafka_behind_proxy
+    tmp_path, kafka_behind_proxy, caplog
 ):
     """Three cuts and a silence, one after the other, with records before and after each."""
     target, advertised = kafka_behind_proxy

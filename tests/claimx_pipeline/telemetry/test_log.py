@@ -23,6 +23,7 @@ def test_a_plain_line_is_short():
     assert PlainFormatter().format(record(topic="t")) == "00:00:00 WARNING worker a waits topic=t"
 
 
+@pytest.mark.incident("OBS-02")
 def test_a_json_line_is_one_object():
     line = JsonFormatter().format(record(offset=7))
     assert "\n" not in line
@@ -35,6 +36,7 @@ def test_a_json_line_is_one_object():
     }
 
 
+@pytest.mark.incident("OBS-02")
 def test_a_traceback_is_kept():
     try:
         raise KeyError("x")
