@@ -11,9 +11,16 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 from kafka_server import KafkaUnavailableError, kafka, kafka_process
 
 T = TypeVar("T")
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("busy machine")
 
 
 @pytest.fixture(autouse=True)
