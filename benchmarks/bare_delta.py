@@ -46,6 +46,9 @@ class BareTable:
     _commits: int = 0
 
     def __attrs_post_init__(self) -> None:
+        if self.path.exists():
+            self._handle = DeltaTable(str(self.path))
+            return
         self._handle = DeltaTable.create(
             str(self.path),
             schema=Schema.from_arrow(EVENTS.schema()),

@@ -10,10 +10,17 @@ from pathlib import Path
 from typing import TypeVar
 
 import pytest
+from hypothesis import HealthCheck, settings
 from kafka_server import KafkaServer, KafkaUnavailableError, free_port, kafka, kafka_server
 from nursery import Nursery
 
 T = TypeVar("T")
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile(
+    "busy machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("busy machine")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 import pyarrow as pa
 import pytest
 from delta_tables import KINDS, KINDS_APPENDED, NOON, event, make_store, stored, write, writer_of
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from claimx_pipeline.delta.convert import Converter, to_arrow
@@ -189,7 +189,6 @@ VALUES = st.one_of(
 )  # fmt: skip
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)  # on a busy machine
 @given(
     st.lists(
         st.fixed_dictionaries({}, optional={c.name: VALUES for c in KINDS.columns}), max_size=6
