@@ -59,6 +59,8 @@ class PluginCaller:
     clock: Clock
     metrics: PluginMetrics
     _thread: PluginThread = field(init=False)
+    _turn: asyncio.Lock = field(factory=asyncio.Lock, init=False)
+    """Members of one group share a plugin; it need not know."""
     _hanging: asyncio.Future[Any] | None = field(default=None, init=False)
     _hanging_since: float = field(default=0.0, init=False)
     _overruns: int = field(default=0, init=False)
@@ -68,11 +70,15 @@ class PluginCaller:
         self._thread = PluginThread(self.plugin)
 
     async def ask(self, listener: Listener, **given: Any) -> Any:
-        """Return what the plugin answers.
+        """Return what the plugin answers; who comes meanwhile waits for his turn.
 
         Raises:
             HookFailedError: It raised, took longer than its limit, or is suspended.
         """
+        async with self._turn:
+            return await self._ask(listener, given)
+
+    async def _ask(self, listener: Listener, given: dict[str, Any]) -> Any:
         began = self.clock.monotonic()
         outcome: CallOutcome = "failed"
         try:

@@ -192,6 +192,7 @@ def _load(
         plugin = _made(plugins, candidate, settings)
         plugins.manager.register(plugin, name=name)
         plugins.manager.check_pending()
+        _refuse_wrappers(plugins, plugin)
     except Exception as error:
         # Whatever a stranger's module raises at import is that plugin's story to tell.
         reason = _reason(error)
@@ -213,6 +214,14 @@ def _check_name(name: str, found: list[Candidate]) -> None:
         raise ClaimxError("each of them has a plugin of this name; rename or remove one")
     if name in (CORE, "dir"):
         raise ClaimxError("this name has a meaning of its own; give the plugin another")
+
+
+def _refuse_wrappers(plugins: PluginSet, plugin: Any) -> None:
+    """Refuse what is written to wrap other implementations: they are called one by one."""
+    for caller in plugins.manager.get_hookcallers(plugin) or ():
+        for each in caller.get_hookimpls():
+            if each.plugin is plugin and (each.wrapper or each.hookwrapper):
+                raise ClaimxError(f"{caller.name} cannot be a wrapper; remove 'wrapper=True'")
 
 
 def _info(

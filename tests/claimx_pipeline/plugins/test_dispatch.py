@@ -226,6 +226,21 @@ async def test_sync_code_runs_in_a_thread_of_its_plugin_and_async_code_on_the_lo
     assert threads == {"sync": ["plugin-a"] * 2, "async": [here] * 2}
 
 
+async def test_events_of_several_members_reach_a_plugin_one_at_a_time(context):
+    under_way, most = 0, 0
+
+    async def working(context):
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0)
+        under_way -= 1
+
+    asked = dispatcher(a=(1, working))
+    await asyncio.gather(*(asked.enrichment_complete(context) for _ in range(5)))
+    assert most == 1
+
+
 async def test_a_plugin_is_suspended_while_it_hangs_and_asked_again_afterwards(context):
     let_go, calls = threading.Event(), []
 

@@ -122,6 +122,15 @@ def test_a_misspelt_hook_is_refused(tmp_path):
     assert "claimx_enrichment_compleet" in load(folder(tmp_path, code=code)).infos["mine"].problem
 
 
+def test_a_wrapper_is_refused(tmp_path):
+    code = (
+        GOOD + "    from claimx_pipeline import hookimpl\n    @hookimpl(wrapper=True)\n"
+        "    def claimx_worker_stopping(self, worker): return (yield)\n"
+    )
+    problem = load(folder(tmp_path, code=code)).infos["mine"].problem
+    assert problem == "claimx_worker_stopping cannot be a wrapper; remove 'wrapper=True'"
+
+
 def test_two_plugins_of_one_name_are_refused(tmp_path):
     folder(tmp_path, "one")
     second = tmp_path / "plugins" / "two"
