@@ -58,7 +58,7 @@ class RawBatch:
 
 
 @frozen
-class Look:
+class Contents:
     """What lies in a partition from a position on."""
 
     readable: int
@@ -138,7 +138,7 @@ class CarefulReading:
         return begin
 
 
-async def look_at(client: Any, place: TopicPartition, position: int) -> Look:
+async def look_at(client: Any, place: TopicPartition, position: int) -> Contents:
     """Return what *place* has from *position* on, as far as one request tells.
 
     Args:
@@ -168,8 +168,8 @@ async def look_at(client: Any, place: TopicPartition, position: int) -> Look:
                 timestamp=batch.timestamp(),
                 reason=reason,
             )
-            return Look(readable, found)
-    return Look(readable)
+            return Contents(readable, found)
+    return Contents(readable)
 
 
 async def _fetched(client: Any, place: TopicPartition, position: int) -> bytes:
