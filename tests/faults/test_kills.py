@@ -47,7 +47,7 @@ async def test_nothing_is_lost_doubled_or_wrong_on_kafka(
 
 
 @pytest.mark.plugin
-@pytest.mark.parametrize("seed", range(1000, 1000 + FORM.embedded_seeds))
+@pytest.mark.parametrize("seed", range(1003, 1003 + FORM.embedded_seeds))
 async def test_nothing_is_lost_doubled_or_wrong_on_the_embedded_broker(
     expected, nursery, tmp_path, seed
 ):
