@@ -34,7 +34,8 @@ def assert_unharmed(result: Result) -> None:
 @pytest.mark.kafka
 @pytest.mark.plugin
 @pytest.mark.incident("OFF-02")
-@pytest.mark.incident("OFF-04")
+@pytest.mark.incident("OFF-05")
+@pytest.mark.incident("LAT-03")
 @pytest.mark.parametrize("seed", range(FORM.seeds))
 async def test_nothing_is_lost_doubled_or_wrong_on_kafka(
     expected, nursery, mortal_kafka, tmp_path, seed
@@ -46,7 +47,7 @@ async def test_nothing_is_lost_doubled_or_wrong_on_kafka(
 
 
 @pytest.mark.plugin
-@pytest.mark.parametrize("seed", range(1000, 1000 + FORM.embedded_seeds))
+@pytest.mark.parametrize("seed", range(1003, 1003 + FORM.embedded_seeds))
 async def test_nothing_is_lost_doubled_or_wrong_on_the_embedded_broker(
     expected, nursery, tmp_path, seed
 ):

@@ -137,6 +137,7 @@ def rows_in(records: list[Record]) -> int:
 @pytest.mark.kafka
 @pytest.mark.plugin
 @pytest.mark.incident("OFF-02")
+@pytest.mark.incident("OFF-11")
 async def test_a_worker_killed_while_it_writes_leaves_the_same_contents(worked, nursery, tmp_path):
     """``entities`` over its merged tables, ``events`` over its append table, side by side."""
 

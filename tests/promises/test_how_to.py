@@ -1,9 +1,11 @@
 """What a page of the documentation tells to type does what the page says."""
 
+import pytest
 from how_to import Terminal, blocks
 from kafka_server import free_port
 
 
+@pytest.mark.incident("RET-04")
 def test_dead_letters_are_seen_put_right_and_replayed_as_the_page_tells(tmp_path):
     """Break something, see it in ``dlq list``, fix it, ``dlq replay``, see the rows."""
     port = free_port()

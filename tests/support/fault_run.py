@@ -38,26 +38,26 @@ API_SECONDS = 3.0
 PATIENCE_SECONDS = 300.0
 """How long a run may take to deal with everything: far more than it needs, even on a slow machine."""
 
-SETTINGS = f"""\
+SETTINGS = """\
 broker:
-  url: "{{url}}"
-  prefix: "{{prefix}}"
+  url: "{url}"
+  prefix: "{prefix}"
   deadline_seconds: 8
-  kafka: {{{{session_timeout_seconds: {SESSION_SECONDS}}}}}
+  kafka: {{session_timeout_seconds: SESSION}}
 claimx:
-  api: {{{{base_url: {{api}}, token: demo-token, timeout_seconds: {API_SECONDS}, max_retries: 0, breaker_open_seconds: 1}}}}
+  api: {{base_url: {api}, token: demo-token, timeout_seconds: ANSWER, max_retries: 0, breaker_open_seconds: 1}}
 connections:
-  itel_cabinet_api: {{{{base_url: {{itel}}, auth_token: demo-itel-token, timeout_seconds: {API_SECONDS}, max_retries: 0, breaker_open_seconds: 1}}}}
-tables: {{{{root: {{folder}}/tables}}}}
-storage: {{{{files: {{{{root: {{folder}}/files}}}}}}}}
-plugins: {{{{dir: ""}}}}
-retry: {{{{delays_seconds: [0.5, 1, 2, 4, 8]}}}}
-health: {{{{port: 0}}}}
+  itel_cabinet_api: {{base_url: {itel}, auth_token: demo-itel-token, timeout_seconds: ANSWER, max_retries: 0, breaker_open_seconds: 1}}
+tables: {{root: {folder}/tables}}
+storage: {{files: {{root: {folder}/files}}}}
+plugins: {{dir: ""}}
+retry: {{delays_seconds: [0.5, 1, 2, 4, 8]}}
+health: {{port: 0}}
 workers:
-  events: {{{{linger_seconds: 0.1}}}}
-  entities: {{{{linger_seconds: 0.1}}}}
-  itel-tracking: {{{{linger_seconds: 0.1}}}}
-"""
+  events: {{linger_seconds: 0.1}}
+  entities: {{linger_seconds: 0.1}}
+  itel-tracking: {{linger_seconds: 0.1}}
+""".replace("SESSION", str(SESSION_SECONDS)).replace("ANSWER", str(API_SECONDS))
 
 
 @define
