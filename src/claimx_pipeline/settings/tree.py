@@ -18,7 +18,7 @@ from claimx_pipeline.settings.secret import Secret
 
 S = TypeVar("S")
 
-HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::(?P<port>[0-9]{1,5}))?")
+HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 """A host, and a port if one is given."""
 
 INLINE = "inline"
@@ -181,18 +181,6 @@ def hosts(_: Any, attribute: Attribute[Any], value: tuple[str, ...]) -> None:
             )
 
 
-def hosts_with_ports(_: Any, attribute: Attribute[Any], value: tuple[str, ...]) -> None:
-    """Refuse what is no host with a port.
-
-    Raises:
-        ValueError: One of *value* is none.
-    """
-    for host in value:
-        found = HOST.fullmatch(host)
-        if not found or not found["port"]:
-            raise ValueError(f"{attribute.name!r} holds {host!r}, which is not host:port")
-
-
 @frozen(kw_only=True)
 class ClaimxMediaSettings:
     """The files of claims, as far as they are ClaimX's own."""
@@ -259,7 +247,7 @@ class StorageSettings:
 class MediaSettings:
     """How files are fetched, for every domain."""
 
-    development_hosts: tuple[str, ...] = field(default=(), validator=hosts_with_ports)
+    development_hosts: tuple[str, ...] = field(default=(), validator=hosts)
     """``host:port`` pairs that may be reached without encryption and at private addresses."""
 
     work_dir: str = field(default="./claimx-data/partial", validator=not_blank)

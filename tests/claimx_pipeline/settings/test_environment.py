@@ -12,6 +12,7 @@ VALUES = {
     "CLAIMX_API_TOKEN": ("hunter2", None),
     "CLAIMX_API_MAX_CONCURRENT": ("7", 7),
     "CLAIMX_API_TIMEOUT_SECONDS": ("2.5", 2.5),
+    "ALLOWED_ATTACHMENT_DOMAINS": ("a.example, b.example:8443", ("a.example", "b.example:8443")),
     "ONELAKE_CLAIMX_PATH": ("abfss://x", "abfss://x"),
     "CLAIMX_DATA_DIR": ("/data", "/data"),
     "LOG_LEVEL": ("debug", "DEBUG"),
@@ -37,8 +38,9 @@ def test_each_variable_sets_its_setting_over_the_file(tmp_path, variable):
         "storage": "storage: {files: {root: /file}}",
         "logging": "logging: {level: ERROR}",
         "claimx": f"claimx: {{api: {{{key}: {3 if key[-1] in 'ts' else 'x'}}}}}",
-    }[section]
-    assert below in {"", "api", "files"}
+        "claimx.media": "claimx: {media: {allowed_hosts: [c.example]}}",
+    }[section if below != "media" else "claimx.media"]
+    assert below in {"", "api", "files", "media"}
     loaded = load_text(tmp_path, file, {variable: text})
     value = at(loaded.settings, path)
     assert (value.reveal() == text) if expected is None else (value == expected)
