@@ -299,7 +299,7 @@ CANARY = "c4n4ry-7f3a"
         "connections: {c: {base_url: 'http://x', headers: {X: '${TOKEN}'}, auth_token: %s}}",
         "tables: {storage_options: {key: '${TOKEN}'}}",
         "plugins: {p: {config: {api: {token: %s}, list: ['${TOKEN}'], n: {password: %s}}}}",
-        "cabinet: {token: '${TOKEN}', hosts: '${TOKEN}'}",
+        "cabinet: {token: '${TOKEN}', task_id: '${TOKEN}'}",
         "claimx: {api: {token: *%s}}",
         "claimx: {api: {token: !%s x}}",
         "claimx: {api: {token: '%s}}",
