@@ -157,7 +157,9 @@ class Pipeline:
         """Where the tables are."""
         from claimx_pipeline.delta.store import TableStore
 
-        return TableStore(self.settings.tables, self.tables, self.clock)
+        tables, shared = self.settings.tables, self.settings.storage.options
+        merged = evolve(tables, storage_options={**shared, **tables.storage_options})
+        return TableStore(merged, self.tables, self.clock)
 
     def broker(self) -> Broker:
         """Return the broker that the settings name; not connected.

@@ -221,7 +221,7 @@ class TablesSettings:
     """Table name to a place of its own."""
 
     storage_options: Mapping[str, Secret] = field(factory=dict)
-    """Credentials and options of the object store, by the names deltalake knows."""
+    """What differs for tables from ``storage.options``, by the names deltalake knows."""
 
     dedupe_window_hours: float = field(default=168.0, validator=gt(0))
     """How far back an append table looks for an earlier row of a key that holds no time."""
@@ -229,18 +229,41 @@ class TablesSettings:
 
 @frozen(kw_only=True)
 class FilesSettings:
-    """Where files are put."""
+    """Where files end."""
 
     root: str = field(default="./claimx-data/files", validator=not_blank, repr=masked_repr)
-    """Folder or URL under which files are stored."""
+    """Folder or URL (``s3://``, ``abfss://``, ``az://``) under which files are stored."""
+
+    options: Mapping[str, Secret] = field(factory=dict)
+    """What differs here from ``storage.options``."""
+
+
+@frozen(kw_only=True)
+class CacheSettings:
+    """Where a file lies between download and upload."""
+
+    root: str = field(default="./claimx-data/cache", validator=not_blank, repr=masked_repr)
+    """Folder or URL that both workers reach: a disk they share, or an object store."""
+
+    options: Mapping[str, Secret] = field(factory=dict)
+    """What differs here from ``storage.options``."""
+
+    keep_hours: float = field(default=72.0, validator=gt(0))
+    """A file that no upload has claimed for this long is removed."""
 
 
 @frozen(kw_only=True)
 class StorageSettings:
-    """Object storage."""
+    """Object storage, for tables and files."""
+
+    options: Mapping[str, Secret] = field(factory=dict)
+    """Credentials and options of the object store, for tables and files alike."""
 
     files: FilesSettings = field(factory=FilesSettings)
-    """Where files are put."""
+    """Where files end."""
+
+    cache: CacheSettings = field(factory=CacheSettings)
+    """Where a file lies between download and upload."""
 
 
 @frozen(kw_only=True)
