@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import ssl
 import string
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from urllib.parse import quote
 
@@ -50,7 +50,7 @@ class Streamed:
     _response: aiohttp.ClientResponse = field(repr=False)
     _clock: Clock = field(repr=False)
 
-    async def pieces(self) -> AsyncIterator[bytes]:
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
         """Yield the body as it comes; ends only if it came whole.
 
         Raises:

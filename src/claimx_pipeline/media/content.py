@@ -116,6 +116,9 @@ FILE_TYPES = (
 """Every kind of file that is fetched."""
 
 
+_TELL_LITTLE = (_is_text, _is_xml, _anything)
+
+
 class FileRefusedError(RecordError):
     """A file is not what it is called."""
 
@@ -173,7 +176,9 @@ def checked_type(kind: FileType | None, content_type: str | None) -> FileType:
     """
     said = (content_type or "").partition(";")[0].strip().lower()
     if kind is None:
-        kind = next((kind for kind in FILE_TYPES if said in kind.content_types), None)
+        # A page or text of unknown name is an error told with status 200 more often than not.
+        known = (kind for kind in FILE_TYPES if kind.looks not in _TELL_LITTLE)
+        kind = next((kind for kind in known if said in kind.content_types), None)
         if kind is None:
             raise FileRefusedError(
                 f"neither name nor link say what the file is, and the server says {said!r}"

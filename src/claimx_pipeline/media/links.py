@@ -17,6 +17,7 @@ from attrs import define, field, frozen
 
 from claimx_pipeline.claimx.api import Answered
 from claimx_pipeline.clock import Clock
+from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.errors import RecordError
 from claimx_pipeline.media.messages import FileMessage
 
@@ -29,6 +30,11 @@ _MOST_DIGITS = 15
 
 class DeadLinkError(RecordError):
     """A link has ended or is refused, and no new one can be had."""
+
+
+@define
+class RenewalFailedError(RequestFailedError):
+    """The API could not be asked for a new link; tells nothing about the link's host."""
 
 
 @frozen
@@ -44,7 +50,7 @@ class LinkTimes:
 
     def __str__(self) -> str:
         signed, ends = (f"{at:%Y-%m-%d %H:%M:%S} UTC" for at in (self.signed_at, self.ends_at))
-        return f"signed at {signed}, ended at {ends}"
+        return f"signed at {signed} and holds until {ends}"
 
 
 def times_of(link: str) -> LinkTimes | None:
@@ -113,19 +119,22 @@ class CurrentLink:
     def __attrs_post_init__(self) -> None:
         self.link = self.file.download_url
 
+    @property
+    def renewable(self) -> bool:
+        """Whether a new link may be asked for: none was since the last bytes came."""
+        return self._idle_renewals == 0
+
     async def fresh(self) -> str:
         """Return a link that has not ended; asks for a new one if need be.
 
         Raises:
             DeadLinkError: It has ended, and so has the new one, or there is none.
-            RecordError: The API could not be asked.
+            RenewalFailedError: The API could not be asked.
         """
-        times = times_of(self.link)
-        if times is not None and times.ended(self._clock.now()):
-            await self.renew(f"the link was {times}")
-            renewed = times_of(self.link)
-            if renewed is not None and renewed.ended(self._clock.now()):
-                raise self._dead(f"the link was {times}; the new one was {renewed}")
+        if self._ended():
+            await self.renew("the link has ended")
+            if self._ended():
+                raise self._dead("the link had ended, and so has the new one")
         return self.link
 
     async def renew(self, why: str) -> None:
@@ -137,38 +146,52 @@ class CurrentLink:
         Raises:
             DeadLinkError: The endpoint was asked already without a byte since, or has no
                 link for the file.
-            RecordError: The API could not be asked.
+            RenewalFailedError: The API could not be asked.
         """
-        if self._idle_renewals:
+        if not self.renewable:
             raise self._dead(f"{why}; a new link was got before and did not help")
-        project_id, media_id = self._number(self.file.project_id), self._number(self.file.media_id)
+        project_id, media_id = _number(self.file.project_id), _number(self.file.media_id)
         if project_id is None or media_id is None:
-            raise self._dead(
-                f"{why}; its ids are no numbers, so the API cannot be asked for another"
-            )
+            raise self._dead(f"{why}; its ids are no numbers, so no other can be asked for")
         self._idle_renewals += 1
         self.renewals += 1
-        answered = await self._api.media(project_id, [media_id])
-        found = next(
-            (
-                item["fullDownloadLink"]
-                for item in answered.body
-                if str(item.get("mediaID", item.get("mediaId"))) == str(media_id)
-                and item.get("fullDownloadLink")
-            ),
-            None,
-        )
-        if not isinstance(found, str):
+        found = await self._ask(project_id, media_id)
+        if found is None:
             raise self._dead(f"{why}; the API has no link for the file any more")
         logger.debug("file %s of project %s has a new link", media_id, project_id)
         self.link = found
+
+    async def _ask(self, project_id: int, media_id: int) -> str | None:
+        try:
+            answered = await self._api.media(project_id, [media_id])
+        except RequestFailedError as error:
+            raise RenewalFailedError(
+                f"no new link for file {media_id}: {error.reason}",
+                error.category,
+                error.retry_after,
+                error.outage,
+                error.connection,
+                error.answer,
+            ) from error
+        for item in answered.body:
+            link = item.get("fullDownloadLink")
+            if str(item.get("mediaID", item.get("mediaId"))) == str(media_id) and link:
+                return str(link)
+        return None
 
     def worked(self) -> None:
         """Bytes came: should the link be refused later on, it may be renewed again."""
         self._idle_renewals = 0
 
-    def _number(self, text: str) -> int | None:
-        return int(text) if text.isascii() and text.isdigit() else None
+    def _ended(self) -> bool:
+        times = times_of(self.link)
+        return times is not None and times.ended(self._clock.now())
 
     def _dead(self, why: str) -> DeadLinkError:
-        return DeadLinkError(f"file {self.file.media_id} cannot be fetched: {why}")
+        times = times_of(self.link)
+        told = f"; the link was {times}" if times else ""
+        return DeadLinkError(f"file {self.file.media_id} cannot be fetched: {why}{told}")
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdigit() else None
