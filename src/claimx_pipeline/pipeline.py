@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.runtime.resources import Resources
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.telemetry.health import Health
+    from claimx_pipeline.telemetry.metrics import Metrics
     from claimx_pipeline.topology import Topology
 
 T = TypeVar("T")
@@ -218,11 +219,14 @@ class Pipeline:
             for problem in problems
         ]
 
-    def resources(self, broker: Broker, health: Health) -> Resources:
-        """Return what running workers may use."""
+    def resources(
+        self, broker: Broker, health: Health, metrics: Metrics | None = None
+    ) -> Resources:
+        """Return what running workers may use; without *metrics* they count for themselves."""
         from claimx_pipeline.connections.registry import Connections
         from claimx_pipeline.plugins.dispatch import Dispatcher
         from claimx_pipeline.runtime.resources import Resources
+        from claimx_pipeline.telemetry.metrics import Metrics
 
         core_workers = self._core_workers()
         core_topics = {
@@ -239,6 +243,7 @@ class Pipeline:
             handlers=self.handlers,
             dispatcher=Dispatcher.of(self.plugins, core_topics),
             health=health,
+            metrics=metrics or Metrics(),
         )
 
     def _connections(self) -> dict[str, ConnectionSettings]:

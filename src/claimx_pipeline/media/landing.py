@@ -206,6 +206,38 @@ class PartialFile:
         self.size = size
 
 
+def remove_stale(folder: Path, before: float) -> int:
+    """Remove what nobody has gone on with for long; what is being written stays. Blocks.
+
+    Args:
+        folder: Of partial files.
+        before: Those last written before this, in seconds since 1970.
+
+    Returns:
+        How many were removed.
+
+    Raises:
+        OSError: The folder cannot be read or written.
+    """
+    removed = 0
+    for path in folder.glob("*.part") if folder.is_dir() else ():
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if os.fstat(descriptor).st_mtime < before:
+                path.with_suffix(".json").unlink(missing_ok=True)
+                path.unlink(missing_ok=True)
+                removed += 1
+        except BlockingIOError:
+            continue
+        finally:
+            os.close(descriptor)
+    return removed
+
+
 def _is_still(path: Path, descriptor: int) -> bool:
     """Tell whether *path* is the open file: its last owner may just have removed it."""
     try:

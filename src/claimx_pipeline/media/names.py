@@ -6,7 +6,8 @@ import hashlib
 import re
 import unicodedata
 
-from claimx_pipeline.media.messages import FileMessage
+from claimx_pipeline.media.content import FILE_TYPES
+from claimx_pipeline.media.messages import CachedFile, DownloadResult, FileMessage
 
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 _DOTS = re.compile(r"\.{2,}")
@@ -58,7 +59,18 @@ def safe_id(text: str) -> str:
     return f"{fit[:40]}~{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
-def cache_path(file: FileMessage) -> str:
-    """Return where *file* lies in the cache store; no two files share a path."""
-    name = safe_name(file.file_name, "file")
-    return f"{safe_id(file.owner)}/{safe_id(file.media_id)}/{file.identity}/{name}"
+def cache_folder(file: FileMessage) -> str:
+    """Return the folder of *file* in the cache store; no two files share one."""
+    return f"{safe_id(file.owner)}/{safe_id(file.media_id)}/{file.identity}"
+
+
+def cache_path(file: CachedFile | DownloadResult) -> str:
+    """Return where *file*, of known checksum and kind, lies in the cache store."""
+    return f"{cache_folder(file)}/{cache_name(file.checksum, file.content_type)}"
+
+
+def cache_name(checksum: str, content_type: str) -> str:
+    """Return what a cached file is called: all that must be known of it without its message."""
+    kinds = (kind for kind in FILE_TYPES if kind.content_types[0] == content_type)
+    kind = next(kinds, None)
+    return f"{checksum}.{kind.extensions[0] if kind else 'bin'}"

@@ -63,7 +63,8 @@ class Transfer:
         host = self.guard.check(link.link).place.host
         permit = self._breaker(host).admit()
         try:
-            fetched = await self._persist(_Fetch(self, link, kind, landing))
+            turn_ends = self.clock.monotonic() + self.settings.slice_seconds
+            fetched = await self._persist(_Fetch(self, link, kind, landing, turn_ends))
             permit.succeeded()
         except FileRefusedError:
             permit.succeeded()
@@ -79,7 +80,6 @@ class Transfer:
 
     async def _persist(self, fetch: _Fetch) -> FileType | None:
         """Ask until the file is whole, its turn is over, or another try is not called for."""
-        turn_ends = self.clock.monotonic() + self.settings.slice_seconds
         tries, furthest = 0, fetch.landing.size
         while True:
             try:
@@ -97,7 +97,7 @@ class Transfer:
             else:
                 tries = 0
             furthest = max(furthest, fetch.landing.size)
-            if self.clock.monotonic() >= turn_ends and fetch.may_go_on:
+            if fetch.turn_is_over:
                 await fetch.keep()
                 return None
 
@@ -164,6 +164,7 @@ class _Fetch:
     link: CurrentLink
     kind: FileType | None
     landing: Landing
+    _turn_ends: float
     _total: int | None = field(default=None, init=False)
     """Bytes of the whole file, if the host says."""
     _validator: str = field(default="", init=False)
@@ -181,6 +182,11 @@ class _Fetch:
         """Whether what came so far can be kept for a later try."""
         large = (self._total or 0) > self.transfer.settings.range_threshold_bytes
         return self._ranges and large and self.landing.size > 0
+
+    @property
+    def turn_is_over(self) -> bool:
+        """Whether others should have a turn now and this file can wait."""
+        return self.transfer.clock.monotonic() >= self._turn_ends and self.may_go_on
 
     async def keep(self) -> None:
         """Keep what came so far, if a later try can go on with it."""
@@ -269,8 +275,8 @@ class _Fetch:
                     self._check_size(self.landing.size)
                 if not self._looked and self.landing.size >= HEAD_BYTES:
                     self._look()
-                if limit is not None and self.landing.size >= limit:
-                    return self.landing.size == self._total
+                if self.turn_is_over or (limit is not None and self.landing.size >= limit):
+                    return False
         if decode and not decode.ended:
             raise self._unfit(answer, "the compressed answer broke off")
         return True

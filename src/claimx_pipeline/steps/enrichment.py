@@ -14,7 +14,7 @@ from datetime import datetime
 from attrs import define, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
-from claimx_pipeline.claimx.api import ClaimxApi, has_token
+from claimx_pipeline.claimx.api import ClaimxApi, missing_access
 from claimx_pipeline.claimx.entities import EntityRow, EntityRows
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.handlers.protocol import Handled, Handler
@@ -206,20 +206,7 @@ def entity_record(message: EntityMessage) -> OutRecord:
 
 def check(settings: Settings) -> list[Problem]:
     """Return what is missing before the API can be asked."""
-    api = settings.claimx.api
-    if api.base_url and has_token(api):
-        return []
-    missing = [
-        name
-        for name, value in (("CLAIMX_API_URL", api.base_url), ("CLAIMX_API_TOKEN", has_token(api)))
-        if not value
-    ]
-    what = (
-        "worker 'enrichment' asks the ClaimX API and has no address or credential for it; set "
-        f"CLAIMX_API_URL and CLAIMX_API_TOKEN (missing: {' and '.join(missing)}), "
-        "or try 'claimx-run demo', which brings an API of its own"
-    )
-    return [Problem("claimx.api", what)]
+    return missing_access(settings.claimx.api, "enrichment")
 
 
 def build(resources: Resources) -> EnrichmentProcessor:
