@@ -101,7 +101,8 @@ def open_store(root: str, options: Mapping[str, Secret], name: str = "storage") 
     if not scheme or scheme == "file":
         folder = Path(root.removeprefix("file://")).expanduser().absolute()
         try:
-            return FileStore(str(folder), LocalStore(folder, mkdir=True))
+            # A folder goes with its last file: the cache has one for each.
+            return FileStore(str(folder), LocalStore(folder, automatic_cleanup=True, mkdir=True))
         except (BaseError, OSError) as error:
             why = f"the folder {folder} cannot be made: {str(error).splitlines()[0]}"
             raise _refused(f"{name}.root", why) from error
@@ -120,7 +121,7 @@ def _remote(root: str, options: Mapping[str, Secret], name: str) -> FileStore:
         store = from_url(
             root,
             config=config,
-            client_options={**_TIMEOUTS, **client},
+            client_options=client,
             retry_config={"max_retries": _TRIES, "retry_timeout": seconds},
         )
     except UnknownConfigurationKeyError as error:
@@ -139,7 +140,7 @@ def _sorted_out(options: Mapping[str, Secret]) -> tuple[Any, Any]:
         SettingsError: One would switch the check of certificates off.
     """
     config: dict[str, str] = {}
-    client: dict[str, str] = {}
+    client = dict(_TIMEOUTS)
     for key, secret in options.items():
         option = key.lower()
         bare = option.removeprefix("aws_").removeprefix("azure_").removeprefix("google_")

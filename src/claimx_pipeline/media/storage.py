@@ -8,7 +8,6 @@ full, no access) is an outage, so that files wait for it and none is given up.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import AsyncIterable, AsyncIterator, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -26,18 +25,13 @@ from obstore.exceptions import (
 from obstore.store import LocalStore, ObjectStore
 
 from claimx_pipeline.errors import Category, RecordError
+from claimx_pipeline.media.paths import may_be
 
 PIECE_BYTES = 5 * 1024 * 1024
 """Bytes sent or read at once; also the smallest part that S3 takes."""
 
 PARTS_AT_ONCE = 2
 """Parts of one file under way at once: with the piece size, what a file costs in memory."""
-
-
-LONGEST_NAME = 240
-"""Bytes of a name between two slashes: 255 on common disks, less what obstore adds."""
-
-_STAGED = re.compile(r"#\d+$")
 
 
 class StorageError(RecordError):
@@ -189,19 +183,6 @@ class FileStore:
         except BaseError as error:
             why = f"cannot {what} {place}: {_first(error)}"
             raise StorageError(why, Category.TRANSIENT, outage=True) from error
-
-
-def may_be(path: str) -> bool:
-    """Tell whether a file may have this path in every store.
-
-    obstore takes ``/a`` for ``a``, writes no local file whose name ends in ``#`` and a
-    number, and reports a name that is too long for a folder like a failing disk.
-    """
-    parts = path.split("/")
-    return not any(
-        part in ("", ".", "..") or len(part.encode()) > LONGEST_NAME or _STAGED.search(part)
-        for part in parts
-    )
 
 
 @define

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from string import Formatter
 from typing import Any, Literal, TypeVar
 
 from attrs import Attribute, field, frozen
@@ -181,6 +182,29 @@ def hosts(_: Any, attribute: Attribute[Any], value: tuple[str, ...]) -> None:
             )
 
 
+PATH_NAMES = frozenset({"project_id", "media_id", "file_name"})
+"""What may stand in braces in a file's path."""
+
+
+def path_template(_: Any, attribute: Attribute[Any], value: str) -> None:
+    """Refuse a path of which two files could share one.
+
+    Raises:
+        ValueError: A name in braces is unknown, the media id is missing, or it is no path.
+    """
+    try:
+        names = {name for _, name, _, _ in Formatter().parse(value) if name is not None}
+    except ValueError as error:
+        raise ValueError(f"{attribute.name!r} is {value!r}, which is odd: {error}") from error
+    if unknown := sorted(names - PATH_NAMES):
+        known = ", ".join(sorted(PATH_NAMES))
+        raise ValueError(f"{attribute.name!r} names {unknown[0]!r}; it may name {known}")
+    if "media_id" not in names:
+        raise ValueError(f"{attribute.name!r} must name {{media_id}}; else files share a path")
+    if any(part in ("", ".", "..") for part in value.split("/")):
+        raise ValueError(f"{attribute.name!r} is {value!r}, which is no relative path")
+
+
 @frozen(kw_only=True)
 class ClaimxMediaSettings:
     """The files of claims, as far as they are ClaimX's own."""
@@ -197,6 +221,9 @@ class ClaimxMediaSettings:
         validator=hosts,
     )
     """Hosts that files may come from, exactly: ``host`` (port 443) or ``host:port``."""
+
+    path: str = field(default="{project_id}/media/{media_id}/{file_name}", validator=path_template)
+    """Where a file is put below ``storage.files.root``; must name the file by ``{media_id}``."""
 
 
 @frozen(kw_only=True)
@@ -236,6 +263,9 @@ class FilesSettings:
 
     options: Mapping[str, Secret] = field(factory=dict)
     """What differs here from ``storage.options``."""
+
+    max_concurrent: int = field(default=8, validator=[ge(1), le(100)])
+    """Files written at once in one worker; each may take 15 MB of memory."""
 
 
 @frozen(kw_only=True)
