@@ -5,6 +5,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from attrs import define, field
 
@@ -23,11 +24,12 @@ claimx: {{api: {{base_url: {api}, token: demo-token, max_retries: 0, breaker_ope
 connections:
   itel_cabinet_api: {{base_url: {itel}, auth_token: demo-itel-token, max_retries: 0, breaker_open_seconds: 1}}
 tables: {{root: {folder}/tables}}
-storage: {{files: {{root: {folder}/files}}}}
+storage: {{files: {{root: {folder}/files}}, cache: {{root: {folder}/cache}}}}
+media: {{development_hosts: ["{media_host}"], work_dir: {folder}/partial}}
 plugins: {{dir: ""}}
 retry: {{delays_seconds: [0.5, 1, 2, 4]}}
 health: {{port: 0}}
-workers: {{events: {{linger_seconds: 0.1}}, entities: {{linger_seconds: 0.1}}}}
+workers: {{events: {{linger_seconds: 0.1}}, entities: {{linger_seconds: 0.1}}, results: {{linger_seconds: 0.1}}}}
 """
 
 
@@ -125,6 +127,7 @@ async def whole_pipeline(
                 url=url or f"sqlite:///{folder}/broker.db",
                 prefix=prefix,
                 api=simulator.api_url,
+                media_host=urlsplit(simulator.api_url).netloc,
                 itel=simulator.itel_url,
                 folder=folder,
             )

@@ -57,6 +57,8 @@ def other(kind: Any, default: Any) -> Any:
         kind = next(member for member in get_args(kind) if member is not NoneType)
     if get_origin(kind) is Literal:
         return next(choice for choice in get_args(kind) if choice != default)
+    if kind is str and "{" in (default or ""):
+        return f"another/{default}"
     if kind in (str, Secret, bool):
         return not default if kind is bool else "another"
     if kind in (int, float):
