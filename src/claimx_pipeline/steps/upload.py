@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from attrs import define, evolve, field
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
+from claimx_pipeline.errors import category_of
 from claimx_pipeline.media.cleaner import CacheCleaner
 from claimx_pipeline.media.copying import copy_file
 from claimx_pipeline.media.messages import (
@@ -30,6 +31,8 @@ from claimx_pipeline.runtime.outcome import DONE, Done, Outcome, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.topics import DOWNLOADS_CACHED, DOWNLOADS_DLQ, DOWNLOADS_RESULTS
+
+NAME = "upload"
 
 CACHED_AT = "claimx-cached-at"
 """Header of a result: where in the cache the file lies that is not needed any more."""
@@ -80,7 +83,7 @@ class UploadProcessor:
             try:
                 if isinstance(message, DownloadResult):
                     return await self._tidy(record)
-                return await self._upload(record, message)
+                return await self._counted(record, message)
             except Exception as error:  # noqa: BLE001 - the failure of this file alone
                 return failure(error)
 
@@ -90,6 +93,18 @@ class UploadProcessor:
         if path is not None:
             await self._cache.delete(path)
         return DONE
+
+    async def _counted(self, record: Record, file: CachedFile) -> Outcome:
+        metrics, began = self._resources.metrics, self._resources.clock.monotonic()
+        try:
+            outcome = await self._upload(record, file)
+        except Exception as error:
+            metrics.files.labels(NAME, category_of(error).value).inc()
+            raise
+        metrics.files.labels(NAME, "stored").inc()
+        metrics.file_bytes.labels(NAME).inc(file.bytes_downloaded)
+        metrics.file_seconds.labels(NAME).observe(self._resources.clock.monotonic() - began)
+        return outcome
 
     async def _upload(self, record: Record, file: CachedFile) -> Outcome:
         only = header(record.headers, PLUGIN) if record.headers else None
@@ -137,7 +152,7 @@ def build(resources: Resources) -> UploadProcessor:
 
 
 WORKER = WorkerSpec(
-    name="upload",
+    name=NAME,
     summary="Copies fetched files from the cache to the object store.",
     group="claimx-upload-worker",
     reads=(DOWNLOADS_CACHED, DOWNLOADS_RESULTS),
