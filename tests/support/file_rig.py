@@ -144,9 +144,10 @@ class FileRig:
         return found
 
     async def results(self) -> list[DownloadResult]:
-        return [
-            decode_result(record.value) for record in await self.records("claimx.downloads.results")
-        ]
+        return [decode_result(record.value) for record in await self.results_raw()]
+
+    async def results_raw(self) -> list[Record]:
+        return await self.records("claimx.downloads.results")
 
     async def dead(self) -> list[Record]:
         return await self.records("claimx.downloads.dlq")

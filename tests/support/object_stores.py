@@ -46,21 +46,26 @@ def free_port() -> int:
 
 
 @contextlib.contextmanager
-def s3() -> Iterator[Place]:
+def s3(port: int | None = None) -> Iterator[Place]:
     """Run moto's S3 server with one bucket."""
-    port = free_port()
+    port = port or free_port()
     command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
     url = f"http://127.0.0.1:{port}"
     with _running(command, url):
         urllib.request.urlopen(urllib.request.Request(f"{url}/bucket", method="PUT")).close()
-        options = {
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "test",
-            "AWS_ENDPOINT_URL": url,
-            "AWS_REGION": "us-east-1",
-            "AWS_ALLOW_HTTP": "true",
-        }
-        yield Place("s3://bucket/files", options)
+        yield s3_place(port)
+
+
+def s3_place(port: int) -> Place:
+    """Return the place that ``s3`` serves at *port*, whether it runs or not."""
+    options = {
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{port}",
+        "AWS_REGION": "us-east-1",
+        "AWS_ALLOW_HTTP": "true",
+    }
+    return Place("s3://bucket/files", options)
 
 
 def azurite_script() -> Path | str:
