@@ -36,11 +36,12 @@ _OF_THE_MACHINE = frozenset(
         errno.EROFS,
         errno.EACCES,
         errno.EPERM,
+        errno.ENOTDIR,
         errno.EMFILE,
         errno.ENFILE,
     }
 )
-"""Errors that any file would meet: no room, no permission, no more open files."""
+"""Errors that any file would meet: no room, no folder, no permission, no more open files."""
 
 
 class DiskError(RecordError):

@@ -86,10 +86,10 @@ class Transfer:
                 if await fetch.ask():
                     return fetch.kind
             except RecordError as error:
-                if fetch.landing.size > furthest:
-                    tries = 0
                 if isinstance(error, FileRefusedError):
                     await fetch.forget()
+                elif fetch.landing.size > furthest:
+                    tries = 0
                 if not await self._another_try(fetch, error, tries):
                     await fetch.keep()
                     raise
