@@ -134,13 +134,19 @@ def extension_of(file_name: str, link: str) -> str | None:
     In a link the path comes first, then the parameters ``filename``, ``file`` and ``name``.
     None if nothing there looks like an extension.
     """
-    parts = urlsplit(link)
-    query = dict(parse_qsl(parts.query))
-    names = (file_name, unquote(parts.path), *(query.get(name, "") for name in _NAMING_PARAMETERS))
-    for name in names:
+    for name in (file_name, *_names_in(link)):
         if found := _EXTENSION.search(name):
             return found[1].lower()
     return None
+
+
+def _names_in(link: str) -> tuple[str, ...]:
+    try:
+        parts = urlsplit(link)
+        query = dict(parse_qsl(parts.query))
+    except ValueError:
+        return ()  # it is refused as soon as it is to be followed
+    return (unquote(parts.path), *(query.get(name, "") for name in _NAMING_PARAMETERS))
 
 
 def expected_type(file_name: str, link: str, file_type: str = "") -> FileType | None:
