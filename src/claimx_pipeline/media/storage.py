@@ -24,6 +24,7 @@ from obstore.exceptions import (
 )
 from obstore.store import LocalStore, ObjectStore
 
+from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import Category, RecordError
 from claimx_pipeline.media.paths import may_be
 
@@ -32,6 +33,9 @@ PIECE_BYTES = 5 * 1024 * 1024
 
 PARTS_AT_ONCE = 2
 """Parts of one file under way at once: with the piece size, what a file costs in memory."""
+
+SETTLE_SECONDS = 0.2
+"""Longer than obstore's threads were seen to need, by an order of magnitude."""
 
 
 class StorageError(RecordError):
@@ -161,6 +165,14 @@ class FileStore:
                 for each in several:
                     if each["last_modified"] < moment:
                         yield StoredFile(each["path"], each["size"], each["last_modified"])
+
+    async def close(self, clock: Clock) -> None:
+        """Let obstore's threads end what they still do for calls that have returned.
+
+        They let go of Python objects a moment after a call's answer is there; a process
+        that ends in that moment aborts instead (exit code 134).
+        """
+        await clock.sleep(SETTLE_SECONDS)
 
     @contextmanager
     def _failing(self, what: str, path: str) -> Iterator[None]:

@@ -104,10 +104,12 @@ class DownloadProcessor:
         return [outcomes[number] for number in range(len(batch))]
 
     async def close(self) -> None:
-        """Close the clients."""
+        """Close the clients, and let go of the cache store."""
         for client in (self._client, self._api):
             if client is not None:
                 await client.close()
+        if self._client is not None:
+            await self._cache.close(self._clock)
 
     async def _counted(self, received: Received[DownloadTask]) -> Outcome:
         metrics, began = self._resources.metrics, self._clock.monotonic()
@@ -178,13 +180,7 @@ class DownloadProcessor:
 
     async def _put(self, task: DownloadTask, landed: Landed, kind: FileType) -> CachedFile:
         path = f"{cache_folder(task)}/{cache_name(landed.checksum, kind.content_types[0])}"
-        if isinstance(landed.content, bytes):
-            await self._cache.put(path, _alone(landed.content), kind.content_types[0])
-        else:
-            try:
-                await self._cache.put_file(path, landed.content, kind.content_types[0])
-            except OSError as error:
-                raise disk_error(error, landed.content) from error
+        await put(self._cache, path, landed, kind.content_types[0])
         now = self._clock.now()
         return _told(task, path, landed.size, landed.checksum, kind, now)
 
@@ -199,6 +195,22 @@ class DownloadProcessor:
             await asyncio.to_thread(remove_stale, self._folder, before)
         except OSError as error:
             raise disk_error(error, self._folder) from error
+
+
+async def put(store: FileStore, path: str, landed: Landed, content_type: str) -> None:
+    """Write a file that has landed into *store*.
+
+    Raises:
+        DiskError: It cannot be read.
+        StorageError: The store failed.
+    """
+    if isinstance(landed.content, bytes):
+        await store.put(path, _alone(landed.content), content_type)
+        return
+    try:
+        await store.put_file(path, landed.content, content_type)
+    except OSError as error:
+        raise disk_error(error, landed.content) from error
 
 
 async def _alone(content: bytes) -> AsyncIterator[bytes]:

@@ -74,9 +74,10 @@ class UploadProcessor:
         return await asyncio.gather(*(self._one(each.record, each.message) for each in batch))
 
     async def close(self) -> None:
-        """Stop looking for files that nobody claims."""
+        """Stop looking for files that nobody claims, and let go of the stores."""
         if self._cleaner is not None:
             await self._cleaner.close()
+            await self._cache.close(self._resources.clock)
 
     async def _one(self, record: Record, message: CachedFile | DownloadResult) -> Outcome:
         async with self._turns:
