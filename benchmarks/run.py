@@ -13,7 +13,8 @@ import harness
 
 harness.support()
 
-import r1_consume  # noqa: E402 - the tests' helpers must be importable first
+import m1_files  # noqa: E402 - the tests' helpers must be importable first
+import r1_consume  # noqa: E402
 import r3_append  # noqa: E402
 import r4_kafka_to_delta  # noqa: E402
 import r6_requests  # noqa: E402
@@ -36,6 +37,8 @@ async def measure(url: str, *, quick: bool, only: str) -> list[harness.Result]:
         )
     if "R6".startswith(only):
         results += await r6_requests.run(rounds=rounds, requests=1000 if quick else 3000)
+    if "M1".startswith(only):
+        results += await m1_files.run(rounds=rounds, files=1000 if quick else 2000)
     return results
 
 
@@ -43,7 +46,9 @@ def main() -> None:
     """Measure, print and save."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds, little data")
-    parser.add_argument("--only", default="", help="benchmarks whose id begins so: R1, R3, R4, R6")
+    parser.add_argument(
+        "--only", default="", help="benchmarks whose id begins so: R1, R3, R4, R6, M1"
+    )
     given = parser.parse_args()
     print(harness.HEAD, flush=True)
     with kafka() as url:

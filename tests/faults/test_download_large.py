@@ -41,7 +41,8 @@ async def test_a_large_file_takes_little_memory(tmp_path):
             assert hashlib.file_digest(file, "sha256").hexdigest() == checksum.decode()
         assert len(rig.gets()) >= LARGE_MIB / size
     print(f"{LARGE_MIB} MiB fetched and stored, memory grew by {float(grown)} MiB")
-    assert float(grown) < 48
+    # Far below the file's size, and little more for a file of sixteen times the size.
+    assert float(grown) < (80 if LARGE_MIB > 100 else 48)
 
 
 @pytest.mark.incident("MED-03")
@@ -53,7 +54,6 @@ async def test_a_worker_killed_at_60_percent_fetches_at_most_one_range_again(tmp
         slow = rig.simulator.faults.add(Fault(kind="latency", path="/media/s3", seconds=0.1))
         child = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "claimx_pipeline", "worker", "download"),
-            *("--config", str(tmp_path / "claimx.yaml")),
             cwd=tmp_path,
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,

@@ -39,6 +39,7 @@ media:
 {media}
 retry: {{delays_seconds: [0.2, 0.2]}}
 plugins: {{dir: ""}}
+health: {{port: 0}}
 """
 
 

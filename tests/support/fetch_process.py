@@ -4,7 +4,6 @@ Arguments: link, extension, folder, and the threshold and the size of ranges in 
 """
 
 import asyncio
-import resource
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -16,8 +15,13 @@ from claimx_pipeline.media.links import CurrentLink
 from claimx_pipeline.media.places import open_store
 
 
-def peak() -> float:
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+def resident(field: str) -> float:
+    """Return ``VmRSS``, or its peak ``VmHWM``, in MiB.
+
+    Not from ``getrusage``: its peak begins with that of the process that started this one.
+    """
+    lines = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return int(lines[field].split()[0]) / 1024
 
 
 async def main(link: str, name: str, folder: str, threshold: str, size: str) -> None:
@@ -26,7 +30,8 @@ async def main(link: str, name: str, folder: str, threshold: str, size: str) -> 
     store = open_store(f"{folder}/cache", {})
     ranges = {"range_threshold_bytes": int(threshold), "range_bytes": int(size)}
     async with media_rig(Path(folder), host, **ranges) as rig:
-        before = peak()
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        before = resident("VmRSS")
         task = rig.task(link, name)
         landing = Landing(Path(folder) / "partial", task.identity)
         await landing.begin()
@@ -34,7 +39,7 @@ async def main(link: str, name: str, folder: str, threshold: str, size: str) -> 
         landed = await landing.finish()
         await store.put_file("file", landed.content)
         await landing.close(discard=True)
-        print(landed.size, landed.checksum, round(peak() - before, 1))
+        print(landed.size, landed.checksum, round(resident("VmHWM") - before, 1))
 
 
 asyncio.run(main(*sys.argv[1:]))

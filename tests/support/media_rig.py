@@ -73,8 +73,9 @@ class MediaRig:
             if kind is None:
                 return Brought(None, b"", "", current)
             landed = await landing.finish()
-            is_small = isinstance(landed.content, bytes)
-            content = landed.content if is_small else landed.content.read_bytes()
+            content = landed.content
+            if isinstance(content, Path):
+                content = content.read_bytes()
             done = True
             return Brought(kind, content, landed.checksum, current)
         finally:
