@@ -3,7 +3,8 @@
 What users and plugins may import. The flow, as the rooms under ``steps`` have it:
 
 ``ingest`` and ``events`` read raw events; ``enrichment`` asks the API and runs plugins;
-``entities`` writes the tables; ``chain`` is what plugins build workers from.
+``entities`` writes the tables; ``download``, ``upload`` and ``results`` copy the claims'
+files; ``chain`` is what plugins build workers from.
 
 Names are imported when they are first used, so that importing this package is quick.
 """

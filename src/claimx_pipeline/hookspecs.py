@@ -166,7 +166,8 @@ def claimx_enrichment_complete(context: EnrichmentContext) -> PluginResult | Non
     Args:
         context: The event, the rows of all seven entity kinds, the tasks, the project
             and the headers. Rows may be changed, and columns of tables that the plugin
-            registered may be added.
+            registered may be added. ``context.request_download(...)`` has a file copied
+            under the plugin's own name.
 
     Returns:
         What is to be done: ``PluginResult.publish(...)``, ``.log(...)``,
@@ -190,8 +191,8 @@ def claimx_download_complete(context: FileContext) -> PluginResult | None:
             checksum, kind of content.
 
     Returns:
-        ``PluginResult.publish(...)`` or ``.log(...)``, acknowledged before the file is
-        settled. None or ``PluginResult.ok()`` for nothing. A file cannot be filtered out.
+        ``PluginResult.publish(...)`` or ``.log(...)``; what is published is acknowledged
+        before the file is settled. None or ``PluginResult.ok()`` for nothing. A file cannot be filtered out.
 
     Example:
         Tell a virus scanner of every file::
