@@ -192,7 +192,8 @@ def claimx_download_complete(context: FileContext) -> PluginResult | None:
 
     Returns:
         ``PluginResult.publish(...)`` or ``.log(...)``; what is published is acknowledged
-        before the file is settled. None or ``PluginResult.ok()`` for nothing. A file cannot be filtered out.
+        before the file is settled. None or ``PluginResult.ok()`` for nothing. A file
+        cannot be filtered out.
 
     Example:
         Tell a virus scanner of every file::
