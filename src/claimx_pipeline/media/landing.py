@@ -57,7 +57,7 @@ def disk_error(error: OSError, path: Path) -> DiskError:
 
 
 @frozen
-class Progress:
+class PartialProgress:
     """What is known of a file that is fetched by ranges."""
 
     size: int
@@ -79,7 +79,7 @@ class Landed:
     """SHA-256, hexadecimal."""
 
 
-_read_progress = msgspec.json.Decoder(Progress).decode
+_read_progress = msgspec.json.Decoder(PartialProgress).decode
 
 
 @define(eq=False)
@@ -87,7 +87,7 @@ class PartialFile:
     """The beginning of a file, on disk. Every method blocks, so it runs in a thread."""
 
     path: Path
-    progress: Progress | None = None
+    progress: PartialProgress | None = None
     """Of an earlier try, if that left any."""
     size: int = 0
     """Bytes written."""
@@ -151,7 +151,7 @@ class PartialFile:
         """
         os.fdatasync(self._descriptor)
         half = self.path.with_suffix(".json.new")
-        half.write_bytes(msgspec.json.encode(Progress(self.size, total, validator)))
+        half.write_bytes(msgspec.json.encode(PartialProgress(self.size, total, validator)))
         half.replace(self._record)
 
     def restart(self) -> None:
@@ -257,7 +257,7 @@ class Landing:
     """Of this file's; equal for every try of one task."""
     size: int = field(default=0, init=False)
     """Bytes taken."""
-    progress: Progress | None = field(default=None, init=False)
+    progress: PartialProgress | None = field(default=None, init=False)
     """Of an earlier try, if that left any."""
     head: bytes = field(default=b"", init=False)
     """The first bytes, ``HEAD_BYTES`` of them once there are that many."""

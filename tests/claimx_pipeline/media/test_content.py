@@ -1,5 +1,8 @@
 """One sample for every kind of file, and what is not taken for it."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -190,3 +193,11 @@ def test_a_refused_file_shows_how_it_begins_without_a_signature():
     assert "expired" in str(refused.value)
     assert "hunter2" not in str(refused.value)
     assert str(refused.value).isprintable()
+
+
+def test_the_table_in_the_docs_is_the_one_in_the_code():
+    page = Path(__file__).parents[3] / "docs" / "explanation" / "media.md"
+    rows = [line.split("|")[1:3] for line in page.read_text().splitlines() if line.count("|") == 4]
+    told = {cells[0].strip(): re.findall(r"`([^`]+/[^`]+)`", cells[1]) for cells in rows}
+    for kind in FILE_TYPES:
+        assert tuple(told[", ".join(kind.extensions)]) == kind.content_types

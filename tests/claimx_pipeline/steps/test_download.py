@@ -11,6 +11,7 @@ import pytest
 from attrs import evolve
 from download_rig import DownloadRig, download_rig
 
+from claimx_pipeline.plugins.dispatch import Listener
 from claimx_pipeline.runtime.dead_letter import DeadLetter
 from claimx_pipeline.simulator.faults import Fault
 
@@ -221,3 +222,44 @@ async def test_files_are_counted(rig: DownloadRig):
     assert value("claimx_file_bytes_total", {"worker": "download"}) == len(rig.content(media))
     assert value("claimx_file_seconds_count", {"worker": "download"}) == 1
     assert value("claimx_link_renewals_total") == 1
+
+
+async def test_plugins_are_told_of_every_file_and_their_failure_is_their_own(rig: DownloadRig):
+    told = []
+
+    async def listen(context):
+        told.append((context.stage, context.file.media_id, context.attempt))
+        raise ValueError("no scanner")
+
+    stop = asyncio.Event()
+    loop = rig.loop("download", stop)
+    loop.resources.dispatcher.files["download_complete"].append(
+        Listener("scanner", "claimx_download_complete", 1, listen, ("context",))
+    )
+    media = rig.files[0]
+    await rig.publish(rig.task(media))
+    running = asyncio.create_task(loop.run())
+    async with asyncio.timeout(30):
+        while not await rig.settled(1):
+            await asyncio.sleep(0.02)
+    stop.set()
+    await running
+    assert told == [("download_complete", str(media.media_id), 1)]
+    assert len(await rig.cached()) == 1
+    (letter,) = [DeadLetter.read(record) for record in await rig.dead()]
+    assert (letter.kind, letter.plugin) == ("plugin", "scanner")
+
+
+@pytest.mark.incident("SEC-01")
+async def test_a_signature_is_in_no_log_line_and_no_dead_letter(rig: DownloadRig, caplog):
+    caplog.set_level("DEBUG")
+    rig.simulator.faults.add(Fault(kind="error", status=404, path="/media/s3", times=1))
+    tasks = [rig.task(media) for media in rig.files[:3]]
+    await rig.publish(*tasks)
+    await rig.run_until(lambda: rig.settled(3))
+    letters = await rig.dead()
+    assert len(letters) == 1
+    shown = caplog.text + "".join(str(value) for letter in letters for value in letter.headers)
+    for task in tasks:
+        assert task.download_url.partition("sign=")[2] not in shown
+    assert "X-Amz-Signature" not in shown
