@@ -261,8 +261,8 @@ async def test_a_file_over_the_limit_is_refused_for_good(tmp_path, known):
 @pytest.mark.incident("MED-03")
 async def test_a_file_that_keeps_coming_may_take_longer_than_any_read(tmp_path):
     reply = photo()
-    reply.parts = 10
-    settings = {"read_timeout_seconds": 0.8, "max_retries": 0}
+    reply.parts = 20
+    settings = {"read_timeout_seconds": 1.5, "max_retries": 0}
     async with (
         http_service(lambda _: reply) as host,
         media_rig(tmp_path, host.url, **settings) as rig,
