@@ -12,6 +12,7 @@ from attrs import define, evolve, field
 from claimx_pipeline import CachedFile, DownloadResult, OutRecord, Pipeline
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.delta.query import run_query
+from claimx_pipeline.media.cache_mark import MARK, mark
 from claimx_pipeline.media.messages import decode_result
 from claimx_pipeline.media.places import open_cache, open_files
 from claimx_pipeline.runtime.idle import wait_until_idle
@@ -78,6 +79,7 @@ class FileRig:
             content_type="image/jpeg",
             downloaded_at=AT,
         )
+        await mark(self.cache)
         await self.cache.put(file.cache_path, alone(content))
         return evolve(file, **changes)
 
@@ -160,7 +162,8 @@ class FileRig:
         return await contents(self.files)
 
     async def left_in_cache(self) -> dict[str, bytes]:
-        return await contents(self.cache)
+        found = await contents(self.cache)
+        return {path: content for path, content in found.items() if path != MARK}
 
 
 async def contents(store) -> dict[str, bytes]:

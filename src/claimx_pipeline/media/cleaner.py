@@ -16,6 +16,7 @@ from attrs import define, field
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import ClaimxError
+from claimx_pipeline.media.cache_mark import MARK
 from claimx_pipeline.media.storage import FileStore
 from claimx_pipeline.runtime.ladder import RETRY_GROUP, retry_topics
 from claimx_pipeline.runtime.resources import Resources
@@ -97,7 +98,8 @@ class CacheCleaner:
         if any(committed.get(place, 0) < end for place, end in before.items()):
             self._seen = last
             return 0
-        stale = [each async for each in self._cache.older_than(then - self._keep)]
+        old = self._cache.older_than(then - self._keep)
+        stale = [each async for each in old if each.path != MARK]
         for each in stale:
             await self._cache.delete(each.path)
         if stale:

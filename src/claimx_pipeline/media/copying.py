@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import AsyncIterator
 
 from claimx_pipeline.errors import Category
+from claimx_pipeline.media.cache_mark import is_marked
 from claimx_pipeline.media.messages import CachedFile
 from claimx_pipeline.media.storage import FileStore, NoSuchFileError, StorageError
 
@@ -19,17 +20,23 @@ async def copy_file(file: CachedFile, cache: FileStore, files: FileStore) -> Non
 
     Raises:
         StorageError: A store failed, or the cached file is damaged, or it is gone and
-            does not lie where it belongs either.
+            does not lie where it belongs either; an outage if the cache is another's.
     """
     try:
         await files.put(file.blob_path, verified(file, cache), file.content_type)
     except NoSuchFileError as error:
         if await holds(files, file):
             return  # it was copied before, its result told, and only the offset was not kept
+        if not await is_marked(cache):
+            raise StorageError(
+                f"no downloader has ever written to the cache {cache.root}; the workers "
+                "'download' and 'upload' must have the same storage.cache.root, on a disk or "
+                "store that both reach",
+                Category.TRANSIENT,
+                outage=True,
+            ) from error
         raise StorageError(
-            f"{file.cache_path!r} is gone from the cache {cache.root}; the workers 'download' "
-            "and 'upload' must have the same storage.cache.root, on a disk or store that both "
-            "reach; replay the file's event"
+            f"{file.cache_path!r} is gone from the cache {cache.root}; replay the file's event"
         ) from error
     stored = await files.stat(file.blob_path)
     if stored is None or stored.size != file.bytes_downloaded:

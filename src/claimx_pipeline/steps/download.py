@@ -19,9 +19,10 @@ from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.claimx.api import ClaimxApi, missing_access
 from claimx_pipeline.connections.stream import StreamClient
 from claimx_pipeline.errors import Category, Problem, category_of
+from claimx_pipeline.media.cache_mark import mark
 from claimx_pipeline.media.content import FileType, expected_type, type_of_extension
 from claimx_pipeline.media.guard import Guard, GuardedResolver, GuardedSockets
-from claimx_pipeline.media.landing import Landed, Landing, disk_error, remove_stale
+from claimx_pipeline.media.landing import Landed, Landing, disk_error
 from claimx_pipeline.media.links import CurrentLink
 from claimx_pipeline.media.messages import (
     CachedFile,
@@ -30,6 +31,7 @@ from claimx_pipeline.media.messages import (
     decode_download_task,
 )
 from claimx_pipeline.media.names import cache_folder, cache_name
+from claimx_pipeline.media.partial import remove_stale
 from claimx_pipeline.media.places import open_cache
 from claimx_pipeline.media.storage import FileStore
 from claimx_pipeline.media.transfer import Transfer
@@ -63,6 +65,7 @@ class DownloadProcessor:
         self._api: ClaimxApi | None = None
         self._client: StreamClient | None = None
         self._cleaned_at: float | None = None
+        self._marked = False
         self._cache: FileStore
         self._transfer: Transfer
 
@@ -180,6 +183,9 @@ class DownloadProcessor:
 
     async def _put(self, task: DownloadTask, landed: Landed, kind: FileType) -> CachedFile:
         path = f"{cache_folder(task)}/{cache_name(landed.checksum, kind.content_types[0])}"
+        if not self._marked:
+            await mark(self._cache)
+            self._marked = True
         await put(self._cache, path, landed, kind.content_types[0])
         now = self._clock.now()
         return _told(task, path, landed.size, landed.checksum, kind, now)

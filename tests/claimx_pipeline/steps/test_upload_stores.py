@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shutil
 
 import pytest
 from file_rig import SETTINGS, FileRig
@@ -30,6 +31,32 @@ async def test_with_a_cache_in_an_object_store_the_workers_need_no_common_disk(t
         await rig.work("upload")
         assert await rig.stored() == {file.blob_path: b"a photo"}
         assert await rig.left_in_cache() == {}
+
+
+@pytest.mark.incident("MED-06")
+async def test_with_a_cache_that_is_not_the_downloaders_files_wait(tmp_path):
+    """Two machines, each with a folder of its own: nothing dies until that is put right."""
+    rig = await FileRig.make(tmp_path)
+    file = await rig.cached("1", b"a photo")
+    (tmp_path / "cache").rename(tmp_path / "elsewhere")
+    await rig.publish(cached_record(file))
+    stop = asyncio.Event()
+    loop = rig.loop("upload", stop)
+    running = asyncio.create_task(loop.run())
+    try:
+        async with asyncio.timeout(60):
+            while "must have the same storage.cache.root" not in str(loop.resources.health.ready()):
+                assert not running.done()
+                await asyncio.sleep(0.05)
+        assert await rig.dead() == []
+        shutil.copytree(tmp_path / "elsewhere", tmp_path / "cache", dirs_exist_ok=True)
+        async with asyncio.timeout(60):
+            while not await rig.results():
+                await asyncio.sleep(0.1)
+        assert await rig.stored() == {file.blob_path: b"a photo"}
+    finally:
+        stop.set()
+        await running
 
 
 @pytest.mark.incident("MED-05")
