@@ -12,9 +12,8 @@ from claimx_pipeline.media.landing import (
     IN_MEMORY_BYTES,
     DiskError,
     Landing,
-    PartialFile,
-    remove_stale,
 )
+from claimx_pipeline.media.partial import PartialFile, remove_stale
 
 PIECE = bytes(range(256)) * 1024  # 256 KiB
 
