@@ -3,7 +3,8 @@
 What users and plugins may import. The flow, as the rooms under ``steps`` have it:
 
 ``ingest`` and ``events`` read raw events; ``enrichment`` asks the API and runs plugins;
-``entities`` writes the tables; ``chain`` is what plugins build workers from.
+``entities`` writes the tables; ``download``, ``upload`` and ``results`` copy the claims'
+files; ``chain`` is what plugins build workers from.
 
 Names are imported when they are first used, so that importing this package is quick.
 """
@@ -46,9 +47,10 @@ if TYPE_CHECKING:
         UsageError,
     )
     from claimx_pipeline.hookspecs import API_VERSION, hookimpl
+    from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask
     from claimx_pipeline.pipeline import Pipeline
     from claimx_pipeline.plugins.base import Plugin
-    from claimx_pipeline.plugins.context import EnrichmentContext
+    from claimx_pipeline.plugins.context import EnrichmentContext, FileContext
     from claimx_pipeline.plugins.result import (
         AddHeader,
         CreateClaimxTask,
@@ -108,6 +110,7 @@ __all__ = [
     "WEEK_HOURS",
     "AddHeader",
     "AnswerCache",
+    "CachedFile",
     "Category",
     "Chain",
     "ChainProcessor",
@@ -123,11 +126,14 @@ __all__ = [
     "DeltaConfig",
     "DeltaStage",
     "Done",
+    "DownloadResult",
+    "DownloadTask",
     "EnrichmentContext",
     "EntityRow",
     "EntityRows",
     "Event",
     "FieldRule",
+    "FileContext",
     "Handled",
     "Handler",
     "Held",
@@ -223,9 +229,10 @@ _HOMES = {
         "UsageError",
     ),
     "hookspecs": ("API_VERSION", "hookimpl"),
+    "media.messages": ("CachedFile", "DownloadResult", "DownloadTask"),
     "pipeline": ("Pipeline",),
     "plugins.base": ("Plugin",),
-    "plugins.context": ("EnrichmentContext",),
+    "plugins.context": ("EnrichmentContext", "FileContext"),
     "plugins.result": (
         "AddHeader",
         "CreateClaimxTask",

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.delta.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.errors import Problem
-    from claimx_pipeline.plugins.context import EnrichmentContext
+    from claimx_pipeline.plugins.context import EnrichmentContext, FileContext
     from claimx_pipeline.plugins.result import PluginResult
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.settings.tree import Settings, SettingsSection
@@ -324,7 +324,8 @@ def claimx_enrichment_complete(
         context: The event, the rows of all seven entity kinds, the tasks, the project, what
             the API was asked, the headers and the attempt. It is the plugin's own copy: rows
             and headers that it changes are taken over when it has succeeded, columns of
-            tables that the plugin registered may be added.
+            tables that the plugin registered may be added. ``context.request_download(…)``
+            has a file copied under the plugin's own name.
 
     Returns:
         What is to be done: ``PluginResult.publish(…)``, ``.webhook(…)``,
@@ -350,6 +351,72 @@ def claimx_enrichment_complete(
             return PluginResult.webhook(connection="acme", path="/claims", body=found).and_then(
                 PluginResult.metric("claims", labels={"kind": "new"})
             )
+    """
+
+
+@hookspec
+def claimx_download_complete(
+    context: FileContext,
+) -> PluginResult | Awaitable[PluginResult | None] | None:
+    """React to a file that was fetched.
+
+    Called for every file, of every owner, once it lies in the cache and its size,
+    checksum and kind of content are known, before that is told to the uploader; in the
+    same order and with the same limits as ``claimx_enrichment_complete``. Called again if
+    the file comes again.
+
+    Args:
+        context: ``context.file`` is a ``CachedFile``: ids, owner, target path, size,
+            checksum, kind of content.
+
+    Returns:
+        ``PluginResult.publish(…)``, ``.webhook(…)``, ``.log(…)`` and so on; what is published
+        is acknowledged before the file is settled. None or ``.ok()`` for nothing. A file
+        cannot be filtered out.
+
+    Raises:
+        Exception: The file goes on without this plugin and becomes a dead letter of kind
+            ``plugin`` that ``claimx-run dlq replay`` gives to this plugin alone.
+
+    Example::
+
+        from claimx_pipeline import PluginResult, hookimpl
+
+        @hookimpl
+        async def claimx_download_complete(context):
+            found = {"sha256": context.file.checksum, "media_id": context.file.media_id}
+            return PluginResult.publish("scans.pending", found)
+    """
+
+
+@hookspec
+def claimx_upload_complete(
+    context: FileContext,
+) -> PluginResult | Awaitable[PluginResult | None] | None:
+    """React to a file that lies where it belongs.
+
+    Called for every file, of every owner, once the object store has it whole and before
+    the result is published; in the same order and with the same limits as
+    ``claimx_enrichment_complete``. Called again if the file comes again.
+
+    Args:
+        context: ``context.file`` is a ``DownloadResult`` with status ``completed``.
+
+    Returns:
+        As ``claimx_download_complete``.
+
+    Raises:
+        Exception: As with ``claimx_download_complete``.
+
+    Example::
+
+        from claimx_pipeline import PluginResult, hookimpl
+
+        @hookimpl
+        async def claimx_upload_complete(context):
+            if context.file.content_type != "application/pdf":
+                return None
+            return PluginResult.publish("reports.stored", {"path": context.file.blob_path})
     """
 
 

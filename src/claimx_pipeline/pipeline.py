@@ -189,7 +189,9 @@ class Pipeline:
         """Where the tables are."""
         from claimx_pipeline.delta.store import TableStore
 
-        return TableStore(self.settings.tables, self.tables, self.clock)
+        tables, shared = self.settings.tables, self.settings.storage.options
+        merged = evolve(tables, storage_options={**shared, **tables.storage_options})
+        return TableStore(merged, self.tables, self.clock)
 
     def broker(self) -> Broker:
         """Return the broker that the settings name; not connected.
@@ -270,7 +272,7 @@ class Pipeline:
         Args:
             broker: The broker.
             health: Where workers tell how they are.
-            metrics: What plugins are counted in; of their own if not given.
+            metrics: What plugins and workers are counted in; of their own if not given.
         """
         from claimx_pipeline.connections.registry import Connections
         from claimx_pipeline.plugins.answers import PublishRules
@@ -284,7 +286,8 @@ class Pipeline:
             known_topics=frozenset(self.topology.topics),
             most_bytes=self.settings.broker.kafka.max_request_bytes,
         )
-        counted = PluginMetrics((metrics or Metrics()).registry)
+        metrics = metrics or Metrics()
+        counted = PluginMetrics(metrics.registry)
         return Resources(
             settings=self.settings,
             clock=self.clock,
@@ -297,6 +300,7 @@ class Pipeline:
             stages=self.stages,
             dispatcher=Dispatcher.of(self.plugins, rules=rules, clock=self.clock, metrics=counted),
             health=health,
+            metrics=metrics,
             webhook_urls=frozenset(
                 url for _, plugin in self._plugin_objects() for url in plugin.webhook_urls()
             ),

@@ -36,6 +36,8 @@ class Reply:
     close: bool = False
     drip: bool = False
     """Send a byte now and then, without an end."""
+    parts: int = 1
+    """Sent in this many parts with a pause of 0.1 s between two."""
 
     def encoded(self) -> bytes:
         if self.raw is not None:
@@ -78,8 +80,13 @@ class HttpService:
                         reply = await reply
                 finally:
                     self.under_way -= 1
-                writer.write(reply.encoded())
-                await writer.drain()
+                sent = reply.encoded()
+                size = -(-len(sent) // reply.parts)
+                for at in range(0, len(sent), size):
+                    writer.write(sent[at : at + size])
+                    await writer.drain()
+                    if reply.parts > 1:
+                        await asyncio.sleep(0.1)
                 while reply.drip:
                     writer.write(b" ")
                     await writer.drain()

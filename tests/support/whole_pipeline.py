@@ -5,6 +5,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from attrs import define, field
 
@@ -26,11 +27,12 @@ connections:
   itel_cabinet_api: {{base_url: {itel}, auth_token: demo-itel-token, max_retries: 0, breaker_open_seconds: 1}}
   {connections}
 tables: {{root: {folder}/tables}}
-storage: {{files: {{root: {folder}/files}}}}
+storage: {{files: {{root: {folder}/files}}, cache: {{root: {folder}/cache}}}}
+media: {{development_hosts: ["{media_host}"], work_dir: {folder}/partial}}
 plugins: {plugins}
 retry: {{delays_seconds: [0.5, 1, 2, 4]}}
 health: {{port: 0}}
-workers: {{events: {{linger_seconds: 0.1}}, entities: {{linger_seconds: 0.1}}}}
+workers: {{events: {{linger_seconds: 0.1}}, entities: {{linger_seconds: 0.1}}, results: {{linger_seconds: 0.1}}}}
 """
 
 
@@ -172,6 +174,7 @@ async def whole_pipeline(
                 url=url or f"sqlite:///{folder}/broker.db",
                 prefix=prefix,
                 api=simulator.api_url,
+                media_host=urlsplit(simulator.api_url).netloc,
                 itel=simulator.itel_url,
                 folder=folder,
                 plugins=plugins.replace("{simulator}", simulator.url),

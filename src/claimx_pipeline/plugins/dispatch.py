@@ -14,10 +14,11 @@ from attrs import define, field
 from claimx_pipeline.broker.protocol import OutRecord
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import HookFailedError
+from claimx_pipeline.media.messages import task_record
 from claimx_pipeline.plugins.answers import AnswerReader, PublishRules
 from claimx_pipeline.plugins.base import Plugin
 from claimx_pipeline.plugins.calling import Listener, PluginCaller
-from claimx_pipeline.plugins.context import EnrichmentContext, HookContext
+from claimx_pipeline.plugins.context import EnrichmentContext, FileContext, HookContext
 from claimx_pipeline.plugins.result import PluginResult
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 
@@ -28,7 +29,7 @@ log = logging.getLogger(__name__)
 
 ENRICHMENT_COMPLETE = "claimx_enrichment_complete"
 
-EVENT_HOOKS = (ENRICHMENT_COMPLETE,)
+EVENT_HOOKS = (ENRICHMENT_COMPLETE, "claimx_download_complete", "claimx_upload_complete")
 """Hooks that are called while events flow; each takes a ``context`` and may answer."""
 
 STOP_SECONDS = 5.0
@@ -75,7 +76,16 @@ class Dispatcher:
         self, context: EnrichmentContext, only: str | None = None
     ) -> Dispatched:
         """Ask every listener to ``claimx_enrichment_complete``, as ``ask`` does."""
-        return await self.ask(ENRICHMENT_COMPLETE, context, only)
+        dispatched = await self.ask(ENRICHMENT_COMPLETE, context, only)
+        dispatched.publish += [task_record(task) for task in context.downloads]
+        return dispatched
+
+    async def file_complete(self, context: FileContext, only: str | None = None) -> Dispatched:
+        """Ask every listener to the hook of the file's stage, as ``ask`` does.
+
+        A file cannot be filtered out: a listener that does so only stops the later ones.
+        """
+        return await self.ask(f"claimx_{context.stage}", context, only)
 
     async def ask(self, hook: str, context: HookContext, only: str | None = None) -> Dispatched:
         """Ask every listener, in order; stop at the first that filters the event out.

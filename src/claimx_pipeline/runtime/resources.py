@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.plugins.dispatch import Dispatcher
     from claimx_pipeline.stages.protocol import Stage
     from claimx_pipeline.telemetry.health import Health
+    from claimx_pipeline.telemetry.metrics import Metrics
 
 
 @frozen(kw_only=True)
@@ -38,6 +39,7 @@ class Resources:
     """Registered stages by the name that settings know."""
     dispatcher: Dispatcher
     health: Health
+    metrics: Metrics
     webhook_urls: frozenset[str] = frozenset()
     """URLs that plugins' settings name: their hosts may be called, wherever they are."""
     webhook_headers: Mapping[tuple[str, str], Mapping[str, str]] = field(factory=dict, repr=False)

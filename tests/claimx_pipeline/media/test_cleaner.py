@@ -1,0 +1,81 @@
+"""What no upload will ask for leaves the cache; what one may ask for stays."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from file_rig import FileRig
+from hasty_clock import HastyClock
+
+from claimx_pipeline import SystemClock
+from claimx_pipeline.media.cleaner import CacheCleaner
+from claimx_pipeline.media.messages import cached_record
+from claimx_pipeline.telemetry.health import Health
+
+HOUR, KEEP = 3600.0, 72
+
+
+@pytest.fixture
+async def rig(tmp_path) -> FileRig:
+    clock = HastyClock(SystemClock().now())
+    return await FileRig.make(tmp_path, clock=clock)
+
+
+def cleaner(rig: FileRig) -> CacheCleaner:
+    resources = rig.pipeline.resources(
+        rig.pipeline.broker(), Health(rig.pipeline.clock), rig.metrics
+    )
+    return CacheCleaner.of(rig.cache, rig.pipeline.workers["upload"], resources)
+
+
+def aged(rig: FileRig, path: str, hours: float) -> None:
+    file = Path(rig.cache.root) / path
+    then = (rig.pipeline.clock.now() - timedelta(hours=hours)).timestamp()
+    os.utime(file, (then, then))
+
+
+@pytest.mark.incident("MED-06")
+async def test_a_file_that_nobody_claims_is_removed_when_it_is_old(rig):
+    old, young = await rig.cached("1", b"old"), await rig.cached("2", b"young")
+    aged(rig, old.cache_path, KEEP + 1)
+    aged(rig, young.cache_path, KEEP - 2)
+    cleaning = cleaner(rig)
+    assert await cleaning.look() == 0, "the first look only remembers"
+    rig.pipeline.clock.move(HOUR)
+    assert await cleaning.look() == 1
+    assert list(await rig.left_in_cache()) == [young.cache_path]
+    folders = [path for path in Path(rig.cache.root).rglob("*") if path.is_dir()]
+    assert not [folder for folder in folders if not any(folder.iterdir())]
+
+
+@pytest.mark.incident("MED-06")
+@pytest.mark.parametrize("topic", ["claimx.downloads.cached", "claimx.downloads.retry.100ms"])
+async def test_a_backlog_keeps_its_files_however_old(rig, topic):
+    from attrs import evolve
+
+    file = await rig.cached("1", b"waiting")
+    aged(rig, file.cache_path, 10 * KEEP)
+    await rig.publish(evolve(cached_record(file), topic=topic))
+    cleaning = cleaner(rig)
+    for _ in range(5):
+        assert await cleaning.look() == 0
+        rig.pipeline.clock.move(24 * HOUR)
+    assert list(await rig.left_in_cache()) == [file.cache_path]
+
+
+async def test_after_the_backlog_it_is_cleaned_again(rig):
+    waiting, orphan = await rig.cached("1", b"waiting"), await rig.cached("2", b"orphan")
+    aged(rig, waiting.cache_path, 2 * KEEP)
+    aged(rig, orphan.cache_path, 2 * KEEP)
+    await rig.publish(cached_record(waiting))
+    cleaning = cleaner(rig)
+    await cleaning.look()
+    admin = rig.pipeline.broker().admin()
+    name = rig.pipeline.topology.physical("claimx.downloads.cached")
+    group = rig.pipeline.topology.group("claimx-upload-worker")
+    await admin.commit_offsets(group, name, await admin.end_offsets(name))
+    await admin.close()
+    rig.pipeline.clock.move(HOUR)
+    assert await cleaning.look() == 2
+    assert await rig.left_in_cache() == {}
