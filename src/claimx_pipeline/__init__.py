@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from claimx_pipeline.cli.command import Command
     from claimx_pipeline.cli.output import note, print_json, print_table
     from claimx_pipeline.clock import Clock, SystemClock
+    from claimx_pipeline.connections.answer import Answer, RequestFailedError
     from claimx_pipeline.connections.cache import AnswerCache
+    from claimx_pipeline.connections.call import Watch
     from claimx_pipeline.connections.client import Connection
     from claimx_pipeline.delta.queries import NamedQuery
     from claimx_pipeline.delta.spec import (
@@ -93,6 +95,7 @@ __all__ = [
     "STRING",
     "TIMESTAMP",
     "WEEK_HOURS",
+    "Answer",
     "AnswerCache",
     "Category",
     "ChainProcessor",
@@ -132,6 +135,7 @@ __all__ = [
     "Record",
     "RecordError",
     "RecordStage",
+    "RequestFailedError",
     "Resources",
     "Retry",
     "Secret",
@@ -153,6 +157,7 @@ __all__ = [
     "UsageError",
     "ValidationConfig",
     "ValidationStage",
+    "Watch",
     "WorkerSpec",
     "failure",
     "hookimpl",
@@ -170,7 +175,9 @@ _HOMES = {
     "cli.command": ("Command",),
     "cli.output": ("note", "print_json", "print_table"),
     "clock": ("Clock", "SystemClock"),
+    "connections.answer": ("Answer", "RequestFailedError"),
     "connections.cache": ("AnswerCache",),
+    "connections.call": ("Watch",),
     "connections.client": ("Connection",),
     "delta.queries": ("NamedQuery",),
     "delta.spec": (

@@ -24,7 +24,7 @@ from httpx_aiohttp import AiohttpTransport
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import Answer, RequestFailedError, refusal
 from claimx_pipeline.connections.breaker import Breaker, Permit, State
-from claimx_pipeline.connections.call import Call, call_to, merged
+from claimx_pipeline.connections.call import Call, Watch, call_to, merged
 from claimx_pipeline.connections.credential import check_connection, credential_headers, token_of
 from claimx_pipeline.connections.file_exchange import FileExchange
 from claimx_pipeline.connections.probe import Probe
@@ -114,6 +114,7 @@ class Connection:
         headers: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
         repeatable: bool = False,
+        watch: Watch | None = None,
     ) -> Answer:
         """Send a request and return its answer, wholly read.
 
@@ -131,6 +132,7 @@ class Connection:
             idempotency_key: Sent as ``Idempotency-Key``; the service then knows a
                 second try, so a POST is tried again.
             repeatable: A POST that only reads may be sent twice without a key.
+            watch: Told of every try by itself.
 
         Returns:
             The answer, whose status is 2xx.
@@ -143,15 +145,19 @@ class Connection:
         """
         content = None if json is None else msgspec.json.encode(json)
         if self._files:
-            return await self._files.request(
+            own = watch.sending() if watch else {}
+            written = await self._files.request(
                 method,
                 path,
                 params=params,
                 body=content or b"",
                 # By name only: any of the connection's own may be a credential.
-                headers={**dict.fromkeys(self._headers, "********"), **(headers or {})},
+                headers={**dict.fromkeys(self._headers, "********"), **(headers or {}), **own},
                 idempotency_key=idempotency_key,
             )
+            if watch:
+                watch.ended(written)
+            return written
         call = call_to(
             self._base_url,
             method,
@@ -164,7 +170,7 @@ class Connection:
         )
         permit = self.breaker.admit()
         try:
-            answer = await self._persist(call, permit)
+            answer = await self._persist(call, permit, watch)
             permit.succeeded()
         except RequestFailedError as error:
             # Without the first as its context: the second says all that it says.
@@ -179,7 +185,7 @@ class Connection:
         if self._transport:
             await self._transport.aclose()
 
-    async def _persist(self, call: Call, permit: Permit) -> Answer:
+    async def _persist(self, call: Call, permit: Permit, watch: Watch | None) -> Answer:
         """Send *call* until it succeeds or another try is not called for."""
         retries, renewed = 0, False
         while True:
@@ -187,7 +193,7 @@ class Connection:
                 await self._token_file.look()
             sent = self._token
             try:
-                return await self._send(call, permit)
+                return await self._send(call, permit, watch)
             except RequestFailedError as error:
                 if error.category is Category.AUTH and self._token_file and not renewed:
                     renewed = await self._token_file.renewed(sent)
@@ -217,11 +223,23 @@ class Connection:
         outage = self._probe is not None or self.breaker.state is not State.CLOSED
         return evolve(error, category=Category.TRANSIENT, outage=outage)
 
-    async def _send(self, call: Call, permit: Permit) -> Answer:
+    async def _send(self, call: Call, permit: Permit, watch: Watch | None) -> Answer:
         async with self._slots:
             # It may have opened while this one waited for its turn.
             permit.renew()
-            answer = await self._answer(call, self.settings.timeout_seconds)
+            if watch is None:
+                return await self._succeed(call)
+            try:
+                answer = await self._succeed(call.having(watch.sending()))
+            except RequestFailedError as error:
+                watch.ended(error)
+                raise
+            watch.ended(answer)
+            return answer
+
+    async def _succeed(self, call: Call) -> Answer:
+        """Return the answer to *call*, which must be a success."""
+        answer = await self._answer(call, self.settings.timeout_seconds)
         if 200 <= answer.status < 300:  # noqa: PLR2004 - the class of successes
             return answer
         raise refusal(answer, connection=self.name, secrets=self._secrets)

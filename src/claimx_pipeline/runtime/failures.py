@@ -38,27 +38,49 @@ class FailurePolicy:
         told = isinstance(error, RecordError) and error.outage
         return self.outage == "wait" and (told or category_of(error) in OUTAGES)
 
-    def decide(self, record: Record, error: Exception) -> OutRecord | Held | Dead:
-        """Return the record as it waits in a retry topic, or why it does not."""
+    def decide(
+        self, record: Record, error: Exception, *, outage: bool = False, stays: bool = True
+    ) -> OutRecord | Held | Dead:
+        """Return the record as it waits in a retry topic, or why it does not.
+
+        Args:
+            record: It failed.
+            error: Why.
+            outage: Whether the service is known to be away, though *error* does not say so.
+            stays: Whether the record waits here for a service that is away. If not it
+                waits on the ladder, as often as it takes.
+        """
         category = category_of(error)
         attempts = attempts_of(record) + 1
-        if self.is_outage(error):
-            return Held(error)
+        if outage or self.is_outage(error):
+            if stays or self.ladder is None:
+                return Held(error)
+            return self._returning(record, error, self.ladder, counted=False)
         if category is Category.PERMANENT or (category is Category.BUG and attempts > 1):
             return Dead(error)
         if self.ladder is None:
             # Without a ladder a passing failure is waited for, and a defect does not pass.
             return Dead(error) if category is Category.BUG else Held(error)
+        return self._returning(record, error, self.ladder, counted=True)
+
+    def _returning(
+        self, record: Record, error: Exception, ladder: RetryLadder, *, counted: bool
+    ) -> OutRecord | Dead:
+        """Return *record* as it waits on *ladder*, dead if it has been on every rung."""
         retry_after = error.retry_after if isinstance(error, RecordError) else None
-        rung = self.ladder.rung(attempts, retry_after)
+        attempts = attempts_of(record) + 1
+        if not counted:
+            attempts = min(attempts, len(ladder.delays))
+        rung = ladder.rung(attempts, retry_after)
         if rung is None:
             return Dead(error)
-        return self.ladder.waiting(
+        return ladder.waiting(
             record,
             rung,
             group=self.group,
             return_to=self.topology.logical(record.topic),
             now=self.clock.now(),
+            counted=counted,
         )
 
     def letter(self, record: Record, error: Exception, plugin: str = "") -> OutRecord | None:

@@ -52,8 +52,15 @@ class RetryLadder:
             rung += 1
         return rung
 
-    def waiting(
-        self, record: Record, rung: int, *, group: str, return_to: str, now: datetime
+    def waiting(  # noqa: PLR0913 - what a travelling record has to say
+        self,
+        record: Record,
+        rung: int,
+        *,
+        group: str,
+        return_to: str,
+        now: datetime,
+        counted: bool = True,
     ) -> OutRecord:
         """Return *record* as it waits on *rung*.
 
@@ -63,13 +70,15 @@ class RetryLadder:
             group: The consumer group that is to try it again; every other leaves it alone.
             return_to: Logical name of the topic that it goes back to.
             now: When it failed.
+            counted: Whether this was one of its tries; not while a service is away.
         """
         due = now + timedelta(seconds=self.delays[rung])
         first = headers.header(record.headers, headers.FIRST_FAILED)
+        before = headers.attempts_of(record)
         travelling = {
             headers.GROUP: group,
             headers.ORIGIN: str(headers.origin_of(record)),
-            headers.ATTEMPTS: str(max(rung + 1, headers.attempts_of(record) + 1)),
+            headers.ATTEMPTS: str(max(rung + 1, before + 1) if counted else before),
             headers.DUE: str(int(due.timestamp() * 1000)),
             headers.RETURN_TO: return_to,
             headers.FIRST_FAILED: first or now.isoformat(),

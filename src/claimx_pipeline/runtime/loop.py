@@ -305,22 +305,23 @@ class WorkerLoop:
     def _find_ways(self, settlement: Settlement) -> None:
         """Send failed records up the ladder, hold them, or declare them dead."""
         failed = [
-            (place, outcome.error)
+            (place, outcome)
             for place, outcome in enumerate(settlement.outcomes)
             if isinstance(outcome, Retry)
         ]
-        away = {connection_of(error) for _, error in failed if self._policy.is_outage(error)}
-        for place, error in failed:
-            record = settlement.received[place].record
-            if connection_of(error) in away and category_of(error) is Category.TRANSIENT:
-                # The service went away in the middle of the batch: none of this is the record's.
-                settlement.outcomes[place] = Held(error)
-                continue
-            way = self._policy.decide(record, error)
+        errors = [outcome.error for _, outcome in failed]
+        away = {connection_of(error) for error in errors if self._policy.is_outage(error)}
+        for place, outcome in failed:
+            record, error = settlement.received[place].record, outcome.error
+            # The service went away in the middle of the batch: none of this is the record's.
+            gone = connection_of(error) in away and category_of(error) is Category.TRANSIENT
+            way = self._policy.decide(record, error, outage=gone, stays=not outcome.rows)
             if isinstance(way, OutRecord):
                 settlement.returning[place] = way
             else:
-                settlement.outcomes[place] = way
+                settlement.outcomes[place] = (
+                    evolve(way, rows=outcome.rows) if isinstance(way, Dead) else way
+                )
 
     def _letters(self, settlement: Settlement) -> list[tuple[int, OutRecord]]:
         """Return the dead letters: of dead records, and of plugins that failed on good ones."""
@@ -386,6 +387,7 @@ class WorkerLoop:
             except RecordTooLargeError as error:
                 place = pairs[error.index][0]
                 settlement.returning.pop(place, None)
+                settlement.reports.pop(place, None)
                 settlement.outcomes[place] = Dead(error)
                 continue
             self.metrics.published(len(named))
@@ -415,13 +417,17 @@ class WorkerLoop:
                     raise
                 for place, _ in pairs:
                     settlement.outcomes[place] = Held(error)
+                    settlement.returning.pop(place, None)
                 # What is not settled must not stand in a later table either.
                 by_table = rows_by_table(settlement)
                 continue
             self.metrics.written(table, result)
             for index, reason in result.refused:
+                place = pairs[index][0]
+                if place in settlement.returning:
+                    continue  # it comes back, and its row is refused then for good
                 refused = RecordError(f"table {table!r} refuses it: {reason}")
-                settlement.outcomes[pairs[index][0]] = Dead(refused)
+                settlement.outcomes[place] = Dead(refused)
             if result.refused:
                 by_table = rows_by_table(settlement)
 

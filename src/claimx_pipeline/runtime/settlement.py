@@ -9,7 +9,7 @@ from attrs import define, field, frozen
 
 from claimx_pipeline.broker.protocol import Assignment, OutRecord, PolledBatch
 from claimx_pipeline.errors import ClaimxError, category_of
-from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, TableRow
+from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, Retry, TableRow
 from claimx_pipeline.runtime.worker import Received
 
 
@@ -58,6 +58,8 @@ class Settlement:
     spans: list[Span] = field(factory=list)
     returning: dict[int, OutRecord] = field(factory=dict)
     """Place of a record that is to be tried again, and how it waits for that."""
+    reports: dict[int, tuple[OutRecord, ...]] = field(factory=dict)
+    """Place of a record and what is told about the try that was made of it."""
 
     def add(self, batch: PolledBatch, received: Sequence[Received[Any]]) -> None:
         """Add the records of one partition, in offset order; none has an outcome yet."""
@@ -80,6 +82,8 @@ class Settlement:
             raise RuntimeError(f"{len(outcomes)} outcomes for {len(places)} records")
         for place, outcome in zip(places, outcomes, strict=True):
             self.outcomes[place] = outcome
+            if outcome.reports:
+                self.reports[place] = outcome.reports
 
     def settled(self) -> list[int]:
         """Return the places before the first unsettled one of each partition, in order."""
@@ -121,14 +125,21 @@ class Settlement:
 
     def publish(self) -> list[tuple[int, OutRecord]]:
         """Return what is to be published before anything is written, with its place."""
-        out = [(at, record) for at, done in self.done() if done.publish for record in done.publish]
+        out = [(at, record) for at, reports in self.reports.items() for record in reports]
+        out += [(at, record) for at, done in self.done() if done.publish for record in done.publish]
         if self.returning:
             out += [(at, self.returning[at]) for at in self.settled() if at in self.returning]
         return out
 
     def rows(self) -> list[tuple[int, TableRow]]:
         """Return the rows to write, each with the place of its record."""
-        return [(at, row) for at, done in self.done() if done.rows for row in done.rows]
+        found = ((at, self.outcomes[at]) for at in self.settled())
+        return [
+            (at, row)
+            for at, outcome in found
+            if isinstance(outcome, Done | Retry | Dead)
+            for row in outcome.rows
+        ]
 
     def confirm(self) -> list[tuple[int, OutRecord]]:
         """Return what is to be published once the rows are written, with its place."""

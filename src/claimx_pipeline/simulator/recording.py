@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +34,8 @@ class RecordedRequest:
     """None if it was never answered."""
     seconds: float
     """Until the answer was on its way, or the asker gone."""
+    headers: Mapping[str, str] = field(factory=dict)
+    """All but the credential, names in lower case."""
 
     def json(self) -> Any:
         """Return the decoded body."""
@@ -129,16 +132,19 @@ class Recorder:
     def _record(
         self, scope: Scope, at: datetime, body: bytes, status: int | None, seconds: float
     ) -> None:
-        authorization = key = None
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                authorization = value.split(b" ", 1)[0].decode("latin-1") + " ***"
-            elif name == b"idempotency-key":
-                key = value.decode("latin-1")
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        authorization = headers.pop("authorization", None)
+        if authorization is not None:
+            authorization = authorization.split(" ", 1)[0] + " ***"
+        key = headers.get("idempotency-key")
         query = scope["query_string"].decode("latin-1")
         method, path = scope["method"], scope["path"]
         self.log.add(
-            RecordedRequest(at, method, path, query, authorization, key, body, status, seconds)
+            RecordedRequest(
+                at, method, path, query, authorization, key, body, status, seconds, headers
+            )
         )
 
 

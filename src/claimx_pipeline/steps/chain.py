@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
+from attrs import evolve
 
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.errors import DecodeError
-from claimx_pipeline.runtime.outcome import Done, Outcome
+from claimx_pipeline.runtime.outcome import Done, Outcome, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received
 from claimx_pipeline.stages.protocol import Item, Stage
@@ -51,7 +52,7 @@ class ChainProcessor:
             if not going:
                 break
             await stage.process(going)
-        return [item.outcome or done(item) for item in items]
+        return [outcome_of(item) for item in items]
 
     async def close(self) -> None:
         """Close the stages in the reverse order."""
@@ -59,6 +60,11 @@ class ChainProcessor:
             await self._opened.pop().close()
 
 
-def done(item: Item) -> Done:
-    """Return the outcome of a record that came through the whole chain."""
-    return Done(tuple(item.publish), tuple(item.rows), tuple(item.confirm))
+def outcome_of(item: Item) -> Outcome:
+    """Return what became of a record, at the end of the chain or where it left it."""
+    rows, reports = tuple(item.rows), tuple(item.reports)
+    if item.outcome is not None:
+        return evolve(item.outcome, reports=reports) if reports else item.outcome
+    if item.unfinished is not None:
+        return failure(item.unfinished, rows=rows, reports=reports)
+    return Done(tuple(item.publish), rows, tuple(item.confirm), reports=reports)
