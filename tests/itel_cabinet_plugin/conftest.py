@@ -21,7 +21,7 @@ from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
 from claimx_pipeline.steps.chain import ChainProcessor
 from itel_cabinet_plugin.settings import SECTION, ItelSettings
-from itel_cabinet_plugin.tables import TASK_TRACKING
+from itel_cabinet_plugin.tables import ATTACHMENTS, FORMS, SUBMISSIONS, TASK_TRACKING
 
 
 @frozen
@@ -55,7 +55,7 @@ class Outside:
             settings=self.settings,
             clock=self.clock,
             connections=self.connections,
-            tables={TASK_TRACKING.name: TASK_TRACKING},
+            tables={t.name: t for t in (TASK_TRACKING, FORMS, ATTACHMENTS, SUBMISSIONS)},
         )
 
     async def run(self, build: Any, *messages: Any) -> list[Any]:

@@ -1,0 +1,40 @@
+"""``claimx_itel_attachments``: the photos of each cabinet form, and where they were stored."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from claimx_pipeline import BOOL, INT, LONG, STRING, TIMESTAMP, Column, TableSpec
+
+PENDING: Final = "pending"
+"""Status of a photo that is on its way into the store."""
+
+ATTACHMENTS: Final = TableSpec(
+    name="claimx_itel_attachments",
+    summary="One row per photo of an assignment's cabinet form, with where it is stored.",
+    mode="merge",
+    key=("assignment_id", "media_id"),
+    answer_time="ingested_at",
+    # What became of the file is told by the file's own result, whatever order it comes in.
+    event_columns={"blob_path": "stored_at", "status": "stored_at", "error": "stored_at"},
+    columns=(
+        Column("assignment_id", LONG, nullable=False, doc="The task somebody was given."),
+        Column("project_id", STRING, doc="ClaimX project."),
+        Column("event_id", STRING, bookkeeping=True, doc="The last event with something new."),
+        Column("control_id", STRING, doc="The form's control; not unique in a form."),
+        Column("question_key", STRING, doc="Stable name of the question."),
+        Column("question_text", STRING, doc="The question as it was worded."),
+        Column("topic_category", STRING, doc="Heading of the question."),
+        Column("media_id", STRING, nullable=False, doc="The photo in ClaimX."),
+        Column("display_order", INT, doc="Place among the photos of its question, from 1."),
+        Column("is_active", BOOL, doc="Part of the form when it was last read."),
+        Column("media_type", STRING, doc="What the form takes the file for."),
+        Column("blob_path", STRING, doc="Path in the object store; null until it is there."),
+        Column("status", STRING, doc="pending, completed, failed or failed_permanent."),
+        Column("error", STRING, doc="Why the last try to store it failed; empty if it did not."),
+        Column("stored_at", TIMESTAMP, bookkeeping=True, doc="When blob_path was settled."),
+        Column("ingested_at", TIMESTAMP, bookkeeping=True, doc="When ClaimX answered."),
+        Column("created_at", TIMESTAMP, bookkeeping=True, doc="When this row was made."),
+        Column("updated_at", TIMESTAMP, bookkeeping=True, doc="When it was changed last."),
+    ),
+)
