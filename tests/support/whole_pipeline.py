@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 from attrs import define, field
@@ -21,11 +21,11 @@ SETTINGS = """\
 broker: {{url: "{url}", prefix: "{prefix}", kafka: {{session_timeout_seconds: 6}}}}
 claimx: {{api: {{base_url: {api}, token: demo-token, max_retries: 0, breaker_open_seconds: 1}}}}
 connections:
-  itel_cabinet_api: {{base_url: {itel}, auth_token: demo-itel-token, max_retries: 0, breaker_open_seconds: 1}}
+  itel_cabinet_api: {{base_url: {itel}, auth_token: demo-itel-token, max_retries: 0, breaker_open_seconds: 1{itel_options}}}
 tables: {{root: {folder}/tables}}
 storage: {{files: {{root: {folder}/files}}}}
 plugins: {{dir: ""}}
-retry: {{delays_seconds: [0.5, 1, 2, 4]}}
+retry: {{delays_seconds: {delays}}}
 health: {{port: 0}}
 workers: {{events: {{linger_seconds: 0.1}}, entities: {{linger_seconds: 0.1}}}}
 """
@@ -114,9 +114,30 @@ class WholePipeline:
 
 @contextlib.asynccontextmanager
 async def whole_pipeline(
-    folder: Path, *, seed: int = 7, url: str = "", prefix: str = ""
+    folder: Path,
+    *,
+    seed: int = 7,
+    url: str = "",
+    prefix: str = "",
+    workers: Sequence[str] = (),
+    api: str = "",
+    itel_options: str = "",
+    delays: Sequence[float] = (0.5, 1, 2, 4),
+    overrides: Mapping[str, str] | None = None,
 ) -> AsyncIterator[WholePipeline]:
-    """Set everything up; the workers start with ``start``."""
+    """Set everything up; the workers start with ``start``.
+
+    Args:
+        folder: Where all of it lies.
+        seed: Of the world.
+        url: Broker; the embedded one if not given.
+        prefix: Of topics and groups.
+        workers: Names of the workers to run; all if none is given.
+        api: Base URL of the ClaimX API; the simulator's if not given.
+        itel_options: Further options of the connection to iTel, each after a comma.
+        delays: Rungs of the retry ladder, seconds.
+        overrides: Dotted path of a setting to its text.
+    """
     world = World(seed)
     async with SimulatorServer(world) as simulator:
         config = folder / "claimx.yaml"
@@ -124,21 +145,23 @@ async def whole_pipeline(
             SETTINGS.format(
                 url=url or f"sqlite:///{folder}/broker.db",
                 prefix=prefix,
-                api=simulator.api_url,
+                api=api or simulator.api_url,
                 itel=simulator.itel_url,
+                itel_options=itel_options,
+                delays=list(delays),
                 folder=folder,
             )
         )
-        pipeline = Pipeline.load(config, environ={}, cwd=folder)
+        pipeline = Pipeline.load(config, environ={}, cwd=folder, overrides=overrides)
         broker = pipeline.broker()
         admin = broker.admin()
         await admin.create_topics(pipeline.topology.new_topics())
         await admin.close()
         for table in pipeline.tables:
             await asyncio.to_thread(pipeline.table_store.create, table)
-        workers = list(pipeline.workers.values())
+        chosen = pipeline.select(workers) if workers else list(pipeline.workers.values())
         health = Health(pipeline.clock)
-        process = WorkerProcess(workers, pipeline.resources(broker, health), Metrics())
+        process = WorkerProcess(chosen, pipeline.resources(broker, health), Metrics())
         running = WholePipeline(pipeline, simulator, world, health, process)
         try:
             yield running
