@@ -60,9 +60,9 @@ class WholePipeline:
         await producer.close()
 
     async def idle(self, seconds: float = 60) -> None:
-        """Wait until every worker has dealt with everything."""
+        """Wait until every worker that runs has dealt with everything."""
         admin = self.pipeline.broker().admin()
-        workers = list(self.pipeline.workers.values())
+        workers = list(self.process.specs)
         waiting = asyncio.create_task(
             wait_until_idle(admin, self.pipeline.topology, workers, self.pipeline.clock)
         )

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
-from attrs import field, frozen
+from attrs import frozen
 
-from claimx_pipeline import Clock, Item, RecordError, RecordStage, Resources, read_field
+from claimx_pipeline import Clock, Item, RecordError, RecordStage, Resources
 from itel_cabinet_plugin.form.values import moment, whole_id
 from itel_cabinet_plugin.looked_up_task import TASK_FIELD, task_in
 
@@ -27,9 +27,6 @@ class TrackingRowConfig:
     task_field: str = TASK_FIELD
     """Field with the assignment as the ClaimX API answered it."""
 
-    extra_columns: Mapping[str, str] = field(factory=dict)
-    """Further columns to the dotted path each is read from."""
-
 
 class TrackingRowStage(RecordStage):
     """Adds what only the looked-up task knows, and the date that partitions the table."""
@@ -38,7 +35,6 @@ class TrackingRowStage(RecordStage):
 
     def __init__(self, config: TrackingRowConfig) -> None:
         self.config = config
-        self._extra = tuple(config.extra_columns.items())
         self._clock: Clock
 
     async def open(self, resources: Resources) -> None:
@@ -56,7 +52,6 @@ class TrackingRowStage(RecordStage):
         if happened is None:
             shown = repr(data["event_timestamp"])
             raise RecordError(f"field 'event_timestamp' is {shown}, which is no ISO time")
-        data.update({name: read_field(data, path) for name, path in self._extra})
         data.update(
             event_timestamp=happened,
             processed_timestamp=self._clock.now(),

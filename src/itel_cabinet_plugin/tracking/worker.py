@@ -35,12 +35,13 @@ def build(resources: Resources) -> ChainProcessor:
     follows when ClaimX answers.
     """
     extra = itel_settings(resources.settings).extra_columns
-    paths = {name: column.path for name, column in extra.items()}
+    own = {column.name: column.name for column in TABLE.columns}
+    columns = own | {name: column.path for name, column in extra.items()}
     stages = [
         *looked_up_task(defaults={"tracking_version": "1.0"}, on_error="continue_and_return"),
         FormStage(FormConfig()),
-        TrackingRowStage(TrackingRowConfig(extra_columns=paths)),
-        DeltaStage(DeltaConfig(table_name=TABLE.name)),
+        TrackingRowStage(TrackingRowConfig()),
+        DeltaStage(DeltaConfig(table_name=TABLE.name, column_mapping=columns)),
         FormRowsStage(FormRowsConfig()),
         ToldStage(ToldConfig(topic=TRACKING_SUCCESS.name, fields=_TOLD)),
     ]
