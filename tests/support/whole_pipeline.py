@@ -21,7 +21,7 @@ SETTINGS = """\
 broker: {{url: "{url}", prefix: "{prefix}", kafka: {{session_timeout_seconds: 6}}}}
 claimx: {{api: {{base_url: {api}, token: demo-token, max_retries: 0, breaker_open_seconds: 1}}}}
 connections:
-  itel_cabinet_api: {{base_url: {itel}, auth_token: demo-itel-token, max_retries: 0, breaker_open_seconds: 1{itel_options}}}
+  itel_cabinet_api: {{base_url: {itel}, auth_token: demo-itel-token, {itel_options}}}
 tables: {{root: {folder}/tables}}
 storage: {{files: {{root: {folder}/files}}}}
 plugins: {{dir: ""}}
@@ -121,7 +121,7 @@ async def whole_pipeline(
     prefix: str = "",
     workers: Sequence[str] = (),
     api: str = "",
-    itel_options: str = "",
+    itel_options: str = "max_retries: 0, breaker_open_seconds: 1",
     delays: Sequence[float] = (0.5, 1, 2, 4),
     overrides: Mapping[str, str] | None = None,
 ) -> AsyncIterator[WholePipeline]:
@@ -134,7 +134,7 @@ async def whole_pipeline(
         prefix: Of topics and groups.
         workers: Names of the workers to run; all if none is given.
         api: Base URL of the ClaimX API; the simulator's if not given.
-        itel_options: Further options of the connection to iTel, each after a comma.
+        itel_options: Further options of the connection to iTel.
         delays: Rungs of the retry ladder, seconds.
         overrides: Dotted path of a setting to its text.
     """
