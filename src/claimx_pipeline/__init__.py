@@ -47,9 +47,10 @@ if TYPE_CHECKING:
         UsageError,
     )
     from claimx_pipeline.hookspecs import hookimpl
+    from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask
     from claimx_pipeline.pipeline import Pipeline
     from claimx_pipeline.plugins.base import Plugin
-    from claimx_pipeline.plugins.context import EnrichmentContext
+    from claimx_pipeline.plugins.context import EnrichmentContext, FileContext
     from claimx_pipeline.plugins.result import Log, PluginResult, Publish
     from claimx_pipeline.plugins.task_trigger import (
         TaskTriggerConfig,
@@ -97,6 +98,7 @@ __all__ = [
     "WEEK_HOURS",
     "Answer",
     "AnswerCache",
+    "CachedFile",
     "Category",
     "ChainProcessor",
     "ClaimxError",
@@ -110,11 +112,14 @@ __all__ = [
     "DeltaConfig",
     "DeltaStage",
     "Done",
+    "DownloadResult",
+    "DownloadTask",
     "EnrichmentContext",
     "EntityRow",
     "EntityRows",
     "Event",
     "FieldRule",
+    "FileContext",
     "Handled",
     "Handler",
     "Held",
@@ -201,9 +206,10 @@ _HOMES = {
         "UsageError",
     ),
     "hookspecs": ("hookimpl",),
+    "media.messages": ("CachedFile", "DownloadResult", "DownloadTask"),
     "pipeline": ("Pipeline",),
     "plugins.base": ("Plugin",),
-    "plugins.context": ("EnrichmentContext",),
+    "plugins.context": ("EnrichmentContext", "FileContext"),
     "plugins.result": ("Log", "PluginResult", "Publish"),
     "plugins.task_trigger": ("TaskTriggerConfig", "TaskTriggerPlugin", "Trigger", "TriggerActions"),
     "runtime.outcome": ("DONE", "Dead", "Done", "Held", "Outcome", "Retry", "TableRow", "failure"),

@@ -5,6 +5,7 @@ Imports stand inside the functions: ``claimx-run --help`` asks for the commands 
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -17,9 +18,12 @@ if TYPE_CHECKING:
     from claimx_pipeline.clock import Clock
     from claimx_pipeline.delta.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
+    from claimx_pipeline.plugins.context import FileContext
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.settings.tree import Settings
     from claimx_pipeline.stages.protocol import Stage
+
+log = logging.getLogger(__name__)
 
 
 @hookimpl
@@ -66,9 +70,42 @@ def claimx_register_stages() -> Mapping[str, type[Stage]]:
 @hookimpl
 def claimx_register_workers(settings: Settings) -> Iterable[WorkerSpec]:  # noqa: ARG001 - hook
     """Offer the ClaimX workers."""
-    from claimx_pipeline.steps import enrichment, entities, events, ingest
+    from claimx_pipeline.steps import (
+        download,
+        enrichment,
+        entities,
+        events,
+        ingest,
+        results,
+        upload,
+    )
 
-    return [ingest.WORKER, events.WORKER, enrichment.WORKER, entities.WORKER]
+    return [
+        ingest.WORKER,
+        events.WORKER,
+        enrichment.WORKER,
+        entities.WORKER,
+        download.WORKER,
+        upload.WORKER,
+        results.WORKER,
+    ]
+
+
+@hookimpl
+def claimx_download_complete(context: FileContext) -> None:
+    """Trace the file for whoever follows one through the log."""
+    _trace(context)
+
+
+@hookimpl
+def claimx_upload_complete(context: FileContext) -> None:
+    """Trace the file for whoever follows one through the log."""
+    _trace(context)
+
+
+def _trace(context: FileContext) -> None:
+    file = context.file
+    log.debug("%s: media %s of %s, %s", context.stage, file.media_id, file.owner, file.blob_path)
 
 
 @hookimpl

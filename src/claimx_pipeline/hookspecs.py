@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.delta.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.errors import Problem
-    from claimx_pipeline.plugins.context import EnrichmentContext
+    from claimx_pipeline.plugins.context import EnrichmentContext, FileContext
     from claimx_pipeline.plugins.result import PluginResult
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.settings.tree import Settings, SettingsSection
@@ -171,6 +171,63 @@ def claimx_enrichment_complete(context: EnrichmentContext) -> PluginResult | Non
     Returns:
         What is to be done: ``PluginResult.publish(...)``, ``.log(...)``,
         ``.filter_out(...)``. None or ``PluginResult.ok()`` for nothing.
+    """
+
+
+@hookspec
+def claimx_download_complete(context: FileContext) -> PluginResult | None:
+    """React to a file that was fetched.
+
+    Called for every file, of every owner, once it lies in the cache and its size,
+    checksum and kind of content are known, before that is told to the uploader; sync or
+    async, in the same order as ``claimx_enrichment_complete``. Called again if the file
+    comes again.
+
+    An exception is dead-lettered as ``kind=plugin`` and the file goes on.
+
+    Args:
+        context: ``context.file`` is a ``CachedFile``: ids, owner, target path, size,
+            checksum, kind of content.
+
+    Returns:
+        ``PluginResult.publish(...)`` or ``.log(...)``, acknowledged before the file is
+        settled. None or ``PluginResult.ok()`` for nothing. A file cannot be filtered out.
+
+    Example:
+        Tell a virus scanner of every file::
+
+            @hookimpl
+            def claimx_download_complete(context):
+                file = context.file
+                return PluginResult.publish("scans.pending", {"sha256": file.checksum})
+    """
+
+
+@hookspec
+def claimx_upload_complete(context: FileContext) -> PluginResult | None:
+    """React to a file that lies where it belongs.
+
+    Called for every file, of every owner, once the object store has it whole and before
+    the result is published; sync or async, in the same order as
+    ``claimx_enrichment_complete``. Called again if the file comes again.
+
+    An exception is dead-lettered as ``kind=plugin`` and the file goes on.
+
+    Args:
+        context: ``context.file`` is a ``DownloadResult`` with status ``completed``.
+
+    Returns:
+        As ``claimx_download_complete``.
+
+    Example:
+        Announce every report that is stored::
+
+            @hookimpl
+            def claimx_upload_complete(context):
+                file = context.file
+                if file.content_type != "application/pdf":
+                    return None
+                return PluginResult.publish("reports.stored", {"path": file.blob_path})
     """
 
 

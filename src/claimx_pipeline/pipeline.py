@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.runtime.resources import Resources
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.telemetry.health import Health
+    from claimx_pipeline.telemetry.metrics import Metrics
     from claimx_pipeline.topology import Topology
 
 T = TypeVar("T")
@@ -157,7 +158,9 @@ class Pipeline:
         """Where the tables are."""
         from claimx_pipeline.delta.store import TableStore
 
-        return TableStore(self.settings.tables, self.tables, self.clock)
+        tables, shared = self.settings.tables, self.settings.storage.options
+        merged = evolve(tables, storage_options={**shared, **tables.storage_options})
+        return TableStore(merged, self.tables, self.clock)
 
     def broker(self) -> Broker:
         """Return the broker that the settings name; not connected.
@@ -216,11 +219,14 @@ class Pipeline:
             for problem in problems
         ]
 
-    def resources(self, broker: Broker, health: Health) -> Resources:
-        """Return what running workers may use."""
+    def resources(
+        self, broker: Broker, health: Health, metrics: Metrics | None = None
+    ) -> Resources:
+        """Return what running workers may use; without *metrics* they count for themselves."""
         from claimx_pipeline.connections.registry import Connections
         from claimx_pipeline.plugins.dispatch import Dispatcher
         from claimx_pipeline.runtime.resources import Resources
+        from claimx_pipeline.telemetry.metrics import Metrics
 
         core_workers = self._core_workers()
         core_topics = {
@@ -237,6 +243,7 @@ class Pipeline:
             handlers=self.handlers,
             dispatcher=Dispatcher.of(self.plugins, core_topics),
             health=health,
+            metrics=metrics or Metrics(),
         )
 
     def _connections(self) -> dict[str, ConnectionSettings]:

@@ -5,6 +5,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from attrs import define, field
 
@@ -23,11 +24,12 @@ claimx: {{api: {{base_url: {api}, token: demo-token, max_retries: 0, breaker_ope
 connections:
   itel_cabinet_api: {{base_url: {itel}, auth_token: demo-itel-token, {itel_options}}}
 tables: {{root: {folder}/tables}}
-storage: {{files: {{root: {folder}/files}}}}
+storage: {{files: {{root: {folder}/files}}, cache: {{root: {folder}/cache}}}}
+media: {{development_hosts: ["{media_host}"], work_dir: {folder}/partial}}
 plugins: {{dir: ""}}
 retry: {{delays_seconds: {delays}}}
 health: {{port: 0}}
-workers: {{events: {{linger_seconds: 0.1}}, entities: {{linger_seconds: 0.1}}}}
+workers: {{events: {{linger_seconds: 0.1}}, entities: {{linger_seconds: 0.1}}, results: {{linger_seconds: 0.1}}}}
 """
 
 
@@ -146,6 +148,7 @@ async def whole_pipeline(
                 url=url or f"sqlite:///{folder}/broker.db",
                 prefix=prefix,
                 api=api or simulator.api_url,
+                media_host=urlsplit(simulator.api_url).netloc,
                 itel=simulator.itel_url,
                 itel_options=itel_options,
                 delays=list(delays),

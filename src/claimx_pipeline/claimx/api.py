@@ -164,6 +164,23 @@ def _unfit(answer: Answer, what: str) -> RequestFailedError:
     )
 
 
+def missing_access(api: ApiSettings, worker: str) -> list[Problem]:
+    """Return what is missing before *worker* can ask the API; nothing if it can."""
+    if api.base_url and has_token(api):
+        return []
+    missing = [
+        name
+        for name, value in (("CLAIMX_API_URL", api.base_url), ("CLAIMX_API_TOKEN", has_token(api)))
+        if not value
+    ]
+    what = (
+        f"worker {worker!r} asks the ClaimX API and has no address or credential for it; set "
+        f"CLAIMX_API_URL and CLAIMX_API_TOKEN (missing: {' and '.join(missing)}), "
+        "or try 'claimx-run demo', which brings an API of its own"
+    )
+    return [Problem("claimx.api", what)]
+
+
 def has_token(api: ApiSettings) -> bool:
     """Tell whether there is a credential, in the settings or in a file."""
     return bool(api.token_file or (api.token and api.token.reveal()))

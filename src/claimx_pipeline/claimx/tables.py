@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from claimx_pipeline.claimx.attachments import ATTACHMENTS
 from claimx_pipeline.claimx.entity_tables import (
     CONTACTS,
     EXTERNAL_LINKS,
@@ -18,6 +19,7 @@ from claimx_pipeline.claimx.event_tables import EVENT_LOG, EVENTS, ROW_COUNT_COL
 from claimx_pipeline.delta.spec import TableSpec
 
 __all__ = [
+    "ATTACHMENTS",
     "CONTACTS",
     "ENTITY_TABLES",
     "EVENTS",
@@ -51,5 +53,5 @@ KIND_TABLES: Mapping[str, str] = MappingProxyType(
 )
 """Kind of entity to the name of its table, in the order they are written."""
 
-TABLES: tuple[TableSpec, ...] = (EVENTS, EVENT_LOG, *ENTITY_TABLES.values())
+TABLES: tuple[TableSpec, ...] = (EVENTS, EVENT_LOG, *ENTITY_TABLES.values(), ATTACHMENTS)
 """Every table of the domain."""

@@ -56,7 +56,9 @@ def show(result: Mapping[str, Any], answers: list[tuple[Any, Any]], data_dir: Pa
     out(f"\n{result['events']} events in {result['seconds']} s, {result['dlq']} dead letters\n\n")
     draw_table(tables, ["table", "rows"], "Delta tables")
     draw_table(topics, ["topic", "records"], "Topics")
-    out(f"\niTel received {result['itel']['submissions']} completed cabinet forms\n")
+    files = result["files"]
+    out(f"\n{files['count']} files of claims copied, {files['bytes'] / 1e6:.1f} MB\n")
+    out(f"iTel received {result['itel']['submissions']} completed cabinet forms\n")
     for query, answer in answers:
         out(f"\n{query.summary}\n\n{indent(query.sql, '    ')}\n\n")
         draw_table(answer.to_pylist(), answer.column_names)

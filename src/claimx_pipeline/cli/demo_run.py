@@ -10,6 +10,7 @@ import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import pyarrow as pa
@@ -52,6 +53,11 @@ tables:
 storage:
   files:
     root: {files}
+  cache:
+    root: {cache}
+media:
+  development_hosts: [{media_host}]
+  work_dir: {partial}
 plugins:
   dir: ""
 health:
@@ -61,6 +67,7 @@ logging:
 workers:
   events: {{linger_seconds: 0.2}}
   entities: {{linger_seconds: 0.2}}
+  results: {{linger_seconds: 0.2}}
 """
 
 ITEL_SETTINGS = """\
@@ -134,6 +141,7 @@ class Demo:
             "tables": tables,
             "topics": topics,
             "dlq": dead,
+            "files": await asyncio.to_thread(_files, self.data_dir / "files"),
             "itel": {"submissions": submissions},
             "seconds": round(time.monotonic() - began, 1),
         }
@@ -160,6 +168,9 @@ class Demo:
             api_token=API_TOKEN,
             tables=_quoted(str(folder / "tables")),
             files=_quoted(str(folder / "files")),
+            cache=_quoted(str(folder / "cache")),
+            media_host=_quoted(urlsplit(simulator.api_url).netloc),
+            partial=_quoted(str(folder / "partial")),
         )
         text += ITEL_SETTINGS.format(itel=simulator.itel_url, itel_token=ITEL_TOKEN)
         config = self.data_dir / "claimx.yaml"
@@ -247,6 +258,12 @@ async def _topic_counts(pipeline: Pipeline, admin: Admin) -> dict[str, int]:
         name: sum((await admin.end_offsets(topology.physical(name))).values())
         for name in sorted(topology.topics)
     }
+
+
+def _files(folder: Path) -> dict[str, int]:
+    """Return how many files lie below *folder*, and their bytes."""
+    sizes = [file.stat().st_size for file in folder.rglob("*") if file.is_file()]
+    return {"count": len(sizes), "bytes": sum(sizes)}
 
 
 def _quoted(text: str) -> str:

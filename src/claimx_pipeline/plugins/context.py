@@ -1,15 +1,19 @@
-"""What a plugin is told about an event."""
+"""What a plugin is told: about an event, or about a file."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, Literal
 
 from attrs import define, field
 
 from claimx_pipeline.claimx.entities import EntityRow, EntityRows
 from claimx_pipeline.claimx.events import Event
+from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask
+from claimx_pipeline.media.requests import checked
 
 Stage = Literal["enrichment_complete"]
+FileStage = Literal["download_complete", "upload_complete"]
 
 
 @define
@@ -28,11 +32,66 @@ class EnrichmentContext:
     duration_seconds: float = 0.0
     """How long the enrichment took."""
     stage: Stage = "enrichment_complete"
+    downloads: list[DownloadTask] = field(factory=list)
+    """Files that plugins have asked for; see ``request_download``."""
+
+    def request_download(  # noqa: PLR0913 - the fields of a message, by name
+        self,
+        *,
+        owner: str,
+        media_id: str,
+        download_url: str,
+        blob_path: str,
+        owner_ref: str = "",
+        file_type: str = "",
+        file_name: str = "",
+        expires_at: datetime | None = None,
+    ) -> None:
+        """Have a file of this event's project copied to the object store.
+
+        What became of it is told on ``claimx.downloads.results`` with the same owner and
+        ``owner_ref``; the pipeline writes it to no table of its own. Asking again for the
+        same owner, media id and path does nothing new. If the plugin fails afterwards,
+        nothing that it asked for is done.
+
+        Args:
+            owner: Who wants the file: the plugin's own word, at most 100 letters.
+            media_id: ClaimX's id of the file.
+            download_url: The signed link, as the API gave it.
+            blob_path: Where it is to lie, below ``storage.files.root``.
+            owner_ref: Returned in the result as it is.
+            file_type: ``mediaType`` as the API gave it.
+            file_name: ``mediaName`` as the API gave it.
+            expires_at: When the link ends, with its zone.
+
+        Raises:
+            ValueError: The owner is the pipeline itself, a field is empty, or the path
+                is not one that every store takes.
+        """
+        task = DownloadTask(
+            owner=owner,
+            owner_ref=owner_ref,
+            media_id=media_id,
+            project_id=self.project_id,
+            event_id=self.event_id,
+            download_url=download_url,
+            blob_path=blob_path,
+            file_type=file_type,
+            file_name=file_name,
+            expires_at=expires_at,
+            created_at=self.event.ingested_at,
+        )
+        self.downloads.append(checked(task))
 
     @property
     def event_id(self) -> str:
         """The event's id."""
         return self.event.event_id
+
+    @property
+    def cause(self) -> str:
+        """What is being told: the same for every try, another for every event."""
+        return self.event_id
 
     @property
     def event_type(self) -> str:
@@ -61,3 +120,31 @@ class EnrichmentContext:
             "event_type": self.event_type,
             "project_id": self.project_id,
         }
+
+
+@define
+class FileContext:
+    """A file on its way: fetched and checked, or stored where it belongs."""
+
+    file: CachedFile | DownloadResult
+    """``CachedFile`` at ``download_complete``, ``DownloadResult`` at ``upload_complete``."""
+    stage: FileStage
+    headers: dict[str, str] = field(factory=dict)
+    """Headers of everything the plugins publish about this file."""
+    attempt: int = 1
+    """Which try this is, from 1."""
+
+    @property
+    def event_id(self) -> str:
+        """Id of the event through which the file was first heard of."""
+        return self.file.event_id
+
+    @property
+    def project_id(self) -> str:
+        """The project the file belongs to."""
+        return self.file.project_id
+
+    @property
+    def cause(self) -> str:
+        """What is being told: the same for every try, another for every file and stage."""
+        return f"{self.stage}|{self.file.identity}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import logging
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -14,7 +14,8 @@ from attrs import define, field, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord
 from claimx_pipeline.errors import HookFailedError
-from claimx_pipeline.plugins.context import EnrichmentContext
+from claimx_pipeline.media.messages import task_record
+from claimx_pipeline.plugins.context import EnrichmentContext, FileContext, FileStage
 from claimx_pipeline.plugins.result import Log, PluginResult, Publish
 
 if TYPE_CHECKING:
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DEFAULT_PRIORITY = 100
+
+AnyContext = EnrichmentContext | FileContext
+"""What listeners are told about."""
 
 
 @frozen
@@ -65,6 +69,7 @@ class Dispatcher:
     """Knows who listens to what, in order of priority."""
 
     enrichment: list[Listener]
+    files: dict[FileStage, list[Listener]]
     starting: list[Listener]
     stopping: list[Listener]
     core_topics: Collection[str]
@@ -76,6 +81,10 @@ class Dispatcher:
         hooks = plugins.manager.hook
         return cls(
             _listeners(hooks.claimx_enrichment_complete, plugins),
+            {
+                "download_complete": _listeners(hooks.claimx_download_complete, plugins),
+                "upload_complete": _listeners(hooks.claimx_upload_complete, plugins),
+            },
             _listeners(hooks.claimx_worker_starting, plugins),
             _listeners(hooks.claimx_worker_stopping, plugins),
             core_topics,
@@ -93,14 +102,31 @@ class Dispatcher:
             context: The event.
             only: Ask this plugin alone.
         """
+        dispatched = await self._ask(self.enrichment, context, only)
+        dispatched.publish += [task_record(task) for task in context.downloads]
+        return dispatched
+
+    async def file_complete(self, context: FileContext, only: str | None = None) -> Dispatched:
+        """Ask every listener of the file's stage, as ``enrichment_complete`` does.
+
+        A file cannot be filtered out: a listener that does so only stops the later ones.
+        """
+        return await self._ask(self.files[context.stage], context, only)
+
+    async def _ask(
+        self, listeners: Sequence[Listener], context: AnyContext, only: str | None
+    ) -> Dispatched:
         dispatched = Dispatched()
-        for listener in self.enrichment:
+        for listener in listeners:
             if only is not None and listener.plugin != only:
                 continue
+            asked = len(context.downloads) if isinstance(context, EnrichmentContext) else 0
             try:
                 result = await listener.call(context=context)
                 self._carry_out(listener, context, result, dispatched)
             except HookFailedError as error:
+                if isinstance(context, EnrichmentContext):
+                    del context.downloads[asked:]
                 dispatched.failed.append((listener.plugin, error))
                 log.exception("event %s goes on without a plugin", context.event_id)
                 continue
@@ -112,7 +138,7 @@ class Dispatcher:
     def _carry_out(
         self,
         listener: Listener,
-        context: EnrichmentContext,
+        context: AnyContext,
         result: object,
         dispatched: Dispatched,
     ) -> None:
@@ -137,7 +163,7 @@ class Dispatcher:
         dispatched.publish += records
 
     def _record(
-        self, listener: Listener, context: EnrichmentContext, action: Publish, number: int
+        self, listener: Listener, context: AnyContext, action: Publish, number: int
     ) -> OutRecord:
         if action.topic in self.core_topics:
             raise HookFailedError(
@@ -145,7 +171,7 @@ class Dispatcher:
                 listener.hook,
                 f"topic {action.topic!r} belongs to the pipeline; publish to a topic of your own",
             )
-        cause = f"{context.event_id}|{listener.plugin}|{action.topic}|{number}"
+        cause = f"{context.cause}|{listener.plugin}|{action.topic}|{number}"
         headers = {
             **context.headers,
             **action.headers,

@@ -17,6 +17,9 @@ from claimx_pipeline.topics import Topic
 
 RETRY_PARTITIONS = 3
 
+RETRY_GROUP = "claimx-retry-scheduler"
+"""Consumer group of the worker that brings records back."""
+
 
 def label(seconds: float) -> str:
     """Return a delay as it stands in a topic's name: ``5m``, ``90s``, ``250ms``."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.connections.registry import Connections
     from claimx_pipeline.plugins.dispatch import Dispatcher
     from claimx_pipeline.telemetry.health import Health
+    from claimx_pipeline.telemetry.metrics import Metrics
 
 
 @frozen(kw_only=True)
@@ -35,3 +36,4 @@ class Resources:
     handlers: tuple[Handler, ...]
     dispatcher: Dispatcher
     health: Health
+    metrics: Metrics

@@ -147,14 +147,15 @@ class Structurer:
         return self.build(Place(name, here.path), kind)
 
     def _items(self, place: Place, kind: Any) -> Any:
-        if not isinstance(place.node, Items):
+        node = _split(place.node)
+        if not isinstance(node, Items):
             raise wrong(place, "a list")
         item_kind = (get_args(kind) or (Any,))[0]
         built = []
         problems = []
-        for index, node in enumerate(place.node.items):
+        for index, item in enumerate(node.items):
             try:
-                built.append(self.build(place.child(index, node), item_kind))
+                built.append(self.build(place.child(index, item), item_kind))
             except RefusedError as refused:
                 problems += refused.problems
         if problems:
@@ -188,6 +189,14 @@ class Structurer:
             except RefusedError:
                 continue  # the last one says what is wrong
         return self.build(place, fitting[-1])
+
+
+def _split(node: Node) -> Node:
+    """Return a text from outside as the list that it writes with commas, all else as it is."""
+    if not isinstance(node, Scalar) or not node.text or not isinstance(node.value, str):
+        return node
+    words = [word.strip() for word in node.value.split(",")]
+    return Items([evolve(node, value=word) for word in words if word], node.origin)
 
 
 def _is_config(place: Place) -> bool:

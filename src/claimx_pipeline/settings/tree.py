@@ -6,7 +6,9 @@ Units are in the names. ``claimx-run config show`` and ``config schema`` are mad
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from string import Formatter
 from typing import Any, Literal, TypeVar
 
 from attrs import Attribute, field, frozen
@@ -16,6 +18,9 @@ from claimx_pipeline.settings.masking import masked_repr
 from claimx_pipeline.settings.secret import Secret
 
 S = TypeVar("S")
+
+HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+"""A host, and a port if one is given."""
 
 INLINE = "inline"
 """Metadata of a mapping field whose keys stand beside the other fields in a file.
@@ -163,12 +168,73 @@ class ApiSettings:
     """Named as sender where the API asks for one (video reports)."""
 
 
+def hosts(_: Any, attribute: Attribute[Any], value: tuple[str, ...]) -> None:
+    """Refuse what is no host, with or without a port.
+
+    Raises:
+        ValueError: One of *value* is none.
+    """
+    for host in value:
+        if not HOST.fullmatch(host):
+            raise ValueError(
+                f"{attribute.name!r} holds {host!r}, which is no host; write host or host:port, "
+                "without https://"
+            )
+
+
+PATH_NAMES = frozenset({"project_id", "media_id", "file_name"})
+"""What may stand in braces in a file's path."""
+
+
+def path_template(_: Any, attribute: Attribute[Any], value: str) -> None:
+    """Refuse a path of which two files could share one.
+
+    Raises:
+        ValueError: A name in braces is unknown, the media id is missing, or it is no path.
+    """
+    try:
+        names = {name for _, name, _, _ in Formatter().parse(value) if name is not None}
+    except ValueError as error:
+        raise ValueError(f"{attribute.name!r} is {value!r}, which is odd: {error}") from error
+    if unknown := sorted(names - PATH_NAMES):
+        known = ", ".join(sorted(PATH_NAMES))
+        raise ValueError(f"{attribute.name!r} names {unknown[0]!r}; it may name {known}")
+    if "media_id" not in names:
+        raise ValueError(f"{attribute.name!r} must name {{media_id}}; else files share a path")
+    if any(part in ("", ".", "..") for part in value.split("/")):
+        raise ValueError(f"{attribute.name!r} is {value!r}, which is no relative path")
+
+
+@frozen(kw_only=True)
+class ClaimxMediaSettings:
+    """The files of claims, as far as they are ClaimX's own."""
+
+    allowed_hosts: tuple[str, ...] = field(
+        default=(
+            "www.claimxperience.com",
+            "claimxperience.com",
+            "claimxperience.s3.amazonaws.com",
+            "claimxperience.s3.us-east-1.amazonaws.com",
+            "xactware-claimx-us-prod.s3.us-west-1.amazonaws.com",
+            "usw2-prod-xn-exportreceiver-publish.s3.us-west-2.amazonaws.com",
+        ),
+        validator=hosts,
+    )
+    """Hosts that files may come from, exactly: ``host`` (port 443) or ``host:port``."""
+
+    path: str = field(default="{project_id}/media/{media_id}/{file_name}", validator=path_template)
+    """Where a file is put below ``storage.files.root``; must name the file by ``{media_id}``."""
+
+
 @frozen(kw_only=True)
 class ClaimxSettings:
     """ClaimX itself."""
 
     api: ApiSettings = field(factory=ApiSettings)
     """The ClaimX REST API."""
+
+    media: ClaimxMediaSettings = field(factory=ClaimxMediaSettings)
+    """The files of claims, as far as they are ClaimX's own."""
 
 
 @frozen(kw_only=True)
@@ -182,7 +248,7 @@ class TablesSettings:
     """Table name to a place of its own."""
 
     storage_options: Mapping[str, Secret] = field(factory=dict)
-    """Credentials and options of the object store, by the names deltalake knows."""
+    """What differs for tables from ``storage.options``, by the names deltalake knows."""
 
     dedupe_window_hours: float = field(default=168.0, validator=gt(0))
     """How far back an append table looks for an earlier row of a key that holds no time."""
@@ -190,18 +256,91 @@ class TablesSettings:
 
 @frozen(kw_only=True)
 class FilesSettings:
-    """Where files are put."""
+    """Where files end."""
 
     root: str = field(default="./claimx-data/files", validator=not_blank, repr=masked_repr)
-    """Folder or URL under which files are stored."""
+    """Folder or URL (``s3://``, ``abfss://``, ``az://``) under which files are stored."""
+
+    options: Mapping[str, Secret] = field(factory=dict)
+    """What differs here from ``storage.options``."""
+
+    max_concurrent: int = field(default=8, validator=[ge(1), le(100)])
+    """Files written at once in one worker; each may take 15 MB of memory."""
+
+
+@frozen(kw_only=True)
+class CacheSettings:
+    """Where a file lies between download and upload."""
+
+    root: str = field(default="./claimx-data/cache", validator=not_blank, repr=masked_repr)
+    """Folder or URL that both workers reach: a disk they share, or an object store."""
+
+    options: Mapping[str, Secret] = field(factory=dict)
+    """What differs here from ``storage.options``."""
+
+    keep_hours: float = field(default=72.0, validator=gt(0))
+    """A file that no upload has claimed for this long is removed."""
 
 
 @frozen(kw_only=True)
 class StorageSettings:
-    """Object storage."""
+    """Object storage, for tables and files."""
+
+    options: Mapping[str, Secret] = field(factory=dict)
+    """Credentials and options of the object store, for tables and files alike."""
 
     files: FilesSettings = field(factory=FilesSettings)
-    """Where files are put."""
+    """Where files end."""
+
+    cache: CacheSettings = field(factory=CacheSettings)
+    """Where a file lies between download and upload."""
+
+
+@frozen(kw_only=True)
+class MediaSettings:
+    """How files are fetched, for every domain."""
+
+    development_hosts: tuple[str, ...] = field(default=(), validator=hosts)
+    """``host:port`` pairs that may be reached without encryption and at private addresses."""
+
+    work_dir: str = field(default="./claimx-data/partial", validator=not_blank)
+    """Folder of files under way; on a disk of the machine, kept over restarts."""
+
+    max_concurrent: int = field(default=25, validator=[ge(1), le(1000)])
+    """Files under way at once in one worker."""
+
+    connect_timeout_seconds: float = field(default=10.0, validator=gt(0))
+    """Time to open a connection."""
+
+    read_timeout_seconds: float = field(default=60.0, validator=gt(0))
+    """How long nothing may come; a file that keeps coming may take any time."""
+
+    max_redirects: int = field(default=5, validator=[ge(0), le(20)])
+    """Redirects followed for one request, each checked as the link was."""
+
+    max_retries: int = field(default=2, validator=[ge(0), le(10)])
+    """Further tries without a byte in between, before the record goes to a retry topic."""
+
+    backoff_seconds: float = field(default=0.5, validator=gt(0))
+    """First wait between tries; doubles each time."""
+
+    range_threshold_bytes: int = field(default=50 * 1024 * 1024, validator=ge(1))
+    """Larger files are fetched by ranges and go on where they were after a failure."""
+
+    range_bytes: int = field(default=20 * 1024 * 1024, validator=ge(1))
+    """Size of a range."""
+
+    slice_seconds: float = field(default=60.0, validator=gt(0))
+    """After this long a file fetched by ranges lets others have a turn; then it goes on."""
+
+    max_bytes: int | None = field(default=None, validator=optional(ge(1)))
+    """Larger files are refused; not given: none is."""
+
+    breaker_failures: int = field(default=5, validator=ge(0))
+    """Failures of a host in a row before nothing is fetched from it for a while; 0 for never."""
+
+    breaker_open_seconds: float = field(default=15.0, validator=gt(0))
+    """How long nothing is fetched then; afterwards one file tries whether it works again."""
 
 
 @frozen(kw_only=True)
@@ -351,6 +490,9 @@ class Settings:
     storage: StorageSettings = field(factory=StorageSettings)
     """Object storage."""
 
+    media: MediaSettings = field(factory=MediaSettings)
+    """How files are fetched, for every domain."""
+
     workers: Mapping[str, WorkerSettings] = field(factory=dict)
     """By worker name."""
 
@@ -407,6 +549,7 @@ CORE_ENVIRONMENT: Mapping[str, str] = {
     "CLAIMX_API_TOKEN": "claimx.api.token",
     "CLAIMX_API_MAX_CONCURRENT": "claimx.api.max_concurrent",
     "CLAIMX_API_TIMEOUT_SECONDS": "claimx.api.timeout_seconds",
+    "ALLOWED_ATTACHMENT_DOMAINS": "claimx.media.allowed_hosts",
     "ONELAKE_CLAIMX_PATH": "storage.files.root",
     "CLAIMX_DATA_DIR": "tables.root",
     "LOG_LEVEL": "logging.level",

@@ -25,15 +25,22 @@ FaultKind = Literal[
     "wrong_types",
     "expired_links",
     "black_hole",
+    "empty_file",
+    "error_page",
+    "stall",
 ]
 """latency waits before it answers; error answers ``status``; throttle answers 429 with
 ``Retry-After``; half_body cuts the connection within the answer, after the request was
 carried out; wrong_types answers JSON whose values are of other types; expired_links hands
 out links that have ended, and on the media host refuses links that have not; black_hole
-takes the request and never answers."""
+takes the request and never answers. On the media host alone: empty_file sends no bytes,
+error_page a page with status 200, stall half of the file and then nothing."""
 
 EXPIRED_LINKS = "claimx_simulator.expired_links"
 """Key of the ASGI scope that tells an endpoint to treat links as ended."""
+
+MET = "claimx_simulator.met"
+"""Key of the ASGI scope that tells an endpoint the kinds of all that goes wrong."""
 
 
 @frozen(kw_only=True)
@@ -141,6 +148,7 @@ class Faulty:
             await answer(scope, receive, send)
             return
         scope[EXPIRED_LINKS] = "expired_links" in met
+        scope[MET] = frozenset(met)
         if "wrong_types" in met:
             send = _wrong_types(send)
         if "half_body" in met:

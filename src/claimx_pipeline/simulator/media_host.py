@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import hashlib
 import re
 from collections.abc import AsyncIterator
 
@@ -13,7 +15,7 @@ from starlette.routing import Route
 
 from claimx_pipeline.simulator.content import Content, content_of
 from claimx_pipeline.simulator.entities import Media
-from claimx_pipeline.simulator.faults import EXPIRED_LINKS
+from claimx_pipeline.simulator.faults import EXPIRED_LINKS, MET
 from claimx_pipeline.simulator.simulation import Simulation, number
 
 _PIECE = 256 * 1024
@@ -56,7 +58,15 @@ class MediaHost:
         if refusal := links.refuses_s3(media_id, request.query_params, now) or _told(request):
             return _denied(refusal)
         content = content_of(self._media(media_id), self.simulation.media_bytes)
-        return _served(content, request.headers.get("range"))
+        met = request.scope.get(MET, frozenset())
+        if "error_page" in met:
+            return Response(
+                "<html><body>something went wrong</body></html>", media_type="text/html"
+            )
+        if "empty_file" in met:
+            return Response(b"", media_type=content.content_type)
+        stalls = self.simulation.closing if "stall" in met else None
+        return _served(content, _wanted(request, _tag(content)), stalls)
 
     def _media(self, media_id: int) -> Media:
         media = self.simulation.world.file(media_id)
@@ -75,9 +85,21 @@ def _denied(reason: str) -> Response:
     return Response(body, 403, media_type="application/xml")
 
 
-def _served(content: Content, wanted: str | None) -> Response:
+def _tag(content: Content) -> str:
+    """Return the strong validator of a file."""
+    digest = hashlib.sha256(content.beginning + content.block + str(content.size).encode())
+    return f'"{digest.hexdigest()[:32]}"'
+
+
+def _wanted(request: Request, tag: str) -> str | None:
+    """Return the range that is asked for; None for the whole file (RFC 9110, 13.1.5)."""
+    condition = request.headers.get("if-range", tag)
+    return request.headers.get("range") if condition == tag else None
+
+
+def _served(content: Content, wanted: str | None, stalls: asyncio.Event | None) -> Response:
     start, stop, status = 0, content.size, 200
-    headers = {"Accept-Ranges": "bytes"}
+    headers = {"Accept-Ranges": "bytes", "ETag": _tag(content)}
     if wanted and (match := _RANGE.fullmatch(wanted)) and any(match.groups()):
         start, stop = _bounds(match[1], match[2], content.size)
         if start >= stop:
@@ -85,11 +107,11 @@ def _served(content: Content, wanted: str | None) -> Response:
             return Response(status_code=416, headers=headers)
         status = 206
         headers["Content-Range"] = f"bytes {start}-{stop - 1}/{content.size}"
-    if stop - start <= _PIECE:
+    if stop - start <= _PIECE and stalls is None:
         body = content.read(start, stop)
         return Response(body, status, headers, media_type=content.content_type)
     headers["Content-Length"] = str(stop - start)
-    pieces = _pieces(content, start, stop)
+    pieces = _pieces(content, start, stop, stalls)
     return StreamingResponse(pieces, status, headers, media_type=content.content_type)
 
 
@@ -100,6 +122,12 @@ def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
     return int(first), min(size, int(last) + 1) if last else size
 
 
-async def _pieces(content: Content, start: int, stop: int) -> AsyncIterator[bytes]:
-    for at in range(start, stop, _PIECE):
-        yield content.read(at, min(stop, at + _PIECE))
+async def _pieces(
+    content: Content, start: int, stop: int, stalls: asyncio.Event | None
+) -> AsyncIterator[bytes]:
+    """Yield the bytes; with *stalls* only half of them, and then nothing until it is set."""
+    end = stop if stalls is None else start + (stop - start) // 2
+    for at in range(start, end, _PIECE):
+        yield content.read(at, min(end, at + _PIECE))
+    if stalls is not None:
+        await stalls.wait()

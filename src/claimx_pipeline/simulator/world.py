@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 from claimx_pipeline.errors import ClaimxError
+from claimx_pipeline.simulator.content import Content, content_of
 from claimx_pipeline.simulator.entities import (
     CABINET_TEMPLATE,
     Media,
@@ -126,6 +127,19 @@ class World:
         for event in self.events(count):
             self._add_expected(event, expected)
         return expected
+
+    def expected_files(self, count: int) -> dict[str, Content]:
+        """Return the contents of each file copied after the first *count* events, by media id.
+
+        The files that events were about; a form's further photos are whoever's who asks.
+        """
+        files: dict[str, Content] = {}
+        for event in self.events(count):
+            if event.media_id is not None:
+                project = self._written(index_of_project(event.project_id))
+                media = next(each for each in project.media if each.media_id == event.media_id)
+                files[str(event.media_id)] = content_of(media)
+        return files
 
     def expected_submissions(self, count: int) -> set[tuple[int, str]]:
         """Return (assignment id, form response id) of the cabinet forms completed by then.

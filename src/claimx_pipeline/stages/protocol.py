@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from attrs import define, field
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
+from claimx_pipeline.media.messages import DownloadTask, task_record
+from claimx_pipeline.media.requests import checked
 from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, Retry, TableRow, failure
 
 if TYPE_CHECKING:
@@ -54,6 +56,14 @@ class Item:
     def retry(self, error: Exception) -> None:
         """The record failed and another try may help."""
         self.outcome = Retry(error)
+
+    def request_download(self, task: DownloadTask) -> None:
+        """Have a file copied to the object store; see ``EnrichmentContext.request_download``.
+
+        Raises:
+            ValueError: The owner is the pipeline itself, or a field cannot be.
+        """
+        self.publish.append(task_record(checked(task)))
 
 
 class Stage(Protocol):

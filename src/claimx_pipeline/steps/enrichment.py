@@ -1,7 +1,8 @@
 """``enrichment``: asks the ClaimX API about each event and lets plugins react.
 
 Events of one project are asked about together; every event becomes one message on
-``claimx.entities.rows``, whether or not it brought rows, and what plugins publish.
+``claimx.entities.rows``, whether or not it brought rows, a download task for each file
+that it brought, and what plugins publish.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from datetime import datetime
 from attrs import define, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
-from claimx_pipeline.claimx.api import ClaimxApi, has_token
+from claimx_pipeline.claimx.api import ClaimxApi, missing_access
 from claimx_pipeline.claimx.entities import EntityRow, EntityRows
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.handlers.protocol import Handled, Handler
@@ -23,13 +24,20 @@ from claimx_pipeline.claimx.reader import ClaimxReader
 from claimx_pipeline.claimx.tables import ROW_COUNT_COLUMNS
 from claimx_pipeline.delta.spec import bucket_of
 from claimx_pipeline.errors import Problem
+from claimx_pipeline.media.messages import DownloadTask, task_record
+from claimx_pipeline.media.paths import target_path
 from claimx_pipeline.plugins.context import EnrichmentContext
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
 from claimx_pipeline.runtime.outcome import Done, Outcome, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.settings.tree import Settings
-from claimx_pipeline.topics import ENRICHMENT_DLQ, ENRICHMENT_PENDING, ENTITIES_ROWS
+from claimx_pipeline.topics import (
+    DOWNLOADS_PENDING,
+    ENRICHMENT_DLQ,
+    ENRICHMENT_PENDING,
+    ENTITIES_ROWS,
+)
 
 
 @frozen
@@ -154,11 +162,37 @@ class EnrichmentProcessor:
             log=log,
             rows=context.entities,
         )
+        files = self._download_tasks(event, context.entities.media, enriched.ended)
         return Done(
-            publish=(entity_record(message), *dispatched.publish),
+            publish=(entity_record(message), *files, *dispatched.publish),
             skipped=enriched.skipped,
             failed_plugins=tuple(dispatched.failed),
         )
+
+    def _download_tasks(
+        self, event: Event, media: Sequence[EntityRow], now: datetime
+    ) -> list[OutRecord]:
+        """Return the tasks to fetch the files of an event; one without a link has none."""
+        template = self._resources.settings.claimx.media.path
+        tasks = []
+        for row in media:
+            if not (link := row.get("full_download_link")):
+                continue
+            media_id, project_id = str(row["media_id"]), str(row["project_id"])
+            name = row.get("file_name") or ""
+            task = DownloadTask(
+                media_id=media_id,
+                project_id=project_id,
+                event_id=event.event_id,
+                download_url=link,
+                blob_path=target_path(template, project_id, media_id, name),
+                file_type=row.get("file_type") or "",
+                file_name=name,
+                created_at=now,
+                expires_at=row.get("expires_at"),
+            )
+            tasks.append(task_record(task))
+        return tasks
 
 
 def drop_own_rows(entities: EntityRows) -> None:
@@ -206,20 +240,7 @@ def entity_record(message: EntityMessage) -> OutRecord:
 
 def check(settings: Settings) -> list[Problem]:
     """Return what is missing before the API can be asked."""
-    api = settings.claimx.api
-    if api.base_url and has_token(api):
-        return []
-    missing = [
-        name
-        for name, value in (("CLAIMX_API_URL", api.base_url), ("CLAIMX_API_TOKEN", has_token(api)))
-        if not value
-    ]
-    what = (
-        "worker 'enrichment' asks the ClaimX API and has no address or credential for it; set "
-        f"CLAIMX_API_URL and CLAIMX_API_TOKEN (missing: {' and '.join(missing)}), "
-        "or try 'claimx-run demo', which brings an API of its own"
-    )
-    return [Problem("claimx.api", what)]
+    return missing_access(settings.claimx.api, "enrichment")
 
 
 def build(resources: Resources) -> EnrichmentProcessor:
@@ -232,8 +253,8 @@ WORKER = WorkerSpec(
     summary="Asks the ClaimX API about each event and runs the plugins.",
     group="claimx-enrichment-worker",
     reads=(ENRICHMENT_PENDING,),
-    writes=(ENTITIES_ROWS,),
-    needs=("broker", "claimx.api"),
+    writes=(ENTITIES_ROWS, DOWNLOADS_PENDING),
+    needs=("broker", "claimx.api", "claimx.media.path"),
     check=check,
     family="claimx.enrichment",
     dead_letters=ENRICHMENT_DLQ,

@@ -15,7 +15,7 @@ from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import DecodeError
 from claimx_pipeline.runtime import headers
-from claimx_pipeline.runtime.ladder import retry_topics
+from claimx_pipeline.runtime.ladder import RETRY_GROUP, retry_topics
 from claimx_pipeline.runtime.outcome import Done, Held, Outcome
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
@@ -81,7 +81,7 @@ def retry_worker(workers: Sequence[WorkerSpec], delays: Sequence[float]) -> Work
     return WorkerSpec(
         name="retry",
         summary="Brings failed records back when they are due.",
-        group="claimx-retry-scheduler",
+        group=RETRY_GROUP,
         reads=tuple(topic for family in families for topic in retry_topics(family, delays)),
         writes=tuple(return_to.values()),
         needs=("broker", "retry"),

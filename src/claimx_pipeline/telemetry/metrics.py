@@ -30,6 +30,10 @@ class Metrics:
     batch_seconds: Histogram = field(init=False)
     parked: Gauge = field(init=False)
     up: Gauge = field(init=False)
+    files: Counter = field(init=False)
+    file_bytes: Counter = field(init=False)
+    file_seconds: Histogram = field(init=False)
+    link_renewals: Counter = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         registry = self.registry
@@ -68,6 +72,31 @@ class Metrics:
         )
         self.up = Gauge(
             "claimx_worker_up", "1 while the worker takes records", ["worker"], registry=registry
+        )
+        self._add_files()
+
+    def _add_files(self) -> None:
+        registry = self.registry
+        self.files = Counter(
+            "claimx_files", "Files by what became of them", ["worker", "outcome"], registry=registry
+        )
+        self.file_bytes = Counter(
+            "claimx_file_bytes",
+            "Bytes of files dealt with",
+            ["worker"],
+            registry=registry,
+        )
+        self.file_seconds = Histogram(
+            "claimx_file_seconds",
+            "How long one file took",
+            ["worker"],
+            buckets=(0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120, 300),
+            registry=registry,
+        )
+        self.link_renewals = Counter(
+            "claimx_link_renewals",
+            "Requests to the media endpoint for a new link",
+            registry=registry,
         )
 
     def worker(self, name: str, health: Health) -> WorkerMetrics:

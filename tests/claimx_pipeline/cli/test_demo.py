@@ -1,5 +1,6 @@
 """The demo: what a newcomer runs first, and the main job end to end."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -68,6 +69,30 @@ def test_every_event_is_a_row_once_and_logged_once(embedded):
     assert distinct.column("n")[0].as_py() == EVENTS
 
 
+@pytest.mark.incident("LAT-16")
+def test_every_file_is_copied_as_it_is(embedded):
+    folder, result = embedded
+    expected = World(SEED).expected_files(EVENTS)
+    rows = run_query(
+        pipeline_of(folder).table_store,
+        "SELECT media_id, status, error, blob_path, bytes_downloaded, checksum, content_type "
+        "FROM claimx_attachments",
+    ).to_pylist()
+    assert len(rows) == len(expected) > 0, "one row per file"
+    assert result["files"]["count"] == len(expected), "no two files share a path"
+    for row in rows:
+        content = expected[row["media_id"]]
+        stored = (folder / "d" / "files" / row["blob_path"]).read_bytes()
+        assert stored == content.read(0, content.size)
+        assert (row["status"], row["error"]) == ("completed", "")
+        assert row["bytes_downloaded"] == len(stored)
+        assert row["checksum"] == hashlib.sha256(stored).hexdigest()
+        assert row["content_type"] == content.content_type
+    assert result["files"]["bytes"] == sum(content.size for content in expected.values())
+    left = [path for path in (folder / "d" / "cache").rglob("*") if path.is_file()]
+    assert left == [], "a file that is stored leaves the cache"
+
+
 def test_nothing_is_dead(embedded):
     assert embedded[1]["dlq"] == 0
 
@@ -105,6 +130,7 @@ def test_the_result_is_shown_for_a_person(tmp_path):
         "claimx_projects",
         "claimx.events.raw",
         "0 dead letters",
+        "files of claims copied",
         "SELECT",
         "Ask your own",
     ):

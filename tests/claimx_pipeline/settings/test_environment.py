@@ -12,6 +12,7 @@ VALUES = {
     "CLAIMX_API_TOKEN": ("hunter2", None),
     "CLAIMX_API_MAX_CONCURRENT": ("7", 7),
     "CLAIMX_API_TIMEOUT_SECONDS": ("2.5", 2.5),
+    "ALLOWED_ATTACHMENT_DOMAINS": ("a.example, b.example:8443", ("a.example", "b.example:8443")),
     "ONELAKE_CLAIMX_PATH": ("abfss://x", "abfss://x"),
     "CLAIMX_DATA_DIR": ("/data", "/data"),
     "LOG_LEVEL": ("debug", "DEBUG"),
@@ -37,8 +38,9 @@ def test_each_variable_sets_its_setting_over_the_file(tmp_path, variable):
         "storage": "storage: {files: {root: /file}}",
         "logging": "logging: {level: ERROR}",
         "claimx": f"claimx: {{api: {{{key}: {3 if key[-1] in 'ts' else 'x'}}}}}",
-    }[section]
-    assert below in {"", "api", "files"}
+        "claimx.media": "claimx: {media: {allowed_hosts: [c.example]}}",
+    }[section if below != "media" else "claimx.media"]
+    assert below in {"", "api", "files", "media"}
     loaded = load_text(tmp_path, file, {variable: text})
     value = at(loaded.settings, path)
     assert (value.reveal() == text) if expected is None else (value == expected)
@@ -119,3 +121,18 @@ def test_a_mistake_on_the_command_line_is_named(tmp_path, overrides, problem):
 def test_the_command_line_is_taken_as_it_is(tmp_path):
     loaded = load_text(tmp_path, "", {}, overrides={"tables.root": "/a$$b/$HOME"})
     assert loaded.settings.tables.root == "/a$$b/$HOME"
+
+
+@pytest.mark.parametrize("written", ["a.example,b.example", " a.example , b.example, "])
+def test_a_list_from_outside_is_written_with_commas(tmp_path, written):
+    given = {"ALLOWED_ATTACHMENT_DOMAINS": written, "HOSTS": written}
+    hosts = ("a.example", "b.example")
+    assert load_text(tmp_path, "", given).settings.claimx.media.allowed_hosts == hosts
+    media = load_text(tmp_path, "media: {development_hosts: '${HOSTS}'}", given).settings.media
+    assert media.development_hosts == hosts
+
+
+@pytest.mark.parametrize("host", ["https://a.example", "a.example/x", "user@a.example", "a b"])
+def test_what_is_no_host_is_refused(tmp_path, host):
+    (problem,) = problems_of(tmp_path, "", {"ALLOWED_ATTACHMENT_DOMAINS": host})
+    assert "which is no host; write host or host:port, without https://" in problem

@@ -57,6 +57,8 @@ def other(kind: Any, default: Any) -> Any:
         kind = next(member for member in get_args(kind) if member is not NoneType)
     if get_origin(kind) is Literal:
         return next(choice for choice in get_args(kind) if choice != default)
+    if kind is str and "{" in (default or ""):
+        return f"another/{default}"
     if kind in (str, Secret, bool):
         return not default if kind is bool else "another"
     if kind in (int, float):
@@ -299,7 +301,7 @@ CANARY = "c4n4ry-7f3a"
         "connections: {c: {base_url: 'http://x', headers: {X: '${TOKEN}'}, auth_token: %s}}",
         "tables: {storage_options: {key: '${TOKEN}'}}",
         "plugins: {p: {config: {api: {token: %s}, list: ['${TOKEN}'], n: {password: %s}}}}",
-        "cabinet: {token: '${TOKEN}', hosts: '${TOKEN}'}",
+        "cabinet: {token: '${TOKEN}', task_id: '${TOKEN}'}",
         "claimx: {api: {token: *%s}}",
         "claimx: {api: {token: !%s x}}",
         "claimx: {api: {token: '%s}}",

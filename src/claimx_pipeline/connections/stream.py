@@ -1,0 +1,177 @@
+"""Answers read piece by piece, for files of any size behind signed links.
+
+Beside ``Connection``, which reads answers whole, and over the same pool. A link is sent
+byte for byte as it was signed, which the transport under ``Connection`` cannot promise:
+there ``%2F`` in a query becomes ``/``.
+"""
+
+from __future__ import annotations
+
+import ssl
+import string
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
+from urllib.parse import quote
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from attrs import define, field, frozen
+from yarl import URL
+
+from claimx_pipeline.clock import Clock
+from claimx_pipeline.connections.answer import Answer, RequestFailedError, refusal
+from claimx_pipeline.connections.client import verified_tls
+from claimx_pipeline.connections.redact import quoted
+from claimx_pipeline.connections.session import Sockets, new_session
+from claimx_pipeline.errors import Category, ClaimxError
+
+_BUFFER_BYTES = 256 * 1024
+_MOST_OF_A_REFUSAL = 8 * 1024
+"""Read of an answer that is no success, to show the beginning of it."""
+
+_HEADERS = {
+    "Accept": "*/*",
+    # Ranges, lengths and checksums are of the file itself.
+    "Accept-Encoding": "identity",
+    "User-Agent": "claimx-pipeline",
+}
+
+
+@frozen
+class Streamed:
+    """An answer whose body is still to be read."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Looked up without regard to case."""
+    where: str
+    """Method and URL without its query, for error texts."""
+    host: str
+    _response: aiohttp.ClientResponse = field(repr=False)
+    _clock: Clock = field(repr=False)
+
+    async def pieces(self) -> AsyncGenerator[bytes, None]:
+        """Yield the body as it comes; ends only if it came whole.
+
+        Raises:
+            RequestFailedError: It broke off, or nothing came for too long; transient.
+        """
+        with _failing(self.where, self.host):
+            async for piece in self._response.content.iter_any():
+                yield piece
+
+    async def refusal(self) -> RequestFailedError:
+        """Return the error for this answer, which is no success.
+
+        Raises:
+            RequestFailedError: Its text could not be read; transient.
+        """
+        body = bytearray()
+        async for piece in self.pieces():
+            body += piece
+            if len(body) >= _MOST_OF_A_REFUSAL:
+                break
+        answer = Answer(self.status, self.headers, bytes(body), self._clock.now(), self.where)
+        return refusal(answer, connection=self.host)
+
+
+@define(eq=False)
+class StreamClient:
+    """Fetches what links lead to. Belongs to one event loop; ``close`` it there.
+
+    Sends no credential: a signed link is one. Follows no redirect and tries nothing again:
+    both are for those who know what a link may lead to.
+    """
+
+    connect_timeout_seconds: float
+    read_timeout_seconds: float
+    """How long nothing may come; a healthy transfer may take any time in all."""
+    max_concurrent: int
+    _clock: Clock
+    _resolver: AbstractResolver | None = None
+    """Looks names up, if not the machine does."""
+    _sockets: Sockets | None = None
+    """Makes the sockets, if they are not to be plain ones."""
+    _tls: ssl.SSLContext = field(factory=verified_tls, repr=False)
+    _session: aiohttp.ClientSession | None = field(default=None, init=False)
+    _closed: bool = field(default=False, init=False)
+
+    @asynccontextmanager
+    async def get(
+        self, link: str, host: str, headers: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Streamed]:
+        """Send a GET and give its answer, whatever its status; closed when the block ends.
+
+        Args:
+            link: Sent byte for byte, except that what is not ASCII is percent-encoded.
+            host: Host that the caller has read in the link; another reading is refused.
+            headers: Further headers.
+
+        Raises:
+            RequestFailedError: No answer came, transient; or the link cannot be sent.
+        """
+        where = f"GET {link.partition('?')[0]}"
+        url = _url(link, host, where)
+        # aiohttp counts name look-up and TLS handshake to the wait for the pool.
+        timeout = aiohttp.ClientTimeout(
+            total=None,
+            connect=self.connect_timeout_seconds,
+            sock_connect=self.connect_timeout_seconds,
+            sock_read=self.read_timeout_seconds,
+        )
+        session = self._pool()
+        with _failing(where, host):
+            response = await session.get(
+                url, headers=headers, allow_redirects=False, auto_decompress=False, timeout=timeout
+            )
+        try:
+            yield Streamed(response.status, response.headers, where, host, response, self._clock)
+        finally:
+            # An answer that was read to its end leaves its connection to the next.
+            response.close()
+
+    async def close(self) -> None:
+        """Close every connection; transfers under way fail. May be called twice."""
+        self._closed = True
+        if self._session is not None:
+            await self._session.close()
+        if self._resolver is not None:
+            await self._resolver.close()
+
+    def _pool(self) -> aiohttp.ClientSession:
+        if self._closed:
+            raise ClaimxError("the client of signed links is closed")
+        if self._session is None:
+            self._session = new_session(
+                connections=self.max_concurrent,
+                tls=self._tls,
+                headers=_HEADERS,
+                resolver=self._resolver,
+                sockets=self._sockets,
+                buffer_bytes=_BUFFER_BYTES,
+            )
+        return self._session
+
+
+def _url(link: str, host: str, where: str) -> URL:
+    try:
+        url = URL(quote(link, safe=string.printable), encoded=True)
+    except ValueError:
+        url = URL()
+    if (url.raw_host or "").rstrip(".").lower() != host:
+        raise RequestFailedError(f"{where}: is no link that can be sent", connection=host)
+    return url
+
+
+@contextmanager
+def _failing(where: str, host: str) -> Iterator[None]:
+    """Turn what the library raises into a ``RequestFailedError``."""
+    try:
+        yield
+    except aiohttp.InvalidURL:
+        reason = f"{where}: is no link that can be sent"
+        # Without a cause: its text holds the whole link.
+        raise RequestFailedError(reason, connection=host) from None
+    except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        told = f"{type(error).__name__}: {quoted(str(error).encode())}".rstrip(": ")
+        raise RequestFailedError(f"{where}: {told}", Category.TRANSIENT, connection=host) from None

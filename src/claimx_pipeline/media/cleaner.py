@@ -1,0 +1,120 @@
+"""Removes from the cache what no upload will ever ask for.
+
+A download that died between file and message leaves such a file, and so does an upload
+that was given up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from attrs import define, field
+
+from claimx_pipeline.broker.protocol import Broker
+from claimx_pipeline.clock import Clock
+from claimx_pipeline.errors import ClaimxError
+from claimx_pipeline.media.storage import FileStore
+from claimx_pipeline.runtime.ladder import RETRY_GROUP, retry_topics
+from claimx_pipeline.runtime.resources import Resources
+from claimx_pipeline.runtime.worker import WorkerSpec
+
+log = logging.getLogger(__name__)
+
+LOOK_SECONDS = 3600.0
+"""How often the cache is looked through."""
+
+Ends = Mapping[tuple[str, int], int]
+"""Topic and partition to the offset of the next record."""
+
+
+@define
+class CacheCleaner:
+    """Looks through the cache every hour.
+
+    A file is removed if it is older than the limit and every record that was there at the
+    last look has been dealt with since: a backlog, of however many days, keeps its files.
+    """
+
+    _cache: FileStore
+    _broker: Broker
+    _clock: Clock
+    _keep: timedelta
+    _waiting: Sequence[tuple[str, str]]
+    """Topics whose records may name a file, each with the group that reads it."""
+    _seen: tuple[datetime, Ends] | None = field(default=None, init=False)
+    """The last look, and how far the topics went then."""
+    _running: asyncio.Task[None] | None = field(default=None, init=False)
+
+    @classmethod
+    def of(cls, cache: FileStore, worker: WorkerSpec, resources: Resources) -> CacheCleaner:
+        """Return the cleaner of the cache that *worker* reads from."""
+        topology, retry = resources.topology, resources.settings.retry
+        waiting = [(topic.name, worker.group) for topic in worker.reads]
+        if worker.family:
+            rungs = retry_topics(worker.family, retry.delays_seconds)
+            waiting += [(topic.name, RETRY_GROUP) for topic in rungs]
+        named = [(topology.physical(name), topology.group(group)) for name, group in waiting]
+        keep = timedelta(hours=resources.settings.storage.cache.keep_hours)
+        return cls(cache, resources.broker, resources.clock, keep, named)
+
+    def start(self) -> None:
+        """Begin to look, now and then every hour."""
+        self._running = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Stop looking."""
+        if self._running is not None:
+            self._running.cancel()
+            await asyncio.wait([self._running])
+            self._running = None
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self.look()
+            except ClaimxError as error:
+                log.warning("the cache is not cleaned now: %s", error)
+            except Exception:
+                # What is not cleaned now is in an hour; no file waits for it.
+                log.exception("the cache is not cleaned now")
+            await self._clock.sleep(LOOK_SECONDS)
+
+    async def look(self) -> int:
+        """Remove what may be removed and return how many files that was.
+
+        Raises:
+            ClaimxError: The broker or the store failed.
+        """
+        last, now = self._seen, self._clock.now()
+        committed, ends = await self._positions()
+        self._seen = now, ends
+        if last is None:
+            return 0
+        then, before = last
+        if any(committed.get(place, 0) < end for place, end in before.items()):
+            self._seen = last
+            return 0
+        stale = [each async for each in self._cache.older_than(then - self._keep)]
+        for each in stale:
+            await self._cache.delete(each.path)
+        if stale:
+            log.info("removed %d files from the cache that no upload has claimed", len(stale))
+        return len(stale)
+
+    async def _positions(self) -> tuple[Ends, Ends]:
+        """Return what is committed and what there is, of all topics that name files."""
+        committed: dict[tuple[str, int], int] = {}
+        ends: dict[tuple[str, int], int] = {}
+        admin = self._broker.admin()
+        try:
+            for topic, group in self._waiting:
+                for partition, offset in (await admin.committed(group, topic)).items():
+                    committed[topic, partition] = offset
+                for partition, offset in (await admin.end_offsets(topic)).items():
+                    ends[topic, partition] = offset
+        finally:
+            await admin.close()
+        return committed, ends

@@ -1,0 +1,33 @@
+"""Asking for a file on behalf of somebody else than the pipeline itself."""
+
+from __future__ import annotations
+
+from claimx_pipeline.media.messages import CORE_OWNER, DownloadTask
+from claimx_pipeline.media.paths import may_be
+
+LONGEST_OWNER = 100
+"""Characters; an owner is part of keys and paths."""
+
+
+def checked(task: DownloadTask) -> DownloadTask:
+    """Return *task*, which somebody else than the pipeline itself asks for.
+
+    Raises:
+        ValueError: The owner is the pipeline itself, a field that must say something is
+            empty, or the path is not one that every store takes.
+    """
+    if task.owner == CORE_OWNER:
+        raise ValueError(
+            f"owner {CORE_OWNER!r} is the pipeline itself; ask for files under a name of your own"
+        )
+    if len(task.owner) > LONGEST_OWNER:
+        raise ValueError(f"an owner has at most {LONGEST_OWNER} characters, not {len(task.owner)}")
+    for name in ("owner", "media_id", "project_id", "event_id", "download_url", "blob_path"):
+        if not getattr(task, name):
+            raise ValueError(f"{name} of a file that is asked for must not be empty")
+    if not may_be(task.blob_path):
+        raise ValueError(
+            f"{task.blob_path[:300]!r} is no path that every store takes; it is relative, and "
+            "its names are short, not empty and not '.' or '..'"
+        )
+    return task

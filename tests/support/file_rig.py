@@ -1,0 +1,169 @@
+"""Runs the workers of files over a real broker, real stores and a real table."""
+
+import asyncio
+import hashlib
+import uuid
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+from attrs import define, evolve, field
+
+from claimx_pipeline import CachedFile, DownloadResult, OutRecord, Pipeline
+from claimx_pipeline.broker.protocol import Record
+from claimx_pipeline.delta.query import run_query
+from claimx_pipeline.media.messages import decode_result
+from claimx_pipeline.media.places import open_cache, open_files
+from claimx_pipeline.runtime.idle import wait_until_idle
+from claimx_pipeline.runtime.loop import WorkerLoop
+from claimx_pipeline.telemetry.health import Health
+from claimx_pipeline.telemetry.metrics import Metrics
+
+AT = datetime(2026, 1, 12, 9, tzinfo=UTC)
+
+SETTINGS = """\
+broker: {{url: "sqlite:///{folder}/broker.db"}}
+tables: {{root: {folder}/tables}}
+storage: {{files: {{root: {folder}/files}}, cache: {{root: {folder}/cache}}}}
+plugins: {{dir: ""}}
+retry: {{delays_seconds: [0.1, 0.2]}}
+workers: {{results: {{linger_seconds: 0.0}}}}
+"""
+
+
+async def alone(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+@define
+class FileRig:
+    """Topics, stores, the table of attachments, and the workers by name."""
+
+    pipeline: Pipeline
+    metrics: Metrics = field(factory=Metrics)
+
+    @classmethod
+    async def make(cls, folder: Path, settings: str = SETTINGS, **options) -> "FileRig":
+        (folder / "claimx.yaml").write_text(settings.format(folder=folder))
+        pipeline = Pipeline.load(environ={}, cwd=folder, **options)
+        rig = cls(pipeline)
+        admin = pipeline.broker().admin()
+        await admin.create_topics(pipeline.topology.new_topics())
+        await admin.close()
+        await asyncio.to_thread(pipeline.table_store.create, "claimx_attachments")
+        return rig
+
+    @property
+    def cache(self):
+        return open_cache(self.pipeline.settings.storage)
+
+    @property
+    def files(self):
+        return open_files(self.pipeline.settings.storage)
+
+    async def cached(self, media_id: str, content: bytes, **changes) -> CachedFile:
+        """Put a file into the cache, and return the message about it."""
+        digest = hashlib.sha256(content).hexdigest()
+        file = CachedFile(
+            media_id=media_id,
+            project_id="7001",
+            event_id=f"event-{media_id}",
+            download_url="https://files.example.com/x?sig=secret",
+            blob_path=f"7001/media/{media_id}/photo.jpg",
+            file_type="jpg",
+            file_name="photo.jpg",
+            cache_path=f"claimx/{media_id}/{digest}.jpg",
+            bytes_downloaded=len(content),
+            checksum=digest,
+            content_type="image/jpeg",
+            downloaded_at=AT,
+        )
+        await self.cache.put(file.cache_path, alone(content))
+        return evolve(file, **changes)
+
+    async def publish(self, *records: OutRecord) -> None:
+        producer = self.pipeline.broker().producer()
+        await producer.start()
+        physical = self.pipeline.topology.physical
+        await producer.publish([evolve(each, topic=physical(each.topic)) for each in records])
+        await producer.close()
+
+    def loop(self, name: str, stop: asyncio.Event) -> WorkerLoop:
+        health = Health(self.pipeline.clock)
+        health.expect(name)
+        resources = self.pipeline.resources(self.pipeline.broker(), health, self.metrics)
+        spec = self.pipeline.workers[name]
+        return WorkerLoop(spec, resources, self.metrics.worker(name, health), stop)
+
+    async def work(self, *names: str, until=None) -> None:
+        """Run workers until they have nothing left, or until *until* holds."""
+        stop = asyncio.Event()
+        running = [asyncio.create_task(self.loop(name, stop).run()) for name in names]
+        waiting = asyncio.create_task(self._until(until) if until else self._idle(*names))
+        try:
+            async with asyncio.timeout(60):
+                await asyncio.wait([waiting, *running], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stop.set()
+            await asyncio.gather(*running)
+            waiting.cancel()
+
+    async def _until(self, condition) -> None:
+        while not await condition():
+            await asyncio.sleep(0.02)
+
+    async def _idle(self, *names: str) -> None:
+        admin = self.pipeline.broker().admin()
+        workers = [self.pipeline.workers[name] for name in names]
+        await wait_until_idle(admin, self.pipeline.topology, workers, self.pipeline.clock)
+        await admin.close()
+
+    async def rewind(self, name: str, topic: str) -> None:
+        """Let a worker's group meet every record of a topic again."""
+        admin = self.pipeline.broker().admin()
+        topology = self.pipeline.topology
+        physical = topology.physical(topic)
+        group = topology.group(self.pipeline.workers[name].group)
+        ends = await admin.end_offsets(physical)
+        await admin.commit_offsets(group, physical, dict.fromkeys(ends, 0))
+        await admin.close()
+
+    async def records(self, topic: str) -> list[Record]:
+        name = self.pipeline.topology.physical(topic)
+        admin = self.pipeline.broker().admin()
+        ends = await admin.end_offsets(name)
+        await admin.close()
+        consumer = self.pipeline.broker().consumer(group=f"reader-{uuid.uuid4()}", topics=[name])
+        await consumer.start()
+        found: list[Record] = []
+        async with asyncio.timeout(30):
+            while len(found) < sum(ends.values()):
+                for batch in await consumer.poll(max_records=1000, timeout=0.2):
+                    found += batch.records
+        await consumer.close()
+        return found
+
+    async def results(self) -> list[DownloadResult]:
+        return [
+            decode_result(record.value) for record in await self.records("claimx.downloads.results")
+        ]
+
+    async def dead(self) -> list[Record]:
+        return await self.records("claimx.downloads.dlq")
+
+    def rows(self) -> list[dict]:
+        sql = "SELECT * FROM claimx_attachments ORDER BY media_id"
+        return run_query(self.pipeline.table_store, sql).to_pylist()
+
+    async def stored(self) -> dict[str, bytes]:
+        return await contents(self.files)
+
+    async def left_in_cache(self) -> dict[str, bytes]:
+        return await contents(self.cache)
+
+
+async def contents(store) -> dict[str, bytes]:
+    """Return every file of a store."""
+    later = datetime(2200, 1, 1, tzinfo=UTC)
+    found = [each.path async for each in store.older_than(later)]
+    return {path: b"".join([piece async for piece in store.pieces(path)]) for path in found}
