@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     )
     from claimx_pipeline.hookspecs import hookimpl
     from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask
+    from claimx_pipeline.media.paths import target_path
     from claimx_pipeline.pipeline import Pipeline
     from claimx_pipeline.plugins.base import Plugin
     from claimx_pipeline.plugins.context import EnrichmentContext, FileContext
@@ -84,13 +85,15 @@ if TYPE_CHECKING:
         ValidationStage,
     )
     from claimx_pipeline.steps.chain import ChainProcessor
-    from claimx_pipeline.topics import WEEK_HOURS, Topic
+    from claimx_pipeline.topics import DOWNLOADS_PENDING, DOWNLOADS_RESULTS, WEEK_HOURS, Topic
 
 __all__ = [
     "BOOL",
     "DATE",
     "DONE",
     "DOUBLE",
+    "DOWNLOADS_PENDING",
+    "DOWNLOADS_RESULTS",
     "INT",
     "LONG",
     "STRING",
@@ -170,6 +173,7 @@ __all__ = [
     "print_json",
     "print_table",
     "read_field",
+    "target_path",
 ]
 
 _HOMES = {
@@ -207,6 +211,7 @@ _HOMES = {
     ),
     "hookspecs": ("hookimpl",),
     "media.messages": ("CachedFile", "DownloadResult", "DownloadTask"),
+    "media.paths": ("target_path",),
     "pipeline": ("Pipeline",),
     "plugins.base": ("Plugin",),
     "plugins.context": ("EnrichmentContext", "FileContext"),
@@ -224,7 +229,7 @@ _HOMES = {
     "stages.transform": ("TransformConfig", "TransformStage"),
     "stages.validation": ("FieldRule", "SkipRule", "ValidationConfig", "ValidationStage"),
     "steps.chain": ("ChainProcessor",),
-    "topics": ("Topic", "WEEK_HOURS"),
+    "topics": ("DOWNLOADS_PENDING", "DOWNLOADS_RESULTS", "Topic", "WEEK_HOURS"),
 }
 """Module to the public names that live in it."""
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final, Literal
+from string import Formatter
+from typing import Any, Final, Literal
 
-from attrs import field, frozen
+from attrs import Attribute, field, frozen
 from attrs.validators import deep_iterable, deep_mapping, gt, instance_of, matches_re
 
 from claimx_pipeline import Settings
@@ -18,6 +19,29 @@ ENVIRONMENT: Final = {
     "ITEL_CABINET_API_TOKEN": f"connections.{CONNECTION}.auth_token",
 }
 """Environment variable to the setting it sets."""
+
+
+OWNER: Final = "itel_cabinet"
+"""Under this name the plugin has files copied."""
+
+_FOLDER_NAMES: Final = frozenset({"project_id", "assignment_id"})
+
+
+def folder_template(_: Any, attribute: Attribute[Any], value: str) -> None:
+    """Refuse what is no relative folder.
+
+    Raises:
+        ValueError: A name in braces is unknown, or the folder leads elsewhere.
+    """
+    try:
+        names = {name for _, name, _, _ in Formatter().parse(value) if name is not None}
+    except ValueError as error:
+        raise ValueError(f"{attribute.name!r} is {value!r}, which is odd: {error}") from error
+    if unknown := sorted(names - _FOLDER_NAMES):
+        known = ", ".join(sorted(_FOLDER_NAMES))
+        raise ValueError(f"{attribute.name!r} names {unknown[0]!r}; it may name {known}")
+    if any(part in ("", ".", "..") for part in value.removesuffix("/").split("/")):
+        raise ValueError(f"{attribute.name!r} is {value!r}, which is no relative folder")
 
 
 @frozen(kw_only=True)
@@ -43,6 +67,12 @@ class ItelSettings:
         validator=deep_mapping(matches_re(r"[a-z][a-z0-9_]*"), instance_of(ExtraColumn)),
     )
     """Column name to what it holds; further columns of the tracking table."""
+
+    photos_folder: str = field(
+        default="itel_cabinet_form_attachments/{project_id}/{assignment_id}/",
+        validator=folder_template,
+    )
+    """Folder of a form's photos below ``storage.files.root``."""
 
     submit_statuses: tuple[str, ...] = ("COMPLETED",)
     """Tasks in one of these states are submitted to iTel; case is ignored."""

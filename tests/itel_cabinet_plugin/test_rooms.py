@@ -11,7 +11,7 @@ from claimx_pipeline import Pipeline
 
 pytestmark = pytest.mark.plugin
 
-WORKERS = {"itel-tracking", "itel-results", "itel-api"}
+WORKERS = {"itel-tracking", "itel-media", "itel-results", "itel-api"}
 TABLES = {
     "itel_cabinet_task_tracking",
     "claimx_itel_forms",
@@ -41,9 +41,9 @@ def test_all_rooms_together_have_all_workers_and_tables(tmp_path):
     ("disabled", "left"),
     [
         ("itel_cabinet_trigger", WORKERS),
-        ("itel_cabinet_form", {"itel-results"}),
+        ("itel_cabinet_form", {"itel-media", "itel-results"}),
         ("itel_cabinet_tracking", {"itel-api"}),
-        ("itel_cabinet_api", {"itel-tracking", "itel-results"}),
+        ("itel_cabinet_api", {"itel-tracking", "itel-media", "itel-results"}),
     ],
 )
 def test_a_disabled_room_takes_its_workers_with_it_and_no_others(tmp_path, disabled, left):

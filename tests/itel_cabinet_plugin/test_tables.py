@@ -7,7 +7,7 @@ from pathlib import Path
 import attrs
 import pytest
 from command import run
-from http_service import Reply, http_service
+from http_service import Asked, Reply, http_service
 from itel_rig import cabinet_events, count, itel_rig, publish, status_message
 from itel_samples import ANSWERS, IDENTITY, PHOTOS, completed, old_wording, question, sample
 
@@ -40,8 +40,13 @@ def message(**changes):
 
 async def stored(folder: Path, task, *messages) -> tuple[dict, list[dict]]:
     """Pass *messages* through the worker while ClaimX answers *task*; return form and photos."""
+    media = sample("project_media_response")
+
+    def answer(asked: Asked) -> Reply:
+        return Reply(media if asked.path.endswith("/media") else task)
+
     async with (
-        http_service(lambda _: Reply(task)) as claimx,
+        http_service(answer) as claimx,
         itel_rig(folder, workers=TRACKING_WORKERS, api=claimx.url) as rig,
     ):
         rig.start()
@@ -68,7 +73,7 @@ async def test_the_real_form_fills_all_36_columns_and_21_photos(tmp_path):
     for photo in photos:
         by_question.setdefault(photo["question_key"], []).append(int(photo["media_id"]))
         assert photo["assignment_id"] == 7001234
-        assert (photo["status"], photo["blob_path"], photo["error"]) == ("pending", None, None)
+        assert (photo["status"], photo["blob_path"], photo["error"]) == (None, None, None)
     assert by_question == PHOTOS
     assert len(photos) == 21
 

@@ -17,6 +17,8 @@ from claimx_pipeline.simulator.entities import CABINET_TEMPLATE, WorldEvent
 from claimx_pipeline.simulator.world import World
 
 WORKERS = ("itel-tracking", "itel-api", "itel-results", "retry")
+MEDIA_WORKERS = ("itel-media", "download", "upload", "results")
+"""Those who copy the photos, and the one who notes where."""
 TOPIC = "itel.cabinet.task.tracking"
 
 

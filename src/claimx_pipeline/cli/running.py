@@ -49,7 +49,9 @@ async def _run(
     server = HealthServer(pipeline.settings.health, health, metrics)
     await server.start()
     broker = pipeline.broker()
-    process = WorkerProcess(workers, pipeline.resources(broker, health, metrics), metrics, instances)
+    process = WorkerProcess(
+        workers, pipeline.resources(broker, health, metrics), metrics, instances
+    )
     _announce(pipeline, workers, broker.url, server)
     idle = None
     try:

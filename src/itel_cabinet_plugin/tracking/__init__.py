@@ -1,7 +1,7 @@
 """Writes the plugin's tables: entry point ``itel_cabinet_tracking``.
 
-``worker`` keeps the life of each task, its form and its photos; ``results`` keeps what was
-sent to iTel and what they said.
+``worker`` keeps the life of each task, its form and its photos; ``media`` notes where the
+photos were stored; ``results`` keeps what was sent to iTel and what they said.
 """
 
 from __future__ import annotations
@@ -30,19 +30,24 @@ def claimx_register_stages() -> Mapping[str, type[Stage]]:
     """Offer the stages that make rows, and the one that tells of it."""
     from itel_cabinet_plugin.told import ToldStage  # noqa: PLC0415 - for workers
     from itel_cabinet_plugin.tracking.form_rows import FormRowsStage  # noqa: PLC0415 - for workers
+    from itel_cabinet_plugin.tracking.media import StoredPhotoStage  # noqa: PLC0415 - for workers
+    from itel_cabinet_plugin.tracking.photos import PhotosStage  # noqa: PLC0415 - for workers
     from itel_cabinet_plugin.tracking.row import TrackingRowStage  # noqa: PLC0415 - for workers
 
     return {
         "itel_tracking_row": TrackingRowStage,
         "itel_form_rows": FormRowsStage,
+        "itel_photos": PhotosStage,
+        "itel_stored_photo": StoredPhotoStage,
         "itel_told": ToldStage,
     }
 
 
 @hookimpl
 def claimx_register_workers(settings: Settings) -> Iterable[WorkerSpec]:
-    """Offer ``itel-tracking``, if forms are read, and ``itel-results``."""
+    """Offer ``itel-tracking``, if forms are read, ``itel-media`` and ``itel-results``."""
     from itel_cabinet_plugin.looked_up_task import forms_are_read  # noqa: PLC0415 - with the rest
-    from itel_cabinet_plugin.tracking import results, worker  # noqa: PLC0415 - slow to import
+    from itel_cabinet_plugin.tracking import media, results, worker  # noqa: PLC0415 - slow to import
 
-    return [*([worker.WORKER] if forms_are_read(settings) else []), results.WORKER]
+    reading = [worker.WORKER] if forms_are_read(settings) else []
+    return [*reading, media.WORKER, results.WORKER]

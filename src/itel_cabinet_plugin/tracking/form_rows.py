@@ -10,7 +10,6 @@ from attrs import asdict, frozen
 from claimx_pipeline import Item, RecordError, RecordStage, TableRow
 from itel_cabinet_plugin.form.model import ParsedForm
 from itel_cabinet_plugin.tables import ATTACHMENTS, FORMS
-from itel_cabinet_plugin.tables.attachments import PENDING
 
 _NO_COLUMN: Final = frozenset({"url", "created_at"})
 """Of a photo: a link ends, ``blob_path`` stays; and the table knows when a row was made."""
@@ -57,5 +56,4 @@ def photo_rows(parsed: ParsedForm) -> Iterator[TableRow]:
     """Yield one row for each photo of a form."""
     for photo in parsed.attachments:
         row = {name: value for name, value in asdict(photo).items() if name not in _NO_COLUMN}
-        row |= {"status": PENDING, "ingested_at": parsed.form.ingested_at}
-        yield TableRow(ATTACHMENTS.name, row)
+        yield TableRow(ATTACHMENTS.name, {**row, "ingested_at": parsed.form.ingested_at})

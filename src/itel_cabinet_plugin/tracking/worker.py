@@ -4,7 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from claimx_pipeline import ChainProcessor, DeltaConfig, DeltaStage, Resources, WorkerSpec
+from claimx_pipeline import (
+    DOWNLOADS_PENDING,
+    ChainProcessor,
+    DeltaConfig,
+    DeltaStage,
+    Resources,
+    WorkerSpec,
+)
 from itel_cabinet_plugin.form.stage import FormConfig, FormStage
 from itel_cabinet_plugin.looked_up_task import check_claimx, looked_up_task
 from itel_cabinet_plugin.settings import itel_settings
@@ -14,6 +21,7 @@ from itel_cabinet_plugin.told import ToldConfig, ToldStage
 from itel_cabinet_plugin.topics import FAMILY, TRACKING_ERRORS, TRACKING_SUCCESS
 from itel_cabinet_plugin.topics import TASK_TRACKING as TOPIC
 from itel_cabinet_plugin.tracking.form_rows import FormRowsConfig, FormRowsStage
+from itel_cabinet_plugin.tracking.photos import PhotosConfig, PhotosStage
 from itel_cabinet_plugin.tracking.row import TrackingRowConfig, TrackingRowStage
 
 _TOLD: Final = (
@@ -29,12 +37,13 @@ _TOLD: Final = (
 
 
 def build(resources: Resources) -> ChainProcessor:
-    """Return the chain: message → checked → looked up → form → rows → told.
+    """Return the chain: message → checked → looked up → form → rows → photos → told.
 
     A task that cannot be looked up has its status row all the same, at once; its form
     follows when ClaimX answers.
     """
-    extra = itel_settings(resources.settings).extra_columns
+    settings = itel_settings(resources.settings)
+    extra = settings.extra_columns
     own = {column.name: column.name for column in TABLE.columns}
     columns = own | {name: column.path for name, column in extra.items()}
     stages = [
@@ -43,6 +52,7 @@ def build(resources: Resources) -> ChainProcessor:
         TrackingRowStage(TrackingRowConfig()),
         DeltaStage(DeltaConfig(table_name=TABLE.name, column_mapping=columns)),
         FormRowsStage(FormRowsConfig()),
+        PhotosStage(PhotosConfig(folder=settings.photos_folder)),
         ToldStage(ToldConfig(topic=TRACKING_SUCCESS.name, fields=_TOLD)),
     ]
     return ChainProcessor(stages, resources)
@@ -53,7 +63,7 @@ WORKER: Final = WorkerSpec(
     summary="Keeps each event of a cabinet task, and the form and photos of the task.",
     group="itel_cabinet_tracking_worker_group",
     reads=(TOPIC,),
-    writes=(TRACKING_SUCCESS,),
+    writes=(TRACKING_SUCCESS, DOWNLOADS_PENDING),
     tables=(TABLE.name, FORMS.name, ATTACHMENTS.name),
     needs=("broker", "tables", "claimx.api"),
     check=check_claimx,
