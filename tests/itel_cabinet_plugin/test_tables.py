@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import attrs
 import pytest
 from command import run
 from http_service import Asked, Reply, http_service
-from itel_rig import cabinet_events, count, itel_rig, publish, status_message
+from itel_rig import cabinet_events, count, itel_rig, publish, records, status_message
 from itel_samples import ANSWERS, IDENTITY, PHOTOS, completed, old_wording, question, sample
 
 from claimx_pipeline import SystemClock
@@ -38,15 +39,20 @@ def message(**changes):
     }
 
 
-async def stored(folder: Path, task, *messages) -> tuple[dict, list[dict]]:
-    """Pass *messages* through the worker while ClaimX answers *task*; return form and photos."""
+def answering(task):
+    """Return a ClaimX that knows *task*, and the files of its project."""
     media = sample("project_media_response")
 
     def answer(asked: Asked) -> Reply:
         return Reply(media if asked.path.endswith("/media") else task)
 
+    return answer
+
+
+async def stored(folder: Path, task, *messages) -> tuple[dict, list[dict]]:
+    """Pass *messages* through the worker while ClaimX answers *task*; return form and photos."""
     async with (
-        http_service(answer) as claimx,
+        http_service(answering(task)) as claimx,
         itel_rig(folder, workers=TRACKING_WORKERS, api=claimx.url) as rig,
     ):
         rig.start()
@@ -88,13 +94,24 @@ async def test_the_old_wording_fills_every_column_and_its_16_photos(tmp_path):
     assert {photo["question_key"] for photo in photos} <= set(PHOTOS)
 
 
-async def test_half_a_box_is_kept_as_it_was_answered_and_its_column_is_null(tmp_path, caplog):
+async def test_half_a_box_is_kept_as_it_was_answered_counted_and_its_column_is_null(
+    tmp_path, caplog
+):
     task = completed()
     asked = question(task, "Enter Number of Damaged Lower Boxes")
     asked["responseAnswerExport"]["numberAnswer"]["value"] = 2.5
-    form, _ = await stored(tmp_path, task, message())
+    async with (
+        http_service(answering(task)) as claimx,
+        itel_rig(tmp_path, workers=TRACKING_WORKERS, api=claimx.url) as rig,
+    ):
+        rig.start()
+        await publish(rig, [message()])
+        await rig.idle()
+        (form,) = rig.rows("SELECT num_damaged_lower_boxes, raw_data FROM claimx_itel_forms")
+        (told,) = await records(rig, "itel.cabinet.task.tracking.success")
     assert form["num_damaged_lower_boxes"] is None
     assert '"a": 2.5' in form["raw_data"]
+    assert json.loads(told.value)["form_misfits"] == {"bad_value": 1}
     assert "bad_value (not a whole number)" in caplog.text
 
 

@@ -39,48 +39,48 @@ class FailurePolicy:
         return self.outage == "wait" and (told or category_of(error) in OUTAGES)
 
     def decide(
-        self, record: Record, error: Exception, *, outage: bool = False, stays: bool = True
+        self, record: Record, error: Exception, *, detour: bool = False
     ) -> OutRecord | Held | Dead:
         """Return the record as it waits in a retry topic, or why it does not.
 
         Args:
             record: It failed.
             error: Why.
-            outage: Whether the service is known to be away, though *error* does not say so.
-            stays: Whether the record waits here for a service that is away. If not it
-                waits on the ladder, as often as it takes.
+            detour: Whether it waits in a retry topic for a service that is away.
         """
         category = category_of(error)
         attempts = attempts_of(record) + 1
-        if outage or self.is_outage(error):
-            if stays or self.ladder is None:
-                return Held(error)
-            return self._returning(record, error, self.ladder, counted=False)
+        if self.is_outage(error):
+            return self.sit_out(record, error, detour=detour)
         if category is Category.PERMANENT or (category is Category.BUG and attempts > 1):
             return Dead(error)
         if self.ladder is None:
             # Without a ladder a passing failure is waited for, and a defect does not pass.
             return Dead(error) if category is Category.BUG else Held(error)
-        return self._returning(record, error, self.ladder, counted=True)
-
-    def _returning(
-        self, record: Record, error: Exception, ladder: RetryLadder, *, counted: bool
-    ) -> OutRecord | Dead:
-        """Return *record* as it waits on *ladder*, dead if it has been on every rung."""
-        retry_after = error.retry_after if isinstance(error, RecordError) else None
-        attempts = attempts_of(record) + 1
-        if not counted:
-            attempts = min(attempts, len(ladder.delays))
-        rung = ladder.rung(attempts, retry_after)
+        rung = self.ladder.rung(attempts, _retry_after(error))
         if rung is None:
             return Dead(error)
-        return ladder.waiting(
+        return self.ladder.waiting(
             record,
             rung,
             group=self.group,
             return_to=self.topology.logical(record.topic),
             now=self.clock.now(),
-            counted=counted,
+        )
+
+    def sit_out(
+        self, record: Record, error: Exception, *, detour: bool = False
+    ) -> OutRecord | Held:
+        """Return how *record* waits for a service to come back; it is not the record's fault."""
+        if not detour or self.ladder is None:
+            return Held(error)
+        return self.ladder.waiting(
+            record,
+            self.ladder.rung(1, _retry_after(error)) or 0,
+            group=self.group,
+            return_to=self.topology.logical(record.topic),
+            now=self.clock.now(),
+            counted=False,
         )
 
     def letter(self, record: Record, error: Exception, plugin: str = "") -> OutRecord | None:
@@ -96,3 +96,7 @@ class FailurePolicy:
             plugin=plugin,
         )
         return known.letter(record, self.dead_letters)
+
+
+def _retry_after(error: Exception) -> float | None:
+    return error.retry_after if isinstance(error, RecordError) else None

@@ -55,7 +55,7 @@ class RetryLadder:
             rung += 1
         return rung
 
-    def waiting(  # noqa: PLR0913 - what a travelling record has to say
+    def waiting(  # noqa: PLR0913 - what a returning record carries
         self,
         record: Record,
         rung: int,
@@ -73,15 +73,15 @@ class RetryLadder:
             group: The consumer group that is to try it again; every other leaves it alone.
             return_to: Logical name of the topic that it goes back to.
             now: When it failed.
-            counted: Whether this was one of its tries; not while a service is away.
+            counted: Whether this was one of its tries.
         """
+        attempts = headers.attempts_of(record)
         due = now + timedelta(seconds=self.delays[rung])
         first = headers.header(record.headers, headers.FIRST_FAILED)
-        before = headers.attempts_of(record)
         travelling = {
             headers.GROUP: group,
             headers.ORIGIN: str(headers.origin_of(record)),
-            headers.ATTEMPTS: str(max(rung + 1, before + 1) if counted else before),
+            headers.ATTEMPTS: str(max(rung + 1, attempts + 1) if counted else attempts),
             headers.DUE: str(int(due.timestamp() * 1000)),
             headers.RETURN_TO: return_to,
             headers.FIRST_FAILED: first or now.isoformat(),

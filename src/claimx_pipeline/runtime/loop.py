@@ -315,7 +315,9 @@ class WorkerLoop:
             record, error = settlement.received[place].record, outcome.error
             # The service went away in the middle of the batch: none of this is the record's.
             gone = connection_of(error) in away and category_of(error) is Category.TRANSIENT
-            way = self._policy.decide(record, error, outage=gone, stays=not outcome.rows)
+            decide = self._policy.sit_out if gone else self._policy.decide
+            # What is written in part goes on elsewhere: its rows must not wait for the rest.
+            way = decide(record, error, detour=bool(outcome.rows))
             if isinstance(way, OutRecord):
                 settlement.returning[place] = way
             else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
@@ -30,6 +31,9 @@ class FormConfig:
 
     result_field: str = "form"
     """Where the ``ParsedForm`` goes."""
+
+    misfits_field: str = "form_misfits"
+    """Where the number of answers that did not fit goes, by reason."""
 
 
 class FormStage(RecordStage):
@@ -63,6 +67,8 @@ class FormStage(RecordStage):
             parsed_at=answered_at if isinstance(answered_at, datetime) else self._clock.now(),
         )
         item.data[self.config.result_field] = parsed
+        reasons = Counter(misfit.reason for misfit in parsed.unmatched)
+        item.data[self.config.misfits_field] = dict(reasons)
         self._tell_unmatched(parsed)
 
     def _tell_unmatched(self, parsed: ParsedForm) -> None:

@@ -33,6 +33,7 @@ _TOLD: Final = (
     "project_id",
     "task_status",
     "processed_timestamp",
+    "form_misfits",
 )
 
 
