@@ -74,8 +74,11 @@ async def killed_twice(rig: WholePipeline, folder: Path, forms: int) -> datetime
                     await asyncio.sleep(0.01)
             running.process.send_signal(signal.SIGKILL)
             stop_all([running])
-            last = datetime.now(UTC)
             running = Running.start("worker", *WORKERS, cwd=folder)
+            # What the dead one had sent may still lie in the simulator's sockets; the new
+            # one sends nothing before it has told what it runs.
+            await asyncio.to_thread(running.wait_for, "worker  itel-api")
+            last = datetime.now(UTC)
         await idle(rig, running)
         assert await asyncio.to_thread(running.stop) == 0, running.lines[-5:]
     finally:
