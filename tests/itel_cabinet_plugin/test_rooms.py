@@ -75,3 +75,14 @@ def test_asked_for_a_worker_of_a_disabled_room_one_sentence_says_why(tmp_path):
     (line,) = asked.stderr.strip().splitlines()
     assert "there is no worker 'itel-tracking'" in line
     assert "plugin 'itel_cabinet_tracking' is disabled" in line
+
+
+@pytest.mark.incident("LAT-08")
+def test_every_worker_has_a_topic_for_its_dead_letters_and_a_group_of_its_own(tmp_path):
+    pipeline = load(tmp_path)
+    workers = [pipeline.workers[name] for name in WORKERS]
+    assert {worker.dead_letters.name for worker in workers} == {
+        "itel.cabinet.task.tracking.errors",
+        "itel.cabinet.api.errors",
+    }
+    assert len({worker.group for worker in workers}) == len(workers)
