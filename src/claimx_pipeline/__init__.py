@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from claimx_pipeline.cli.command import Command
     from claimx_pipeline.cli.output import note, print_json, print_table
     from claimx_pipeline.clock import Clock, SystemClock
+    from claimx_pipeline.connections.answer import Answer, RequestFailedError
     from claimx_pipeline.connections.cache import AnswerCache
+    from claimx_pipeline.connections.call import Watch
     from claimx_pipeline.connections.client import Connection
     from claimx_pipeline.delta.queries import NamedQuery
     from claimx_pipeline.delta.spec import (
@@ -48,6 +50,7 @@ if TYPE_CHECKING:
     )
     from claimx_pipeline.hookspecs import API_VERSION, hookimpl
     from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask
+    from claimx_pipeline.media.paths import target_path
     from claimx_pipeline.pipeline import Pipeline
     from claimx_pipeline.plugins.base import Plugin
     from claimx_pipeline.plugins.context import EnrichmentContext, FileContext
@@ -95,7 +98,7 @@ if TYPE_CHECKING:
         ValidationStage,
     )
     from claimx_pipeline.steps.chain import Chain, ChainProcessor
-    from claimx_pipeline.topics import WEEK_HOURS, Topic
+    from claimx_pipeline.topics import DOWNLOADS_PENDING, DOWNLOADS_RESULTS, WEEK_HOURS, Topic
 
 __all__ = [
     "API_VERSION",
@@ -103,12 +106,15 @@ __all__ = [
     "DATE",
     "DONE",
     "DOUBLE",
+    "DOWNLOADS_PENDING",
+    "DOWNLOADS_RESULTS",
     "INT",
     "LONG",
     "STRING",
     "TIMESTAMP",
     "WEEK_HOURS",
     "AddHeader",
+    "Answer",
     "AnswerCache",
     "CachedFile",
     "Category",
@@ -156,6 +162,7 @@ __all__ = [
     "Record",
     "RecordError",
     "RecordStage",
+    "RequestFailedError",
     "Resources",
     "Retry",
     "Secret",
@@ -180,6 +187,7 @@ __all__ = [
     "UsageError",
     "ValidationConfig",
     "ValidationStage",
+    "Watch",
     "Webhook",
     "WebhookAction",
     "WorkerSpec",
@@ -194,6 +202,7 @@ __all__ = [
     "read_field",
     "read_topic",
     "run_until_idle",
+    "target_path",
 ]
 
 _HOMES = {
@@ -204,7 +213,9 @@ _HOMES = {
     "cli.command": ("Command",),
     "cli.output": ("note", "print_json", "print_table"),
     "clock": ("Clock", "SystemClock"),
+    "connections.answer": ("Answer", "RequestFailedError"),
     "connections.cache": ("AnswerCache",),
+    "connections.call": ("Watch",),
     "connections.client": ("Connection",),
     "delta.queries": ("NamedQuery",),
     "delta.spec": (
@@ -230,6 +241,7 @@ _HOMES = {
     ),
     "hookspecs": ("API_VERSION", "hookimpl"),
     "media.messages": ("CachedFile", "DownloadResult", "DownloadTask"),
+    "media.paths": ("target_path",),
     "pipeline": ("Pipeline",),
     "plugins.base": ("Plugin",),
     "plugins.context": ("EnrichmentContext", "FileContext"),
@@ -263,7 +275,7 @@ _HOMES = {
     "stages.transform": ("TransformConfig", "TransformStage"),
     "stages.validation": ("FieldRule", "SkipRule", "ValidationConfig", "ValidationStage"),
     "steps.chain": ("Chain", "ChainProcessor"),
-    "topics": ("Topic", "WEEK_HOURS"),
+    "topics": ("DOWNLOADS_PENDING", "DOWNLOADS_RESULTS", "Topic", "WEEK_HOURS"),
 }
 """Module to the public names that live in it."""
 

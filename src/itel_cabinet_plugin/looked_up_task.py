@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from claimx_pipeline import (
     LookupConfig,
     LookupStage,
     Problem,
+    RecordError,
     Settings,
     Stage,
     TransformConfig,
@@ -19,6 +20,12 @@ from claimx_pipeline import (
 
 TASK_FIELD: Final = "claimx_task_full"
 """Field of the chain's data that holds the assignment as ClaimX answered it."""
+
+ANSWERED_AT_FIELD: Final = "claimx_answered_at"
+"""Field that holds when ClaimX answered."""
+
+FORM_PLUGIN: Final = "itel_cabinet_form"
+"""Entry point whose stage both workers need."""
 
 REQUIRED: Final = (
     "event_id",
@@ -31,13 +38,17 @@ REQUIRED: Final = (
 )
 
 
-def looked_up_task(defaults: Mapping[str, Any] | None = None) -> list[Stage]:
+def looked_up_task(
+    defaults: Mapping[str, Any] | None = None,
+    on_error: Literal["fail", "continue_and_return"] = "fail",
+) -> list[Stage]:
     """Return the stages that check a message and look its assignment up.
 
     The lookup is by assignment: the task id is the template's, the same for every task.
 
     Args:
         defaults: Fields that each record gets if it lacks them.
+        on_error: What a lookup that failed means for the record.
     """
     return [
         TransformStage(
@@ -58,9 +69,30 @@ def looked_up_task(defaults: Mapping[str, Any] | None = None) -> list[Stage]:
                 path_params={"assignment_id": "assignment_id"},
                 query_params={"full": "true"},
                 result_field=TASK_FIELD,
+                answered_at_field=ANSWERED_AT_FIELD,
+                on_error=on_error,
             )
         ),
     ]
+
+
+def task_in(data: Mapping[str, Any], field: str) -> Mapping[str, Any]:
+    """Return the assignment that ClaimX answered with.
+
+    Raises:
+        RecordError: Permanent; *field* holds none.
+    """
+    task = data.get(field)
+    if not isinstance(task, Mapping):
+        raise RecordError(
+            f"field {field!r} holds no assignment; a lookup must put the ClaimX API's answer there"
+        )
+    return task
+
+
+def forms_are_read(settings: Settings) -> bool:
+    """Tell whether the entry point that reads forms is enabled."""
+    return settings.plugins.of(FORM_PLUGIN).enabled
 
 
 def check_claimx(settings: Settings) -> list[Problem]:

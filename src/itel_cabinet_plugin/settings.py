@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from string import Formatter
+from typing import Any, Final, Literal
 
-from attrs import field, frozen
-from attrs.validators import deep_iterable, gt, matches_re
+from attrs import Attribute, field, frozen
+from attrs.validators import deep_iterable, deep_mapping, gt, instance_of, matches_re
+
+from claimx_pipeline import Settings
 
 SECTION: Final = "itel_cabinet"
 CONNECTION: Final = "itel_cabinet_api"
@@ -17,6 +21,40 @@ ENVIRONMENT: Final = {
 """Environment variable to the setting it sets."""
 
 
+OWNER: Final = "itel_cabinet"
+"""Under this name the plugin has files copied."""
+
+_FOLDER_NAMES: Final = frozenset({"project_id", "assignment_id"})
+
+
+def folder_template(_: Any, attribute: Attribute[Any], value: str) -> None:
+    """Refuse what is no relative folder.
+
+    Raises:
+        ValueError: A name in braces is unknown, or the folder leads elsewhere.
+    """
+    try:
+        names = {name for _, name, _, _ in Formatter().parse(value) if name is not None}
+    except ValueError as error:
+        raise ValueError(f"{attribute.name!r} is {value!r}, which is odd: {error}") from error
+    if unknown := sorted(names - _FOLDER_NAMES):
+        known = ", ".join(sorted(_FOLDER_NAMES))
+        raise ValueError(f"{attribute.name!r} names {unknown[0]!r}; it may name {known}")
+    if any(part in ("", ".", "..") for part in value.removesuffix("/").split("/")):
+        raise ValueError(f"{attribute.name!r} is {value!r}, which is no relative folder")
+
+
+@frozen(kw_only=True)
+class ExtraColumn:
+    """A column of your own in ``itel_cabinet_task_tracking``."""
+
+    path: str = field(validator=matches_re(r"\S+"))
+    """Dotted path of its value: ``task.mfn``, ``claimx_task_full.externalLinkData.stateId``."""
+
+    type: Literal["string", "long", "double", "bool", "timestamp"] = "string"
+    """What it holds; a list or an object becomes JSON in a string."""
+
+
 @frozen(kw_only=True)
 class ItelSettings:
     """The iTel cabinet plugin."""
@@ -24,8 +62,27 @@ class ItelSettings:
     task_ids: tuple[int, ...] = field(default=(32513,), validator=deep_iterable(gt(0)))
     """Task templates whose tasks are cabinet forms; they differ between ClaimX environments."""
 
+    extra_columns: Mapping[str, ExtraColumn] = field(
+        factory=dict,
+        validator=deep_mapping(matches_re(r"[a-z][a-z0-9_]*"), instance_of(ExtraColumn)),
+    )
+    """Column name to what it holds; further columns of the tracking table."""
+
+    photos_folder: str = field(
+        default="itel_cabinet_form_attachments/{project_id}/{assignment_id}/",
+        validator=folder_template,
+    )
+    """Folder of a form's photos below ``storage.files.root``."""
+
     submit_statuses: tuple[str, ...] = ("COMPLETED",)
     """Tasks in one of these states are submitted to iTel; case is ignored."""
 
     endpoint: str = field(default="/api/v1/tasks", validator=matches_re(r"/.*"))
     """Path of the iTel Cabinet API that takes submissions."""
+
+
+def itel_settings(settings: Settings) -> ItelSettings:
+    """Return the plugin's settings; the defaults if its trigger is disabled, which reads them."""
+    if SECTION not in settings.sections:
+        return ItelSettings()
+    return settings.section(SECTION, ItelSettings)

@@ -11,6 +11,7 @@ import pytest
 from attrs import define, field, frozen
 from virtual_clock import VirtualClock
 
+from claimx_pipeline import TableSpec
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.connections.registry import Connections
 from claimx_pipeline.runtime.worker import Received
@@ -21,7 +22,9 @@ from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
 from claimx_pipeline.steps.chain import ChainProcessor
 from itel_cabinet_plugin.settings import SECTION, ItelSettings
-from itel_cabinet_plugin.tables import TASK_TRACKING
+from itel_cabinet_plugin.tables import ATTACHMENTS, FORMS, SUBMISSIONS, TASK_TRACKING
+
+TABLES = (TASK_TRACKING, FORMS, ATTACHMENTS, SUBMISSIONS)
 
 
 @frozen
@@ -44,6 +47,8 @@ class Outside:
     server: SimulatorServer
     settings: Settings
     clock: VirtualClock = field(factory=VirtualClock)
+    tables: list[TableSpec] = field(factory=list)
+    """In place of the plugin's own of these names."""
     connections: Connections = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -55,7 +60,7 @@ class Outside:
             settings=self.settings,
             clock=self.clock,
             connections=self.connections,
-            tables={TASK_TRACKING.name: TASK_TRACKING},
+            tables={table.name: table for table in (*TABLES, *self.tables)},
         )
 
     async def run(self, build: Any, *messages: Any) -> list[Any]:

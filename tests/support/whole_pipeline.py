@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -24,13 +24,13 @@ SETTINGS = """\
 broker: {{url: "{url}", prefix: "{prefix}", kafka: {{session_timeout_seconds: 6}}}}
 claimx: {{api: {{base_url: {api}, token: demo-token, max_retries: 0, breaker_open_seconds: 1}}}}
 connections:
-  itel_cabinet_api: {{base_url: {itel}, auth_token: demo-itel-token, max_retries: 0, breaker_open_seconds: 1}}
+  itel_cabinet_api: {{base_url: {itel}, auth_token: demo-itel-token, {itel_options}}}
   {connections}
 tables: {{root: {folder}/tables}}
 storage: {{files: {{root: {folder}/files}}, cache: {{root: {folder}/cache}}}}
 media: {{development_hosts: ["{media_host}"], work_dir: {folder}/partial}}
 plugins: {plugins}
-retry: {{delays_seconds: [0.5, 1, 2, 4]}}
+retry: {{delays_seconds: {delays}}}
 health: {{port: 0}}
 workers: {{events: {{linger_seconds: 0.1}}, entities: {{linger_seconds: 0.1}}, results: {{linger_seconds: 0.1}}}}
 """
@@ -73,9 +73,9 @@ class WholePipeline:
         return await contents_of(self.pipeline, self.pipeline.tables)
 
     async def idle(self, seconds: float = 60) -> None:
-        """Wait until every worker has dealt with everything."""
+        """Wait until every worker that runs has dealt with everything."""
         admin = self.pipeline.broker().admin()
-        workers = list(self.pipeline.workers.values())
+        workers = list(self.process.specs)
         waiting = asyncio.create_task(
             wait_until_idle(admin, self.pipeline.topology, workers, self.pipeline.clock)
         )
@@ -160,11 +160,27 @@ async def whole_pipeline(
     plugins: str = '{dir: ""}',
     connections: str = "",
     settings: str = SETTINGS,
+    workers: Sequence[str] = (),
+    api: str = "",
+    itel_options: str = "max_retries: 0, breaker_open_seconds: 1",
+    delays: Sequence[float] = (0.5, 1, 2, 4),
+    overrides: Mapping[str, str] | None = None,
 ) -> AsyncIterator[WholePipeline]:
     """Set everything up; the workers start with ``start``.
 
-    *plugins* and *connections* are, or add to, the sections of that name; ``{simulator}`` in
-    them is where the simulator is.
+    Args:
+        folder: Where all of it lies.
+        seed: Of the world.
+        url: Broker; the embedded one if not given.
+        prefix: Of topics and groups.
+        workers: Names of the workers to run; all if none is given.
+        api: Base URL of the ClaimX API; the simulator's if not given.
+        itel_options: Further options of the connection to iTel.
+        delays: Rungs of the retry ladder, seconds.
+        overrides: Dotted path of a setting to its text.
+        plugins: The section of that name; ``{simulator}`` in it is where the simulator is.
+        connections: Further ones, in the same way.
+        settings: Template of all settings.
     """
     world = World(seed)
     async with SimulatorServer(world) as simulator:
@@ -173,25 +189,27 @@ async def whole_pipeline(
             settings.format(
                 url=url or f"sqlite:///{folder}/broker.db",
                 prefix=prefix,
-                api=simulator.api_url,
+                api=api or simulator.api_url,
                 media_host=urlsplit(simulator.api_url).netloc,
                 itel=simulator.itel_url,
+                itel_options=itel_options,
+                delays=list(delays),
                 folder=folder,
                 plugins=plugins.replace("{simulator}", simulator.url),
                 connections=connections.replace("{simulator}", simulator.url),
             )
         )
-        pipeline = Pipeline.load(config, environ={}, cwd=folder)
+        pipeline = Pipeline.load(config, environ={}, cwd=folder, overrides=overrides)
         broker = pipeline.broker()
         admin = broker.admin()
         await admin.create_topics(pipeline.topology.new_topics())
         await admin.close()
         for table in pipeline.tables:
             await asyncio.to_thread(pipeline.table_store.create, table)
-        workers = list(pipeline.workers.values())
+        chosen = pipeline.select(workers) if workers else list(pipeline.workers.values())
         health = Health(pipeline.clock)
         metrics = Metrics()
-        process = WorkerProcess(workers, pipeline.resources(broker, health, metrics), metrics)
+        process = WorkerProcess(chosen, pipeline.resources(broker, health, metrics), metrics)
         running = WholePipeline(pipeline, simulator, world, health, process)
         try:
             yield running

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlencode
 
-from attrs import frozen
+from attrs import evolve, frozen
+
+if TYPE_CHECKING:
+    from claimx_pipeline.connections.answer import Answer, RequestFailedError
 
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Methods that may be sent twice without harm (RFC 9110, 9.2.2)."""
+
+
+class Watch(Protocol):
+    """Follows every single request that one call leads to, repetitions included."""
+
+    def sending(self) -> Mapping[str, str]:
+        """A request is about to be sent; return headers that only this one has."""
+        ...
+
+    def ended(self, result: Answer | RequestFailedError) -> None:
+        """It has been answered, or failed. Not called if the worker stops meanwhile."""
+        ...
 
 
 @frozen
@@ -26,6 +41,10 @@ class Call:
     """Sending it twice does no harm."""
     timeout_seconds: float | None = None
     """Total time of one try; the connection's own if not given."""
+
+    def having(self, headers: Mapping[str, str]) -> Call:
+        """Return the same request with further *headers*."""
+        return evolve(self, headers=merged(self.headers, headers)) if headers else self
 
 
 def call_to(  # noqa: PLR0913 - the parts of an HTTP request

@@ -25,7 +25,7 @@ from httpx_aiohttp import AiohttpTransport
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import Answer, RequestFailedError, refusal
 from claimx_pipeline.connections.breaker import Breaker, Permit, State
-from claimx_pipeline.connections.call import Call, call_to, merged
+from claimx_pipeline.connections.call import Call, Watch, call_to, merged
 from claimx_pipeline.connections.credential import check_connection, credential_headers, token_of
 from claimx_pipeline.connections.file_exchange import FileExchange
 from claimx_pipeline.connections.probe import Probe
@@ -111,6 +111,7 @@ class Connection:
         idempotency_key: str | None = None,
         repeatable: bool = False,
         timeout_seconds: float | None = None,
+        watch: Watch | None = None,
     ) -> Answer:
         """Send a request and return its answer, wholly read.
 
@@ -129,6 +130,7 @@ class Connection:
                 second try, so a POST is tried again.
             repeatable: A POST that only reads may be sent twice without a key.
             timeout_seconds: Total time of one try; the connection's own if not given.
+            watch: Told of every try by itself.
 
         Returns:
             The answer, whose status is 2xx.
@@ -141,15 +143,19 @@ class Connection:
         """
         content = None if json is None else msgspec.json.encode(json)
         if self._files:
-            return await self._files.request(
+            own = watch.sending() if watch else {}
+            written = await self._files.request(
                 method,
                 path,
                 params=params,
                 body=content or b"",
                 # By name only: any of the connection's own may be a credential.
-                headers={**dict.fromkeys(self._headers, "********"), **(headers or {})},
+                headers={**dict.fromkeys(self._headers, "********"), **(headers or {}), **own},
                 idempotency_key=idempotency_key,
             )
+            if watch:
+                watch.ended(written)
+            return written
         call = call_to(
             self._base_url,
             method,
@@ -163,7 +169,7 @@ class Connection:
         )
         permit = self.breaker.admit()
         try:
-            answer = await self._persist(call, permit)
+            answer = await self._persist(call, permit, watch)
             permit.succeeded()
         except RequestFailedError as error:
             # Without the first as its context: the second says all that it says.
@@ -178,7 +184,7 @@ class Connection:
         if self._transport:
             await self._transport.aclose()
 
-    async def _persist(self, call: Call, permit: Permit) -> Answer:
+    async def _persist(self, call: Call, permit: Permit, watch: Watch | None) -> Answer:
         """Send *call* until it succeeds or another try is not called for."""
         retries, renewed = 0, False
         while True:
@@ -186,7 +192,7 @@ class Connection:
                 await self._token_file.look()
             sent = self._token
             try:
-                return await self._send(call, permit)
+                return await self._send(call, permit, watch)
             except RequestFailedError as error:
                 if error.category is Category.AUTH and self._token_file and not renewed:
                     renewed = await self._token_file.renewed(sent)
@@ -216,12 +222,23 @@ class Connection:
         outage = self._probe is not None or self.breaker.state is not State.CLOSED
         return evolve(error, category=Category.TRANSIENT, outage=outage)
 
-    async def _send(self, call: Call, permit: Permit) -> Answer:
+    async def _send(self, call: Call, permit: Permit, watch: Watch | None) -> Answer:
         async with self._slots:
             # It may have opened while this one waited for its turn.
             permit.renew()
-            seconds = call.timeout_seconds or self.settings.timeout_seconds
-            answer = await self._answer(call, seconds)
+            if watch is None:
+                return await self._succeed(call)
+            try:
+                answer = await self._succeed(call.having(watch.sending()))
+            except RequestFailedError as error:
+                watch.ended(error)
+                raise
+            watch.ended(answer)
+            return answer
+
+    async def _succeed(self, call: Call) -> Answer:
+        """Return the answer to *call*, which must be a success."""
+        answer = await self._answer(call, call.timeout_seconds or self.settings.timeout_seconds)
         if 200 <= answer.status < 300:  # noqa: PLR2004 - the class of successes
             return answer
         raise refusal(answer, connection=self.name, secrets=self._secrets)

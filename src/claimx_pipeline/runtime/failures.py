@@ -54,12 +54,20 @@ class FailurePolicy:
         told = isinstance(error, RecordError) and error.outage
         return self.outage != "dead_letter" and (told or category_of(error) in OUTAGES)
 
-    def decide(self, record: Record, error: Exception) -> OutRecord | Held | Dead:
-        """Return the record as it waits in a retry topic, or why it does not."""
+    def decide(
+        self, record: Record, error: Exception, *, detour: bool = False
+    ) -> OutRecord | Held | Dead:
+        """Return the record as it waits in a retry topic, or why it does not.
+
+        Args:
+            record: It failed.
+            error: Why.
+            detour: Whether it waits in a retry topic for a service that is away.
+        """
         category = category_of(error)
         attempts = attempts_of(record) + 1
         if self.is_outage(error):
-            return self.sit_out(record, error)
+            return self.sit_out(record, error, detour=detour)
         if category is Category.PERMANENT or (category is Category.BUG and attempts > 1):
             return Dead(error)
         if self.ladder is None:
@@ -76,9 +84,11 @@ class FailurePolicy:
             now=self.clock.now(),
         )
 
-    def sit_out(self, record: Record, error: Exception) -> OutRecord | Held:
+    def sit_out(
+        self, record: Record, error: Exception, *, detour: bool = False
+    ) -> OutRecord | Held:
         """Return how *record* waits for a service to come back; it is not the record's fault."""
-        if self.outage != "detour" or self.ladder is None:
+        if not (detour or self.outage == "detour") or self.ladder is None:
             return Held(error)
         return self.ladder.waiting(
             record,

@@ -33,22 +33,18 @@ class Outbox:
         Returns:
             Whether one of them died, because the broker can never take what it asks for.
         """
-        dead: set[int] = set()
-        going = [(entry, self._named(record)) for entry, record in pairs]
-        while going:
-            try:
-                await self._send([record for _, record in going])
-            except RecordTooLargeError as error:
-                entry = going[error.index][0]
-                entry.returning, entry.outcome = None, Dead(error)
-                dead.add(id(entry))
-                left = range(len(going)) if error.left is None else error.left
-                going = [going[at] for at in left if id(going[at][0]) not in dead]
-                continue
-            break
+        dead = await self._deliver(pairs)
         for entry, _ in pairs:
             entry.published = id(entry) not in dead
         return bool(dead)
+
+    async def report(self, entries: Sequence[Entry]) -> None:
+        """Publish what happened to *entries* meanwhile, whatever becomes of them."""
+        pairs = [(entry, record) for entry in entries for record in entry.reports]
+        if pairs:
+            await self._deliver(pairs)
+            for entry, _ in pairs:
+                entry.reports = ()
 
     async def letters(self, found: Sequence[tuple[Entry, Exception, str]]) -> None:
         """Publish the dead letters that have not been yet."""
@@ -60,6 +56,23 @@ class Outbox:
         await publish_letters(going, self._send, self.files)
         for entry, *_ in untold:
             entry.told = True
+
+    async def _deliver(self, pairs: Sequence[tuple[Entry, OutRecord]]) -> set[int]:
+        """Publish *pairs*; return the ids of entries that died of what they ask for."""
+        dead: set[int] = set()
+        going = [(entry, self._named(record)) for entry, record in pairs]
+        while going:
+            try:
+                await self._send([record for _, record in going])
+            except RecordTooLargeError as error:
+                entry = going[error.index][0]
+                entry.returning, entry.held, entry.outcome = None, None, Dead(error)
+                dead.add(id(entry))
+                left = range(len(going)) if error.left is None else error.left
+                going = [going[at] for at in left if id(going[at][0]) not in dead]
+                continue
+            break
+        return dead
 
     async def _send(self, records: Sequence[OutRecord]) -> None:
         await self.patience.insist(partial(self.producer.publish, records))

@@ -72,6 +72,11 @@ class Done:
     """Why nothing was done, if nothing was."""
     failed_plugins: tuple[tuple[str, Exception], ...] = field(default=(), kw_only=True)
     """Plugins that failed on the record, which is dealt with all the same: name and error."""
+    reports: tuple[OutRecord, ...] = field(default=(), kw_only=True)
+    """What happened meanwhile, published first and whatever becomes of any record.
+
+    Also of a record that is worked on again later: a try that was made stays made.
+    """
 
 
 DONE = Done()
@@ -83,6 +88,14 @@ class Retry:
     """The record failed and another try may help."""
 
     error: Exception
+    rows: tuple[TableRow, ...] = field(default=(), kw_only=True)
+    """What is known in spite of the error, to be written now.
+
+    The record then comes back through the retry topics for the rest. It does not wait
+    here, however long a service is away, and an outage uses no try up.
+    """
+    reports: tuple[OutRecord, ...] = field(default=(), kw_only=True)
+    """As of ``Done``."""
 
 
 @frozen
@@ -90,6 +103,10 @@ class Dead:
     """The record can never work."""
 
     error: Exception
+    rows: tuple[TableRow, ...] = field(default=(), kw_only=True)
+    """What is known in spite of the error, to be written all the same."""
+    reports: tuple[OutRecord, ...] = field(default=(), kw_only=True)
+    """As of ``Done``."""
 
 
 @frozen
@@ -100,11 +117,25 @@ class Held:
     """What every record needs and is not there; None if it only is too early."""
     until: datetime | None = None
     """When to look again; soon, and less and less often, if not given."""
+    reports: tuple[OutRecord, ...] = field(default=(), kw_only=True)
+    """As of ``Done``."""
 
 
 Outcome = Done | Retry | Dead | Held
 
 
-def failure(error: Exception) -> Outcome:
-    """Return the outcome of a record whose processing raised *error*."""
-    return Dead(error) if category_of(error) is Category.PERMANENT else Retry(error)
+def failure(
+    error: Exception,
+    *,
+    rows: tuple[TableRow, ...] = (),
+    reports: tuple[OutRecord, ...] = (),
+) -> Dead | Retry:
+    """Return the outcome of a record whose processing raised *error*.
+
+    Args:
+        error: What was raised.
+        rows: What is known all the same.
+        reports: What happened meanwhile.
+    """
+    kind = Dead if category_of(error) is Category.PERMANENT else Retry
+    return kind(error, rows=rows, reports=reports)

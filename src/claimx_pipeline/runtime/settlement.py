@@ -52,9 +52,12 @@ class Entry(Received[Any]):
     """What it publishes first is acknowledged."""
     told: bool = False
     """Its dead letters are acknowledged."""
+    reports: tuple[OutRecord, ...] = ()
+    """What happened meanwhile and is not published yet, whatever becomes of the record."""
 
     def give(self, outcome: Outcome) -> None:
         """Note what became of the record."""
+        self.reports += outcome.reports
         if isinstance(outcome, Held):
             self.held = outcome
         else:
@@ -94,6 +97,7 @@ class Settled:
             self.counts["retry"] += 1
             if not entry.published:
                 self.publish.append((entry, entry.returning))
+            self._add_rows(entry, outcome)
         elif type(outcome) is Done:
             self.counts["skipped" if outcome.skipped else "done"] += 1
             self._add_done(entry, outcome)
@@ -101,6 +105,7 @@ class Settled:
             self.counts["dead"] += 1
             if not entry.told:
                 self.letters.append((entry, outcome.error, ""))
+            self._add_rows(entry, outcome)
         else:
             return False
         return True
@@ -108,12 +113,15 @@ class Settled:
     def _add_done(self, entry: Entry, done: Done) -> None:
         if done.publish and not entry.published:
             self.publish += [(entry, record) for record in done.publish]
-        if done.rows:
-            self.rows += [(entry, row) for row in done.rows]
+        self._add_rows(entry, done)
         if done.confirm:
             self.confirm += [(entry, record) for record in done.confirm]
         if done.failed_plugins and not entry.told:
             self.letters += [(entry, error, plugin) for plugin, error in done.failed_plugins]
+
+    def _add_rows(self, entry: Entry, outcome: Done | Retry | Dead) -> None:
+        if outcome.rows:
+            self.rows += [(entry, row) for row in outcome.rows]
 
 
 @define

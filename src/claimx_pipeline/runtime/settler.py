@@ -1,6 +1,6 @@
 """Takes a batch whose records are processed to its commit.
 
-1. Failed records: up the ladder, held, or dead.
+1. Failed records: up the ladder, held, or dead. Reports of what happened, acknowledged.
 2. Publish outputs and retries, acknowledged.
 3. Write table rows.
 4. Publish confirmations and dead letters, acknowledged.
@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 
-from attrs import define
+from attrs import define, evolve
 
 from claimx_pipeline.broker.protocol import Assignment, Consumer, OutRecord
 from claimx_pipeline.connections.answer import connection_of
@@ -56,6 +56,7 @@ class Settler:
         if not settlement.spans:
             return
         self._find_ways(settlement)
+        await self.outbox.report(list(settlement))
         settled = settlement.settled()
         while await self.outbox.publish(settled.publish):
             # Once more: fewer records are settled now, if the dead one has nowhere to go.
@@ -86,19 +87,22 @@ class Settler:
     def _find_ways(self, settlement: Settlement) -> None:
         """Send failed records up the ladder, hold them, or declare them dead."""
         failed = [
-            (entry, entry.outcome.error)
+            (entry, entry.outcome)
             for entry in settlement
             if type(entry.outcome) is Retry and entry.returning is None
         ]
         if not failed:
             return
-        away = {connection_of(error) for _, error in failed if self.policy.is_outage(error)}
+        errors = [outcome.error for _, outcome in failed]
+        away = {connection_of(error) for error in errors if self.policy.is_outage(error)}
         passed_by = []
-        for entry, error in failed:
+        for entry, outcome in failed:
+            error = outcome.error
             # The service went away in the middle of the batch: none of this is the record's.
             gone = connection_of(error) in away and category_of(error) is Category.TRANSIENT
             decide = self.policy.sit_out if gone else self.policy.decide
-            way = decide(entry.record, error)
+            # What is written in part goes on elsewhere: its rows must not wait for the rest.
+            way = decide(entry.record, error, detour=bool(outcome.rows))
             if isinstance(way, OutRecord):
                 entry.returning = way
                 if gone or self.policy.is_outage(error):
@@ -106,7 +110,7 @@ class Settler:
             elif isinstance(way, Held):
                 hold(entry, way)
             else:
-                entry.outcome = way
+                entry.outcome = evolve(way, rows=outcome.rows)
         if passed_by:
             log.warning(
                 "worker %s: %d records wait in a retry topic, others go on: %s",

@@ -65,8 +65,10 @@ class Tables:
             return True
         self.metrics.written(table, result)
         for index, reason in result.refused:
-            refused = RecordError(f"table {table!r} refuses it: {reason}")
-            pairs[index][0].outcome = Dead(refused)
+            entry = pairs[index][0]
+            # One that comes back for another try is refused then for good.
+            if entry.returning is None:
+                entry.outcome = Dead(RecordError(f"table {table!r} refuses it: {reason}"))
         return bool(result.refused)
 
     def _by_table(self, settled: Settled) -> RowsByTable:

@@ -113,7 +113,7 @@ def load_settings(
     for section in sections:
         lowest = merge(lowest, _brought_along(section, problems))
     root = _layered(sources, merge(lowest, sources.root), sections, problems)
-    structurer = Structurer({section.name: section.kind for section in sections})
+    structurer = Structurer({each.name: each.kind for each in sections if each.kind is not None})
     settings: Settings | None = None
     try:
         settings = structurer.build(Place(root), Settings)
@@ -220,7 +220,7 @@ def _section_problems(sections: Sequence[SettingsSection]) -> Iterator[Problem]:
             yield Problem(where, f"its settings section {section.name!r} is a section of the core")
         if section.name in seen:
             yield Problem(where, f"two plugins register a settings section {section.name!r}")
-        if not attrs.has(section.kind):
+        if section.kind is not None and not attrs.has(section.kind):
             yield Problem(where, f"its settings class {section.kind!r} is no attrs class")
         seen.add(section.name)
 

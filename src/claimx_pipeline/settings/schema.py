@@ -33,7 +33,8 @@ def settings_schema(sections: Sequence[SettingsSection] = ()) -> Schema:
     making.of_class(Settings)
     top = making.definitions.pop(Settings.__name__)
     for section in sections:
-        top["properties"][section.name] = making.of_class(section.kind)
+        if section.kind is not None:
+            top["properties"][section.name] = making.of_class(section.kind)
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Settings of claimx-pipeline",

@@ -585,8 +585,11 @@ class SettingsSection:
     name: str
     """Its key at the top level of the file."""
 
-    kind: type[Any]
-    """Its attrs class; every field has a default, so the section may be left out."""
+    kind: type[Any] | None = None
+    """Its attrs class; every field has a default, so the section may be left out.
+
+    None for a plugin that has no section and only brings variables and defaults.
+    """
 
     environment: Mapping[str, str] = field(factory=dict)
     """Environment variable to the dotted path, from the top of the tree, that it sets."""

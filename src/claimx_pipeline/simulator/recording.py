@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +36,8 @@ class RecordedRequest:
     """Until the answer was on its way, or the asker gone."""
     whole: bool = True
     """Whether the answer was sent to its end."""
+    headers: Mapping[str, str] = field(factory=dict)
+    """All but the credential, names in lower case."""
 
     def json(self) -> Any:
         """Return the decoded body."""
@@ -139,15 +142,18 @@ class Recorder:
         body: bytes,
         answer: tuple[int | None, float, bool],
     ) -> None:
-        authorization = key = None
-        for name, value in scope["headers"]:
-            if name == b"authorization":
-                authorization = value.split(b" ", 1)[0].decode("latin-1") + " ***"
-            elif name == b"idempotency-key":
-                key = value.decode("latin-1")
+        headers = {
+            name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]
+        }
+        authorization = headers.pop("authorization", None)
+        if authorization is not None:
+            authorization = authorization.split(" ", 1)[0] + " ***"
+        key = headers.get("idempotency-key")
         query = scope["query_string"].decode("latin-1")
         method, path = scope["method"], scope["path"]
-        self.log.add(RecordedRequest(at, method, path, query, authorization, key, body, *answer))
+        self.log.add(
+            RecordedRequest(at, method, path, query, authorization, key, body, *answer, headers)
+        )
 
 
 async def _body(receive: Receive) -> bytes:

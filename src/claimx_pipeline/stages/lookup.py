@@ -48,8 +48,12 @@ class LookupConfig:
     cache_entries: int = field(default=10_000, validator=ge(1))
     """Answers kept at most."""
 
-    on_error: Literal["fail", "log_and_continue"] = "fail"
-    """What a failed lookup means for the record."""
+    answered_at_field: str | None = None
+    """Where the time of the answer goes, which is older than now if it was kept."""
+
+    on_error: Literal["fail", "log_and_continue", "continue_and_return"] = "fail"
+    """What a failed lookup means for the record: it fails; it goes on without; or it goes
+    on without and comes back for the answer later, as if it had failed."""
 
 
 class LookupStage:
@@ -64,7 +68,7 @@ class LookupStage:
     def __init__(self, config: LookupConfig) -> None:
         self.config = config
         self._connection: Connection
-        self._cache: AnswerCache[Any]
+        self._cache: AnswerCache[tuple[Any, datetime]]
 
     async def open(self, resources: Resources) -> None:
         """Find the connection.
@@ -77,32 +81,44 @@ class LookupStage:
 
     async def process(self, items: Sequence[Item]) -> None:
         """Look up every record of the batch, side by side."""
-        await asyncio.gather(*(self._process_one(item) for item in items))
+        errors = await asyncio.gather(*(self._process_one(item) for item in items))
+        without = [error for error in errors if error is not None]
+        if without:
+            count, of = len(without), len(items)
+            log.warning(
+                "%d of %d lookups failed, the records go on without: %s", count, of, without[0]
+            )
 
     async def close(self) -> None:
         """Nothing to release: the connection belongs to the process."""
 
-    async def _process_one(self, item: Item) -> None:
-        path = self.config.endpoint
+    async def _process_one(self, item: Item) -> Exception | None:
+        """Look one record up; return why it goes on without an answer, if it does."""
+        config = self.config
+        answer, answered_at, failed = None, None, None
         try:
             path, params = self._request(item.data)
             published = datetime.fromtimestamp(item.record.timestamp / 1000, UTC)
-            answer = await self._cache.get(
+            answer, answered_at = await self._cache.get(
                 (path, tuple(sorted(params.items()))),
                 lambda: self._ask(path, params),
                 not_before=published,
             )
         except Exception as error:  # noqa: BLE001 - one record's failure is that record's outcome
-            if self.config.on_error == "fail":
+            if config.on_error == "fail":
                 item.outcome = failure(error)
-                return
-            log.warning("lookup of %s failed, the record goes on without: %s", path, error)
-            answer = None
-        item.data[self.config.result_field] = answer
+                return None
+            if config.on_error == "continue_and_return":
+                item.unfinished = error
+            failed = error
+        item.data[config.result_field] = answer
+        if config.answered_at_field is not None:
+            item.data[config.answered_at_field] = answered_at
+        return failed
 
-    async def _ask(self, path: str, params: Mapping[str, str]) -> Any:
+    async def _ask(self, path: str, params: Mapping[str, str]) -> tuple[Any, datetime]:
         answer = await self._connection.request("GET", path, params=dict(params) or None)
-        return answer.json()
+        return answer.json(), answer.answered_at
 
     def _request(self, data: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
         path = filled_path(self.config.endpoint, self.config.path_params, data)

@@ -35,6 +35,13 @@ class Item:
     """Records to publish before the rows are written."""
     confirm: list[OutRecord] = field(factory=list)
     """Records to publish once the rows are written."""
+    reports: list[OutRecord] = field(factory=list)
+    """Records to publish whatever becomes of this one: what a stage did, if it failed too."""
+    unfinished: Exception | None = None
+    """Why the record has to come back, though the chain goes on with what there is.
+
+    Its rows are written; the rest is for the next time.
+    """
     outcome: Outcome | None = None
     """Set when a stage is the last for this record: it failed, or is to be skipped."""
 

@@ -11,7 +11,7 @@ from attrs import evolve, frozen
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.errors import ClaimxError, DecodeError, RecordError
 from claimx_pipeline.runtime.headers import HOPS, MOST_HOPS, hops_of
-from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, Retry
+from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, Retry, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received
 from claimx_pipeline.settings.tree import Settings
@@ -113,21 +113,21 @@ class ChainProcessor:
             for item in going:
                 if isinstance(item.outcome, (Dead, Retry)):
                     self._say_where(item.outcome.error, number)
-        return [item.outcome or self._done(item) for item in items]
+        return [self._outcome_of(item) for item in items]
 
     async def close(self) -> None:
         """Close the stages in the reverse order."""
         while self._opened:
             await self._opened.pop().close()
 
-    def _done(self, item: Item) -> Outcome:
-        """Return the outcome of a record that came through the whole chain."""
-        if self._success is not None:
+    def _outcome_of(self, item: Item) -> Outcome:
+        """Return what became of a record, at the end of the chain or where it left it."""
+        if item.outcome is None and item.unfinished is None and self._success is not None:
             told = msgspec.json.encode(
                 {"worker_name": self._worker, "enriched_data": item.data}, enc_hook=str
             )
             item.confirm.append(OutRecord(self._success, told, item.record.key))
-        return done(item)
+        return outcome_of(item)
 
     def _say_where(self, error: BaseException, number: int) -> None:
         """Add to the traceback of *error* which stage of which worker it comes from."""
@@ -137,20 +137,26 @@ class ChainProcessor:
             error.add_note(said)
 
 
-def done(item: Item) -> Outcome:
-    """Return the outcome of a record that came through the whole chain.
+def outcome_of(item: Item) -> Outcome:
+    """Return what became of a record, at the end of the chain or where it left it.
 
     A record that goes round in a circle, from plugin to plugin, is dead.
     """
+    rows, reports = tuple(item.rows), tuple(item.reports)
+    if item.outcome is not None:
+        return evolve(item.outcome, reports=reports) if reports else item.outcome
+    if item.unfinished is not None:
+        return failure(item.unfinished, rows=rows, reports=reports)
     if not item.publish and not item.confirm:
-        return Done(rows=tuple(item.rows))
+        return Done(rows=rows, reports=reports)
     hops = hops_of(item.record) + 1
     if hops > MOST_HOPS:
         reason = f"{MOST_HOPS} messages of plugins led here, so they go round in a circle"
-        return Dead(RecordError(reason))
+        return Dead(RecordError(reason), reports=reports)
     led = (HOPS, str(hops).encode())
     return Done(
         tuple(evolve(record, headers=(*record.headers, led)) for record in item.publish),
-        tuple(item.rows),
+        rows,
         tuple(evolve(record, headers=(*record.headers, led)) for record in item.confirm),
+        reports=reports,
     )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
+from datetime import datetime
 from typing import Any, ClassVar, Final
 
 from attrs import frozen
 
-from claimx_pipeline import Clock, Item, RecordError, RecordStage, Resources
+from claimx_pipeline import Clock, Item, RecordStage, Resources
 from itel_cabinet_plugin.form.model import ParsedForm
 from itel_cabinet_plugin.form.parse import parse_form
+from itel_cabinet_plugin.looked_up_task import ANSWERED_AT_FIELD, TASK_FIELD, task_in
 
 log = logging.getLogger(__name__)
 
@@ -20,11 +23,17 @@ _TOLD_AT_MOST: Final = 1000
 class FormConfig:
     """Options of ``itel_form``."""
 
-    input_field: str = "claimx_task_full"
+    input_field: str = TASK_FIELD
     """Field with the assignment as the ClaimX API answered it."""
+
+    answered_at_field: str = ANSWERED_AT_FIELD
+    """Field that says when it did; without, the form is as of now."""
 
     result_field: str = "form"
     """Where the ``ParsedForm`` goes."""
+
+    misfits_field: str = "form_misfits"
+    """Where the number of answers that did not fit goes, by reason."""
 
 
 class FormStage(RecordStage):
@@ -47,19 +56,19 @@ class FormStage(RecordStage):
         Raises:
             RecordError: Permanent; the field holds no assignment.
         """
-        assignment = item.data.get(self.config.input_field)
-        if not isinstance(assignment, dict):
-            raise RecordError(
-                f"field {self.config.input_field!r} holds no assignment; "
-                "a lookup must put the ClaimX API's answer there"
-            )
+        if item.unfinished is not None:
+            return  # there is no answer yet; the record comes back for it
+        assignment = task_in(item.data, self.config.input_field)
         event_id = item.data.get("event_id")
+        answered_at = item.data.get(self.config.answered_at_field)
         parsed = parse_form(
             assignment,
             event_id=event_id if isinstance(event_id, str) else None,
-            parsed_at=self._clock.now(),
+            parsed_at=answered_at if isinstance(answered_at, datetime) else self._clock.now(),
         )
         item.data[self.config.result_field] = parsed
+        reasons = Counter(misfit.reason for misfit in parsed.unmatched)
+        item.data[self.config.misfits_field] = dict(reasons)
         self._tell_unmatched(parsed)
 
     def _tell_unmatched(self, parsed: ParsedForm) -> None:

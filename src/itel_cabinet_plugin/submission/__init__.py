@@ -3,12 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from importlib import resources
 from typing import TYPE_CHECKING
 
 from claimx_pipeline import hookimpl
 
 if TYPE_CHECKING:
-    from claimx_pipeline import Stage, WorkerSpec
+    from claimx_pipeline import Settings, SettingsSection, Stage, WorkerSpec
+
+
+@hookimpl
+def claimx_register_settings() -> SettingsSection:
+    """Bring the connection to the iTel Cabinet API and its variables."""
+    from claimx_pipeline import SettingsSection  # noqa: PLC0415 - slow to import
+    from itel_cabinet_plugin.settings import CONNECTION, ENVIRONMENT  # noqa: PLC0415 - as well
+
+    defaults = resources.files("itel_cabinet_plugin").joinpath("defaults/itel.yaml")
+    return SettingsSection(
+        name=CONNECTION, environment=ENVIRONMENT, defaults=defaults.read_text(encoding="utf-8")
+    )
 
 
 @hookimpl
@@ -20,8 +33,9 @@ def claimx_register_stages() -> Mapping[str, type[Stage]]:
 
 
 @hookimpl
-def claimx_register_workers() -> Iterable[WorkerSpec]:
-    """Offer the worker ``itel-api``."""
+def claimx_register_workers(settings: Settings) -> Iterable[WorkerSpec]:
+    """Offer the worker ``itel-api``, if forms are read."""
+    from itel_cabinet_plugin.looked_up_task import forms_are_read  # noqa: PLC0415 - with the rest
     from itel_cabinet_plugin.submission.worker import WORKER  # noqa: PLC0415 - slow to import
 
-    return [WORKER]
+    return [WORKER] if forms_are_read(settings) else []

@@ -7,20 +7,42 @@ from typing import Final
 from claimx_pipeline import ChainProcessor, Resources, WorkerSpec
 from itel_cabinet_plugin.form.stage import FormConfig, FormStage
 from itel_cabinet_plugin.looked_up_task import check_claimx, looked_up_task
-from itel_cabinet_plugin.settings import CONNECTION, SECTION, ItelSettings
+from itel_cabinet_plugin.settings import CONNECTION, itel_settings
 from itel_cabinet_plugin.submission.stage import SendConfig, SendStage
-from itel_cabinet_plugin.topics import API_ERRORS, FAMILY, TASK_TRACKING
+from itel_cabinet_plugin.told import ToldConfig, ToldStage
+from itel_cabinet_plugin.topics import (
+    API_ATTEMPTS,
+    API_ERRORS,
+    API_SUCCESS,
+    FAMILY,
+    TASK_TRACKING,
+)
+
+_TOLD: Final = (
+    "event_id",
+    "assignment_id",
+    "project_id",
+    "submission.idempotency_key",
+    "submission.form_response_id",
+    "submission.status_code",
+    "submission.itel_task_id",
+)
 
 
 def build(resources: Resources) -> ChainProcessor:
-    """Return the chain: message → checked → looked up → form → sent."""
-    settings = resources.settings.section(SECTION, ItelSettings)
+    """Return the chain: message → checked → looked up → form → sent → told."""
+    settings = itel_settings(resources.settings)
     send = SendConfig(
         connection=CONNECTION,
         endpoint=settings.endpoint,
         submit_statuses=settings.submit_statuses,
     )
-    stages = [*looked_up_task(), FormStage(FormConfig()), SendStage(send)]
+    stages = [
+        *looked_up_task(),
+        FormStage(FormConfig()),
+        SendStage(send),
+        ToldStage(ToldConfig(topic=API_SUCCESS.name, fields=_TOLD)),
+    ]
     return ChainProcessor(stages, resources)
 
 
@@ -29,6 +51,7 @@ WORKER: Final = WorkerSpec(
     summary="Submits completed cabinet forms to the iTel Cabinet API.",
     group="itel_cabinet_api_worker_group",
     reads=(TASK_TRACKING,),
+    writes=(API_ATTEMPTS, API_SUCCESS),
     needs=("broker", "claimx.api", f"connections.{CONNECTION}"),
     check=check_claimx,
     family=FAMILY,

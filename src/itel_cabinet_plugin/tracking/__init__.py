@@ -1,4 +1,8 @@
-"""Keeps one row per event of a cabinet task: entry point ``itel_cabinet_tracking``."""
+"""Writes the plugin's tables: entry point ``itel_cabinet_tracking``.
+
+``worker`` keeps the life of each task, its form and its photos; ``media`` notes where the
+photos were stored; ``results`` keeps what was sent to iTel and what they said.
+"""
 
 from __future__ import annotations
 
@@ -8,28 +12,42 @@ from typing import TYPE_CHECKING
 from claimx_pipeline import hookimpl
 
 if TYPE_CHECKING:
-    from claimx_pipeline import Stage, TableSpec, WorkerSpec
+    from claimx_pipeline import Settings, Stage, TableSpec, WorkerSpec
 
 
 @hookimpl
-def claimx_register_tables() -> Iterable[TableSpec]:
-    """Declare ``itel_cabinet_task_tracking``."""
-    from itel_cabinet_plugin.tables import TASK_TRACKING  # noqa: PLC0415 - Arrow is slow to import
+def claimx_register_tables(settings: Settings) -> Iterable[TableSpec]:
+    """Declare the four tables."""
+    from itel_cabinet_plugin import tables  # noqa: PLC0415 - Arrow is slow to import
+    from itel_cabinet_plugin.settings import itel_settings  # noqa: PLC0415 - with the tables
 
-    return [TASK_TRACKING]
+    tracking = tables.tracking_table(itel_settings(settings).extra_columns)
+    return [tracking, tables.FORMS, tables.ATTACHMENTS, tables.SUBMISSIONS]
 
 
 @hookimpl
 def claimx_register_stages() -> Mapping[str, type[Stage]]:
-    """Offer the stage ``itel_tracking_row``."""
+    """Offer the stages that make rows, and the one that tells of it."""
+    from itel_cabinet_plugin.told import ToldStage  # noqa: PLC0415 - for workers
+    from itel_cabinet_plugin.tracking.form_rows import FormRowsStage  # noqa: PLC0415 - for workers
+    from itel_cabinet_plugin.tracking.media import StoredPhotoStage  # noqa: PLC0415 - for workers
+    from itel_cabinet_plugin.tracking.photos import PhotosStage  # noqa: PLC0415 - for workers
     from itel_cabinet_plugin.tracking.row import TrackingRowStage  # noqa: PLC0415 - for workers
 
-    return {"itel_tracking_row": TrackingRowStage}
+    return {
+        "itel_tracking_row": TrackingRowStage,
+        "itel_form_rows": FormRowsStage,
+        "itel_photos": PhotosStage,
+        "itel_stored_photo": StoredPhotoStage,
+        "itel_told": ToldStage,
+    }
 
 
 @hookimpl
-def claimx_register_workers() -> Iterable[WorkerSpec]:
-    """Offer the worker ``itel-tracking``."""
-    from itel_cabinet_plugin.tracking.worker import WORKER  # noqa: PLC0415 - slow to import
+def claimx_register_workers(settings: Settings) -> Iterable[WorkerSpec]:
+    """Offer ``itel-tracking``, if forms are read, ``itel-media`` and ``itel-results``."""
+    from itel_cabinet_plugin.looked_up_task import forms_are_read  # noqa: PLC0415 - with the rest
+    from itel_cabinet_plugin.tracking import media, results, worker  # noqa: PLC0415 - slow to import
 
-    return [WORKER]
+    reading = [worker.WORKER] if forms_are_read(settings) else []
+    return [*reading, media.WORKER, results.WORKER]

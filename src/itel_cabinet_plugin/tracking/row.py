@@ -9,16 +9,22 @@ from attrs import frozen
 
 from claimx_pipeline import Clock, Item, RecordError, RecordStage, Resources
 from itel_cabinet_plugin.form.values import moment, whole_id
+from itel_cabinet_plugin.looked_up_task import TASK_FIELD, task_in
 
 PROCESSING = frozenset({"created_at", "updated_at", "last_enriched_at"})
 """Columns of the core's rows that tell when they were made."""
+
+
+_IN_ANSWER = ("assignorId", "assigneeId", "dateAssigned", "dateCompleted")
+_IN_EVENT = ("assignor_id", "assignee_id", "date_assigned", "date_completed")
+"""The same four in the task's row that the event brought."""
 
 
 @frozen(kw_only=True)
 class TrackingRowConfig:
     """Options of ``itel_tracking_row``."""
 
-    task_field: str = "claimx_task_full"
+    task_field: str = TASK_FIELD
     """Field with the assignment as the ClaimX API answered it."""
 
 
@@ -42,11 +48,6 @@ class TrackingRowStage(RecordStage):
             RecordError: Permanent; there is no task, or the event's time cannot be read.
         """
         data = item.data
-        task = data.get(self.config.task_field)
-        if not isinstance(task, Mapping):
-            raise RecordError(
-                f"field {self.config.task_field!r} holds no task; a lookup must put it there"
-            )
         happened = moment(data["event_timestamp"])
         if happened is None:
             shown = repr(data["event_timestamp"])
@@ -54,17 +55,29 @@ class TrackingRowStage(RecordStage):
         data.update(
             event_timestamp=happened,
             processed_timestamp=self._clock.now(),
-            # The event tells the status; who and when only the task itself knows.
-            assigned_to_user_id=whole_id(task.get("assigneeId")),
-            assigned_by_user_id=whole_id(task.get("assignorId")),
-            task_created_at=moment(task.get("dateAssigned")),
-            task_completed_at=moment(task.get("dateCompleted")),
+            # The event tells the status; who and when the task itself knows best.
+            **self._people_and_times(item),
             year=happened.year,
             month=happened.month,
             day=happened.day,
             original_event=without_processing(data.get("original_event")),
             project_data=without_processing(data.get("project_data")),
         )
+
+    def _people_and_times(self, item: Item) -> dict[str, Any]:
+        """Return who and when, from ClaimX's answer or else from the row the event brought."""
+        if item.unfinished is None:
+            names, task = _IN_ANSWER, task_in(item.data, self.config.task_field)
+        else:
+            brought = item.data.get("original_event")
+            names, task = _IN_EVENT, brought if isinstance(brought, Mapping) else {}
+        by, to, created, completed = (task.get(name) for name in names)
+        return {
+            "assigned_to_user_id": whole_id(to),
+            "assigned_by_user_id": whole_id(by),
+            "task_created_at": moment(created),
+            "task_completed_at": moment(completed),
+        }
 
 
 def without_processing(row: Any) -> Any:

@@ -4,30 +4,68 @@ from __future__ import annotations
 
 from typing import Final
 
-from claimx_pipeline import ChainProcessor, DeltaConfig, DeltaStage, Resources, WorkerSpec
+from claimx_pipeline import (
+    DOWNLOADS_PENDING,
+    ChainProcessor,
+    DeltaConfig,
+    DeltaStage,
+    Resources,
+    WorkerSpec,
+)
+from itel_cabinet_plugin.form.stage import FormConfig, FormStage
 from itel_cabinet_plugin.looked_up_task import check_claimx, looked_up_task
+from itel_cabinet_plugin.settings import itel_settings
+from itel_cabinet_plugin.tables import ATTACHMENTS, FORMS
 from itel_cabinet_plugin.tables import TASK_TRACKING as TABLE
-from itel_cabinet_plugin.topics import FAMILY, TRACKING_ERRORS
+from itel_cabinet_plugin.told import ToldConfig, ToldStage
+from itel_cabinet_plugin.topics import FAMILY, TRACKING_ERRORS, TRACKING_SUCCESS
 from itel_cabinet_plugin.topics import TASK_TRACKING as TOPIC
+from itel_cabinet_plugin.tracking.form_rows import FormRowsConfig, FormRowsStage
+from itel_cabinet_plugin.tracking.photos import PhotosConfig, PhotosStage
 from itel_cabinet_plugin.tracking.row import TrackingRowConfig, TrackingRowStage
+
+_TOLD: Final = (
+    "event_id",
+    "event_type",
+    "event_timestamp",
+    "task_id",
+    "assignment_id",
+    "project_id",
+    "task_status",
+    "processed_timestamp",
+    "form_misfits",
+)
 
 
 def build(resources: Resources) -> ChainProcessor:
-    """Return the chain: message → checked → looked up → row."""
+    """Return the chain: message → checked → looked up → form → rows → photos → told.
+
+    A task that cannot be looked up has its status row all the same, at once; its form
+    follows when ClaimX answers.
+    """
+    settings = itel_settings(resources.settings)
+    extra = settings.extra_columns
+    own = {column.name: column.name for column in TABLE.columns}
+    columns = own | {name: column.path for name, column in extra.items()}
     stages = [
-        *looked_up_task(defaults={"tracking_version": "1.0"}),
+        *looked_up_task(defaults={"tracking_version": "1.0"}, on_error="continue_and_return"),
+        FormStage(FormConfig()),
         TrackingRowStage(TrackingRowConfig()),
-        DeltaStage(DeltaConfig(table_name=TABLE.name)),
+        DeltaStage(DeltaConfig(table_name=TABLE.name, column_mapping=columns)),
+        FormRowsStage(FormRowsConfig()),
+        PhotosStage(PhotosConfig(folder=settings.photos_folder)),
+        ToldStage(ToldConfig(topic=TRACKING_SUCCESS.name, fields=_TOLD)),
     ]
     return ChainProcessor(stages, resources)
 
 
 WORKER: Final = WorkerSpec(
     name="itel-tracking",
-    summary="Keeps each event of a cabinet task as a row of itel_cabinet_task_tracking.",
+    summary="Keeps each event of a cabinet task, and the form and photos of the task.",
     group="itel_cabinet_tracking_worker_group",
     reads=(TOPIC,),
-    tables=(TABLE.name,),
+    writes=(TRACKING_SUCCESS, DOWNLOADS_PENDING),
+    tables=(TABLE.name, FORMS.name, ATTACHMENTS.name),
     needs=("broker", "tables", "claimx.api"),
     check=check_claimx,
     family=FAMILY,

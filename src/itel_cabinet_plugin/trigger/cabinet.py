@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib import resources
 
 from claimx_pipeline import (
     Settings,
@@ -16,7 +15,7 @@ from claimx_pipeline import (
     WorkerSpec,
     hookimpl,
 )
-from itel_cabinet_plugin.settings import ENVIRONMENT, SECTION, ItelSettings
+from itel_cabinet_plugin.settings import SECTION, ItelSettings
 from itel_cabinet_plugin.topics import TASK_TRACKING
 
 
@@ -36,14 +35,8 @@ class CabinetTrigger(TaskTriggerPlugin):
 
     @hookimpl
     def claimx_register_settings(self) -> SettingsSection:
-        """Add the section ``itel_cabinet`` and the connection to the iTel Cabinet API."""
-        defaults = resources.files("itel_cabinet_plugin").joinpath("defaults/itel.yaml")
-        return SettingsSection(
-            name=SECTION,
-            kind=ItelSettings,
-            environment=ENVIRONMENT,
-            defaults=defaults.read_text(encoding="utf-8"),
-        )
+        """Add the section ``itel_cabinet``."""
+        return SettingsSection(name=SECTION, kind=ItelSettings)
 
     @hookimpl
     async def claimx_worker_starting(self, worker: WorkerSpec, settings: Settings) -> None:

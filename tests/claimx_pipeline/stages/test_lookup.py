@@ -99,7 +99,7 @@ async def test_a_failed_lookup_may_be_left_out(service, caplog):
     (done,) = await looked_up(service, item(task={"id": 1}), on_error="log_and_continue")
     assert done.outcome is None
     assert done.data["lookup_result"] is None
-    assert "the record goes on without" in caplog.text
+    assert "1 of 1 lookups failed, the records go on without" in caplog.text
 
 
 async def test_a_record_without_the_field_to_look_up_by_is_dead(service):

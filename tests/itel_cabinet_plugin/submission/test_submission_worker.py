@@ -16,6 +16,7 @@ from claimx_pipeline.simulator.faults import Fault
 from claimx_pipeline.stages.protocol import Item
 from itel_cabinet_plugin.form import parse_form
 from itel_cabinet_plugin.settings import SECTION, ItelSettings
+from itel_cabinet_plugin.submission.attempts import payload_hash
 from itel_cabinet_plugin.submission.stage import SendConfig, SendStage
 from itel_cabinet_plugin.submission.worker import WORKER, build
 
@@ -23,11 +24,49 @@ from itel_cabinet_plugin.submission.worker import WORKER, build
 async def test_a_completed_form_is_submitted(outside, message):
     sent = message()
     (outcome,) = await outside.run(build, sent)
-    assert outcome == Done()
+    assert isinstance(outcome, Done)
+    assert not outcome.skipped
     (submission,) = outside.server.submissions.accepted
     assignment, response = submission.pair
     assert assignment == sent["assignment_id"]
     assert submission.idempotency_key == f"itel/{assignment}/{response}"
+    (told,) = outcome.confirm
+    assert told.topic == "itel.cabinet.api.success"
+    assert json.loads(told.value) == {
+        "event_id": "evt-1",
+        "assignment_id": assignment,
+        "project_id": "8800456",
+        "idempotency_key": submission.idempotency_key,
+        "form_response_id": response,
+        "status_code": 200,
+        "itel_task_id": submission.itel_task_id,
+    }
+
+
+async def test_every_request_is_reported_with_what_they_said(outside, message):
+    await outside.run(build, message())
+    (outcome,) = await outside.run(build, message())
+    (report,) = outcome.reports
+    assert report.topic == "itel.cabinet.api.attempts"
+    told = json.loads(report.value)
+    request = outside.server.requests.find("/itel")[-1]
+    assert told["attempt_id"] == request.headers["x-attempt-id"]
+    assert told["idempotency_key"] == request.idempotency_key == report.key.decode()
+    assert (told["outcome"], told["status_code"]) == ("accepted", 200)
+    assert told["itel_task_id"] == outside.server.submissions.accepted[0].itel_task_id
+    assert told["payload_hash"] == payload_hash(request.json())
+    assert told["latency_ms"] >= 0
+    assert told["error"] is None
+
+
+async def test_each_try_of_the_connection_is_a_request_of_its_own(outside, message):
+    outside.server.faults.add(Fault(kind="error", path="/itel", times=1))
+    (outcome,) = await outside.run(build, message())
+    told = [json.loads(report.value) for report in outcome.reports]
+    assert [each["outcome"] for each in told] == ["failed", "accepted"]
+    assert [each["status_code"] for each in told] == [503, 200]
+    assert len({each["attempt_id"] for each in told}) == 2
+    assert len({each["idempotency_key"] for each in told}) == 1
 
 
 async def test_what_claimx_says_decides_not_what_the_event_said(outside, message):
@@ -49,7 +88,8 @@ async def test_other_statuses_can_be_submitted(outside, message):
 
 async def test_two_events_of_one_form_make_one_request(outside, message):
     outcomes = await outside.run(build, message(event_id="evt-1"), message(event_id="evt-2"))
-    assert outcomes == [Done(), Done()]
+    assert all(isinstance(outcome, Done) for outcome in outcomes)
+    assert sum(len(outcome.reports) for outcome in outcomes) == 1
     assert len(outside.server.requests.find("/itel")) == 1
 
 
@@ -73,7 +113,12 @@ async def test_a_refusal_is_the_failure_of_its_record(outside, message, status, 
     failed, skipped = await outside.run(build, message(), message(completed=False))
     assert isinstance(failed, outcome)
     assert failed.error.category is category
+    told = [json.loads(report.value) for report in failed.reports]
+    assert {each["status_code"] for each in told} == {status}
+    assert told[-1]["outcome"] == ("refused" if outcome is Dead else "failed")
+    assert f"{status}" in told[-1]["error"]
     assert isinstance(skipped, Done)
+    assert skipped.reports == ()
 
 
 async def test_a_form_that_makes_no_valid_payload_is_dead_and_not_sent(outside):
@@ -104,7 +149,7 @@ async def test_submissions_of_one_batch_are_under_way_together(outside, message)
     }
     outside.server.faults.add(Fault(kind="latency", path="/itel", seconds=0.2))
     outcomes = await outside.run(build, *(message(assignment_id=each) for each in ids))
-    assert outcomes == [Done()] * len(ids)
+    assert all(isinstance(outcome, Done) for outcome in outcomes)
     assert len(outside.server.submissions) == len(ids) > 2
     assert outside.server.requests.most_in_flight > 1
 
@@ -120,9 +165,11 @@ async def test_a_file_connection_writes_the_payload_instead_of_sending_it(
     outside.__attrs_post_init__()
     sent = message()
     (outcome,) = await outside.run(build, sent)
-    assert outcome == Done()
     (file,) = tmp_path.rglob("*.json")
-    assert json.loads(file.read_text())["body"]["assignmentId"] == sent["assignment_id"]
+    written = json.loads(file.read_text())
+    assert written["body"]["assignmentId"] == sent["assignment_id"]
+    (report,) = outcome.reports
+    assert json.loads(report.value)["attempt_id"] == written["headers"]["X-Attempt-Id"]
     assert len(outside.server.submissions) == 0
 
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+from attrs import evolve
 
 from claimx_pipeline.delta.convert import to_arrow
-from claimx_pipeline.errors import Category
+from claimx_pipeline.errors import Category, SettingsError
 from claimx_pipeline.runtime.outcome import Dead, Done, Retry
 from claimx_pipeline.simulator.faults import Fault
-from itel_cabinet_plugin.tables import TASK_TRACKING
+from itel_cabinet_plugin.settings import SECTION, ExtraColumn, ItelSettings
+from itel_cabinet_plugin.tables import TASK_TRACKING, tracking_table
 from itel_cabinet_plugin.tracking.worker import WORKER, build
 
 
@@ -18,7 +20,9 @@ async def test_an_event_becomes_a_row_that_the_table_takes(outside, message):
     sent = message()
     (done,) = await outside.run(build, sent)
     assert isinstance(done, Done)
-    (row,) = done.rows
+    row, form, *photos = done.rows
+    assert form.table == "claimx_itel_forms"
+    assert {photo.table for photo in photos} == {"claimx_itel_attachments"}
     assert row.table == "itel_cabinet_task_tracking"
     table, refused = to_arrow(TASK_TRACKING, [row.values])
     assert refused == []
@@ -89,11 +93,46 @@ async def test_a_time_that_cannot_be_read_is_dead_alone(outside, message):
     assert isinstance(done, Done)
 
 
-async def test_claimx_in_trouble_is_a_reason_to_try_again(outside, message):
+async def test_with_claimx_in_trouble_the_status_is_kept_and_the_rest_is_tried_again(
+    outside, message
+):
     outside.server.faults.add(Fault(kind="error", path="/service"))
-    (outcome,) = await outside.run(build, message())
+    brought = {"assignee_id": 7, "assignor_id": 8, "date_assigned": "2026-01-12T14:05:31Z"}
+    (outcome,) = await outside.run(build, message(task=brought))
     assert isinstance(outcome, Retry)
     assert outcome.error.category is Category.TRANSIENT
+    (row,) = outcome.rows
+    table, refused = to_arrow(TASK_TRACKING, [row.values])
+    assert refused == []
+    (stored,) = table.to_pylist()
+    assert stored["task_status"] == "COMPLETED"
+    assert (stored["assigned_to_user_id"], stored["assigned_by_user_id"]) == (7, 8)
+    assert stored["task_created_at"] == datetime(2026, 1, 12, 14, 5, 31, tzinfo=UTC)
+    assert stored["claimx_task_full"] is None
+
+
+async def test_extra_columns_are_filled_from_anywhere_in_the_record(outside, message):
+    extra = {
+        "form": ExtraColumn(path="claimx_task_full.formId"),
+        "mfn": ExtraColumn(path="task.mfn"),
+        "nowhere": ExtraColumn(path="claimx_task_full.customTask.no[3]", type="long"),
+    }
+    settings = ItelSettings(extra_columns=extra)
+    outside.settings = evolve(outside.settings, sections={SECTION: settings})
+    table = tracking_table(extra)
+    outside.tables = [table]
+    (done,) = await outside.run(build, message(task={"mfn": "ABC"}))
+    arrow, refused = to_arrow(table, [done.rows[0].values])
+    assert refused == []
+    (stored,) = arrow.to_pylist()
+    assert len(stored) == 24
+    assert len(stored["form"]) == 24
+    assert (stored["mfn"], stored["nowhere"]) == ("ABC", None)
+
+
+def test_an_extra_column_cannot_take_the_place_of_another():
+    with pytest.raises(SettingsError, match="itel_cabinet.extra_columns.source: table .* has"):
+        tracking_table({"source": ExtraColumn(path="x")})
 
 
 def test_the_table_is_the_one_of_the_contract():
@@ -114,4 +153,8 @@ def test_the_table_is_the_one_of_the_contract():
 
 def test_the_worker_has_a_group_of_its_own():
     assert WORKER.group == "itel_cabinet_tracking_worker_group"
-    assert WORKER.tables == ("itel_cabinet_task_tracking",)
+    assert WORKER.tables == (
+        "itel_cabinet_task_tracking",
+        "claimx_itel_forms",
+        "claimx_itel_attachments",
+    )

@@ -12,6 +12,7 @@ from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.plugins.context import EnrichmentContext
 from claimx_pipeline.settings.tree import Settings
 from itel_cabinet_plugin.settings import SECTION, ItelSettings
+from itel_cabinet_plugin.submission import claimx_register_settings
 from itel_cabinet_plugin.tracking.worker import WORKER
 from itel_cabinet_plugin.trigger import CabinetTrigger
 
@@ -83,14 +84,16 @@ def test_the_topic_published_to_is_the_one_the_workers_read():
     assert tuple(CabinetTrigger().topics()) == WORKER.reads
 
 
-def test_the_section_names_its_variables_and_brings_the_connection():
+def test_the_section_is_the_triggers_and_the_connection_the_senders():
     section = CabinetTrigger().claimx_register_settings()
     assert (section.name, section.kind) == ("itel_cabinet", ItelSettings)
-    assert section.environment == {
+    brought = claimx_register_settings()
+    assert brought.kind is None
+    assert brought.environment == {
         "ITEL_CABINET_API_BASE_URL": "connections.itel_cabinet_api.base_url",
         "ITEL_CABINET_API_TOKEN": "connections.itel_cabinet_api.auth_token",
     }
-    assert "itel_cabinet_api:" in section.defaults
+    assert "itel_cabinet_api:" in brought.defaults
 
 
 @pytest.mark.parametrize("task_ids", [(0,), (-1,)])

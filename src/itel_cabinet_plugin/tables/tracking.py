@@ -1,10 +1,25 @@
-"""The plugin's Delta tables."""
+"""``itel_cabinet_task_tracking``: the life of each cabinet task, told by its events."""
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-from claimx_pipeline import INT, LONG, STRING, TIMESTAMP, Column, TableSpec
+from attrs import evolve
+
+from claimx_pipeline import (
+    BOOL,
+    DOUBLE,
+    INT,
+    LONG,
+    STRING,
+    TIMESTAMP,
+    Column,
+    Problem,
+    SettingsError,
+    TableSpec,
+)
+from itel_cabinet_plugin.settings import ExtraColumn
 
 TASK_TRACKING: Final = TableSpec(
     name="itel_cabinet_task_tracking",
@@ -48,3 +63,35 @@ TASK_TRACKING: Final = TableSpec(
         Column("day", INT, doc="Of event_timestamp, UTC."),
     ),
 )
+
+_TYPES: Final[Mapping[str, Any]] = {
+    "string": STRING,
+    "long": LONG,
+    "double": DOUBLE,
+    "bool": BOOL,
+    "timestamp": TIMESTAMP,
+}
+
+
+def tracking_table(extra: Mapping[str, ExtraColumn]) -> TableSpec:
+    """Return the table with the columns that the settings add to it.
+
+    Raises:
+        SettingsError: A column of that name is there already.
+    """
+    taken = {column.name for column in TASK_TRACKING.columns}
+    problems = [
+        Problem(
+            f"itel_cabinet.extra_columns.{name}",
+            f"table {TASK_TRACKING.name!r} has a column of this name; choose another one",
+        )
+        for name in extra
+        if name in taken
+    ]
+    if problems:
+        raise SettingsError(problems)
+    columns = tuple(
+        Column(name, _TYPES[column.type], doc=f"Extra column: {column.path} of the record.")
+        for name, column in extra.items()
+    )
+    return evolve(TASK_TRACKING, columns=(*TASK_TRACKING.columns, *columns))

@@ -1,0 +1,124 @@
+"""What is told of each request to iTel: one message per try, whatever came of it."""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, Final, Literal
+
+import msgspec
+from attrs import asdict, define, field, frozen
+
+from claimx_pipeline import Answer, Category, Clock, OutRecord, RequestFailedError
+from itel_cabinet_plugin.topics import API_ATTEMPTS
+
+ATTEMPT_HEADER: Final = "X-Attempt-Id"
+"""Header that names the single request; ``Idempotency-Key`` names the form."""
+
+_SHOWN: Final = 2000
+_ERROR_SHOWN: Final = 500
+
+
+@frozen(kw_only=True)
+class Submitted:
+    """What a submission is about, the same at each of its tries."""
+
+    idempotency_key: str
+    assignment_id: int | None
+    form_response_id: str | None
+    project_id: str | None
+    event_id: str | None
+    payload_hash: str
+
+
+@frozen(kw_only=True)
+class Attempt:
+    """One request and its answer."""
+
+    attempt_id: str
+    outcome: Literal["accepted", "refused", "failed", "unanswered"]
+    """``refused``: for good (4xx). ``failed``: another try may help. ``unanswered``: iTel may
+    have it all the same."""
+    status_code: int | None
+    itel_task_id: str | None
+    response: str | None
+    error: str | None
+    sent_at: datetime
+    ended_at: datetime
+    latency_ms: float
+
+
+@define
+class Attempts:
+    """Follows the requests of one submission; a ``Watch``."""
+
+    about: Submitted
+    _clock: Clock
+    made: list[Attempt] = field(factory=list, init=False)
+    _id: str = field(default="", init=False)
+    _sent_at: datetime = field(init=False)
+    _began: float = field(default=0.0, init=False)
+
+    def sending(self) -> Mapping[str, str]:
+        """Begin a request and name it."""
+        self._id, self._sent_at = uuid.uuid4().hex, self._clock.now()
+        self._began = self._clock.monotonic()
+        return {ATTEMPT_HEADER: self._id}
+
+    def ended(self, result: Answer | RequestFailedError) -> None:
+        """Note what came of it."""
+        failed = isinstance(result, RequestFailedError)
+        answer = result.answer if isinstance(result, RequestFailedError) else result
+        self.made.append(
+            Attempt(
+                attempt_id=self._id,
+                outcome=_outcome(result),
+                status_code=answer.status if answer else None,
+                itel_task_id=itel_task_id(answer) if answer and not failed else None,
+                response=answer.body.decode("utf-8", "replace")[:_SHOWN] if answer else None,
+                error=str(result)[:_ERROR_SHOWN] if failed else None,
+                sent_at=self._sent_at,
+                ended_at=self._clock.now(),
+                latency_ms=round((self._clock.monotonic() - self._began) * 1000, 3),
+            )
+        )
+
+    def records(self) -> list[OutRecord]:
+        """Return one message for each request that was made."""
+        about = asdict(self.about)
+        return [
+            OutRecord(
+                API_ATTEMPTS.name,
+                msgspec.json.encode(about | asdict(attempt)),
+                self.about.idempotency_key.encode(),
+                (("claimx-id", attempt.attempt_id.encode()),),
+            )
+            for attempt in self.made
+        ]
+
+
+def payload_hash(payload: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of *payload* with its keys sorted, hexadecimal."""
+    return hashlib.sha256(msgspec.json.encode(payload, order="sorted")).hexdigest()
+
+
+def itel_task_id(answer: Answer) -> str | None:
+    """Return what iTel calls the submission; None if the answer does not say."""
+    try:
+        said = msgspec.json.decode(answer.body)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+    found = said.get("itel_task_id") if isinstance(said, dict) else None
+    return str(found) if isinstance(found, str | int) and found else None
+
+
+def _outcome(
+    result: Answer | RequestFailedError,
+) -> Literal["accepted", "refused", "failed", "unanswered"]:
+    if not isinstance(result, RequestFailedError):
+        return "accepted"
+    if result.answer is None:
+        return "unanswered"
+    return "refused" if result.category is Category.PERMANENT else "failed"
