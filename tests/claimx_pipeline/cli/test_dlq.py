@@ -5,6 +5,7 @@ import json
 import signal
 import uuid
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from command import Running, run
@@ -22,6 +23,7 @@ EVENTS, SEED = 12, 7
 SETTINGS = """\
 broker: {{url: "{url}", prefix: "{prefix}", kafka: {{session_timeout_seconds: 6}}}}
 claimx: {{api: {{base_url: "{api}", token: "{token}", max_retries: 0}}}}
+media: {{development_hosts: ["{host}"]}}
 retry: {{delays_seconds: [0.1]}}
 workers: {{enrichment: {{outage: dead_letter}}}}
 """
@@ -48,6 +50,7 @@ class Place:
         self.folder = folder
         self.given = {
             "api": api,
+            "host": urlsplit(api).netloc,
             "url": url or "sqlite:///./claimx-data/broker.db",
             "prefix": prefix,
         }
