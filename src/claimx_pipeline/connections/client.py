@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 import httpx
 import msgspec
+from aiohttp.abc import AbstractResolver
 from attrs import define, evolve, field
 from httpx_aiohttp import AiohttpTransport
 
@@ -30,7 +31,7 @@ from claimx_pipeline.connections.credential import check_connection, credential_
 from claimx_pipeline.connections.file_exchange import FileExchange
 from claimx_pipeline.connections.probe import Probe
 from claimx_pipeline.connections.redact import quoted
-from claimx_pipeline.connections.session import new_session
+from claimx_pipeline.connections.session import Sockets, new_session
 from claimx_pipeline.connections.token_file import TokenFile, open_token_file
 from claimx_pipeline.errors import Category, ClaimxError, RecordError
 from claimx_pipeline.settings.tree import ConnectionSettings
@@ -55,6 +56,10 @@ class Connection:
     name: str
     settings: ConnectionSettings
     clock: Clock
+    resolver: AbstractResolver | None = field(default=None, kw_only=True, repr=False)
+    """Looks names up, if not the machine does."""
+    sockets: Sockets | None = field(default=None, kw_only=True, repr=False)
+    """Makes the sockets, if they are not to be plain ones."""
     breaker: Breaker = field(init=False, repr=False)
     """Stops sending while the service fails; its ``state`` may be shown."""
     _base_url: str = field(init=False, repr=False)
@@ -327,6 +332,8 @@ class Connection:
             connections=self.settings.max_concurrent + 1,  # the probe has no slot
             tls=transport.ssl_context,
             headers=self._headers,
+            resolver=self.resolver,
+            sockets=self.sockets,
         )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from typing import Final
 from urllib.parse import urlsplit
 
 from attrs import define, field
@@ -15,14 +16,20 @@ from attrs import define, field
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.claimx.project_actions import create_task, find_project, project_number
 from claimx_pipeline.connections.client import Connection
+from claimx_pipeline.connections.origin import url_origin
 from claimx_pipeline.errors import Category, RecordError, SettingsError
+from claimx_pipeline.media.guard import (
+    Guard,
+    GuardedResolver,
+    GuardedSockets,
+    LinkRefusedError,
+)
 from claimx_pipeline.plugins.action_messages import (
     ActionMessage,
     TaskRequest,
     WebhookCall,
     decode_action,
 )
-from claimx_pipeline.plugins.addresses import OutgoingUrls, origin_of
 from claimx_pipeline.runtime import headers
 from claimx_pipeline.runtime.outcome import DONE, Outcome, failure
 from claimx_pipeline.runtime.resources import Resources
@@ -36,37 +43,54 @@ MOST_HOSTS = 200
 """Hosts that stay connected; URLs may come from events, and would fill the memory."""
 
 
+STRANGERS: Final = Guard(allowed_hosts=None, development_hosts=())
+"""A plugin may take a URL out of an event, which a stranger wrote: such a URL must not lead
+into the network that the worker runs in."""
+
+
 @define(eq=False)
 class Hosts:
     """One connection per host that is called by URL; owns and closes them."""
 
     _resources: Resources
-    _urls: OutgoingUrls
+    _known: frozenset[str]
+    """Scheme, host and port of each URL in the settings; these may be anywhere."""
     _open: dict[str, Connection] = field(factory=dict, init=False)
     _leaving: list[Connection] = field(factory=list, init=False)
 
-    async def get(self, url: str) -> Connection:
+    def get(self, url: str) -> Connection:
         """Return the connection to the host of *url*, if it may be called.
 
         Raises:
-            RecordError: It may not, or cannot be looked up.
+            RecordError: It may not; permanent.
         """
-        try:
-            refusal = await self._urls.refusal(url)
-        except OSError as error:
-            host = urlsplit(url).hostname
-            reason = f"host {host!r} cannot be looked up: {error.strerror or error}"
-            raise RecordError(reason, Category.TRANSIENT) from error
-        if refusal is not None:
-            raise RecordError(f"a webhook is not called: {refusal}", Category.PERMANENT)
-        origin = origin_of(url) or ""
+        origin = url_origin(url)
+        if origin is None:
+            raise RecordError("a webhook is not called: it has no http or https URL with a host")
+        if origin not in self._known:
+            try:
+                STRANGERS.check(url)
+            except LinkRefusedError as error:
+                hint = "write the URL into the plugin's settings, or make it a connection"
+                raise RecordError(f"a webhook is not called: {error}; {hint}") from error
         if origin not in self._open:
             if len(self._open) >= MOST_HOSTS:
                 # Closed after the batch: requests may be under way on it.
                 self._leaving.append(self._open.pop(next(iter(self._open))))
-            settings = ConnectionSettings(base_url=origin)
-            self._open[origin] = Connection(origin, settings, self._resources.clock)
+            self._open[origin] = self._connection(origin)
         return self._open[origin]
+
+    def _connection(self, origin: str) -> Connection:
+        settings, clock = ConnectionSettings(base_url=origin), self._resources.clock
+        if origin in self._known:
+            return Connection(origin, settings, clock)
+        return Connection(
+            origin,
+            settings,
+            clock,
+            resolver=GuardedResolver(STRANGERS),
+            sockets=GuardedSockets(STRANGERS),
+        )
 
     async def tidy(self) -> None:
         """Close those that others took the place of; nothing may be under way."""
@@ -88,7 +112,8 @@ class ActionsProcessor:
         connections = resources.settings.connections.values()
         # One that waits for a variable is no text yet, and nobody's business here.
         named = [each.base_url for each in connections if isinstance(each.base_url, str)]
-        self._hosts = Hosts(resources, OutgoingUrls.of([*resources.webhook_urls, *named]))
+        known = frozenset(filter(None, map(url_origin, [*resources.webhook_urls, *named])))
+        self._hosts = Hosts(resources, known)
 
     async def open(self) -> None:
         """Connections open when they are first used."""
@@ -122,7 +147,7 @@ class ActionsProcessor:
 
     async def _call(self, call: WebhookCall, plugin: str, key: str) -> None:
         if call.url is not None:
-            connection, path = await self._hosts.get(call.url), path_of(call.url)
+            connection, path = self._hosts.get(call.url), path_of(call.url)
         else:
             connection, path = self._named(call.connection or ""), call.path
         await connection.request(

@@ -157,13 +157,14 @@ def connected(service) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("http://127.0.0.1:9/x", "127.0.0.1"),
-        ("http://localhost:9/x", "not a public one"),
-        ("http://169.254.169.254/latest/meta-data", "169.254.169.254"),
-        ("http://[::1]/x", "::1"),
-        ("http://[::ffff:10.0.0.1]/x", "not a public one"),
-        ("http://0.0.0.0/x", "0.0.0.0"),
-        ("https://user@example.com/x", "without a user"),
+        ("http://hooks.example/x", "only https is"),
+        ("https://127.0.0.1/x", "127.0.0.1 is an address"),
+        ("https://0x7f.1/x", "127.0.0.1 is an address"),
+        ("https://169.254.169.254/latest/meta-data", "169.254.169.254"),
+        ("https://[::ffff:10.0.0.1]/x", "is an address"),
+        ("https://hooks.example:8443/x", "port 8443"),
+        ("https://localhost/x", "127.0.0.1 is a loopback address"),
+        ("https://user@example.com/x", "with a host"),
     ],
 )
 @pytest.mark.incident("SEC-02")
