@@ -279,7 +279,6 @@ class Pipeline:
         from claimx_pipeline.plugins.dispatch import Dispatcher
         from claimx_pipeline.runtime.resources import Resources
         from claimx_pipeline.telemetry.metrics import Metrics
-        from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 
         rules = PublishRules(
             core_topics=self._core_topics(),
@@ -287,7 +286,6 @@ class Pipeline:
             most_bytes=self.settings.broker.kafka.max_request_bytes,
         )
         metrics = metrics or Metrics()
-        counted = PluginMetrics(metrics.registry)
         return Resources(
             settings=self.settings,
             clock=self.clock,
@@ -298,7 +296,9 @@ class Pipeline:
             connections=Connections(self._connections(), self.clock),
             handlers=self.handlers,
             stages=self.stages,
-            dispatcher=Dispatcher.of(self.plugins, rules=rules, clock=self.clock, metrics=counted),
+            dispatcher=Dispatcher.of(
+                self.plugins, rules=rules, clock=self.clock, metrics=metrics.plugins
+            ),
             health=health,
             metrics=metrics,
             webhook_urls=frozenset(

@@ -10,13 +10,17 @@ from pathlib import Path
 import attrs
 import pluggy
 import pytest
+from hooks_page import hooks_page, signature_of
 from prometheus_client import CollectorRegistry
 
 from claimx_pipeline import (
+    CachedFile,
     Command,
+    DownloadResult,
     EnrichmentContext,
     EntityRows,
     Event,
+    FileContext,
     NamedQuery,
     PluginResult,
     Problem,
@@ -38,6 +42,23 @@ HOOKS = [
     if name.startswith("claimx_")
 ]
 SRC = Path(hookspecs.__file__).parent
+AT = datetime(2026, 1, 1, tzinfo=UTC)
+FILE = {
+    "media_id": "5",
+    "project_id": "1",
+    "event_id": "e",
+    "download_url": "https://files.example.com/x",
+    "blob_path": "1/5/report.pdf",
+    "checksum": "abc",
+    "content_type": "application/pdf",
+}
+FILES = {
+    "claimx_download_complete": CachedFile(
+        **FILE, bytes_downloaded=1, cache_path="c", downloaded_at=AT
+    ),
+    "claimx_upload_complete": DownloadResult(**FILE, status="completed", created_at=AT),
+}
+"""What the hooks of files are called about."""
 
 
 def name(hook) -> str:
@@ -85,7 +106,7 @@ def test_a_hook_says_when_with_what_and_what_failure_means(hook):
 
 def test_no_two_hooks_are_documented_alike():
     firsts = [inspect.getdoc(hook).splitlines()[0] for hook in HOOKS]
-    assert len(set(firsts)) == len(firsts) == 12
+    assert len(set(firsts)) == len(firsts) == 14
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=name)
@@ -94,6 +115,8 @@ async def test_the_example_of_a_hook_works(hook):
     (implementation,) = getattr(manager.hook, hook.__name__).get_hookimpls()
     event = Event("e", "PROJECT_CREATED", "1", datetime(2026, 1, 1, tzinfo=UTC))
     context = EnrichmentContext(event, EntityRows(projects=[{"project_id": "1", "city": "A"}]))
+    if hook.__name__ in FILES:
+        context = FileContext(FILES[hook.__name__], hook.__name__.removeprefix("claimx_"))
     given = {"settings": Settings(), "clock": SystemClock(), "context": context}
     if "worker" in implementation.argnames:
         given["worker"] = worker()
@@ -136,8 +159,33 @@ def test_every_hook_is_called_by_the_product():
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.Attribute)
     }
-    missing = {hook.__name__ for hook in HOOKS} - called
-    assert missing <= {"claimx_register_stages"}
+    assert {hook.__name__ for hook in HOOKS} <= called
+
+
+REFERENCE = Path(__file__).parents[2] / "docs" / "reference" / "hooks.md"
+
+
+def test_the_reference_has_a_section_for_each_hook_with_its_signature():
+    """Written by ``nox -s reference`` from the docstrings."""
+    assert REFERENCE.read_text(encoding="utf-8") == hooks_page()
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=name)
+def test_the_reference_has_the_exact_signature_of_each_hook(hook):
+    assert f"## `{hook.__name__}`" in hooks_page()
+    assert signature_of(hook) in hooks_page()
+
+
+@pytest.mark.parametrize("hook", HOOKS, ids=name)
+def test_a_hook_has_a_test_of_its_own(hook):
+    """A plugin of a test, beyond the example in the docstring, implements or calls it."""
+    tests = Path(__file__).parents[1]
+    places = [
+        file
+        for file in tests.rglob("test_*.py")
+        if file != Path(__file__) and hook.__name__ in file.read_text(encoding="utf-8")
+    ]
+    assert places, f"no test names {hook.__name__}"
 
 
 @pytest.mark.incident("PLG-06")

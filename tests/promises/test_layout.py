@@ -6,6 +6,9 @@ from pathlib import Path
 
 import pytest
 
+OUTSIDE = ("demo", "demo_run", "simulate", "plugins_try")
+"""Commands that bring the outside world along."""
+
 SRC = Path(__file__).parents[2] / "src"
 CORE = SRC / "claimx_pipeline"
 PLUGIN = SRC / "itel_cabinet_plugin"
@@ -32,7 +35,7 @@ def name(file: Path) -> str:
 @pytest.mark.parametrize("file", modules(CORE), ids=name)
 def test_the_core_does_not_know_the_plugin(file):
     assert not [module for module in imports(file) if module.startswith("itel_cabinet_plugin")]
-    if "simulator" not in file.parts and file.stem not in ("demo", "demo_run", "simulate"):
+    if "simulator" not in file.parts and file.stem not in OUTSIDE:
         assert "itel" not in file.read_text().lower(), "names a plugin"
 
 
@@ -59,8 +62,13 @@ def test_nothing_but_the_command_line_imports_the_command_line(file):
 
 @pytest.mark.parametrize("file", modules(CORE), ids=name)
 def test_only_the_composition_point_knows_all_parts(file):
-    """``pipeline.py`` is imported by the command line and by users, by nothing else."""
-    if file.name == "__init__.py" or {"cli", "testing"} & set(file.relative_to(CORE).parts):
+    """``pipeline.py`` is imported by the command line and by users, by nothing else.
+
+    ``driving.py`` and ``trial.py`` are what users do with a pipeline.
+    """
+    if file.name in ("__init__.py", "driving.py", "trial.py") or {"cli", "testing"} & set(
+        file.relative_to(CORE).parts
+    ):
         return
     assert "claimx_pipeline.pipeline" not in set(imports(file))
 
@@ -69,7 +77,7 @@ def test_only_the_composition_point_knows_all_parts(file):
 @pytest.mark.parametrize("file", modules(CORE) + modules(PLUGIN), ids=name)
 def test_nothing_in_the_product_knows_the_simulator(file):
     parts = file.relative_to(SRC).parts
-    if "simulator" in parts or "testing" in parts or file.stem in ("simulate", "demo", "demo_run"):
+    if "simulator" in parts or "testing" in parts or file.stem in OUTSIDE:
         return
     assert not [module for module in imports(file) if "simulator" in module]
 

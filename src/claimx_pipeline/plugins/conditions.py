@@ -12,7 +12,6 @@ from typing import Any
 from attrs import frozen
 
 from claimx_pipeline.claimx.entities import EntityRow
-from claimx_pipeline.claimx.tables import ENTITY_TABLES
 from claimx_pipeline.plugins.context import EnrichmentContext
 
 Holds = Callable[[EnrichmentContext, EntityRow], bool]
@@ -133,6 +132,8 @@ def _reader(name: str, where: str) -> _Read:
 
 
 def _columns(kind: str) -> Collection[str]:
+    from claimx_pipeline.claimx.tables import ENTITY_TABLES  # noqa: PLC0415 - slow to import
+
     return {column.name for column in ENTITY_TABLES[kind].columns}
 
 

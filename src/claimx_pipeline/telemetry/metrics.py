@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from attrs import define, field
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 
+from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
+
 if TYPE_CHECKING:
     from claimx_pipeline.delta.sink import WriteResult
     from claimx_pipeline.telemetry.health import Health, Pulse
@@ -30,9 +32,12 @@ class Metrics:
     file_bytes: Counter = field(init=False)
     file_seconds: Histogram = field(init=False)
     link_renewals: Counter = field(init=False)
+    plugins: PluginMetrics = field(init=False)
+    """What is counted about plugins, and what they count themselves."""
 
     def __attrs_post_init__(self) -> None:
         registry = self.registry
+        self.plugins = PluginMetrics(registry)
         self.received = Counter(
             "claimx_records_received",
             "Records taken from the broker",

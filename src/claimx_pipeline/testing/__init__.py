@@ -1,6 +1,6 @@
 """The kit for authors of plugins: everything real, in one process, from one fixture.
 
-``Sandbox`` is a pipeline of a test's own: simulated ClaimX and iTel APIs behind real HTTP,
+``Sandbox`` is a pipeline of a test's own: simulated APIs behind real HTTP,
 the embedded broker, real Delta tables. Installing ``claimx-pipeline`` gives pytest its
 fixtures (``claimx_sandbox`` and those beside it). ``StageContract`` and ``PluginContract``
 are test suites to inherit.

@@ -36,7 +36,7 @@ def claimx_sandbox(claimx_data_dir: Path) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def claimx_simulator(claimx_sandbox: Sandbox) -> SimulatorServer:
-    """The simulated APIs: what they were asked, what iTel accepted, faults to inject."""
+    """The simulated APIs: what they were asked, what was submitted, faults to inject."""
     return claimx_sandbox.simulator
 
 

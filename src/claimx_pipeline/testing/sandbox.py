@@ -56,7 +56,7 @@ class Sandbox:
         self.environ: dict[str, str] = {}
         """Environment that the settings are read with; change it before the first step."""
         self.simulator = SimulatorServer(World(seed))
-        """What ClaimX and iTel are played by: ``requests``, ``submissions``, ``faults``."""
+        """What the outside world is played by: ``requests``, ``submissions``, ``faults``."""
         self._config = folder / "settings"
         self._happened = 0
         self._pipeline: Pipeline | None = None

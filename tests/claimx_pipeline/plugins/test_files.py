@@ -5,6 +5,7 @@ from datetime import UTC, datetime
 
 import pluggy
 import pytest
+from prometheus_client import CollectorRegistry
 
 from claimx_pipeline import (
     CachedFile,
@@ -15,12 +16,15 @@ from claimx_pipeline import (
     FileContext,
     Item,
     PluginResult,
+    SystemClock,
     hookimpl,
     hookspecs,
 )
 from claimx_pipeline.media.messages import decode_download_task
+from claimx_pipeline.plugins.answers import PublishRules
 from claimx_pipeline.plugins.dispatch import Dispatcher
 from claimx_pipeline.plugins.loading import PluginInfo, PluginSet
+from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 
 AT = datetime(2026, 1, 12, 9, tzinfo=UTC)
 FILE = CachedFile(
@@ -57,7 +61,10 @@ def dispatcher(**plugins) -> Dispatcher:
         manager.register(made, name=name)
         loaded.infos[name] = PluginInfo(name, "here", "loaded", 100)
     manager.check_pending()
-    return Dispatcher.of(loaded, core_topics={"claimx.downloads.results"})
+    rules = PublishRules(core_topics=frozenset({"claimx.downloads.results"}))
+    return Dispatcher.of(
+        loaded, rules=rules, clock=SystemClock(), metrics=PluginMetrics(CollectorRegistry())
+    )
 
 
 @pytest.fixture

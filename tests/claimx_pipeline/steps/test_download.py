@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import time
+import types
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 
@@ -11,7 +12,7 @@ import pytest
 from attrs import evolve
 from download_rig import DownloadRig, download_rig
 
-from claimx_pipeline.plugins.dispatch import Listener
+from claimx_pipeline import hookimpl
 from claimx_pipeline.runtime.dead_letter import DeadLetter
 from claimx_pipeline.simulator.faults import Fault
 
@@ -231,11 +232,10 @@ async def test_plugins_are_told_of_every_file_and_their_failure_is_their_own(rig
         told.append((context.stage, context.file.media_id, context.attempt))
         raise ValueError("no scanner")
 
+    plugin = types.SimpleNamespace(claimx_download_complete=hookimpl(listen))
+    rig.rig.pipeline.plugins.manager.register(plugin, name="scanner")
     stop = asyncio.Event()
     loop = rig.loop("download", stop)
-    loop.resources.dispatcher.files["download_complete"].append(
-        Listener("scanner", "claimx_download_complete", 1, listen, ("context",))
-    )
     media = rig.files[0]
     await rig.publish(rig.task(media))
     running = asyncio.create_task(loop.run())

@@ -7,16 +7,27 @@ import pluggy
 import pytest
 from attrs import evolve
 from file_rig import SETTINGS, FileRig
+from prometheus_client import CollectorRegistry
 
-from claimx_pipeline import EntityRows, Event, PluginResult, Received, hookimpl, hookspecs
+from claimx_pipeline import (
+    EntityRows,
+    Event,
+    PluginResult,
+    Received,
+    SystemClock,
+    hookimpl,
+    hookspecs,
+)
 from claimx_pipeline.broker.sqlite_log import StoredRecord
 from claimx_pipeline.claimx.handlers.protocol import Handled
 from claimx_pipeline.media.messages import CORE_OWNER, decode_download_task
 from claimx_pipeline.media.paths import target_path
+from claimx_pipeline.plugins.answers import PublishRules
 from claimx_pipeline.plugins.dispatch import Dispatcher
 from claimx_pipeline.plugins.loading import PluginInfo, PluginSet
 from claimx_pipeline.steps.enrichment import EnrichmentProcessor
 from claimx_pipeline.telemetry.health import Health
+from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 
 AT = datetime(2026, 1, 12, 9, tzinfo=UTC)
 PENDING = "claimx.downloads.pending"
@@ -54,7 +65,12 @@ def listening(function) -> Dispatcher:
     made = types.SimpleNamespace(claimx_enrichment_complete=hookimpl(function))
     manager.register(made, name="test")
     loaded.infos["test"] = PluginInfo("test", "here", "loaded", 100)
-    return Dispatcher.of(loaded, ())
+    return Dispatcher.of(
+        loaded,
+        rules=PublishRules(),
+        clock=SystemClock(),
+        metrics=PluginMetrics(CollectorRegistry()),
+    )
 
 
 async def published(tmp_path, rows, plugin=lambda context: None, headers=()):

@@ -9,7 +9,16 @@ import pytest
 from attrs import define
 from prometheus_client import CollectorRegistry
 
-from claimx_pipeline import Done, EntityRows, Event, Handled, PluginResult, SystemClock, hookimpl
+from claimx_pipeline import (
+    Done,
+    EntityRows,
+    Event,
+    Handled,
+    PluginResult,
+    Settings,
+    SystemClock,
+    hookimpl,
+)
 from claimx_pipeline import hookspecs as specs
 from claimx_pipeline.broker.sqlite_log import StoredRecord
 from claimx_pipeline.plugins.answers import PublishRules
@@ -60,7 +69,9 @@ def some() -> Some:
         clock=SystemClock(),
         metrics=PluginMetrics(CollectorRegistry()),
     )
-    resources = types.SimpleNamespace(dispatcher=dispatcher, clock=SystemClock(), handlers=())
+    resources = types.SimpleNamespace(
+        dispatcher=dispatcher, clock=SystemClock(), handlers=(), settings=Settings()
+    )
     return Some(EnrichmentProcessor(resources), seen)
 
 
