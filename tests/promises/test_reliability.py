@@ -46,12 +46,12 @@ def test_every_incident_has_a_test_or_a_reason(register):
 
 
 def test_what_is_still_to_come_is_told(register):
-    """Nothing waits for a test unless it says what answers it; the list is printed."""
+    """Nothing waits for a test unless it says where it stands; the list is printed."""
     waiting = register.waiting()
     print(f"{len(waiting)} incidents wait for a test:")
     for each, answer in waiting.items():
         print(f"  {each} {answer}")
-    assert all(answer.startswith("Answered by ") for answer in waiting.values())
+    assert all(answer.endswith(" yet.") for answer in waiting.values())
 
 
 def test_the_page_is_up_to_date(register):
