@@ -13,7 +13,7 @@ from fault_run import Result, disturbed, undisturbed
 
 @pytest.fixture(scope="module")
 def expected(tmp_path_factory):
-    """What the tables of a world hold after a run in which nothing went wrong, made once."""
+    """What a world comes to in a run in which nothing goes wrong, made once."""
     known = {}
 
     async def of(world: int):
@@ -29,6 +29,7 @@ def assert_unharmed(result: Result) -> None:
     assert result.differences == {}
     assert result.wrong_letters == set()
     assert result.submissions.wrong == []
+    assert result.evidence.wrong == []
 
 
 @pytest.mark.kafka

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import signal
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from random import Random
 
+import yaml
 from aiokafka.admin import AIOKafkaAdminClient
-from attrs import define, field
+from attrs import define, field, frozen
 from crew import Crew, now
-from fault_plan import CLEARED_AFTER_SECONDS, EVENTS, FaultPlan, permanent_fault
+from evidence import HOOK, Calls, Evidence, calls_made, judge_evidence
+from fault_plan import CLEARED_AFTER_SECONDS, EVENTS, FaultPlan, Refused
 from judgement import (
     Letters,
     Submissions,
@@ -32,9 +35,11 @@ from claimx_pipeline import OutRecord
 from claimx_pipeline.delta.contents import Contents
 from claimx_pipeline.errors import BrokerUnavailableError
 from claimx_pipeline.runtime.idle import progress
+from claimx_pipeline.simulator.world import World
 
 SESSION_SECONDS = 4.0
 API_SECONDS = 3.0
+FILE_WORKERS = ("download", "upload")
 PATIENCE_SECONDS = 300.0
 """How long a run may take to deal with everything: far more than it needs, even on a slow machine."""
 
@@ -45,19 +50,79 @@ broker:
   deadline_seconds: 8
   kafka: {{session_timeout_seconds: SESSION}}
 claimx:
-  api: {{base_url: {api}, token: demo-token, timeout_seconds: ANSWER, max_retries: 0, breaker_open_seconds: 1}}
+  api: {{base_url: {api}, token: demo-token, CALLS}}
 connections:
-  itel_cabinet_api: {{base_url: {itel}, auth_token: demo-itel-token, timeout_seconds: ANSWER, max_retries: 0, breaker_open_seconds: 1}}
+  itel_cabinet_api: {{base_url: {itel}, auth_token: demo-itel-token, CALLS}}
+  {connections}
 tables: {{root: {folder}/tables}}
-storage: {{files: {{root: {folder}/files}}}}
-plugins: {{dir: ""}}
+storage: {{files: {{root: {folder}/files}}, cache: {{root: {folder}/cache}}}}
+media:
+  development_hosts: ["{media_host}"]
+  work_dir: {folder}/partial
+  read_timeout_seconds: ANSWER
+  max_retries: 1
+  backoff_seconds: 0.1
+  breaker_open_seconds: 1
+plugins: {plugins}
 retry: {{delays_seconds: [0.5, 1, 2, 4, 8]}}
 health: {{port: 0}}
 workers:
   events: {{linger_seconds: 0.1}}
   entities: {{linger_seconds: 0.1}}
+  results: {{linger_seconds: 0.1}}
   itel-tracking: {{linger_seconds: 0.1}}
-""".replace("SESSION", str(SESSION_SECONDS)).replace("ANSWER", str(API_SECONDS))
+  itel-media: {{linger_seconds: 0.1}}
+  itel-results: {{linger_seconds: 0.1}}
+"""
+CALLS = "timeout_seconds: ANSWER, max_retries: 0, breaker_open_seconds: 1"
+CONNECTIONS = "hooks: {base_url: {simulator}, CALLS}"
+
+
+def filled(template: str) -> str:
+    """Return a template with the times of a fault run."""
+    told = template.replace("CALLS", CALLS).replace("ANSWER", str(API_SECONDS))
+    return told.replace("SESSION", str(SESSION_SECONDS))
+
+
+@contextlib.asynccontextmanager
+async def attacked(folder: Path, plan_world: int, **place: str) -> AsyncIterator[WholePipeline]:
+    """Set a pipeline up that also calls a webhook for every event of a task."""
+    hook = {"on_any": {"webhook": {"connection": "hooks", "path": HOOK}}}
+    world = World(plan_world)
+    world.set_clock(world.end(EVENTS))
+    tasks = [
+        world.task(event.assignment_id)
+        for event in world.events(EVENTS)
+        if event.assignment_id is not None
+    ]
+    config = {
+        "name": "hooks",
+        "module": "claimx_pipeline.plugins.task_trigger",
+        "class": "TaskTriggerPlugin",
+        "config": {"triggers": {task.template_id: hook for task in tasks}},
+    }
+    plugin = folder / "plugins" / "hooks" / "config.yaml"
+    plugin.parent.mkdir(parents=True)
+    plugin.write_text(yaml.safe_dump(config))
+    async with whole_pipeline(
+        folder,
+        seed=plan_world,
+        settings=filled(SETTINGS),
+        plugins=f"{{dir: {folder}/plugins}}",
+        connections=filled(CONNECTIONS),
+        **place,
+    ) as whole:
+        for fault in Refused.of(whole.world).faults():
+            whole.simulator.faults.add(fault)
+        yield whole
+
+
+@frozen
+class Expected:
+    """What a world comes to when nothing goes wrong but what no retry heals."""
+
+    tables: Mapping[str, Contents]
+    calls: Calls
 
 
 @define
@@ -71,6 +136,7 @@ class Result:
     letters: Letters = field(factory=Counter)
     letters_wanted: set[tuple[str, str]] = field(factory=set)
     submissions: Submissions = field(factory=Submissions)
+    evidence: Evidence = field(factory=Evidence)
 
     @property
     def rows(self) -> Counter[str]:
@@ -84,7 +150,7 @@ class Result:
 
     def line(self) -> str:
         """Return all in one line."""
-        rows, done, sent = self.rows, self.done, self.submissions
+        rows, done, sent, left = self.rows, self.done, self.submissions, self.evidence
         again = self.letters.total() - len(self.letters)
         happened = ", ".join(
             f"{name} {done[name]}"
@@ -96,18 +162,28 @@ class Result:
             f"dead {len(self.letters)} of {len(self.letters_wanted)} (told again {again}); "
             f"{happened}; "
             f"submissions: keys {sent.keys}, repeats by tracking duplicates {sent.by_tracking}, "
-            f"repeats by kill {sent.by_loss}, wrong {len(sent.wrong)}"
+            f"repeats by kill {sent.by_loss}, without a row {left.untold}, wrong {len(sent.wrong)}; "
+            f"files {left.files}, left in the cache {left.left}; "
+            f"webhooks {left.calls}, answered again {left.calls_again}, wrong {len(left.wrong)}"
         )
 
 
-async def undisturbed(folder: Path, world: int) -> dict[str, Contents]:
-    """Return what the tables hold when nothing goes wrong but what no retry heals."""
-    async with whole_pipeline(folder, seed=world, settings=SETTINGS) as whole:
-        whole.simulator.faults.add(permanent_fault(whole.world)[0])
+async def undisturbed(folder: Path, world: int) -> Expected:
+    """Run the pipeline without faults, and see that it has done all that it should."""
+    async with attacked(folder, world) as whole:
         whole.start()
         await whole.publish(EVENTS)
         await whole.idle(PATIENCE_SECONDS)
-        return await whole.contents()
+        calls = {key: requests[0].body for key, requests in calls_made(whole).items()}
+        refused = Refused.of(whole.world)
+        stored = whole.rows("SELECT media_id FROM claimx_attachments WHERE status = 'completed'")
+        files = whole.world.expected_files(EVENTS).keys() - {str(refused.media)}
+        assert {row["media_id"] for row in stored} == files
+        tasks = [event.assignment_id for event in whole.world.events(EVENTS)]
+        assert len(calls) == sum(each not in (None, refused.assignment) for each in tasks)
+        evidence = await judge_evidence(whole, calls, [], [])
+        assert evidence.wrong == []
+        return Expected(await whole.contents(), calls)
 
 
 @define
@@ -198,10 +274,14 @@ class FaultRun:
     def _poisonable(self) -> list[str]:
         """Return the topics of which every reader can give a record up."""
         pipeline = self.whole.pipeline
+        letters = {
+            each.dead_letters.name for each in pipeline.workers.values() if each.dead_letters
+        }
         return [
             topic
             for topic, readers in pipeline.topology.readers.items()
-            if all(pipeline.workers[reader].dead_letters for reader in readers)
+            if topic not in letters
+            and all(pipeline.workers[reader].dead_letters for reader in readers)
         ]
 
     async def _publish(self, records: list[OutRecord]) -> None:
@@ -247,16 +327,15 @@ class FaultRun:
 async def disturbed(
     folder: Path,
     plan: FaultPlan,
-    expected: Mapping[str, Contents],
+    expected: Expected,
     nursery: Nursery,
     kafka: KafkaServer | None,
 ) -> Result:
     """Run the pipeline as *plan* says, on Kafka if there is one; return what came of it."""
     chance = Random(f"run {plan.seed}")
     place = {"url": kafka.url, "prefix": f"f{uuid.uuid4().hex[:8]}."} if kafka else {}
-    async with whole_pipeline(folder, seed=plan.world, settings=SETTINGS, **place) as whole:
-        fault, refused = permanent_fault(whole.world)
-        whole.simulator.faults.add(fault)
+    async with attacked(folder, plan.world, **place) as whole:
+        refused = Refused.of(whole.world)
         crew = Crew(nursery, folder, list(whole.pipeline.workers), chance)
         run = FaultRun(plan, whole, crew, kafka, chance)
         try:
@@ -267,10 +346,18 @@ async def disturbed(
             plan,
             "Kafka" if kafka else "SQLite",
             crew.done,
-            table_differences(expected, await whole.contents()),
+            table_differences(expected.tables, await whole.contents()),
             await letters_in(whole),
             letters_expected(whole, refused, run.poison),
-            await judge_submissions(whole, refused, crew.lost("itel-api"), 0.7 * API_SECONDS),
+            await judge_submissions(
+                whole, refused.assignment, crew.lost("itel-api"), 0.7 * API_SECONDS
+            ),
+            await judge_evidence(
+                whole,
+                expected.calls,
+                [loss for each in FILE_WORKERS for loss in crew.lost(each) if loss.survived],
+                crew.lost("itel-api"),
+            ),
         )
     if kafka:
         await delete_topics(kafka, place["prefix"])
