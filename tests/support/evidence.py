@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from urllib.parse import urlsplit
 
 from attrs import define, field
 from crew import Loss
 from file_rig import contents
 from whole_pipeline import WholePipeline
 
+from claimx_pipeline.delta.contents import Contents
 from claimx_pipeline.media.cache_mark import MARK
 from claimx_pipeline.media.places import open_cache, open_files
 from claimx_pipeline.simulator.content import content_of
@@ -22,6 +24,22 @@ SUBMISSIONS = "itel_cabinet_submissions"
 
 Calls = Mapping[str, bytes]
 """Idempotency key to the body of the webhook."""
+
+
+def without_address(whole: WholePipeline, found: Mapping[str, Contents]) -> dict[str, Contents]:
+    """Return tables' contents without where the simulator was, which errors and links tell."""
+    netloc = urlsplit(whole.simulator.url).netloc
+
+    def plain(value: object) -> object:
+        return value.replace(netloc, "simulator") if isinstance(value, str) else value
+
+    def plain_rows(rows: Contents) -> Contents:
+        plained: Contents = Counter()
+        for row, count in rows.items():
+            plained[tuple(plain(value) for value in row)] += count
+        return plained
+
+    return {table: plain_rows(rows) for table, rows in found.items()}
 
 
 @define

@@ -17,7 +17,7 @@ import yaml
 from aiokafka.admin import AIOKafkaAdminClient
 from attrs import define, field, frozen
 from crew import Crew, now
-from evidence import HOOK, Calls, Evidence, calls_made, judge_evidence
+from evidence import HOOK, Calls, Evidence, calls_made, judge_evidence, without_address
 from fault_plan import CLEARED_AFTER_SECONDS, EVENTS, FaultPlan, Refused
 from judgement import (
     Letters,
@@ -183,7 +183,7 @@ async def undisturbed(folder: Path, world: int) -> Expected:
         assert len(calls) == sum(each not in (None, refused.assignment) for each in tasks)
         evidence = await judge_evidence(whole, calls, [], [])
         assert evidence.wrong == []
-        return Expected(await whole.contents(), calls)
+        return Expected(without_address(whole, await whole.contents()), calls)
 
 
 @define
@@ -346,7 +346,7 @@ async def disturbed(
             plan,
             "Kafka" if kafka else "SQLite",
             crew.done,
-            table_differences(expected.tables, await whole.contents()),
+            table_differences(expected.tables, without_address(whole, await whole.contents())),
             await letters_in(whole),
             letters_expected(whole, refused, run.poison),
             await judge_submissions(
