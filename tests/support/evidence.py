@@ -60,7 +60,7 @@ class Evidence:
 
 
 async def judge_evidence(
-    whole: WholePipeline, calls: Calls, survived: Sequence[Loss], last_loss: Sequence[Loss]
+    whole: WholePipeline, calls: Calls, survived: Sequence[Loss], losses: Sequence[Loss]
 ) -> Evidence:
     """Look at all of it.
 
@@ -68,13 +68,13 @@ async def judge_evidence(
         whole: The pipeline after its run.
         calls: The webhooks that there must be.
         survived: When ``download`` or ``upload`` lost records and lived on.
-        last_loss: When ``itel-api`` may have lost what it had to tell.
+        losses: When ``itel-api`` may have lost what it had to tell.
     """
     seen = Evidence()
-    await _judge_files(whole, seen)
+    await judge_files(whole, seen)
     await _judge_cache(whole, survived, seen)
     _judge_calls(whole, calls, seen)
-    _judge_attempts(whole, last_loss, seen)
+    _judge_attempts(whole, losses, seen)
     return seen
 
 
@@ -92,7 +92,8 @@ def files_due(whole: WholePipeline) -> dict[str, str]:
     return due
 
 
-async def _judge_files(whole: WholePipeline, seen: Evidence) -> None:
+async def judge_files(whole: WholePipeline, seen: Evidence) -> None:
+    """See that every file that is due lies in the store once, as it is, and nothing else."""
     due = files_due(whole)
     store = await contents(open_files(whole.pipeline.settings.storage))
     found = {path: hashlib.sha256(content).hexdigest() for path, content in store.items()}

@@ -40,6 +40,7 @@ from claimx_pipeline.simulator.world import World
 SESSION_SECONDS = 4.0
 API_SECONDS = 3.0
 FILE_WORKERS = ("download", "upload")
+MET_WITHIN_SECONDS = 20.0
 PATIENCE_SECONDS = 300.0
 """How long a run may take to deal with everything: far more than it needs, even on a slow machine."""
 
@@ -244,6 +245,13 @@ class FaultRun:
         self.crew.done["restarts"] += 1
 
     async def _clear(self, numbers: list[int]) -> None:
+        """Lift the faults some time after the first was met; workers may still be starting."""
+        faults = self.whole.simulator.faults
+        before = faults.met.total()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(MET_WITHIN_SECONDS):
+                while faults.met.total() <= before + len(Refused.of(self.whole.world).faults()):
+                    await asyncio.sleep(0.05)
         await asyncio.sleep(CLEARED_AFTER_SECONDS)
         for number in numbers:
             self.whole.simulator.faults.remove(number)
