@@ -9,15 +9,21 @@ import json
 import signal
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from random import Random
 
-import yaml
 from aiokafka.admin import AIOKafkaAdminClient
-from attrs import define, field, frozen
+from attacked_pipeline import (
+    API_SECONDS,
+    PATIENCE_SECONDS,
+    SESSION_SECONDS,
+    Expected,
+    attacked,
+)
+from attrs import define, field
 from crew import Crew, now
-from evidence import HOOK, Calls, Evidence, calls_made, judge_evidence, without_address
+from evidence import Evidence, judge_evidence, without_address
 from fault_plan import CLEARED_AFTER_SECONDS, EVENTS, FaultPlan, Refused
 from judgement import (
     Letters,
@@ -29,101 +35,15 @@ from judgement import (
 )
 from kafka_server import KafkaServer
 from nursery import Nursery
-from whole_pipeline import WholePipeline, whole_pipeline
+from whole_pipeline import WholePipeline
 
 from claimx_pipeline import OutRecord
-from claimx_pipeline.delta.contents import Contents
 from claimx_pipeline.errors import BrokerUnavailableError
 from claimx_pipeline.runtime.idle import progress
-from claimx_pipeline.simulator.world import World
 
-SESSION_SECONDS = 4.0
-API_SECONDS = 3.0
 FILE_WORKERS = ("download", "upload")
 MET_WITHIN_SECONDS = 20.0
-PATIENCE_SECONDS = 300.0
-"""How long a run may take to deal with everything: far more than it needs, even on a slow machine."""
-
-SETTINGS = """\
-broker:
-  url: "{url}"
-  prefix: "{prefix}"
-  deadline_seconds: 8
-  kafka: {{session_timeout_seconds: SESSION}}
-claimx:
-  api: {{base_url: {api}, token: demo-token, CALLS}}
-connections:
-  itel_cabinet_api: {{base_url: {itel}, auth_token: demo-itel-token, CALLS}}
-  {connections}
-tables: {{root: {folder}/tables}}
-storage: {{files: {{root: {folder}/files}}, cache: {{root: {folder}/cache}}}}
-media:
-  development_hosts: ["{media_host}"]
-  work_dir: {folder}/partial
-  read_timeout_seconds: ANSWER
-  max_retries: 1
-  backoff_seconds: 0.1
-  breaker_open_seconds: 1
-plugins: {plugins}
-retry: {{delays_seconds: [0.5, 1, 2, 4, 8]}}
-health: {{port: 0}}
-workers:
-  events: {{linger_seconds: 0.1}}
-  entities: {{linger_seconds: 0.1}}
-  results: {{linger_seconds: 0.1}}
-  itel-tracking: {{linger_seconds: 0.1}}
-  itel-media: {{linger_seconds: 0.1}}
-  itel-results: {{linger_seconds: 0.1}}
-"""
-CALLS = "timeout_seconds: ANSWER, max_retries: 0, breaker_open_seconds: 1"
-CONNECTIONS = "hooks: {base_url: {simulator}, CALLS}"
-
-
-def filled(template: str) -> str:
-    """Return a template with the times of a fault run."""
-    told = template.replace("CALLS", CALLS).replace("ANSWER", str(API_SECONDS))
-    return told.replace("SESSION", str(SESSION_SECONDS))
-
-
-@contextlib.asynccontextmanager
-async def attacked(folder: Path, plan_world: int, **place: str) -> AsyncIterator[WholePipeline]:
-    """Set a pipeline up that also calls a webhook for every event of a task."""
-    hook = {"on_any": {"webhook": {"connection": "hooks", "path": HOOK}}}
-    world = World(plan_world)
-    world.set_clock(world.end(EVENTS))
-    tasks = [
-        world.task(event.assignment_id)
-        for event in world.events(EVENTS)
-        if event.assignment_id is not None
-    ]
-    config = {
-        "name": "hooks",
-        "module": "claimx_pipeline.plugins.task_trigger",
-        "class": "TaskTriggerPlugin",
-        "config": {"triggers": {task.template_id: hook for task in tasks}},
-    }
-    plugin = folder / "plugins" / "hooks" / "config.yaml"
-    plugin.parent.mkdir(parents=True)
-    plugin.write_text(yaml.safe_dump(config))
-    async with whole_pipeline(
-        folder,
-        seed=plan_world,
-        settings=filled(SETTINGS),
-        plugins=f"{{dir: {folder}/plugins}}",
-        connections=filled(CONNECTIONS),
-        **place,
-    ) as whole:
-        for fault in Refused.of(whole.world).faults():
-            whole.simulator.faults.add(fault)
-        yield whole
-
-
-@frozen
-class Expected:
-    """What a world comes to when nothing goes wrong but what no retry heals."""
-
-    tables: Mapping[str, Contents]
-    calls: Calls
+"""So long may workers take to start and meet a fault."""
 
 
 @define
@@ -167,24 +87,6 @@ class Result:
             f"files {left.files}, left in the cache {left.left}; "
             f"webhooks {left.calls}, answered again {left.calls_again}, wrong {len(left.wrong)}"
         )
-
-
-async def undisturbed(folder: Path, world: int) -> Expected:
-    """Run the pipeline without faults, and see that it has done all that it should."""
-    async with attacked(folder, world) as whole:
-        whole.start()
-        await whole.publish(EVENTS)
-        await whole.idle(PATIENCE_SECONDS)
-        calls = {key: requests[0].body for key, requests in calls_made(whole).items()}
-        refused = Refused.of(whole.world)
-        stored = whole.rows("SELECT media_id FROM claimx_attachments WHERE status = 'completed'")
-        files = whole.world.expected_files(EVENTS).keys() - {str(refused.media)}
-        assert {row["media_id"] for row in stored} == files
-        tasks = [event.assignment_id for event in whole.world.events(EVENTS)]
-        assert len(calls) == sum(each not in (None, refused.assignment) for each in tasks)
-        evidence = await judge_evidence(whole, calls, [], [])
-        assert evidence.wrong == []
-        return Expected(without_address(whole, await whole.contents()), calls)
 
 
 @define
@@ -370,6 +272,15 @@ async def disturbed(
     if kafka:
         await delete_topics(kafka, place["prefix"])
     return result
+
+
+def assert_unharmed(result: Result) -> None:
+    """Print what a run was like; fail if anything is lost, doubled or wrong."""
+    print(result.line())
+    assert result.differences == {}
+    assert result.wrong_letters == set()
+    assert result.submissions.wrong == []
+    assert result.evidence.wrong == []
 
 
 async def delete_topics(kafka: KafkaServer, prefix: str) -> None:
