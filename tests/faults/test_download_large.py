@@ -2,19 +2,18 @@
 
 import asyncio
 import hashlib
-import os
 import sys
 from pathlib import Path
 
 import pytest
 from download_rig import download_rig
+from fault_form import FORM
 
 from claimx_pipeline.simulator.faults import Fault
 
 MIB = 1024 * 1024
 SUPPORT = Path(__file__).parents[1] / "support"
-LARGE_MIB = int(os.environ.get("TEST_LARGE_FILE_MIB", "64"))
-"""1024 for the long form."""
+LARGE_MIB = FORM.large_file_mib
 
 
 @pytest.mark.incident("MED-03")

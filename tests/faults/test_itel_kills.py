@@ -1,11 +1,9 @@
 """Status events in any order, an iTel that fails a fifth of all calls, workers that are killed.
 
-``FAULT_EVENTS=1000 pytest tests/faults/test_itel_kills.py -s`` takes as many events as asked
-for and prints what each run found; without it, some.
+``nox -s faults -- --long`` takes a thousand events; both forms print what the run found.
 """
 
 import asyncio
-import os
 import random
 import signal
 from datetime import UTC, datetime
@@ -13,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from command import Running, stop_all
+from fault_form import FORM
 from itel_rig import WORKERS, cabinet_events, itel_rig, publish, status_message
 from whole_pipeline import WholePipeline
 
@@ -22,7 +21,7 @@ from claimx_pipeline.simulator.world import World
 
 pytestmark = pytest.mark.plugin
 
-EVENTS = int(os.environ.get("FAULT_EVENTS", "200"))
+EVENTS = FORM.itel_events
 SEED = 7
 KILLED_AT = (0.2, 0.6)
 """Shares of the submissions after which the workers are killed."""

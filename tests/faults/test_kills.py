@@ -1,4 +1,4 @@
-"""Whole pipelines under attack: afterwards everything is as if nothing had happened.
+"""Whole pipelines on Kafka under attack: afterwards everything is as if nothing had happened.
 
 Workers are killed at any moment, frozen until others have their partitions, join and leave;
 Kafka itself is killed and started again; the services that are asked fail in every way.
@@ -8,27 +8,7 @@ Kafka itself is killed and started again; the services that are asked fail in ev
 import pytest
 from fault_form import FORM
 from fault_plan import FaultPlan
-from fault_run import Result, disturbed, undisturbed
-
-
-@pytest.fixture(scope="module")
-def expected(tmp_path_factory):
-    """What the tables of a world hold after a run in which nothing went wrong, made once."""
-    known = {}
-
-    async def of(world: int):
-        if world not in known:
-            known[world] = await undisturbed(tmp_path_factory.mktemp(f"world{world}"), world)
-        return known[world]
-
-    return of
-
-
-def assert_unharmed(result: Result) -> None:
-    print(result.line())
-    assert result.differences == {}
-    assert result.wrong_letters == set()
-    assert result.submissions.wrong == []
+from fault_run import assert_unharmed, disturbed
 
 
 @pytest.mark.kafka
@@ -44,12 +24,3 @@ async def test_nothing_is_lost_doubled_or_wrong_on_kafka(
     assert_unharmed(
         await disturbed(tmp_path, plan, await expected(plan.world), nursery, mortal_kafka)
     )
-
-
-@pytest.mark.plugin
-@pytest.mark.parametrize("seed", range(1003, 1003 + FORM.embedded_seeds))
-async def test_nothing_is_lost_doubled_or_wrong_on_the_embedded_broker(
-    expected, nursery, tmp_path, seed
-):
-    plan = FaultPlan.of(seed, restarts=False)
-    assert_unharmed(await disturbed(tmp_path, plan, await expected(plan.world), nursery, None))

@@ -8,9 +8,9 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
+from attacked_pipeline import PATIENCE_SECONDS
 from attrs import define
 from fault_form import FORM
-from fault_run import PATIENCE_SECONDS
 from judgement import table_differences
 from nursery import Nursery
 from whole_pipeline import WholePipeline, contents_of, whole_pipeline

@@ -1,6 +1,7 @@
 """Services go away and come back: nothing is lost, doubled or dead, nobody has to help."""
 
 import pytest
+from evidence import Evidence, judge_files
 from whole_pipeline import WholePipeline, whole_pipeline
 
 from claimx_pipeline.simulator.faults import Fault
@@ -37,6 +38,11 @@ async def assert_complete(whole: WholePipeline) -> None:
     assert await whole.dead() == {}
     completed = {assignment for assignment, _ in whole.world.expected_submissions(EVENTS)}
     assert len(whole.simulator.submissions) == len(completed)
+    evidence = Evidence()
+    await judge_files(whole, evidence)
+    assert evidence.wrong == []
+    stored = whole.rows("SELECT media_id FROM claimx_attachments WHERE status = 'completed'")
+    assert {row["media_id"] for row in stored} == whole.world.expected_files(EVENTS).keys()
 
 
 @pytest.mark.incident("API-06")
@@ -91,3 +97,21 @@ async def test_itel_down_hurts_nobody_else(whole):
     whole.simulator.faults.clear()
     await whole.idle()
     await assert_complete(whole)
+
+
+@pytest.mark.incident("MED-03")
+@pytest.mark.incident("MED-04")
+async def test_a_media_host_that_stumbles_costs_no_file_and_holds_up_nothing_else(tmp_path):
+    """Files fail in every way until all claims are told; then each of them is fetched."""
+    quick = {"media.breaker_open_seconds": "0.5", "media.backoff_seconds": "0.05"}
+    async with whole_pipeline(tmp_path, overrides=quick) as whole:
+        faults = whole.simulator.faults
+        for kind in ("error", "half_body", "empty_file", "error_page"):
+            faults.add(Fault(kind=kind, path="/media/s3", rate=0.3, status=500))
+        whole.start()
+        await whole.publish(EVENTS)
+        told = "SELECT count(*) AS n FROM claimx_event_log WHERE outcome = 'enriched'"
+        await whole.until(lambda: whole.rows(told) == [{"n": EVENTS}], 90)
+        faults.clear()
+        await whole.idle(90)
+        await assert_complete(whole)

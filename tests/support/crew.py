@@ -43,6 +43,8 @@ class Loss:
     workers: frozenset[str]
     begun: datetime
     ended: datetime
+    survived: bool = True
+    """Whoever lost them went on, and may have finished what others had finished."""
 
 
 @define
@@ -81,7 +83,7 @@ class Crew:
             self.check()  # it has ended by itself just before
             return
         self._retire(member)
-        self.losses.append(Loss(frozenset(member.workers), at, now()))
+        self.losses.append(Loss(frozenset(member.workers), at, now(), survived=False))
         self.done["kills"] += 1
         if member.base:
             await asyncio.sleep(self.chance.choice([0, 0, self.chance.uniform(0, 1)]))

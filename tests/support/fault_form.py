@@ -21,6 +21,9 @@ class Form:
     worker_kills: int
     """Of one worker, while it writes its rows."""
     worker_rows: int
+    itel_events: int
+    """Of cabinet tasks, in any order."""
+    large_file_mib: int
 
 
 LONG = Form(
@@ -30,8 +33,17 @@ LONG = Form(
     owners=10,
     worker_kills=20,
     worker_rows=20_000,
+    itel_events=1_000,
+    large_file_mib=1_024,
 )
 SHORT = Form(
-    seeds=2, embedded_seeds=1, zombie_trials=2, owners=4, worker_kills=4, worker_rows=1_000
+    seeds=2,
+    embedded_seeds=1,
+    zombie_trials=2,
+    owners=4,
+    worker_kills=4,
+    worker_rows=1_000,
+    itel_events=200,
+    large_file_mib=64,
 )
 FORM = LONG if os.environ.get("FAULTS") == "long" else SHORT

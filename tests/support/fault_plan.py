@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from random import Random
 
 from attrs import frozen
@@ -16,6 +17,11 @@ WORLDS = 4
 """Different worlds; the undisturbed run is made once for each."""
 
 STEPS = ("kill",) * 6 + ("join",) * 4 + ("leave",) * 2 + ("freeze",)
+MEDIA_PATH, BUCKET_PATH, HOOKS_PATH = "/media", "/media/s3", "/webhooks"
+OF_FILES = ("empty_file", "error_page", "stall")
+"""What the media host alone can do wrong."""
+EXPIRED = 8
+"""Files whose link has ended when it is first followed."""
 TRANSIENT = ("latency", "throttle", "error", "half_body", "black_hole")
 CLEARED_AFTER_SECONDS = 5.0
 """Transient faults last no longer, so no record can climb the whole ladder for them."""
@@ -54,7 +60,7 @@ class FaultPlan:
             world=seed % WORLDS,
             steps=tuple(steps),
             restart=restart,
-            faults=tuple(_fault(kind, chance) for kind in chance.sample(TRANSIENT, 4)),
+            faults=tuple(_faults(World(seed % WORLDS), chance)),
             duplicates=tuple(_duplicates(World(seed % WORLDS), chance)),
             poison=chance.randint(0, 2),
         )
@@ -67,8 +73,21 @@ def _duplicates(world: World, chance: Random) -> list[int]:
     return chance.sample(range(EVENTS), 8) + chance.sample(forms, 2)
 
 
-def _fault(kind: FaultKind, chance: Random) -> Fault:
-    path = chance.choice([API_PATH, API_PATH, ITEL_PATH, "/"])
+def _faults(world: World, chance: Random) -> Iterator[Fault]:
+    """Yield what the services do wrong: each of them in some way, the media host in several."""
+    everywhere = (API_PATH, API_PATH, ITEL_PATH, HOOKS_PATH, MEDIA_PATH, "/")
+    for kind in chance.sample(TRANSIENT, 4):
+        yield _fault(kind, chance.choice(everywhere), chance)
+    yield _fault(chance.choice(TRANSIENT), MEDIA_PATH, chance)
+    yield Fault(kind=chance.choice(OF_FILES), path=BUCKET_PATH, rate=chance.choice([0.2, 0.5]))
+    files = [event.media_id for event in world.events(EVENTS) if event.media_id is not None]
+    for media_id in chance.sample(files, EXPIRED):
+        # A link is renewed once: twice in a row it is refused for good.
+        path = chance.choice([MEDIA_PATH, BUCKET_PATH])
+        yield Fault(kind="expired_links", path=f"{path}/{media_id}/", times=1)
+
+
+def _fault(kind: FaultKind, path: str, chance: Random) -> Fault:
     # A service that fails at times, or one that is away.
     rate = chance.choice([0.2, 0.4, 0.6, 1.0])
     match kind:
@@ -84,13 +103,38 @@ def _fault(kind: FaultKind, chance: Random) -> Fault:
             return Fault(kind=kind, path=path, rate=rate)
 
 
-def permanent_fault(world: World) -> tuple[Fault, int]:
-    """Return a refusal that no retry heals, and the assignment that it concerns."""
-    submitted = {assignment for assignment, _ in world.expected_submissions(EVENTS)}
-    assignment = next(
-        event.assignment_id
-        for event in world.events(EVENTS)
-        if event.assignment_id is not None and event.assignment_id not in submitted
-    )
-    path = f"{API_PATH}/customTasks/assignment/{assignment}"
-    return Fault(kind="error", path=path, status=422), assignment
+@frozen
+class Refused:
+    """What the services refuse for good, in every run of a world."""
+
+    assignment: int
+    """A task that the API will not tell."""
+    media: int
+    """A file that is not there, of a project whose forms show none."""
+
+    @classmethod
+    def of(cls, world: World) -> Refused:
+        """Choose them, the same each time."""
+        submitted = {assignment for assignment, _ in world.expected_submissions(EVENTS)}
+        events = world.events(EVENTS)
+        assignment = next(
+            event.assignment_id
+            for event in events
+            if event.assignment_id is not None and event.assignment_id not in submitted
+        )
+        with_tasks = {event.project_id for event in events if event.assignment_id is not None}
+        media = next(
+            event.media_id
+            for event in events
+            if event.media_id is not None and event.project_id not in with_tasks
+        )
+        return cls(assignment, media)
+
+    def faults(self) -> list[Fault]:
+        """Return the refusals, which no retry heals."""
+        paths = (f"{MEDIA_PATH}/{self.media}/", f"{BUCKET_PATH}/{self.media}/")
+        task = f"{API_PATH}/customTasks/assignment/{self.assignment}"
+        return [
+            Fault(kind="error", path=task, status=422),
+            *(Fault(kind="error", path=path, status=404) for path in paths),
+        ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import signal
@@ -13,9 +14,17 @@ from pathlib import Path
 from random import Random
 
 from aiokafka.admin import AIOKafkaAdminClient
+from attacked_pipeline import (
+    API_SECONDS,
+    PATIENCE_SECONDS,
+    SESSION_SECONDS,
+    Expected,
+    attacked,
+)
 from attrs import define, field
 from crew import Crew, now
-from fault_plan import CLEARED_AFTER_SECONDS, EVENTS, FaultPlan, permanent_fault
+from evidence import Evidence, judge_evidence, without_address
+from fault_plan import CLEARED_AFTER_SECONDS, EVENTS, FaultPlan, Refused
 from judgement import (
     Letters,
     Submissions,
@@ -26,38 +35,15 @@ from judgement import (
 )
 from kafka_server import KafkaServer
 from nursery import Nursery
-from whole_pipeline import WholePipeline, whole_pipeline
+from whole_pipeline import WholePipeline
 
 from claimx_pipeline import OutRecord
-from claimx_pipeline.delta.contents import Contents
 from claimx_pipeline.errors import BrokerUnavailableError
 from claimx_pipeline.runtime.idle import progress
 
-SESSION_SECONDS = 4.0
-API_SECONDS = 3.0
-PATIENCE_SECONDS = 300.0
-"""How long a run may take to deal with everything: far more than it needs, even on a slow machine."""
-
-SETTINGS = """\
-broker:
-  url: "{url}"
-  prefix: "{prefix}"
-  deadline_seconds: 8
-  kafka: {{session_timeout_seconds: SESSION}}
-claimx:
-  api: {{base_url: {api}, token: demo-token, timeout_seconds: ANSWER, max_retries: 0, breaker_open_seconds: 1}}
-connections:
-  itel_cabinet_api: {{base_url: {itel}, auth_token: demo-itel-token, timeout_seconds: ANSWER, max_retries: 0, breaker_open_seconds: 1}}
-tables: {{root: {folder}/tables}}
-storage: {{files: {{root: {folder}/files}}}}
-plugins: {{dir: ""}}
-retry: {{delays_seconds: [0.5, 1, 2, 4, 8]}}
-health: {{port: 0}}
-workers:
-  events: {{linger_seconds: 0.1}}
-  entities: {{linger_seconds: 0.1}}
-  itel-tracking: {{linger_seconds: 0.1}}
-""".replace("SESSION", str(SESSION_SECONDS)).replace("ANSWER", str(API_SECONDS))
+FILE_WORKERS = ("download", "upload")
+MET_WITHIN_SECONDS = 20.0
+"""So long may workers take to start and meet a fault."""
 
 
 @define
@@ -71,6 +57,7 @@ class Result:
     letters: Letters = field(factory=Counter)
     letters_wanted: set[tuple[str, str]] = field(factory=set)
     submissions: Submissions = field(factory=Submissions)
+    evidence: Evidence = field(factory=Evidence)
 
     @property
     def rows(self) -> Counter[str]:
@@ -84,7 +71,7 @@ class Result:
 
     def line(self) -> str:
         """Return all in one line."""
-        rows, done, sent = self.rows, self.done, self.submissions
+        rows, done, sent, left = self.rows, self.done, self.submissions, self.evidence
         again = self.letters.total() - len(self.letters)
         happened = ", ".join(
             f"{name} {done[name]}"
@@ -96,18 +83,10 @@ class Result:
             f"dead {len(self.letters)} of {len(self.letters_wanted)} (told again {again}); "
             f"{happened}; "
             f"submissions: keys {sent.keys}, repeats by tracking duplicates {sent.by_tracking}, "
-            f"repeats by kill {sent.by_loss}, wrong {len(sent.wrong)}"
+            f"repeats by kill {sent.by_loss}, without a row {left.untold}, wrong {len(sent.wrong)}; "
+            f"files {left.files}, left in the cache {left.left}; "
+            f"webhooks {left.calls}, answered again {left.calls_again}, wrong {len(left.wrong)}"
         )
-
-
-async def undisturbed(folder: Path, world: int) -> dict[str, Contents]:
-    """Return what the tables hold when nothing goes wrong but what no retry heals."""
-    async with whole_pipeline(folder, seed=world, settings=SETTINGS) as whole:
-        whole.simulator.faults.add(permanent_fault(whole.world)[0])
-        whole.start()
-        await whole.publish(EVENTS)
-        await whole.idle(PATIENCE_SECONDS)
-        return await whole.contents()
 
 
 @define
@@ -168,6 +147,13 @@ class FaultRun:
         self.crew.done["restarts"] += 1
 
     async def _clear(self, numbers: list[int]) -> None:
+        """Lift the faults some time after the first was met; workers may still be starting."""
+        faults = self.whole.simulator.faults
+        before = faults.met.total()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(MET_WITHIN_SECONDS):
+                while faults.met.total() <= before + len(Refused.of(self.whole.world).faults()):
+                    await asyncio.sleep(0.05)
         await asyncio.sleep(CLEARED_AFTER_SECONDS)
         for number in numbers:
             self.whole.simulator.faults.remove(number)
@@ -198,10 +184,14 @@ class FaultRun:
     def _poisonable(self) -> list[str]:
         """Return the topics of which every reader can give a record up."""
         pipeline = self.whole.pipeline
+        letters = {
+            each.dead_letters.name for each in pipeline.workers.values() if each.dead_letters
+        }
         return [
             topic
             for topic, readers in pipeline.topology.readers.items()
-            if all(pipeline.workers[reader].dead_letters for reader in readers)
+            if topic not in letters
+            and all(pipeline.workers[reader].dead_letters for reader in readers)
         ]
 
     async def _publish(self, records: list[OutRecord]) -> None:
@@ -247,16 +237,15 @@ class FaultRun:
 async def disturbed(
     folder: Path,
     plan: FaultPlan,
-    expected: Mapping[str, Contents],
+    expected: Expected,
     nursery: Nursery,
     kafka: KafkaServer | None,
 ) -> Result:
     """Run the pipeline as *plan* says, on Kafka if there is one; return what came of it."""
     chance = Random(f"run {plan.seed}")
     place = {"url": kafka.url, "prefix": f"f{uuid.uuid4().hex[:8]}."} if kafka else {}
-    async with whole_pipeline(folder, seed=plan.world, settings=SETTINGS, **place) as whole:
-        fault, refused = permanent_fault(whole.world)
-        whole.simulator.faults.add(fault)
+    async with attacked(folder, plan.world, **place) as whole:
+        refused = Refused.of(whole.world)
         crew = Crew(nursery, folder, list(whole.pipeline.workers), chance)
         run = FaultRun(plan, whole, crew, kafka, chance)
         try:
@@ -267,14 +256,31 @@ async def disturbed(
             plan,
             "Kafka" if kafka else "SQLite",
             crew.done,
-            table_differences(expected, await whole.contents()),
+            table_differences(expected.tables, without_address(whole, await whole.contents())),
             await letters_in(whole),
             letters_expected(whole, refused, run.poison),
-            await judge_submissions(whole, refused, crew.lost("itel-api"), 0.7 * API_SECONDS),
+            await judge_submissions(
+                whole, refused.assignment, crew.lost("itel-api"), 0.7 * API_SECONDS
+            ),
+            await judge_evidence(
+                whole,
+                expected.calls,
+                [loss for each in FILE_WORKERS for loss in crew.lost(each) if loss.survived],
+                crew.lost("itel-api"),
+            ),
         )
     if kafka:
         await delete_topics(kafka, place["prefix"])
     return result
+
+
+def assert_unharmed(result: Result) -> None:
+    """Print what a run was like; fail if anything is lost, doubled or wrong."""
+    print(result.line())
+    assert result.differences == {}
+    assert result.wrong_letters == set()
+    assert result.submissions.wrong == []
+    assert result.evidence.wrong == []
 
 
 async def delete_topics(kafka: KafkaServer, prefix: str) -> None:

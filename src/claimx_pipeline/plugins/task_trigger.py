@@ -35,6 +35,9 @@ from claimx_pipeline.topics import Topic
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
+_PROCESSING = frozenset({"created_at", "updated_at", "last_enriched_at"})
+"""Columns of a row that tell when it was made, not what it says."""
+
 
 class TaskTriggerPlugin(Plugin):
     """Looks at every task of a task event and carries out what its trigger says."""
@@ -144,7 +147,11 @@ class TaskTriggerPlugin(Plugin):
         trigger: Trigger,
         block: TriggerActions | None = None,
     ) -> dict[str, Any]:
-        """Return the message about one task; its time is the event's own."""
+        """Return the message about one task; its time is the event's own.
+
+        An event that is worked on again makes the same message: it carries the same
+        idempotency key, and receivers refuse a key that comes with another body.
+        """
         given = block or TriggerActions()
         message: dict[str, Any] = {
             "trigger_name": trigger.name,
@@ -153,10 +160,10 @@ class TaskTriggerPlugin(Plugin):
             "timestamp": context.event.ingested_at,
         }
         if _chosen(given.include_task_data, self.config.include_task_data):
-            message["task"] = task
+            message["task"] = _lasting(task)
         wanted = _chosen(given.include_project_data, self.config.include_project_data)
         if wanted and context.project is not None:
-            message["project"] = context.project
+            message["project"] = _lasting(context.project)
         return message
 
 
@@ -173,6 +180,10 @@ def template_of(task: EntityRow) -> int:
 
 def _chosen(of_block: bool | None, of_plugin: bool) -> bool:
     return of_plugin if of_block is None else of_block
+
+
+def _lasting(row: EntityRow) -> EntityRow:
+    return {name: value for name, value in row.items() if name not in _PROCESSING}
 
 
 def _task_names(task: EntityRow) -> dict[str, Any]:

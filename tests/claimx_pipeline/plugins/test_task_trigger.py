@@ -1,6 +1,6 @@
 """The task trigger: which events set it off, and what goes out."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pluggy
@@ -105,6 +105,24 @@ def test_the_message_holds_the_task_and_the_events_own_time():
     assert msgspec.json.decode(msgspec.json.encode(action.payload))["timestamp"] == (
         "2026-01-12T08:00:00Z"
     )
+
+
+def test_an_event_that_is_worked_on_again_makes_the_same_message():
+    """Its key is the same, and a receiver refuses a key that comes with another body."""
+    plugin = trigger(
+        triggers={4001: {"on_any": {"webhook": "https://hooks.example/x"}}},
+        include_project_data=True,
+    )
+
+    def made_at(at: datetime) -> object:
+        given = context()
+        for row in (*given.tasks, given.project):
+            row.update(event_id="e1", created_at=at, updated_at=at, last_enriched_at=at)
+        (action,) = actions(plugin, given)
+        return action.body
+
+    assert made_at(AT) == made_at(AT + timedelta(hours=1))
+    assert made_at(AT)["task"]["event_id"] == made_at(AT)["project"]["event_id"] == "e1"
 
 
 def test_task_and_project_data_are_options():
