@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.connections.cache import AnswerCache
     from claimx_pipeline.connections.call import Watch
     from claimx_pipeline.connections.client import Connection
-    from claimx_pipeline.delta.queries import NamedQuery
+    from claimx_pipeline.delta.queries import NamedQuery, Parameter
     from claimx_pipeline.delta.spec import (
         BOOL,
         DATE,
@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.media.paths import target_path
     from claimx_pipeline.pipeline import Pipeline
     from claimx_pipeline.plugins.base import Plugin
+    from claimx_pipeline.plugins.conditions import Holds, check_conditions, compile_conditions
     from claimx_pipeline.plugins.context import EnrichmentContext, FileContext
     from claimx_pipeline.plugins.result import (
         AddHeader,
@@ -143,6 +144,7 @@ __all__ = [
     "Handled",
     "Handler",
     "Held",
+    "Holds",
     "Item",
     "Log",
     "LogAction",
@@ -152,6 +154,7 @@ __all__ = [
     "NamedQuery",
     "OutRecord",
     "Outcome",
+    "Parameter",
     "Pipeline",
     "Plugin",
     "PluginResult",
@@ -191,6 +194,8 @@ __all__ = [
     "Webhook",
     "WebhookAction",
     "WorkerSpec",
+    "check_conditions",
+    "compile_conditions",
     "create_all",
     "failure",
     "hookimpl",
@@ -217,7 +222,7 @@ _HOMES = {
     "connections.cache": ("AnswerCache",),
     "connections.call": ("Watch",),
     "connections.client": ("Connection",),
-    "delta.queries": ("NamedQuery",),
+    "delta.queries": ("NamedQuery", "Parameter"),
     "delta.spec": (
         "BOOL",
         "Column",
@@ -244,6 +249,7 @@ _HOMES = {
     "media.paths": ("target_path",),
     "pipeline": ("Pipeline",),
     "plugins.base": ("Plugin",),
+    "plugins.conditions": ("Holds", "check_conditions", "compile_conditions"),
     "plugins.context": ("EnrichmentContext", "FileContext"),
     "plugins.result": (
         "AddHeader",

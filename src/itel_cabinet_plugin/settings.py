@@ -7,9 +7,9 @@ from string import Formatter
 from typing import Any, Final, Literal
 
 from attrs import Attribute, field, frozen
-from attrs.validators import deep_iterable, deep_mapping, gt, instance_of, matches_re
+from attrs.validators import deep_iterable, deep_mapping, ge, gt, instance_of, matches_re, optional
 
-from claimx_pipeline import Settings
+from claimx_pipeline import Secret, Settings, check_conditions
 
 SECTION: Final = "itel_cabinet"
 CONNECTION: Final = "itel_cabinet_api"
@@ -55,6 +55,38 @@ class ExtraColumn:
     """What it holds; a list or an object becomes JSON in a string."""
 
 
+PayloadName = Literal["v1", "vendor"]
+"""What forms can be sent as."""
+
+
+@frozen(kw_only=True)
+class PayloadRule:
+    """Forms that are sent as something else than the others."""
+
+    payload: PayloadName
+    """What they are sent as."""
+
+    conditions: Mapping[str, Any] = field(validator=check_conditions)
+    """``any`` or ``all`` of comparisons on task and project, as those of a task trigger."""
+
+
+@frozen(kw_only=True)
+class VendorSettings:
+    """The vendor payload: who sends, and where to."""
+
+    carrier_id: str | None = field(default=None, validator=optional(matches_re(r"\S+")))
+    """Names the carrier; in every vendor payload."""
+
+    subscription_id: Secret | None = None
+    """In every vendor payload, and its header ``Ocp-Apim-Subscription-Key``."""
+
+    connection: str = CONNECTION
+    """Named connection that takes vendor payloads."""
+
+    endpoint: str = field(default="", validator=matches_re(r"(/.*)?"))
+    """Path that takes them; empty for the connection's base URL itself."""
+
+
 @frozen(kw_only=True)
 class ItelSettings:
     """The iTel cabinet plugin."""
@@ -79,6 +111,29 @@ class ItelSettings:
 
     endpoint: str = field(default="/api/v1/tasks", validator=matches_re(r"/.*"))
     """Path of the iTel Cabinet API that takes submissions."""
+
+    batch_size: int | None = field(default=None, validator=optional(ge(1)))
+    """Forms in one request, at most; without, each form is a request of its own."""
+
+    payload: PayloadName = "v1"
+    """What forms are sent as, unless one of ``payload_rules`` says otherwise."""
+
+    payload_rules: tuple[PayloadRule, ...] = ()
+    """The first whose conditions hold decides."""
+
+    vendor: VendorSettings = field(factory=VendorSettings)
+    """The vendor payload: who sends, and where to."""
+
+    @property
+    def payloads(self) -> frozenset[str]:
+        """Every payload that a form may be sent as."""
+        return frozenset({self.payload, *(rule.payload for rule in self.payload_rules)})
+
+    @property
+    def connections(self) -> tuple[str, ...]:
+        """The connections that forms may be sent to."""
+        homes = {"v1": CONNECTION, "vendor": self.vendor.connection}
+        return tuple(sorted({homes[name] for name in self.payloads}))
 
 
 def itel_settings(settings: Settings) -> ItelSettings:

@@ -63,7 +63,8 @@ def call_to(  # noqa: PLR0913 - the parts of an HTTP request
 
     The other arguments are those of ``Connection.request``.
     """
-    url = f"{base_url}/{path.lstrip('/')}"
+    # Some services are at the base URL itself and know it only without a slash.
+    url = f"{base_url}/{path.lstrip('/')}" if path else base_url
     return Call(
         method,
         _with_query(url, params),

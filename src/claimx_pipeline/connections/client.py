@@ -14,7 +14,7 @@ import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
 import aiohttp
 import httpx
@@ -29,10 +29,12 @@ from claimx_pipeline.connections.breaker import Breaker, Permit, State
 from claimx_pipeline.connections.call import Call, Watch, call_to, merged
 from claimx_pipeline.connections.credential import check_connection, credential_headers, token_of
 from claimx_pipeline.connections.file_exchange import FileExchange
+from claimx_pipeline.connections.oauth2 import OAuth2Token, token_service_settings
 from claimx_pipeline.connections.probe import Probe
 from claimx_pipeline.connections.redact import quoted
+from claimx_pipeline.connections.renewed import RenewedCredential
 from claimx_pipeline.connections.session import Sockets, new_session
-from claimx_pipeline.connections.token_file import TokenFile, open_token_file
+from claimx_pipeline.connections.token_file import open_token_file
 from claimx_pipeline.errors import Category, ClaimxError, RecordError
 from claimx_pipeline.settings.tree import ConnectionSettings
 
@@ -40,6 +42,8 @@ _PROBE_SECONDS = 5.0
 """A probe that takes longer has shown that the service is not well."""
 
 _FORBIDDEN = 403
+
+_FORM = "application/x-www-form-urlencoded"
 
 _USUAL_HEADERS = {
     "Accept": "application/json",
@@ -64,7 +68,7 @@ class Connection:
     """Stops sending while the service fails; its ``state`` may be shown."""
     _base_url: str = field(init=False, repr=False)
     _headers: Mapping[str, str] = field(init=False, repr=False)
-    _token_file: TokenFile | None = field(init=False, repr=False)
+    _renewed: RenewedCredential | None = field(init=False, repr=False)
     _probe: Probe | None = field(init=False, repr=False)
     _extensions: Mapping[str, Any] = field(init=False, repr=False)
     _slots: asyncio.Semaphore = field(init=False, repr=False)
@@ -78,9 +82,9 @@ class Connection:
         parts = urlsplit(self.settings.base_url)
         self._base_url = self.settings.base_url.rstrip("/")
         usual = merged(_USUAL_HEADERS, self.settings.headers)
-        self._token_file = open_token_file(self.name, self.settings, self.clock)
+        self._renewed = self._open_renewed()
         # A credential that may change goes with each request instead.
-        fixed = {} if self._token_file else credential_headers(self.settings, self._token)
+        fixed = {} if self._renewed else credential_headers(self.settings, self._token)
         self._headers = merged(usual, fixed)
         self.breaker = Breaker(
             self.settings.breaker_failures,
@@ -112,6 +116,7 @@ class Connection:
         *,
         params: Mapping[str, Any] | None = None,
         json: Any = None,
+        form: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         idempotency_key: str | None = None,
         repeatable: bool = False,
@@ -122,7 +127,8 @@ class Connection:
 
         A failure that may pass (a timeout, a lost connection, 5xx, 429) is tried again
         as often as the settings say, provided the request may be sent twice. After a 401
-        a credential from a file is read again and, if it has changed, tried once more.
+        a credential from a file is read again, an access token is asked for anew, and if
+        there is another one, the request is tried once more.
         Redirects are not followed.
 
         Args:
@@ -130,6 +136,7 @@ class Connection:
             path: Path below the base URL, percent-encoded where it must be.
             params: Query; a list gives its name several times, None leaves it out.
             json: Body, sent as JSON. None for no body.
+            form: Body, sent as a form instead.
             headers: Further headers; they win over the connection's own.
             idempotency_key: Sent as ``Idempotency-Key``; the service then knows a
                 second try, so a POST is tried again.
@@ -147,13 +154,16 @@ class Connection:
                 how long to wait, if that is longer than the settings' longest wait.
         """
         content = None if json is None else msgspec.json.encode(json)
+        if form is not None:
+            content = urlencode(form).encode()
+            headers = merged({"Content-Type": _FORM}, headers or {})
         if self._files:
             own = watch.sending() if watch else {}
             written = await self._files.request(
                 method,
                 path,
                 params=params,
-                body=content or b"",
+                body=(content or b"") if form is None else msgspec.json.encode(form),
                 # By name only: any of the connection's own may be a credential.
                 headers={**dict.fromkeys(self._headers, "********"), **(headers or {}), **own},
                 idempotency_key=idempotency_key,
@@ -186,6 +196,8 @@ class Connection:
     async def close(self) -> None:
         """Close every connection; requests under way fail. May be called twice."""
         self._closed = True
+        if self._renewed:
+            await self._renewed.close()
         if self._transport:
             await self._transport.aclose()
 
@@ -193,14 +205,14 @@ class Connection:
         """Send *call* until it succeeds or another try is not called for."""
         retries, renewed = 0, False
         while True:
-            if self._token_file:
-                await self._token_file.look()
+            if self._renewed:
+                await self._renewed.look()
             sent = self._token
             try:
                 return await self._send(call, permit, watch)
             except RequestFailedError as error:
-                if error.category is Category.AUTH and self._token_file and not renewed:
-                    renewed = await self._token_file.renewed(sent)
+                if error.category is Category.AUTH and self._renewed and not renewed:
+                    renewed = await self._renewed.renewed(sent)
                     if renewed:
                         continue
                 wait = self._wait_before_retry(error, retries) if call.repeatable else None
@@ -311,18 +323,27 @@ class Connection:
 
     @property
     def _token(self) -> str:
-        return self._token_file.token if self._token_file else token_of(self.settings)
+        return self._renewed.token if self._renewed else token_of(self.settings)
 
     @property
     def _secrets(self) -> tuple[str, ...]:
         """What no error may show."""
-        before = self._token_file.before if self._token_file else ""
+        before = self._renewed.before if self._renewed else ""
         return tuple(filter(None, (self._token, before)))
 
     def _with_credential(self, headers: Mapping[str, str]) -> Mapping[str, str]:
-        if self._token_file is None:
+        if self._renewed is None:
             return headers
         return merged(credential_headers(self.settings, self._token), headers)
+
+    def _open_renewed(self) -> RenewedCredential | None:
+        """Return where a credential that changes comes from; None if it never does."""
+        oauth2 = self.settings.oauth2
+        if self.settings.auth_type != "oauth2" or oauth2 is None:
+            return open_token_file(self.name, self.settings, self.clock)
+        service = token_service_settings(self.settings, oauth2)
+        tokens = Connection(f"{self.name} (tokens)", service, self.clock)
+        return OAuth2Token(self.name, oauth2, tokens, self.clock)
 
     def _new_session(self) -> aiohttp.ClientSession:
         transport = self._transport

@@ -7,8 +7,13 @@ from urllib.parse import urlsplit
 from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.settings.tree import ConnectionSettings
 
-_USUAL_HEADER = {"bearer": "Authorization", "basic": "Authorization", "api_key": "X-API-Key"}
-_PREFIX = {"bearer": "Bearer ", "basic": "Basic ", "api_key": ""}
+_USUAL_HEADER = {
+    "bearer": "Authorization",
+    "basic": "Authorization",
+    "api_key": "X-API-Key",
+    "oauth2": "Authorization",
+}
+_PREFIX = {"bearer": "Bearer ", "basic": "Basic ", "api_key": "", "oauth2": "Bearer "}
 
 
 def clean(token: str) -> str:
@@ -67,7 +72,9 @@ def check_connection(name: str, settings: ConnectionSettings) -> None:
         problems.append(
             Problem(f"connections.{name}.probe", "must be a path below base_url, not a URL")
         )
-    if settings.auth_type != "none":
+    if settings.auth_type == "oauth2":
+        problems += _oauth2_problems(name, settings)
+    elif settings.auth_type != "none":
         problems += _token_problems(name, settings)
     if problems:
         raise SettingsError(problems)
@@ -82,3 +89,31 @@ def _token_problems(name: str, settings: ConnectionSettings) -> list[Problem]:
     if token:
         return [Problem(where, "is set beside auth_token_file; keep one of the two")]
     return []
+
+
+def _oauth2_problems(name: str, settings: ConnectionSettings) -> list[Problem]:
+    where = f"connections.{name}"
+    problems = [
+        Problem(
+            f"{where}.{key}", f"goes with a token that is given; with oauth2 write '{key}: null'"
+        )
+        for key, value in (
+            ("auth_token", settings.auth_token),
+            ("auth_token_file", settings.auth_token_file),
+        )
+        if value is not None
+    ]
+    oauth2 = settings.oauth2
+    if oauth2 is None:
+        told = "is not set, but auth_type is 'oauth2'; set client_id, client_secret and token_url"
+        return [*problems, Problem(f"{where}.oauth2", told)]
+    parts = urlsplit(oauth2.token_url)
+    if parts.scheme not in {"http", "https"} or not parts.netloc:
+        told = "must start with https:// or http:// and name a host"
+        problems.append(Problem(f"{where}.oauth2.token_url", told))
+    if "@" in parts.netloc or parts.query:
+        told = "must not hold a credential or a query"
+        problems.append(Problem(f"{where}.oauth2.token_url", told))
+    if not clean(oauth2.client_secret.reveal()):
+        problems.append(Problem(f"{where}.oauth2.client_secret", "is empty; set it"))
+    return problems

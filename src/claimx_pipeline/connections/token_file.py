@@ -69,6 +69,9 @@ class TokenFile:
             await self._look()
         return self.token != refused
 
+    async def close(self) -> None:
+        """Nothing is open: the file is read at once."""
+
     async def _look(self) -> None:
         # One at a time, so that a change is read once however many requests met it.
         async with self._looking:

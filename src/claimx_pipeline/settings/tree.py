@@ -412,6 +412,23 @@ class RetrySettings:
 
 
 @frozen(kw_only=True)
+class OAuth2Settings:
+    """Client credentials that access tokens are asked for with."""
+
+    client_id: str = field(validator=not_blank)
+    """Who asks."""
+
+    client_secret: Secret
+    """Its credential; never sent anywhere but to ``token_url``."""
+
+    token_url: str = field(validator=not_blank, repr=masked_repr)
+    """Where tokens are handed out."""
+
+    scope: str | None = field(default=None, validator=optional(not_blank))
+    """What the token is for, if the service asks for that."""
+
+
+@frozen(kw_only=True)
 class ConnectionSettings:
     """A named HTTP service."""
 
@@ -427,8 +444,8 @@ class ConnectionSettings:
     base_url: str = field(validator=not_blank, repr=masked_repr)
     """Where it is; ``file://DIR`` writes requests as files instead of sending them."""
 
-    auth_type: Literal["none", "bearer", "api_key", "basic"] = "none"
-    """How the token is sent; basic takes it already base64-encoded."""
+    auth_type: Literal["none", "bearer", "api_key", "basic", "oauth2"] = "none"
+    """How the token is sent; basic takes it already base64-encoded, oauth2 asks for one."""
 
     auth_token: Secret | None = None
     """Credential."""
@@ -438,6 +455,9 @@ class ConnectionSettings:
 
     auth_header: str | None = None
     """Header that carries the credential, if not the usual one."""
+
+    oauth2: OAuth2Settings | None = None
+    """Client credentials of ``auth_type: oauth2``."""
 
     headers: Mapping[str, str] = field(factory=dict, repr=False)
     """Sent with every request."""

@@ -36,6 +36,6 @@ def claimx_register_stages() -> Mapping[str, type[Stage]]:
 def claimx_register_workers(settings: Settings) -> Iterable[WorkerSpec]:
     """Offer the worker ``itel-api``, if forms are read."""
     from itel_cabinet_plugin.looked_up_task import forms_are_read  # noqa: PLC0415 - with the rest
-    from itel_cabinet_plugin.submission.worker import WORKER  # noqa: PLC0415 - slow to import
+    from itel_cabinet_plugin.submission.worker import worker  # noqa: PLC0415 - slow to import
 
-    return [WORKER] if forms_are_read(settings) else []
+    return [worker(settings)] if forms_are_read(settings) else []

@@ -52,9 +52,8 @@ class Attempt:
 
 @define
 class Attempts:
-    """Follows the requests of one submission; a ``Watch``."""
+    """Follows the requests that carry one submission, or a batch of them; a ``Watch``."""
 
-    about: Submitted
     _clock: Clock
     made: list[Attempt] = field(factory=list, init=False)
     _id: str = field(default="", init=False)
@@ -85,15 +84,15 @@ class Attempts:
             )
         )
 
-    def records(self) -> list[OutRecord]:
-        """Return one message for each request that was made."""
-        about = asdict(self.about)
+    def records(self, about: Submitted) -> list[OutRecord]:
+        """Return one message for each request that carried what *about* says."""
+        told = asdict(about)
         return [
             OutRecord(
                 API_ATTEMPTS.name,
-                msgspec.json.encode(about | asdict(attempt)),
-                self.about.idempotency_key.encode(),
-                (("claimx-id", attempt.attempt_id.encode()),),
+                msgspec.json.encode(told | asdict(attempt)),
+                about.idempotency_key.encode(),
+                (("claimx-id", f"{attempt.attempt_id}/{about.idempotency_key}".encode()),),
             )
             for attempt in self.made
         ]

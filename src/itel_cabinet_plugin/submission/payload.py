@@ -56,7 +56,7 @@ def submission_of(parsed: ParsedForm) -> Payload:
         "assignorEmail": form.assignor_email,
         "damageDescription": form.damage_description,
         "additionalNotes": form.additional_notes,
-        "countertopsLf": _feet(form.countertops_lf),
+        "countertopsLf": length_of(form.countertops_lf),
         "customer": {
             "firstName": form.customer_first_name,
             "lastName": form.customer_last_name,
@@ -81,7 +81,7 @@ def _section(
         return None
     return {
         "damaged": damaged,
-        "linearFeet": _feet(feet),
+        "linearFeet": length_of(feet),
         "numDamagedBoxes": getattr(form, f"num_damaged_{prefix}_boxes"),
         "detached": getattr(form, f"{prefix}_cabinets_detached"),
         "faceFramesDoorsDrawersAvailable": getattr(
@@ -98,7 +98,7 @@ def _section(
     }
 
 
-def _feet(length: float | None) -> float | None:
+def length_of(length: float | None) -> float | None:
     """Return a length as it is written in JSON: 18, not 18.0, but 7.5."""
     return int(length) if length is not None and length.is_integer() else length
 

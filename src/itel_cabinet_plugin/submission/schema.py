@@ -10,15 +10,16 @@ import msgspec
 
 from claimx_pipeline import RecordError
 
-_SCHEMA: Final = "schemas/cabinet_repair_submission.schema.json"
+V1_SCHEMA: Final = "schemas/cabinet_repair_submission.schema.json"
+VENDOR_SCHEMA: Final = "schemas/vendor_submission.schema.json"
 _TOLD_AT_MOST: Final = 5
 
 
 class SubmissionSchema:
-    """The JSON Schema (draft 7) of a ``CabinetRepairSubmission``."""
+    """A JSON Schema (draft 7) of what iTel is sent."""
 
-    def __init__(self) -> None:
-        content = resources.files("itel_cabinet_plugin").joinpath(_SCHEMA).read_bytes()
+    def __init__(self, schema: str = V1_SCHEMA) -> None:
+        content = resources.files("itel_cabinet_plugin").joinpath(schema).read_bytes()
         # Masked, because the errors end in logs and dead letters and the values are people's.
         self._validator = jsonschema_rs.Draft7Validator(
             msgspec.json.decode(content), validate_formats=True, mask="the value"

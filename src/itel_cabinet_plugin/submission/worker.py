@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Final
 
-from claimx_pipeline import ChainProcessor, Resources, WorkerSpec
+from attrs import evolve
+
+from claimx_pipeline import ChainProcessor, Problem, Resources, Settings, WorkerSpec
 from itel_cabinet_plugin.form.stage import FormConfig, FormStage
 from itel_cabinet_plugin.looked_up_task import check_claimx, looked_up_task
 from itel_cabinet_plugin.settings import CONNECTION, itel_settings
+from itel_cabinet_plugin.submission.profile import vendor_problems
 from itel_cabinet_plugin.submission.stage import SendConfig, SendStage
 from itel_cabinet_plugin.told import ToldConfig, ToldStage
 from itel_cabinet_plugin.topics import (
@@ -36,6 +39,10 @@ def build(resources: Resources) -> ChainProcessor:
         connection=CONNECTION,
         endpoint=settings.endpoint,
         submit_statuses=settings.submit_statuses,
+        payload=settings.payload,
+        payload_rules=settings.payload_rules,
+        vendor=settings.vendor,
+        batch_size=settings.batch_size,
     )
     stages = [
         *looked_up_task(),
@@ -46,6 +53,19 @@ def build(resources: Resources) -> ChainProcessor:
     return ChainProcessor(stages, resources)
 
 
+def check(settings: Settings) -> list[Problem]:
+    """Say what the worker lacks."""
+    itel = itel_settings(settings)
+    lacking = vendor_problems(itel.vendor) if "vendor" in itel.payloads else []
+    return check_claimx(settings) + lacking
+
+
+def worker(settings: Settings) -> WorkerSpec:
+    """Return the worker, needing the connections that its forms may go to."""
+    used = (f"connections.{name}" for name in itel_settings(settings).connections)
+    return evolve(WORKER, needs=("broker", "claimx.api", *used))
+
+
 WORKER: Final = WorkerSpec(
     name="itel-api",
     summary="Submits completed cabinet forms to the iTel Cabinet API.",
@@ -53,7 +73,7 @@ WORKER: Final = WorkerSpec(
     reads=(TASK_TRACKING,),
     writes=(API_ATTEMPTS, API_SUCCESS),
     needs=("broker", "claimx.api", f"connections.{CONNECTION}"),
-    check=check_claimx,
+    check=check,
     family=FAMILY,
     dead_letters=API_ERRORS,
     build=build,

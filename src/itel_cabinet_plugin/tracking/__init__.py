@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from claimx_pipeline import hookimpl
 
 if TYPE_CHECKING:
-    from claimx_pipeline import Settings, Stage, TableSpec, WorkerSpec
+    from claimx_pipeline import NamedQuery, Settings, Stage, TableSpec, WorkerSpec
 
 
 @hookimpl
@@ -51,3 +51,11 @@ def claimx_register_workers(settings: Settings) -> Iterable[WorkerSpec]:
 
     reading = [worker.WORKER] if forms_are_read(settings) else []
     return [*reading, media.WORKER, results.WORKER]
+
+
+@hookimpl
+def claimx_register_queries() -> Iterable[NamedQuery]:
+    """Offer the questions about the tracking table."""
+    from itel_cabinet_plugin.queries import queries  # noqa: PLC0415 - only the command needs them
+
+    return queries()

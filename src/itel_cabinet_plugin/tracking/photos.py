@@ -4,37 +4,25 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from functools import partial
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
 from attrs import field, frozen
 from attrs.validators import ge
 
 from claimx_pipeline import (
-    AnswerCache,
-    Category,
     Clock,
-    Connection,
     DownloadTask,
     Item,
-    RecordError,
     Resources,
     TableRow,
     failure,
     target_path,
 )
 from itel_cabinet_plugin.form.model import ParsedForm
-from itel_cabinet_plugin.form.values import label, moment, whole_id
+from itel_cabinet_plugin.form.values import label, moment
+from itel_cabinet_plugin.photo_links import MEDIA_ENDPOINT, Links, PhotoLinks
 from itel_cabinet_plugin.settings import OWNER, ItelSettings
 from itel_cabinet_plugin.tables import ATTACHMENTS
-
-_IDS_PER_REQUEST: Final = 100
-"""Keeps the URL below 2,000 characters, which every server takes."""
-
-_ANSWERS_KEPT: Final = 1000
-
-Links = Mapping[str, Mapping[str, Any]]
-"""Media id to what ClaimX says of the file."""
 
 
 @frozen(kw_only=True)
@@ -47,7 +35,7 @@ class PhotosConfig:
     connection: str = "claimx_api"
     """Named connection that knows the links."""
 
-    endpoint: str = "/export/project/{project_id}/media"
+    endpoint: str = MEDIA_ENDPOINT
     """Path of a project's files."""
 
     cache_ttl: float = field(default=60.0, validator=ge(0))
@@ -68,8 +56,7 @@ class PhotosStage:
 
     def __init__(self, config: PhotosConfig) -> None:
         self.config = config
-        self._connection: Connection
-        self._links: AnswerCache[Links]
+        self._links: PhotoLinks
         self._clock: Clock
 
     async def open(self, resources: Resources) -> None:
@@ -78,9 +65,13 @@ class PhotosStage:
         Raises:
             SettingsError: There is no such connection.
         """
-        self._connection = resources.connections.get(self.config.connection)
         self._clock = resources.clock
-        self._links = AnswerCache(self.config.cache_ttl, _ANSWERS_KEPT, resources.clock)
+        self._links = PhotoLinks(
+            resources.connections.get(self.config.connection),
+            self.config.endpoint,
+            self.config.cache_ttl,
+            resources.clock,
+        )
 
     async def process(self, items: Sequence[Item]) -> None:
         """Ask for the photos of every form of the batch, side by side."""
@@ -96,7 +87,7 @@ class PhotosStage:
         if not parsed.attachments:
             return
         try:
-            links = await self._links_of(parsed)
+            links = await self._links.of(parsed)
         except Exception as error:  # noqa: BLE001 - one record's failure is that record's outcome
             item.unfinished = error
             return
@@ -104,34 +95,6 @@ class PhotosStage:
             self._ask_for(item, parsed, links)
         except Exception as error:  # noqa: BLE001 - one record's failure is that record's outcome
             item.outcome = failure(error)
-
-    async def _links_of(self, parsed: ParsedForm) -> Links:
-        """Return what ClaimX says of the form's photos.
-
-        Raises:
-            RecordError: It does not answer, or not as it should.
-        """
-        project = whole_id(parsed.form.project_id)
-        if project is None:
-            raise RecordError("the form names no project, so nobody knows its photos' links")
-        ids = list(dict.fromkeys(photo.media_id for photo in parsed.attachments))
-        parts = [ids[at : at + _IDS_PER_REQUEST] for at in range(0, len(ids), _IDS_PER_REQUEST)]
-        path = self.config.endpoint.format(project_id=project)
-        found: dict[str, Mapping[str, Any]] = {}
-        for part in parts:
-            asked = ",".join(part)
-            found |= await self._links.get((path, asked), partial(self._ask, path, asked))
-        return found
-
-    async def _ask(self, path: str, ids: str) -> Links:
-        answer = await self._connection.request("GET", path, params={"mediaIds": ids})
-        body = answer.json()
-        listed = body.get("data") if isinstance(body, dict) else body
-        if not isinstance(listed, list):
-            told = f"{answer.where}: the answer names no files; it has no list 'data'"
-            raise RecordError(told, Category.TRANSIENT)
-        files = [each for each in listed if isinstance(each, dict)]
-        return {str(each.get("mediaID", each.get("mediaId"))): each for each in files}
 
     def _ask_for(self, item: Item, parsed: ParsedForm, links: Links) -> None:
         for media_id in dict.fromkeys(photo.media_id for photo in parsed.attachments):

@@ -222,7 +222,7 @@ async def test_neither_the_credential_nor_the_one_before_is_ever_shown(using, fi
         with pytest.raises(RequestFailedError) as caught:
             await vendor.request("GET", "/")
         assert sent(service) == ["FIRST", "SECOND"]
-    shown = f"{caught.value!s} {caught.value!r} {vendor!r} {caplog.text} {vendor._token_file!r}"
+    shown = f"{caught.value!s} {caught.value!r} {vendor!r} {caplog.text} {vendor._renewed!r}"
     assert "not … and not …" in shown
     assert "FIRST" not in shown
     assert "SECOND" not in shown
