@@ -123,7 +123,12 @@ class ChainWriter:
         success = chain.success
         if given.success_topic is not None:
             success = Topic(given.success_topic, 1, terminal=True)
-        connections = sorted({spec.config.connection for spec in specs if _connects(spec)})
+        # A worker that names connections knows best which of them its settings lead to.
+        told = given.enrichment_handlers is None and any(
+            need.startswith("connections.") for need in worker.needs
+        )
+        connecting = [] if told else [spec for spec in specs if _connects(spec)]
+        connections = sorted({spec.config.connection for spec in connecting})
         names = [spec.config.table_name for spec in specs if isinstance(spec.config, DeltaConfig)]
         written = [success] if success and success not in worker.writes else []
         return {
@@ -133,10 +138,9 @@ class ChainWriter:
             "needs": tuple(
                 dict.fromkeys([*worker.needs, *(f"connections.{name}" for name in connections)])
             ),
-            "check": lambda settings: [
-                *worker.check(settings),
-                *unknown_connections(worker.name, specs, settings),
-            ],
+            "check": lambda settings: (
+                worker.check(settings) or unknown_connections(worker.name, connecting, settings)
+            ),
         }
 
     def _replaced(self, worker: str, given: WorkerSettings) -> list[StageSpec]:
@@ -220,7 +224,7 @@ def unknown_connections(
             f"set connections.{spec.config.connection}",
         )
         for spec in specs
-        if _connects(spec) and spec.config.connection not in known
+        if spec.config.connection not in known
     ]
 
 

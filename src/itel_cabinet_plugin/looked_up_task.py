@@ -7,15 +7,12 @@ from typing import Any, Final, Literal
 
 from claimx_pipeline import (
     LookupConfig,
-    LookupStage,
     Problem,
     RecordError,
     Settings,
-    Stage,
+    StageSpec,
     TransformConfig,
-    TransformStage,
     ValidationConfig,
-    ValidationStage,
 )
 
 TASK_FIELD: Final = "claimx_task_full"
@@ -41,7 +38,7 @@ REQUIRED: Final = (
 def looked_up_task(
     defaults: Mapping[str, Any] | None = None,
     on_error: Literal["fail", "continue_and_return"] = "fail",
-) -> list[Stage]:
+) -> list[StageSpec]:
     """Return the stages that check a message and look its assignment up.
 
     The lookup is by assignment: the task id is the template's, the same for every task.
@@ -51,7 +48,8 @@ def looked_up_task(
         on_error: What a lookup that failed means for the record.
     """
     return [
-        TransformStage(
+        StageSpec(
+            "transform",
             TransformConfig(
                 mappings={
                     "event_timestamp": "timestamp",
@@ -59,10 +57,11 @@ def looked_up_task(
                     "project_data": "project",
                 },
                 defaults={"source": "claimx_itel_plugin", **(defaults or {})},
-            )
+            ),
         ),
-        ValidationStage(ValidationConfig(required_fields=REQUIRED)),
-        LookupStage(
+        StageSpec("validation", ValidationConfig(required_fields=REQUIRED)),
+        StageSpec(
+            "lookup",
             LookupConfig(
                 connection="claimx_api",
                 endpoint="/customTasks/assignment/{assignment_id}",
@@ -71,7 +70,7 @@ def looked_up_task(
                 result_field=TASK_FIELD,
                 answered_at_field=ANSWERED_AT_FIELD,
                 on_error=on_error,
-            )
+            ),
         ),
     ]
 

@@ -11,7 +11,7 @@ import pytest
 from attrs import define, field, frozen
 from virtual_clock import VirtualClock
 
-from claimx_pipeline import TableSpec
+from claimx_pipeline import TableSpec, core
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.connections.registry import Connections
 from claimx_pipeline.runtime.worker import Received
@@ -21,6 +21,7 @@ from claimx_pipeline.simulator.entities import CABINET_TEMPLATE
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
 from claimx_pipeline.steps.chain import ChainProcessor
+from itel_cabinet_plugin import form, submission, tracking
 from itel_cabinet_plugin.settings import SECTION, ItelSettings
 from itel_cabinet_plugin.tables import ATTACHMENTS, FORMS, SUBMISSIONS, TASK_TRACKING
 
@@ -38,6 +39,14 @@ class Given:
     offset: int = 0
     key: bytes | None = None
     headers: tuple[tuple[str, bytes], ...] = ()
+
+
+STAGES = {
+    name: stage
+    for registering in (core, form, tracking, submission)
+    for name, stage in registering.claimx_register_stages().items()
+}
+"""Every stage that is registered."""
 
 
 @define
@@ -61,6 +70,7 @@ class Outside:
             clock=self.clock,
             connections=self.connections,
             tables={table.name: table for table in (*TABLES, *self.tables)},
+            stages=STAGES,
         )
 
     async def run(self, build: Any, *messages: Any) -> list[Any]:

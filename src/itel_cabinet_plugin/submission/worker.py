@@ -6,13 +6,13 @@ from typing import Final
 
 from attrs import evolve
 
-from claimx_pipeline import ChainProcessor, Problem, Resources, Settings, WorkerSpec
-from itel_cabinet_plugin.form.stage import FormConfig, FormStage
+from claimx_pipeline import Chain, Problem, Settings, StageSpec, WorkerSpec
+from itel_cabinet_plugin.form.stage import FormConfig
 from itel_cabinet_plugin.looked_up_task import check_claimx, looked_up_task
 from itel_cabinet_plugin.settings import CONNECTION, itel_settings
 from itel_cabinet_plugin.submission.profile import vendor_problems
-from itel_cabinet_plugin.submission.stage import SendConfig, SendStage
-from itel_cabinet_plugin.told import ToldConfig, ToldStage
+from itel_cabinet_plugin.submission.stage import SendConfig
+from itel_cabinet_plugin.told import ToldConfig
 from itel_cabinet_plugin.topics import (
     API_ATTEMPTS,
     API_ERRORS,
@@ -32,25 +32,24 @@ _TOLD: Final = (
 )
 
 
-def build(resources: Resources) -> ChainProcessor:
+def stages(settings: Settings) -> list[StageSpec]:
     """Return the chain: message → checked → looked up → form → sent → told."""
-    settings = itel_settings(resources.settings)
+    itel = itel_settings(settings)
     send = SendConfig(
         connection=CONNECTION,
-        endpoint=settings.endpoint,
-        submit_statuses=settings.submit_statuses,
-        payload=settings.payload,
-        payload_rules=settings.payload_rules,
-        vendor=settings.vendor,
-        batch_size=settings.batch_size,
+        endpoint=itel.endpoint,
+        submit_statuses=itel.submit_statuses,
+        payload=itel.payload,
+        payload_rules=itel.payload_rules,
+        vendor=itel.vendor,
+        batch_size=itel.batch_size,
     )
-    stages = [
+    return [
         *looked_up_task(),
-        FormStage(FormConfig()),
-        SendStage(send),
-        ToldStage(ToldConfig(topic=API_SUCCESS.name, fields=_TOLD)),
+        StageSpec("itel_form", FormConfig()),
+        StageSpec("itel_send", send),
+        StageSpec("itel_told", ToldConfig(topic=API_SUCCESS.name, fields=_TOLD)),
     ]
-    return ChainProcessor(stages, resources)
 
 
 def check(settings: Settings) -> list[Problem]:
@@ -65,6 +64,8 @@ def worker(settings: Settings) -> WorkerSpec:
     used = (f"connections.{name}" for name in itel_settings(settings).connections)
     return evolve(WORKER, needs=("broker", "claimx.api", *used))
 
+
+build: Final = Chain(stages, worker="itel-api")
 
 WORKER: Final = WorkerSpec(
     name="itel-api",

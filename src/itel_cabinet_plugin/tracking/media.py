@@ -9,12 +9,12 @@ from attrs import frozen
 
 from claimx_pipeline import (
     DOWNLOADS_RESULTS,
-    ChainProcessor,
+    Chain,
     DownloadResult,
     Item,
     RecordError,
     RecordStage,
-    Resources,
+    StageSpec,
     TableRow,
     WorkerSpec,
 )
@@ -80,10 +80,7 @@ def stored_row(result: DownloadResult) -> dict[str, Any]:
     }
 
 
-def build(resources: Resources) -> ChainProcessor:
-    """Return the chain, one stage long: result → row."""
-    return ChainProcessor([StoredPhotoStage(StoredPhotoConfig())], resources)
-
+build: Final = Chain.of(StageSpec("itel_stored_photo", StoredPhotoConfig()))
 
 WORKER: Final = WorkerSpec(
     name="itel-media",

@@ -5,27 +5,19 @@ from __future__ import annotations
 from typing import Final
 
 from claimx_pipeline import (
-    ChainProcessor,
+    Chain,
     DeltaConfig,
-    DeltaStage,
-    Resources,
-    Stage,
+    StageSpec,
     ValidationConfig,
-    ValidationStage,
     WorkerSpec,
 )
 from itel_cabinet_plugin.tables import SUBMISSIONS
 from itel_cabinet_plugin.topics import API_ATTEMPTS, API_ERRORS
 
-
-def build(resources: Resources) -> ChainProcessor:
-    """Return the chain: message → checked → row."""
-    stages: list[Stage] = [
-        ValidationStage(ValidationConfig(required_fields=SUBMISSIONS.key)),
-        DeltaStage(DeltaConfig(table_name=SUBMISSIONS.name)),
-    ]
-    return ChainProcessor(stages, resources)
-
+build: Final = Chain.of(
+    StageSpec("validation", ValidationConfig(required_fields=SUBMISSIONS.key)),
+    StageSpec("delta", DeltaConfig(table_name=SUBMISSIONS.name)),
+)
 
 WORKER: Final = WorkerSpec(
     name="itel-results",

@@ -6,23 +6,23 @@ from typing import Final
 
 from claimx_pipeline import (
     DOWNLOADS_PENDING,
-    ChainProcessor,
+    Chain,
     DeltaConfig,
-    DeltaStage,
-    Resources,
+    Settings,
+    StageSpec,
     WorkerSpec,
 )
-from itel_cabinet_plugin.form.stage import FormConfig, FormStage
+from itel_cabinet_plugin.form.stage import FormConfig
 from itel_cabinet_plugin.looked_up_task import check_claimx, looked_up_task
 from itel_cabinet_plugin.settings import itel_settings
 from itel_cabinet_plugin.tables import ATTACHMENTS, FORMS
 from itel_cabinet_plugin.tables import TASK_TRACKING as TABLE
-from itel_cabinet_plugin.told import ToldConfig, ToldStage
+from itel_cabinet_plugin.told import ToldConfig
 from itel_cabinet_plugin.topics import FAMILY, TRACKING_ERRORS, TRACKING_SUCCESS
 from itel_cabinet_plugin.topics import TASK_TRACKING as TOPIC
-from itel_cabinet_plugin.tracking.form_rows import FormRowsConfig, FormRowsStage
-from itel_cabinet_plugin.tracking.photos import PhotosConfig, PhotosStage
-from itel_cabinet_plugin.tracking.row import TrackingRowConfig, TrackingRowStage
+from itel_cabinet_plugin.tracking.form_rows import FormRowsConfig
+from itel_cabinet_plugin.tracking.photos import PhotosConfig
+from itel_cabinet_plugin.tracking.row import TrackingRowConfig
 
 _TOLD: Final = (
     "event_id",
@@ -37,27 +37,28 @@ _TOLD: Final = (
 )
 
 
-def build(resources: Resources) -> ChainProcessor:
+def stages(settings: Settings) -> list[StageSpec]:
     """Return the chain: message → checked → looked up → form → rows → photos → told.
 
     A task that cannot be looked up has its status row all the same, at once; its form
     follows when ClaimX answers.
     """
-    settings = itel_settings(resources.settings)
-    extra = settings.extra_columns
+    itel = itel_settings(settings)
+    extra = itel.extra_columns
     own = {column.name: column.name for column in TABLE.columns}
     columns = own | {name: column.path for name, column in extra.items()}
-    stages = [
+    return [
         *looked_up_task(defaults={"tracking_version": "1.0"}, on_error="continue_and_return"),
-        FormStage(FormConfig()),
-        TrackingRowStage(TrackingRowConfig()),
-        DeltaStage(DeltaConfig(table_name=TABLE.name, column_mapping=columns)),
-        FormRowsStage(FormRowsConfig()),
-        PhotosStage(PhotosConfig(folder=settings.photos_folder)),
-        ToldStage(ToldConfig(topic=TRACKING_SUCCESS.name, fields=_TOLD)),
+        StageSpec("itel_form", FormConfig()),
+        StageSpec("itel_tracking_row", TrackingRowConfig()),
+        StageSpec("delta", DeltaConfig(table_name=TABLE.name, column_mapping=columns)),
+        StageSpec("itel_form_rows", FormRowsConfig()),
+        StageSpec("itel_photos", PhotosConfig(folder=itel.photos_folder)),
+        StageSpec("itel_told", ToldConfig(topic=TRACKING_SUCCESS.name, fields=_TOLD)),
     ]
-    return ChainProcessor(stages, resources)
 
+
+build: Final = Chain(stages, worker="itel-tracking")
 
 WORKER: Final = WorkerSpec(
     name="itel-tracking",
