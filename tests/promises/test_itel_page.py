@@ -51,7 +51,8 @@ def test_the_vendors_settings_can_be_copied(page, tmp_path):
     moved = block.replace("connection: itel_vendor", "endpoint: ''")
     moved = moved.replace("itel_vendor:", "itel_cabinet_api:\n    auth_token: null")
     (tmp_path / "claimx.yaml").write_text(moved)
-    pipeline = Pipeline.load(environ=ENVIRON, cwd=tmp_path)
+    environ = {name: value for name, value in ENVIRON.items() if name != "ITEL_CABINET_API_TOKEN"}
+    pipeline = Pipeline.load(environ=environ, cwd=tmp_path)
     pipeline.require([pipeline.workers["itel-api"]])
     connection = pipeline.settings.connections["itel_cabinet_api"]
     assert (connection.auth_type, connection.auth_token) == ("oauth2", None)
