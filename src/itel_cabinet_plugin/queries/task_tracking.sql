@@ -51,8 +51,8 @@ ORDER BY events DESC, t.task_status;
 -- param: most 50 rows at most
 SELECT assignment_id, project_id, min(task_created_at) AS created_at,
        max(task_completed_at) AS completed_at,
-       datediff(hour, min(task_created_at), max(task_completed_at)) AS hours,
-       round(datediff(hour, min(task_created_at), max(task_completed_at)) / 24.0, 1) AS days
+       round(datediff(minute, min(task_created_at), max(task_completed_at)) / 60.0, 1) AS hours,
+       round(datediff(minute, min(task_created_at), max(task_completed_at)) / 1440.0, 2) AS days
 FROM itel_cabinet_task_tracking
 WHERE task_status = 'COMPLETED' AND task_created_at IS NOT NULL AND task_completed_at IS NOT NULL
 GROUP BY assignment_id, project_id
@@ -102,7 +102,7 @@ WITH tasks AS (
   SELECT project_id, assignment_id,
          max(CASE WHEN task_status = 'COMPLETED' THEN 1 ELSE 0 END) AS completed,
          max(CASE WHEN task_status IN ('CANCELLED', 'CANCELED') THEN 1 ELSE 0 END) AS cancelled,
-         datediff(hour, min(task_created_at), max(task_completed_at)) AS hours
+         datediff(minute, min(task_created_at), max(task_completed_at)) / 60.0 AS hours
   FROM itel_cabinet_task_tracking
   GROUP BY project_id, assignment_id
 )
@@ -124,19 +124,21 @@ GROUP BY year, month, day
 ORDER BY year DESC, month DESC, day DESC;
 
 -- name: status-transitions
--- summary: Which status follows which, how often?
+-- summary: Which event and status follow which, how often? The status is as ClaimX had it then.
 -- param: most 20 rows at most
 WITH steps AS (
-  SELECT lag(task_status) OVER (PARTITION BY assignment_id
+  SELECT lag(event_type) OVER (PARTITION BY assignment_id
+                               ORDER BY event_timestamp, event_id) AS from_event,
+         lag(task_status) OVER (PARTITION BY assignment_id
                                 ORDER BY event_timestamp, event_id) AS from_status,
-         task_status AS to_status
+         event_type AS to_event, task_status AS to_status
   FROM itel_cabinet_task_tracking
 )
-SELECT from_status, to_status, count(*) AS times
+SELECT from_event, from_status, to_event, to_status, count(*) AS times
 FROM steps
-WHERE from_status IS NOT NULL AND from_status <> to_status
-GROUP BY from_status, to_status
-ORDER BY times DESC, from_status, to_status
+WHERE from_status IS NOT NULL
+GROUP BY from_event, from_status, to_event, to_status
+ORDER BY times DESC, from_event, from_status, to_event, to_status
 LIMIT :most;
 
 -- name: tracking-growth
