@@ -23,6 +23,7 @@ from claimx_pipeline.broker.kafka_client import (
     seen,
     stop_consumer,
 )
+from claimx_pipeline.broker.kafka_offsets import insist_on_offsets
 from claimx_pipeline.broker.kafka_unreadable import UNREADABLE, CarefulReading
 from claimx_pipeline.broker.naming import describe
 from claimx_pipeline.broker.protocol import Assignment, OnRevoked, PolledBatch
@@ -72,6 +73,7 @@ class KafkaConsumer:
             async with self._connection.starting():
                 await client.start()
                 self._refuse_missing(await client.topics())
+            insist_on_offsets(client)
             # Only now: a join that fails shows in getmany, not as a half-started client.
             client.subscribe(list(self._topics), listener=_Listener(self, client))
         except BaseException:

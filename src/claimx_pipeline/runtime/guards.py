@@ -7,6 +7,7 @@ them twice without a word, so a person is asked.
 
 from __future__ import annotations
 
+import asyncio
 import enum
 from collections.abc import Iterable, Mapping
 
@@ -139,8 +140,9 @@ async def look_at(
     wanted = set(places)
     found = {}
     for topic in sorted({place.topic for place in wanted}):
-        committed = await admin.committed(group, topic)
-        begin = await admin.begin_offsets(topic)
+        committed, begin = await asyncio.gather(
+            admin.committed(group, topic), admin.begin_offsets(topic)
+        )
         # Last, so that nothing read before can be beyond it.
         for partition, end in (await admin.end_offsets(topic)).items():
             place = TopicPartition(topic, partition)

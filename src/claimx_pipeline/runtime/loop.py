@@ -10,6 +10,7 @@ its records are parked, and they go on when their time has come.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -18,13 +19,14 @@ from attrs import define, field
 from claimx_pipeline.broker.protocol import Admin, Assignment, Consumer, PolledBatch
 from claimx_pipeline.delta.faults import TableFencedError, TableWriteError
 from claimx_pipeline.delta.sink import TableSink
-from claimx_pipeline.errors import BrokerUnavailableError, Category
+from claimx_pipeline.errors import BrokerUnavailableError
+from claimx_pipeline.runtime.clients import Clients
 from claimx_pipeline.runtime.failures import FailurePolicy
 from claimx_pipeline.runtime.flights import Flights
 from claimx_pipeline.runtime.outbox import Outbox
 from claimx_pipeline.runtime.ownership import Ownership
 from claimx_pipeline.runtime.parking import Parking
-from claimx_pipeline.runtime.patience import Patience
+from claimx_pipeline.runtime.patience import Patience, passes, together
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.settlement import Settlement, Span
 from claimx_pipeline.runtime.settler import Settler
@@ -42,19 +44,13 @@ POLL_SECONDS = 0.5
 """How long an empty poll waits: a stop is noticed within this time."""
 
 RECONNECT_SECONDS = 1.0
-"""Pause between tries while the broker does not answer."""
+"""Pause before the second try of what is away; longer before further ones."""
 
 BATCHES = 5
 """In flight unless the worker says otherwise: a commit may take as long as working on four."""
 
 FARTHEST = 10_000
 """Offsets between the first unsettled record of a partition and the last one polled."""
-
-CLOSE_SECONDS = 5.0
-"""How long closing any one client may take."""
-
-Opened = list[tuple[str, Callable[[], Awaitable[None]]]]
-"""What was begun, and how each is closed."""
 
 
 @define
@@ -69,6 +65,7 @@ class WorkerLoop:
     _consumer: Consumer = field(init=False)
     _sinks: dict[str, TableSink] = field(init=False, factory=dict)
     _policy: FailurePolicy = field(init=False)
+    _clients: Clients = field(init=False)
     _pulse: Pulse = field(init=False)
     _patience: Patience = field(init=False)
     _parking: Parking = field(init=False)
@@ -82,6 +79,7 @@ class WorkerLoop:
 
     def __attrs_post_init__(self) -> None:
         spec, clock = self.spec, self.resources.clock
+        self._clients = Clients(spec.name, hurry=True)
         self._policy = FailurePolicy.of(spec, self.resources)
         self._pulse = self.metrics.pulse()
         self._patience = Patience(spec.name, clock, self.stop, self._pulse, RECONNECT_SECONDS)
@@ -89,27 +87,33 @@ class WorkerLoop:
         self._tally = Tally(self.metrics)
 
     async def run(self) -> None:
-        """Work until ``stop`` is set or a record fails.
+        """Work until ``stop`` is set or a record fails; wait first for what is away.
 
         Raises:
             RecordFailedError: A record failed; everything before it is committed.
-            ClaimxError: The worker could not start.
+            ClaimxError: The worker could not start, for a reason that does not pass.
         """
-        opened: Opened = []
+        # Until all is open there is nothing to finish.
+        clients = self._clients
         try:
-            await self._open(opened)
+            if not await self._patience.unless_stopped(self._open()):
+                log.info("worker %s is told to stop before it could start", self.spec.name)
+                return
+            clients.hurry = False
             self._pulse.ready()
             self.metrics.up()
-            opened.append(("signs of life", self._down))
+            clients.add("signs of life", self._down)
             while not self.stop.is_set():
                 try:
                     await self._turn()
                 except TableFencedError as error:
                     await self._rejoin(error)
             await self._land()
+        except asyncio.CancelledError:
+            clients.hurry = True
+            raise
         finally:
-            for what, close in reversed(opened):
-                await self._close(what, close)
+            await clients.close()
             self._tally.end()
             self._pulse.stopped()
 
@@ -135,30 +139,41 @@ class WorkerLoop:
             [batch for batch in batches if batch.assignment in owned],
         )
 
-    async def _open(self, opened: Opened) -> None:
-        """Open what the worker needs; whatever was begun is listed in *opened*."""
-        resources = self.resources
+    async def _open(self) -> None:
+        """Open what the worker needs; what is away is waited for."""
+        resources, clients = self.resources, self._clients
+        dead_end = self.spec.dead_letters is None
+        opening = []
         for table in self.spec.tables:
-            dead_end = self.spec.dead_letters is None
             sink = resources.table_store.sink(table, self._policy.group, stops_at_refused=dead_end)
-            opened.append((f"table {table}", sink.close))
-            await sink.open()
+            clients.add(f"table {table}", sink.close)
             self._sinks[table] = sink
+            where = f"table {table!r} at {resources.table_store.location(table).uri}"
+            opening.append(self._until_there(f"table {table}", where, sink.open))
+        producer, admin = resources.broker.producer(), resources.broker.admin()
+        clients.add("producer", producer.close)
+        clients.add("admin", admin.close)
+        broker = f"the broker at {resources.broker.url}"
+        await together(*opening, self._until_there("broker", broker, producer.start))
         processor = self.spec.build(resources)
-        opened.append(("processor", processor.close))
+        clients.add("processor", processor.close)
+        self._pulse.waits_for("processor", "its processor is not open yet")
         await processor.open()
+        self._pulse.waits_for("processor", "")
         self._work = Work(self.spec.name, self._policy.group, processor)
-        producer = resources.broker.producer()
-        opened.append(("producer", producer.close))
-        await producer.start()
-        admin = resources.broker.admin()
-        opened.append(("admin", admin.close))
         files = ValueFiles(resources.settings.storage.files.root)
         self._assemble(Outbox(producer, self._policy, self._patience, self.metrics, files), admin)
         self._consumer = self._member()
-        opened.append(("consumer", lambda: self._consumer.close()))  # noqa: PLW0108 - the one there is by then
-        opened.append(("batches in flight", self._flights.drop))
-        await self._consumer.start()
+        clients.add("consumer", lambda: self._consumer.close())  # noqa: PLW0108 - the one there is by then
+        clients.add("batches in flight", self._flights.drop)
+        await self._until_there("broker", broker, self._consumer.start)
+
+    async def _until_there(
+        self, what: str, where: str, call: Callable[[], Awaitable[None]]
+    ) -> None:
+        """Have *call* done, as often as it takes; say meanwhile what has not answered."""
+        self._pulse.waits_for(what, f"{where} has not answered yet")
+        await self._patience.insist(call, what)
 
     def _assemble(self, outbox: Outbox, admin: Admin) -> None:
         name = self.spec.name
@@ -206,14 +221,6 @@ class WorkerLoop:
     async def _down(self) -> None:
         self.metrics.down()
 
-    async def _close(self, what: str, close: Callable[[], Awaitable[None]]) -> None:
-        try:
-            async with asyncio.timeout(CLOSE_SECONDS):
-                await close()
-        except Exception:
-            # The next client must be closed whatever happened to this one.
-            log.exception("closing the %s of worker %s failed", what, self.spec.name)
-
     async def _revoked(self, assignments: Sequence[Assignment]) -> None:
         """Let what is in flight reach its commit before its partitions go."""
         log.debug("%s gives up %s", self.spec.name, assignments)
@@ -226,18 +233,15 @@ class WorkerLoop:
             # The tables are written to by what is in flight.
             await self._flights.land()
             self._flights.check()
-        while True:
-            try:
-                owned = await self._patience.insist(lambda: self._ownership.follow(self._consumer))
-            except TableWriteError as error:
-                if error.category is not Category.TRANSIENT:
-                    raise
-                if self.stop.is_set():
-                    return frozenset()
-                await self._patience.wait(error, "table")
-                continue
-            self._pulse.waits_for("table", "")
-            return owned
+        try:
+            return await self._patience.insist(
+                lambda: self._ownership.follow(self._consumer), "assignment"
+            )
+        except (BrokerUnavailableError, TableWriteError) as error:
+            if not (self.stop.is_set() and passes(error)):
+                raise
+            # The worker is to stop; nothing of what it polled is under way.
+            return frozenset()
 
     async def _rejoin(self, error: TableFencedError) -> None:
         """Give all partitions up, with all that was under way in them, and ask for new ones."""
@@ -250,11 +254,12 @@ class WorkerLoop:
         self._parking.forget(())
         self._tally.end()
         self._ownership.forget()
-        await self._close("consumer", self._consumer.close)
+        await self._clients.close_one("consumer", self._consumer.close)
         # Two that fence each other take turns instead of spinning.
         await self.resources.clock.sleep(RECONNECT_SECONDS)
         self._consumer = self._member()
-        await self._patience.insist(self._consumer.start)
+        with contextlib.suppress(BrokerUnavailableError):  # raised only if it is to stop
+            await self._patience.insist(self._consumer.start)
 
     def _due(self) -> list[Span]:
         """Return the parked records whose time has come; forget those of other members."""
@@ -304,7 +309,7 @@ class WorkerLoop:
         except BrokerUnavailableError as error:
             await self._patience.wait(error, "poll")
             return []
-        self._pulse.waits_for("poll", "")
+        self._patience.goes_on("poll")
         if batches:
             self._tally.receive(sum(len(batch.records) for batch in batches))
         return batches

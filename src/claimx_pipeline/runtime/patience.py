@@ -4,19 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
 
-from attrs import define
+from attrs import define, field
 
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.faults import TableWriteError
-from claimx_pipeline.errors import BrokerUnavailableError
+from claimx_pipeline.errors import BrokerUnavailableError, Category
 from claimx_pipeline.telemetry.health import Pulse
 
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+LONGEST_SECONDS = 5.0
+"""Pauses double up to this: what is there again is used again soon."""
+
+GRACE_SECONDS = 1.0
+"""How long a start that is under way goes on after a stop, so that it may still tell its error."""
+
+GIVE_UP_SECONDS = 2.0
+"""How long what was under way may take to let go once it was told to."""
 
 
 @define
@@ -28,30 +37,103 @@ class Patience:
     stop: asyncio.Event
     pulse: Pulse
     pause_seconds: float
-    """Between two tries."""
+    """Before the second try; doubled before each further one."""
+    _failed: dict[str, tuple[int, str]] = field(factory=dict, init=False)
+    """How often in a row each thing failed, and why it did last."""
 
-    async def insist(self, call: Callable[[], Awaitable[T]]) -> T:
-        """Return what *call* returns once the broker answers.
+    async def insist(self, call: Callable[[], Awaitable[T]], what: str = "broker") -> T:
+        """Return what *call* returns once broker and storage answer.
+
+        Args:
+            call: May be done again.
+            what: Names it among the things that a worker may wait for at one time.
 
         Raises:
-            BrokerUnavailableError: It does not, and the worker is to stop.
+            BrokerUnavailableError: The broker does not answer, and the worker is to stop.
+            TableWriteError: The same of a table; or its failure does not pass.
         """
         while True:
             try:
                 found = await call()
-            except BrokerUnavailableError as error:
-                if self.stop.is_set():
+            except (BrokerUnavailableError, TableWriteError) as error:
+                if not passes(error) or self.stop.is_set():
                     raise
-                await self.wait(error, "broker")
+                await self.wait(error, what)
                 continue
-            self.pulse.waits_for("broker", "")
+            self.goes_on(what)
             return found
 
     async def wait(self, error: BrokerUnavailableError | TableWriteError, what: str) -> None:
-        """Pause before *what* is tried again, and say why."""
-        log.warning("worker %s waits: %s", self.worker, error)
-        self.pulse.waits_for(what, str(error))
+        """Pause before *what* is tried again, or until the worker is to stop, and say why."""
+        reason = str(error)
+        times, told = self._failed.get(what, (0, ""))
+        if reason != told:
+            log.warning("worker %s waits: %s", self.worker, reason)
+        self._failed[what] = times + 1, reason
+        self.pulse.waits_for(what, reason)
         # Waiting is no hanging: every call that is tried again has a deadline.
-        self.pulse.beat()
-        self.pulse.step()
-        await self.clock.sleep(self.pause_seconds)
+        self.pulse.waiting()
+        await self._pause(min(self.pause_seconds * 2**times, LONGEST_SECONDS))
+
+    def goes_on(self, what: str) -> None:
+        """Note that *what* is not waited for any more."""
+        self.pulse.waits_for(what, "")
+        if self._failed.pop(what, None) is not None:
+            log.info("worker %s no longer waits for the %s", self.worker, what)
+
+    async def unless_stopped(self, work: Coroutine[Any, Any, None]) -> bool:
+        """Do *work* and return True; or return False if the worker is to stop before.
+
+        Raises:
+            ClaimxError: The work failed with something that does not pass.
+        """
+        task = asyncio.create_task(work)
+        stopping = asyncio.create_task(self.stop.wait())
+        try:
+            await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({task}, timeout=GRACE_SECONDS)
+        finally:
+            stopping.cancel()
+            await _given_up(task)
+        if not task.done() or task.cancelled():
+            return False
+        error = task.exception()
+        if error is not None and not (self.stop.is_set() and passes(error)):
+            raise error
+        return error is None
+
+    async def _pause(self, seconds: float) -> None:
+        sleeping = asyncio.ensure_future(self.clock.sleep(seconds))
+        stopping = asyncio.ensure_future(self.stop.wait())
+        try:
+            await asyncio.wait({sleeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            sleeping.cancel()
+            stopping.cancel()
+
+
+def passes(error: BaseException) -> bool:
+    """Tell whether *error* says that broker or storage is away just now."""
+    if isinstance(error, TableWriteError):
+        return error.category is Category.TRANSIENT
+    return isinstance(error, BrokerUnavailableError)
+
+
+async def together(*works: Coroutine[Any, Any, None]) -> None:
+    """Do all of *works* side by side; the first failure ends the others and is raised."""
+    tasks = [asyncio.create_task(work) for work in works]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+        for task in done:
+            task.result()
+    finally:
+        await asyncio.gather(*(_given_up(task) for task in tasks))
+
+
+async def _given_up(task: asyncio.Task[None]) -> None:
+    """Cancel *task* unless it is done, let it let go, and look at how it ended."""
+    if not task.done():
+        task.cancel()
+        await asyncio.wait({task}, timeout=GIVE_UP_SECONDS)
+    if task.done() and not task.cancelled():
+        task.exception()

@@ -64,6 +64,12 @@ class Pulse:
         """A batch in flight got on."""
         self._step = self.clock.monotonic()
 
+    def waiting(self) -> None:
+        """The loop waits for something that is away, and so does what is in flight."""
+        self.beat()
+        if self._step is not None:
+            self.step()
+
     def rest(self) -> None:
         """Nothing is in flight."""
         self._step = None
@@ -97,14 +103,15 @@ class WorkerHealth:
     members: list[Pulse] = field(factory=list)
 
     def state(self) -> str:
-        """Return what its members say: the first that is not ready speaks for all."""
+        """Return what its members say: one that is not ready speaks for all."""
         going = [pulse for pulse in tuple(self.members) if pulse.state != "stopped"]
-        if not self.members or any(pulse.state == "starting" for pulse in going):
-            return "starting"
-        if not going:
+        if self.members and not going:
             return "stopped"
-        reasons = [reason for pulse in going for reason in tuple(pulse.waits.values())]
-        return f"waiting: {reasons[0]}" if reasons else "ready"
+        waits = [reason for pulse in going for reason in tuple(pulse.waits.values())]
+        reasons = "; ".join(dict.fromkeys(waits))
+        if not going or any(pulse.state == "starting" for pulse in going):
+            return f"starting: {reasons}" if reasons else "starting"
+        return f"waiting: {reasons}" if reasons else "ready"
 
 
 @define

@@ -12,6 +12,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
+from aiokafka.consumer.group_coordinator import GroupCoordinator
+from aiokafka.protocol.commit import OffsetFetchRequest, OffsetFetchResponse_v3
 from kafka_server import free_port
 from worker_rig import DEAD, OUT, Rig, Scripted
 
@@ -321,3 +323,36 @@ async def test_a_coordinator_that_has_just_started_is_asked_again(kafka_url, mon
     assert await admin.committed(topic, topic) == {1: 1}
     assert refusals == []
     await admin.close()
+
+
+@pytest.mark.kafka
+@pytest.mark.incident("OFF-09")
+@pytest.mark.parametrize("code", [14, 16], ids=["loading", "not the coordinator"])
+async def test_a_member_does_not_begin_anew_when_its_coordinator_has_just_started(
+    kafka_url, monkeypatch, code
+):
+    """The refusal holds no partitions, as the answer of a group without offsets would."""
+    broker, topic = broker_at(kafka_url), uuid.uuid4().hex
+    admin, producer = broker.admin(), broker.producer()
+    await admin.create_topics([NewTopic(topic, 1)])
+    await producer.start()
+    await producer.publish([OutRecord(topic, text, bucket=0) for text in (b"old", b"new")])
+    await admin.commit_offsets(topic, topic, {0: 1})
+    real = GroupCoordinator._send_req
+    refusals = [OffsetFetchResponse_v3(0, [], code) for _ in range(2)]
+
+    async def refusing(self, request):
+        if isinstance(request, OffsetFetchRequest) and refusals:
+            return refusals.pop()
+        return await real(self, request)
+
+    monkeypatch.setattr(GroupCoordinator, "_send_req", refusing)
+    consumer = broker.consumer(group=topic, topics=[topic])
+    await consumer.start()
+    async with asyncio.timeout(60):
+        while not (batches := await consumer.poll(max_records=10, timeout=0.2)):
+            pass
+    assert [record.value for batch in batches for record in batch.records] == [b"new"]
+    assert refusals == []
+    for client in (consumer, producer, admin):
+        await client.close()
