@@ -72,10 +72,11 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session
-def reliability(session: nox.Session) -> None:
-    """Write the page that says which tests answer which incident."""
-    session.install("attrs", "pyyaml")
-    session.run("python", "tests/support/reliability.py")
+def pages(session: nox.Session) -> None:
+    """Write the pages that are made from the code and its tests; tests say when one is stale."""
+    session.install(CORE, PLUGIN, *group("tests"))
+    for page in ("reliability", "hooks_page", "public_api_page", "form_mapping"):
+        session.run("python", f"tests/support/{page}.py")
 
 
 @nox.session

@@ -28,7 +28,7 @@ show that it does not. Where an incident cannot exist in this design, or where t
 answers it in another way than the incident asked for, the entry says why.
 
 A test names the incidents it answers: `@pytest.mark.incident("OFF-02")`. This page is written
-from those marks by `nox -s reliability`; a test fails when it is out of date, when an id is
+from those marks by `nox -s pages`; a test fails when it is out of date, when an id is
 unknown, or when an incident has neither a test nor a reason. For {mutations} of them a patch that
 breaks the mechanism is kept in `tests/promises/mutations.yaml`; `nox -s mutations` applies each
 to a copy and expects the tests named here to fail.
