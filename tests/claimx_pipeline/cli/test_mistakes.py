@@ -3,7 +3,7 @@
 import socket
 
 import pytest
-from command import run
+from command import Running, run, stop_all
 
 API = {"CLAIMX_API_URL": "http://127.0.0.1:9", "CLAIMX_API_TOKEN": "t"}
 
@@ -33,7 +33,6 @@ def test_no_token_names_both_variables_and_the_demo(tmp_path):
         ("kafak://127.0.0.1:9092", "starts with kafka:// or sqlite://"),
         ("127.0.0.1:9092", "starts with kafka:// or sqlite://"),
         ("kafka://", "kafka"),
-        ("kafka://127.0.0.1:1", "127.0.0.1:1"),
     ],
 )
 def test_a_wrong_broker_url_is_named(tmp_path, url, told):
@@ -42,6 +41,22 @@ def test_a_wrong_broker_url_is_named(tmp_path, url, told):
     result = run("--config", str(config), "worker", "ingest", cwd=tmp_path)
     assert result.returncode in (1, 2)
     assert told in only_error(result)
+    assert list(tmp_path.iterdir()) == [config]
+
+
+def test_a_broker_that_is_not_there_is_named_and_waited_for(tmp_path):
+    """It may be a wrong URL, or a broker that starts after its workers."""
+    config = tmp_path / "settings.yaml"
+    config.write_text(
+        "broker: {url: 'kafka://127.0.0.1:1', deadline_seconds: 5}\nhealth: {port: 0}\n"
+    )
+    worker = Running.start("--config", str(config), "worker", "ingest", cwd=tmp_path)
+    try:
+        told = worker.wait_for("worker ingest waits: ")
+        assert "127.0.0.1:1 cannot be reached" in told
+        assert "broker.url" in told
+    finally:
+        stop_all([worker])
     assert list(tmp_path.iterdir()) == [config]
 
 

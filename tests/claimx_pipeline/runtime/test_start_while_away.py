@@ -40,7 +40,8 @@ async def test_a_worker_started_before_its_kafka_works_once_that_is_there(tmp_pa
         assert state(loop).startswith("starting: Kafka at 127.0.0.1")
         assert loop.resources.health.live()[0]
     finally:
-        await asyncio.to_thread(mortal_kafka.start)
+        mortal_kafka.launch()  # from this thread: the process dies with the one that starts it
+        await asyncio.to_thread(mortal_kafka.wait)
     await until(lambda: loop.metrics.records == 2, running)
     assert state(loop) == "ready"
     loop.stop.set()
