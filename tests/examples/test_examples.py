@@ -1,5 +1,6 @@
 """Every example, installed and run as its README says."""
 
+import ast
 import json
 import os
 import shutil
@@ -11,9 +12,23 @@ import msgspec
 import pytest
 from command import CLEAN, PROGRAM
 
+import claimx_pipeline
 from claimx_pipeline.testing import Sandbox
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
+
+
+@pytest.mark.parametrize("file", sorted(EXAMPLES.rglob("*.py")), ids=lambda file: file.stem)
+def test_an_example_imports_only_what_is_public(file):
+    public = {f"claimx_pipeline.{name}" for name in claimx_pipeline.__all__}
+    found = {
+        f"{node.module}.{alias.name}"
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("claimx_pipeline")
+        for alias in node.names
+    }
+    kit = {name for name in found if name.startswith("claimx_pipeline.testing.")}
+    assert found - kit <= public
 
 
 def done(folder, *arguments, env=None):

@@ -13,7 +13,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import aiohttp
-from harness import Measured, Result, Stopwatch, compare
+from harness import Conditions, Measured, Result, Stopwatch, compare
 
 CONCURRENT = 25
 FILE_BYTES = 200_000
@@ -104,7 +104,12 @@ async def product(url: str, count: int, folder: Path) -> Measured:
         return await all_of(count, fetch)
 
 
-async def run(*, rounds: int, files: int) -> list[Result]:
+async def bench(run: Conditions) -> list[Result]:
+    """Measure."""
+    return await measure(rounds=run.rounds, files=run.of(1000, 2000))
+
+
+async def measure(*, rounds: int, files: int) -> list[Result]:
     """Measure files of 200 KB."""
     with server() as url:
 
@@ -116,7 +121,7 @@ async def run(*, rounds: int, files: int) -> list[Result]:
                 shutil.rmtree(folder)
 
         result = await compare(
-            "M1",
+            "R15",
             f"files/s of 200 KB at {CONCURRENT} concurrent; against bare aiohttp to disk",
             product=lambda: fresh(product),
             bare=lambda: fresh(bare),
