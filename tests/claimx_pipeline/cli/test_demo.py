@@ -82,9 +82,11 @@ def test_every_file_is_copied_as_it_is(embedded):
     ).to_pylist()
     assert len(rows) == len(expected) > 0, "one row per file"
     files = folder / "d" / "files"
-    photos = run_query(
-        pipeline_of(folder).table_store, "SELECT blob_path FROM claimx_itel_attachments"
-    ).to_pylist()
+    pipeline = pipeline_of(folder)
+    photos = []  # those of forms belong to a plugin
+    if "claimx_itel_attachments" in pipeline.tables:
+        asked = "SELECT blob_path FROM claimx_itel_attachments"
+        photos = run_query(pipeline.table_store, asked).to_pylist()
     copied = sum((files / photo["blob_path"]).stat().st_size for photo in photos)
     assert result["files"]["count"] == len(expected) + len(photos), "no two files share a path"
     for row in rows:
