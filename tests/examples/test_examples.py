@@ -42,8 +42,9 @@ def done(folder, *arguments, env=None):
 
 @pytest.fixture
 def copy(tmp_path):
-    """A copy of the examples: what they write must not end up in the checkout."""
+    """A copy of the checkout's examples: what they write must not end up in it."""
     shutil.copytree(EXAMPLES, tmp_path / "examples")
+    shutil.copy(EXAMPLES.parent / "pyproject.toml", tmp_path)
     return tmp_path / "examples"
 
 

@@ -100,6 +100,10 @@ def test_a_folder_that_exists_is_left_alone(tmp_path):
 
 
 def test_a_new_plugin_installs_passes_its_tests_and_shows_in_the_demo(tmp_path):
+    # As in a checkout of something else, whose settings of pytest are not the plugin's.
+    (tmp_path / "pyproject.toml").write_text(
+        '[tool.pytest.ini_options]\naddopts = "--no-such-option"\n'
+    )
     assert run("plugins", "new", "acme_alerts", cwd=tmp_path).returncode == 0
     site = tmp_path / "site"
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation"]
