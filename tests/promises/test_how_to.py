@@ -1,8 +1,16 @@
 """What a page of the documentation tells to type does what the page says."""
 
+import re
+from pathlib import Path
+
 import pytest
 from how_to import Terminal, blocks
 from kafka_server import free_port
+
+from claimx_pipeline import Pipeline
+from claimx_pipeline.chains import stages_of
+
+DOCS = Path(__file__).parents[2] / "docs"
 
 
 @pytest.mark.incident("RET-04")
@@ -30,3 +38,13 @@ def test_dead_letters_are_seen_put_right_and_replayed_as_the_page_tells(tmp_path
         ]
         assert "no dead letters" in found
         terminal.type(export)
+
+
+def test_the_worker_of_the_page_on_stages_loads_as_written(tmp_path):
+    page = (DOCS / "how-to" / "build-a-worker-from-stages.md").read_text(encoding="utf-8")
+    settings = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0]
+    (tmp_path / "claimx.yaml").write_text(settings)
+    pipeline = Pipeline.load(environ={"CRM_TOKEN": "t"}, cwd=tmp_path)
+    pipeline.require(pipeline.select(["copies"]))
+    stages = [spec.type for spec in stages_of(pipeline.workers["copies"], pipeline.settings)]
+    assert stages == ["transform", "validation", "lookup", "send"]
