@@ -4,7 +4,7 @@ import pickle
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from claimx_pipeline.connections.answer import (
@@ -77,6 +77,8 @@ def test_a_failed_request_can_be_pickled():
         max_size=6,
     ).map(" ".join),
 )
+@example(503, "1404233")
+@example(404, "503 timeout")
 def test_no_text_of_an_answer_changes_its_category(status, text):
     """Project 1404233 is not a 404: types and codes decide."""
     body = f"project {text} v302".encode()
