@@ -8,7 +8,7 @@ import sample_events
 from aiokafka import AIOKafkaConsumer
 from attrs import frozen
 
-from claimx_pipeline.broker.kafka import KafkaBroker
+from claimx_pipeline.broker.kafka.broker import KafkaBroker
 from claimx_pipeline.broker.protocol import NewTopic, OutRecord
 from claimx_pipeline.settings.tree import BrokerSettings
 

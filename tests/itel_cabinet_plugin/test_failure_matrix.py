@@ -11,7 +11,7 @@ import pytest
 from itel_rig import WORKERS, cabinet_events, count, itel_rig, publish, records, status_message
 from whole_pipeline import WholePipeline
 
-from claimx_pipeline.runtime import parking
+from claimx_pipeline.runtime.delivery import paused as parking
 from claimx_pipeline.simulator.faults import Fault
 
 pytestmark = pytest.mark.plugin

@@ -19,7 +19,7 @@ from whole_pipeline import WholePipeline
 
 from claimx_pipeline import DownloadResult
 from claimx_pipeline.media.messages import result_record
-from claimx_pipeline.runtime import parking
+from claimx_pipeline.runtime.delivery import paused as parking
 from claimx_pipeline.simulator.faults import Fault
 from itel_cabinet_plugin.settings import ItelSettings
 

@@ -11,7 +11,7 @@ import asyncio
 import sys
 
 from claimx_pipeline.broker.protocol import OutRecord
-from claimx_pipeline.broker.sqlite import SqliteBroker
+from claimx_pipeline.broker.sqlite.broker import SqliteBroker
 from claimx_pipeline.settings.tree import BrokerSettings
 
 BATCH = 10

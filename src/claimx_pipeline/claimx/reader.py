@@ -9,8 +9,9 @@ from typing import TypeVar
 
 from attrs import define, evolve, field
 
-from claimx_pipeline.claimx.api import Answered, ClaimxApi, Json
+from claimx_pipeline.claimx.api import ClaimxApi, Json
 from claimx_pipeline.clock import Clock
+from claimx_pipeline.connections.answer import Answered
 from claimx_pipeline.connections.cache import AnswerCache
 from claimx_pipeline.settings.tree import ApiSettings
 

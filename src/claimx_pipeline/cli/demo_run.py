@@ -18,8 +18,8 @@ from attrs import define, field
 
 from claimx_pipeline.broker.protocol import Admin, Broker, OutRecord, Producer
 from claimx_pipeline.cli.output import note
-from claimx_pipeline.delta.queries import NamedQuery
-from claimx_pipeline.delta.query import run_query
+from claimx_pipeline.delta.querying.queries import NamedQuery
+from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.errors import UsageError
 from claimx_pipeline.pipeline import Pipeline
 from claimx_pipeline.runtime.idle import progress, wait_until_idle

@@ -16,7 +16,7 @@ from claimx_pipeline.errors import UnknownTopicError, UsageError
 if TYPE_CHECKING:
     from claimx_pipeline.broker.protocol import TopicPartition
     from claimx_pipeline.pipeline import Pipeline
-    from claimx_pipeline.runtime.repair import Moved, WorkerOffsets
+    from claimx_pipeline.runtime.offsets.repair import Moved, WorkerOffsets
 
 T = TypeVar("T")
 
@@ -128,7 +128,7 @@ def _only(pipeline: Pipeline, name: str) -> None:
 
 
 def _with(pipeline: Pipeline, name: str, work: Callable[[WorkerOffsets], Awaitable[T]]) -> T:
-    from claimx_pipeline.runtime.repair import WorkerOffsets
+    from claimx_pipeline.runtime.offsets.repair import WorkerOffsets
 
     async def run() -> T:
         admin = pipeline.broker().admin()

@@ -9,11 +9,11 @@ from typing import Any, ClassVar
 import attrs
 
 from claimx_pipeline.errors import ClaimxError
-from claimx_pipeline.hookspecs import hookimpl
-from claimx_pipeline.plugins.context import EnrichmentContext
-from claimx_pipeline.plugins.result import PluginResult
+from claimx_pipeline.hooks.context import EnrichmentContext
+from claimx_pipeline.hooks.markers import hookimpl
+from claimx_pipeline.hooks.result import PluginResult
 from claimx_pipeline.runtime.worker import WorkerSpec
-from claimx_pipeline.settings.structure import structure_config
+from claimx_pipeline.settings.loading.structure import structure_config
 from claimx_pipeline.settings.tree import Settings
 from claimx_pipeline.topics import Topic
 
@@ -46,6 +46,7 @@ class Plugin:
         if not self.name:
             raise TypeError(f"{type(self).__name__} must set a name")
         self.config = config
+        self._callers = 0
         self._logger = logging.getLogger(f"claimx_pipeline.plugin.{self.name}")
 
     @classmethod
@@ -117,15 +118,22 @@ class Plugin:
 
     @hookimpl
     async def claimx_worker_starting(self, worker: WorkerSpec, settings: Settings) -> None:  # noqa: ARG002 - for subclasses
-        """Load with the worker that runs plugins."""
-        if worker.name == "enrichment":
-            await self.on_load()
+        """Load with the first worker that calls it."""
+        if self._is_called_by(worker):
+            self._callers += 1
+            if self._callers == 1:
+                await self.on_load()
 
     @hookimpl
     async def claimx_worker_stopping(self, worker: WorkerSpec) -> None:
-        """Unload with the worker that runs plugins."""
-        if worker.name == "enrichment":
-            await self.on_unload()
+        """Unload with the last worker that calls it."""
+        if self._is_called_by(worker):
+            self._callers -= 1
+            if self._callers == 0:
+                await self.on_unload()
+
+    def _is_called_by(self, worker: WorkerSpec) -> bool:
+        return any(hasattr(self, hook) for hook in worker.calls)
 
     def _log(self, level: int | str, message: str, **extra: Any) -> None:
         """Write a log line with fields; reserved field names get a trailing underscore.

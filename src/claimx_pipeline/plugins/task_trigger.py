@@ -18,10 +18,10 @@ from typing import Any, ClassVar
 
 from claimx_pipeline.claimx.entities import EntityRow
 from claimx_pipeline.errors import Problem
-from claimx_pipeline.hookspecs import hookimpl
+from claimx_pipeline.hooks.context import EnrichmentContext
+from claimx_pipeline.hooks.markers import hookimpl
+from claimx_pipeline.hooks.result import Action, Log, PluginResult, Publish, Webhook
 from claimx_pipeline.plugins.base import Plugin
-from claimx_pipeline.plugins.context import EnrichmentContext
-from claimx_pipeline.plugins.result import Action, Log, PluginResult, Publish, Webhook
 from claimx_pipeline.plugins.triggers import (
     TASK_EVENTS,
     LogAction,

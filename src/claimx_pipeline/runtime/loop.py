@@ -18,22 +18,22 @@ from attrs import define, field
 
 from claimx_pipeline.broker.protocol import Admin, Assignment, Consumer, PolledBatch
 from claimx_pipeline.delta.faults import TableFencedError, TableWriteError
-from claimx_pipeline.delta.sink import TableSink
+from claimx_pipeline.delta.writing.sink import TableSink
 from claimx_pipeline.errors import BrokerUnavailableError
-from claimx_pipeline.runtime.clients import Clients
-from claimx_pipeline.runtime.failures import FailurePolicy
-from claimx_pipeline.runtime.flights import Flights
-from claimx_pipeline.runtime.outbox import Outbox
-from claimx_pipeline.runtime.ownership import Ownership
-from claimx_pipeline.runtime.parking import Parking
-from claimx_pipeline.runtime.patience import Patience, passes, together
+from claimx_pipeline.runtime.closing import Clients
+from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
+from claimx_pipeline.runtime.delivery.batch import Settlement, Span
+from claimx_pipeline.runtime.delivery.committer import Settler
+from claimx_pipeline.runtime.delivery.counts import Tally
+from claimx_pipeline.runtime.delivery.in_flight import Flights
+from claimx_pipeline.runtime.delivery.paused import Parking
+from claimx_pipeline.runtime.delivery.processing import Work
+from claimx_pipeline.runtime.delivery.publisher import Outbox
+from claimx_pipeline.runtime.delivery.table_writes import Tables
+from claimx_pipeline.runtime.failure_policy import FailurePolicy
+from claimx_pipeline.runtime.offsets.assignment import Ownership
+from claimx_pipeline.runtime.reconnect import Patience, passes, together
 from claimx_pipeline.runtime.resources import Resources
-from claimx_pipeline.runtime.settlement import Settlement, Span
-from claimx_pipeline.runtime.settler import Settler
-from claimx_pipeline.runtime.tables import Tables
-from claimx_pipeline.runtime.tally import Tally
-from claimx_pipeline.runtime.value_files import ValueFiles
-from claimx_pipeline.runtime.work import Work
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.telemetry.health import Pulse
 from claimx_pipeline.telemetry.metrics import WorkerMetrics
@@ -79,6 +79,7 @@ class WorkerLoop:
 
     def __attrs_post_init__(self) -> None:
         spec, clock = self.spec, self.resources.clock
+        self.resources = self.resources.of(spec)
         self._clients = Clients(spec.name, hurry=True)
         self._policy = FailurePolicy.of(spec, self.resources)
         self._pulse = self.metrics.pulse()

@@ -8,7 +8,7 @@ import pytest
 from command import run
 
 from claimx_pipeline import OutRecord, Pipeline
-from claimx_pipeline.delta.query import run_query
+from claimx_pipeline.delta.querying.query import run_query
 
 EVENTS = [
     {

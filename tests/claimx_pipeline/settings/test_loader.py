@@ -14,15 +14,15 @@ from hypothesis import strategies as st
 from settings_text import load_text, problems_of
 
 from claimx_pipeline.errors import SettingsError
-from claimx_pipeline.settings.leaves import leaves
 from claimx_pipeline.settings.loader import (
     load_settings,
     plugins_settings,
     read_sources,
     require,
 )
-from claimx_pipeline.settings.objects import shape
-from claimx_pipeline.settings.paths import format_path
+from claimx_pipeline.settings.loading.leaves import leaves
+from claimx_pipeline.settings.loading.objects import shape
+from claimx_pipeline.settings.loading.paths import format_path
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.show import shown_settings
 from claimx_pipeline.settings.tree import (

@@ -17,8 +17,9 @@ from claimx_pipeline import SettingsError
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.delta.thread import TableThread
 from claimx_pipeline.settings.tree import HealthSettings
-from claimx_pipeline.telemetry.health import Health, HealthServer
+from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.metrics import Metrics
+from claimx_pipeline.telemetry.server import HealthServer
 
 
 @pytest.fixture
