@@ -340,6 +340,8 @@ class Pipeline:
 
         names = {DLQ_REPLAYED.name}
         for declared in builtin.claimx_register_workers(self.settings):
+            if declared.serves is not None:
+                continue  # its topics are those of the workers that it serves
             use = self.workers.get(declared.name, declared).topics()
             names |= {topic.name for topic in (*use.reads, *use.writes)}
         broker = self.settings.broker

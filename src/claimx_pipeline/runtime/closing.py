@@ -22,7 +22,7 @@ Close = Callable[[], Awaitable[None]]
 
 
 @define
-class Clients:
+class ClosingStack:
     """Closes what was opened, the last first."""
 
     worker: str

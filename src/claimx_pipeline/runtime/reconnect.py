@@ -1,4 +1,4 @@
-"""Waiting until broker or table answers again, visibly."""
+"""Waiting until broker or table is available again, visibly."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ LONGEST_SECONDS = 5.0
 """Pauses double up to this: what is there again is used again soon."""
 
 GRACE_SECONDS = 1.0
-"""How long a start that is under way goes on after a stop, so that it may still tell its error."""
+"""How long a start that is under way goes on after a stop, so that its error is still reported."""
 
-GIVE_UP_SECONDS = 2.0
-"""How long what was under way may take to let go once it was told to."""
+CANCEL_SECONDS = 2.0
+"""How long what was under way may take to end once it is cancelled."""
 
 
 @define
-class Patience:
+class Reconnect:
     """Tries again what may be done twice, while the worker says that it is not ready."""
 
     worker: str
@@ -41,7 +41,7 @@ class Patience:
     _failed: dict[str, tuple[int, str]] = field(factory=dict, init=False)
     """How often in a row each thing failed, and why it did last."""
 
-    async def insist(self, call: Callable[[], Awaitable[T]], what: str = "broker") -> T:
+    async def until_available(self, call: Callable[[], Awaitable[T]], what: str = "broker") -> T:
         """Return what *call* returns once broker and storage answer.
 
         Args:
@@ -56,18 +56,18 @@ class Patience:
             try:
                 found = await call()
             except (BrokerUnavailableError, TableWriteError) as error:
-                if not passes(error) or self.stop.is_set():
+                if not is_unavailable(error) or self.stop.is_set():
                     raise
                 await self.wait(error, what)
                 continue
-            self.goes_on(what)
+            self.recovered(what)
             return found
 
     async def wait(self, error: BrokerUnavailableError | TableWriteError, what: str) -> None:
         """Pause before *what* is tried again, or until the worker is to stop, and say why."""
         reason = str(error)
-        times, told = self._failed.get(what, (0, ""))
-        if reason != told:
+        times, reported = self._failed.get(what, (0, ""))
+        if reason != reported:
             log.warning("worker %s waits: %s", self.worker, reason)
         self._failed[what] = times + 1, reason
         self.pulse.waits_for(what, reason)
@@ -75,7 +75,7 @@ class Patience:
         self.pulse.waiting()
         await self._pause(min(self.pause_seconds * 2**times, LONGEST_SECONDS))
 
-    def goes_on(self, what: str) -> None:
+    def recovered(self, what: str) -> None:
         """Note that *what* is not waited for any more."""
         self.pulse.waits_for(what, "")
         if self._failed.pop(what, None) is not None:
@@ -94,11 +94,11 @@ class Patience:
             await asyncio.wait({task}, timeout=GRACE_SECONDS)
         finally:
             stopping.cancel()
-            await _given_up(task)
+            await _cancelled(task)
         if not task.done() or task.cancelled():
             return False
         error = task.exception()
-        if error is not None and not (self.stop.is_set() and passes(error)):
+        if error is not None and not (self.stop.is_set() and is_unavailable(error)):
             raise error
         return error is None
 
@@ -112,14 +112,14 @@ class Patience:
             stopping.cancel()
 
 
-def passes(error: BaseException) -> bool:
-    """Tell whether *error* says that broker or storage is away just now."""
+def is_unavailable(error: BaseException) -> bool:
+    """Return whether *error* means that broker or storage is unavailable."""
     if isinstance(error, TableWriteError):
         return error.category is Category.TRANSIENT
     return isinstance(error, BrokerUnavailableError)
 
 
-async def together(*works: Coroutine[Any, Any, None]) -> None:
+async def concurrently(*works: Coroutine[Any, Any, None]) -> None:
     """Do all of *works* side by side; the first failure ends the others and is raised."""
     tasks = [asyncio.create_task(work) for work in works]
     try:
@@ -127,13 +127,13 @@ async def together(*works: Coroutine[Any, Any, None]) -> None:
         for task in done:
             task.result()
     finally:
-        await asyncio.gather(*(_given_up(task) for task in tasks))
+        await asyncio.gather(*(_cancelled(task) for task in tasks))
 
 
-async def _given_up(task: asyncio.Task[None]) -> None:
-    """Cancel *task* unless it is done, let it let go, and look at how it ended."""
+async def _cancelled(task: asyncio.Task[None]) -> None:
+    """Cancel *task* unless it is done, wait for its end, and look at its result."""
     if not task.done():
         task.cancel()
-        await asyncio.wait({task}, timeout=GIVE_UP_SECONDS)
+        await asyncio.wait({task}, timeout=CANCEL_SECONDS)
     if task.done() and not task.cancelled():
         task.exception()

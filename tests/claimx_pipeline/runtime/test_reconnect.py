@@ -10,21 +10,21 @@ from virtual_clock import VirtualClock
 from claimx_pipeline import Category
 from claimx_pipeline.delta.faults import TableWriteError
 from claimx_pipeline.errors import BrokerUnavailableError, UnknownTopicError
-from claimx_pipeline.runtime.reconnect import Patience, together
+from claimx_pipeline.runtime.reconnect import Reconnect, concurrently
 from claimx_pipeline.telemetry.health import Health
 
 
-def patience(clock) -> tuple[Patience, Health]:
+def reconnect_and_health(clock) -> tuple[Reconnect, Health]:
     health = Health(clock)
     pulse = health.member("w")
-    return Patience("w", clock, asyncio.Event(), pulse, 1.0), health
+    return Reconnect("w", clock, asyncio.Event(), pulse, 1.0), health
 
 
 @pytest.mark.incident("REB-08")
 async def test_tries_are_spaced_and_each_reason_is_told_once(caplog):
     caplog.set_level(logging.INFO)
     clock = HastyClock()
-    patient, health = patience(clock)
+    reconnect, health = reconnect_and_health(clock)
     reasons = iter(["away", "away", "away", "busy", "busy"])
     states = []
 
@@ -34,7 +34,7 @@ async def test_tries_are_spaced_and_each_reason_is_told_once(caplog):
             raise BrokerUnavailableError(reason)
         return "there"
 
-    assert await patient.insist(call) == "there"
+    assert await reconnect.until_available(call) == "there"
     assert clock.slept == [1, 2, 4, 5, 5]
     assert states == ["starting", *["starting: away"] * 3, *["starting: busy"] * 2]
     assert health.ready()[1]["workers"]["w"] == "starting"
@@ -52,18 +52,18 @@ async def test_tries_are_spaced_and_each_reason_is_told_once(caplog):
 )
 async def test_what_does_not_pass_is_not_tried_again(error):
     clock = HastyClock()
-    patient, _ = patience(clock)
+    reconnect, _ = reconnect_and_health(clock)
 
     async def call() -> None:
         raise error
 
     with pytest.raises(type(error)):
-        await patient.insist(call)
+        await reconnect.until_available(call)
     assert clock.slept == []
 
 
 async def test_a_stop_ends_the_wait_and_a_start_that_waits():
-    patient, _ = patience(VirtualClock())  # nobody moves it: a pause would never end
+    reconnect, _ = reconnect_and_health(VirtualClock())  # nobody moves it: a pause would never end
     tried = asyncio.Event()
 
     async def call() -> None:
@@ -71,26 +71,26 @@ async def test_a_stop_ends_the_wait_and_a_start_that_waits():
         raise BrokerUnavailableError("away")
 
     async def start() -> None:
-        await patient.insist(call)
+        await reconnect.until_available(call)
 
-    starting = asyncio.create_task(patient.unless_stopped(start()))
+    starting = asyncio.create_task(reconnect.unless_stopped(start()))
     await tried.wait()
-    patient.stop.set()
+    reconnect.stop.set()
     async with asyncio.timeout(30):
         assert await starting is False
 
 
 async def test_a_stop_ends_a_start_that_hangs_and_not_one_that_is_refused():
-    patient, _ = patience(VirtualClock())
-    patient.stop.set()
+    reconnect, _ = reconnect_and_health(VirtualClock())
+    reconnect.stop.set()
     async with asyncio.timeout(30):
-        assert await patient.unless_stopped(asyncio.Event().wait()) is False
+        assert await reconnect.unless_stopped(asyncio.Event().wait()) is False
 
     async def refused() -> None:
         raise UnknownTopicError("t")
 
     with pytest.raises(UnknownTopicError):
-        await patient.unless_stopped(refused())
+        await reconnect.unless_stopped(refused())
 
 
 async def test_the_first_failure_ends_what_is_done_beside_it():
@@ -106,21 +106,21 @@ async def test_the_first_failure_ends_what_is_done_beside_it():
         raise UnknownTopicError("t")
 
     with pytest.raises(UnknownTopicError):
-        await together(hangs(), fails())
+        await concurrently(hangs(), fails())
     assert ended.is_set()
 
 
 @pytest.mark.incident("REB-05")
 async def test_an_idle_worker_that_had_to_wait_is_not_taken_for_a_stuck_one():
     clock = VirtualClock()
-    patient, health = patience(clock)
-    patient.pulse.ready()
-    waiting = asyncio.create_task(patient.wait(BrokerUnavailableError("away"), "poll"))
+    reconnect, health = reconnect_and_health(clock)
+    reconnect.pulse.ready()
+    waiting = asyncio.create_task(reconnect.wait(BrokerUnavailableError("away"), "poll"))
     async with asyncio.timeout(30):
         while not waiting.done():
             await clock.advance(1)
             await asyncio.sleep(0)
-    patient.goes_on("poll")
+    reconnect.recovered("poll")
     await clock.advance(400)
-    patient.pulse.beat()
+    reconnect.pulse.beat()
     assert health.live()[0]

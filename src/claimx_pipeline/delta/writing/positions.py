@@ -51,7 +51,7 @@ class Positions:
     generations: Mapping[str, int] = field(factory=dict)
     """Topic to how many topics of that name there were, as far as the table was told.
 
-    A topic that is made anew counts from 0 again; offsets of the old and the new one must
+    A topic that is recreated counts from 0 again; offsets of the old and the new one must
     never be compared.
     """
     version: int = field(default=-1, eq=False)

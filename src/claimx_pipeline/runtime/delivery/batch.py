@@ -1,4 +1,4 @@
-"""Which records of a batch are settled, and how far each partition may be committed."""
+"""Which records of a batch are committable, and how far each partition may be committed."""
 
 from __future__ import annotations
 
@@ -36,11 +36,11 @@ class RecordFailedError(ClaimxError):
 
 
 @define(eq=False)
-class Entry(Received[Any]):
+class BatchRecord(Received[Any]):
     """A record on its way from the broker to the commit.
 
     What was done for it is kept while it waits for others, so that it is done once: a
-    request is not sent again because a table is away.
+    request is not sent again because a table is unavailable.
     """
 
     outcome: Done | Retry | Dead | None = None
@@ -51,12 +51,11 @@ class Entry(Received[Any]):
     """Why it waits here, with all that is behind it."""
     published: bool = False
     """What it publishes first is acknowledged."""
-    told: bool = False
-    """Its dead letters are acknowledged."""
+    dead_letters_acknowledged: bool = False
     reports: tuple[OutRecord, ...] = ()
     """What happened meanwhile and is not published yet, whatever becomes of the record."""
 
-    def give(self, outcome: Outcome) -> None:
+    def take(self, outcome: Outcome) -> None:
         """Note what became of the record."""
         self.reports += outcome.reports
         if isinstance(outcome, Held):
@@ -64,148 +63,167 @@ class Entry(Received[Any]):
         else:
             self.outcome = outcome
 
+    def fail(self, error: Exception) -> None:
+        """Note that the record is dead, whatever was to become of it."""
+        self.returning, self.held, self.outcome = None, None, Dead(error)
+
+    def hold(self, held: Held) -> None:
+        """Let the record wait here and be processed again."""
+        self.outcome, self.held = None, held
+
 
 @define(eq=False)
-class Span:
+class PartitionRun:
     """Consecutive records of one partition, in offset order."""
 
     assignment: Assignment
-    entries: list[Entry]
+    records: list[BatchRecord]
 
 
 @define
-class Settled:
-    """The records before the first unsettled one of each partition, and what they ask for."""
+class DeadLetterWanted:
+    """A dead letter that is to be written."""
 
-    entries: list[Entry] = field(factory=list)
+    record: BatchRecord
+    error: Exception
+    plugin: str = ""
+    """The plugin that failed on a good record, if one did."""
+
+
+@define
+class Committable:
+    """The records before the first unfinished one of each partition, and what they ask for."""
+
+    records: list[BatchRecord] = field(factory=list)
     positions: dict[Assignment, int] = field(factory=dict)
     """The next offset to read of each partition that got on."""
-    publish: list[tuple[Entry, OutRecord]] = field(factory=list)
+    publish: list[tuple[BatchRecord, OutRecord]] = field(factory=list)
     """To be published before anything is written."""
-    rows: list[tuple[Entry, TableRow]] = field(factory=list)
-    confirm: list[tuple[Entry, OutRecord]] = field(factory=list)
+    rows: list[tuple[BatchRecord, TableRow]] = field(factory=list)
+    confirm: list[tuple[BatchRecord, OutRecord]] = field(factory=list)
     """To be published once the rows are written."""
-    letters: list[tuple[Entry, Exception, str]] = field(factory=list)
-    """Dead letters to write, each with the plugin that failed on a good record, if one did."""
+    dead_letters: list[DeadLetterWanted] = field(factory=list)
     counts: dict[str, int] = field(factory=lambda: {"done": 0, "skipped": 0, "retry": 0, "dead": 0})
 
-    def add(self, entry: Entry, *, dead_end: bool) -> bool:
-        """Add *entry* if it is settled; return whether it is."""
-        outcome = entry.outcome
-        if entry.held is not None or outcome is None:
+    def add(self, record: BatchRecord, *, dead_end: bool) -> bool:
+        """Add *record* if it is finished; return whether it is."""
+        outcome = record.outcome
+        if record.held is not None or outcome is None:
             return False
-        if entry.returning is not None:
+        if record.returning is not None:
             self.counts["retry"] += 1
-            if not entry.published:
-                self.publish.append((entry, entry.returning))
-            self._add_rows(entry, outcome)
+            if not record.published:
+                self.publish.append((record, record.returning))
+            self._add_rows(record, outcome)
         elif type(outcome) is Done:
             self.counts["skipped" if outcome.skipped else "done"] += 1
-            self._add_done(entry, outcome)
+            self._add_done(record, outcome)
         elif type(outcome) is Dead and not dead_end:
             self.counts["dead"] += 1
-            if not entry.told:
-                self.letters.append((entry, outcome.error, ""))
-            self._add_rows(entry, outcome)
+            if not record.dead_letters_acknowledged:
+                self.dead_letters.append(DeadLetterWanted(record, outcome.error))
+            self._add_rows(record, outcome)
         else:
             return False
+        self.records.append(record)
         return True
 
-    def _add_done(self, entry: Entry, done: Done) -> None:
-        if done.publish and not entry.published:
-            self.publish += [(entry, record) for record in done.publish]
-        self._add_rows(entry, done)
+    def _add_done(self, record: BatchRecord, done: Done) -> None:
+        if done.publish and not record.published:
+            self.publish += [(record, each) for each in done.publish]
+        self._add_rows(record, done)
         if done.confirm:
-            self.confirm += [(entry, record) for record in done.confirm]
-        if done.failed_plugins and not entry.told:
-            self.letters += [(entry, error, plugin) for plugin, error in done.failed_plugins]
+            self.confirm += [(record, each) for each in done.confirm]
+        if done.failed_plugins and not record.dead_letters_acknowledged:
+            self.dead_letters += [
+                DeadLetterWanted(record, error, plugin) for plugin, error in done.failed_plugins
+            ]
 
-    def _add_rows(self, entry: Entry, outcome: Done | Retry | Dead) -> None:
+    def _add_rows(self, record: BatchRecord, outcome: Done | Retry | Dead) -> None:
         if outcome.rows:
-            self.rows += [(entry, row) for row in outcome.rows]
+            self.rows += [(record, row) for row in outcome.rows]
 
 
 @define
-class Settlement:
-    """A batch of several partitions on its way to the commit."""
+class Batch:
+    """Records of several partitions on their way to the commit."""
 
-    spans: list[Span] = field(factory=list)
+    runs: list[PartitionRun] = field(factory=list)
     dead_end: bool = False
-    """The worker has no topic for dead letters, so a dead record cannot be settled."""
+    """The worker has no topic for dead letters, so a dead record cannot be committed."""
 
-    def __iter__(self) -> Iterator[Entry]:
-        for span in self.spans:
-            yield from span.entries
+    def __iter__(self) -> Iterator[BatchRecord]:
+        for run in self.runs:
+            yield from run.records
 
     def __len__(self) -> int:
-        return sum(len(span.entries) for span in self.spans)
+        return sum(len(run.records) for run in self.runs)
 
-    def open(self) -> list[Entry]:
+    def unprocessed(self) -> list[BatchRecord]:
         """Return the records that are to be processed."""
-        return [entry for entry in self if entry.outcome is None]
+        return [record for record in self if record.outcome is None]
 
-    def leave_out(self, assignments: Container[Assignment]) -> list[Span]:
+    def leave_out(self, assignments: Container[Assignment]) -> list[PartitionRun]:
         """Take the records of *assignments* out and return them."""
-        gone = [span for span in self.spans if span.assignment in assignments]
-        if gone:
-            self.spans = [span for span in self.spans if span.assignment not in assignments]
-        return gone
+        left_out = [run for run in self.runs if run.assignment in assignments]
+        if left_out:
+            self.runs = [run for run in self.runs if run.assignment not in assignments]
+        return left_out
 
-    def settled(self) -> Settled:
-        """Return what can be settled as things are now."""
-        found = Settled()
+    def committable(self) -> Committable:
+        """Return what can be committed as things are now."""
+        found = Committable()
         blocked: set[Assignment] = set()
-        for span in self.spans:
-            if span.assignment in blocked:
+        for run in self.runs:
+            if run.assignment in blocked:
                 continue
-            before = len(found.entries)
-            for entry in span.entries:
-                if not found.add(entry, dead_end=self.dead_end):
-                    blocked.add(span.assignment)
+            before = len(found.records)
+            for record in run.records:
+                if not found.add(record, dead_end=self.dead_end):
+                    blocked.add(run.assignment)
                     break
-                found.entries.append(entry)
-            if len(found.entries) > before:
-                found.positions[span.assignment] = found.entries[-1].record.offset + 1
+            if len(found.records) > before:
+                found.positions[run.assignment] = found.records[-1].record.offset + 1
         return found
 
-    def unsettled(self, settled: Settled) -> dict[Assignment, list[Entry]]:
-        """Return the records that are not among *settled*, by partition, in order."""
-        left: dict[Assignment, list[Entry]] = {}
-        for span in self.spans:
-            after = settled.positions.get(span.assignment, 0)
-            if span.entries[-1].record.offset < after:
+    def remaining(self, committed: Committable) -> dict[Assignment, list[BatchRecord]]:
+        """Return the records that are not among those *committed*, by partition, in order."""
+        left: dict[Assignment, list[BatchRecord]] = {}
+        for run in self.runs:
+            after = committed.positions.get(run.assignment, 0)
+            if run.records[-1].record.offset < after:
                 continue
-            entries = [entry for entry in span.entries if entry.record.offset >= after]
-            left.setdefault(span.assignment, []).extend(entries)
+            records = [record for record in run.records if record.record.offset >= after]
+            left.setdefault(run.assignment, []).extend(records)
         return left
 
-    def stuck(self, worker: str) -> RecordFailedError | None:
-        """Return the first dead record that has nowhere to go, as the error that stops."""
+    def failure(self, worker: str) -> RecordFailedError | None:
+        """Return the first dead record without a topic to go to, as the error that stops."""
         if not self.dead_end:
             return None
-        for entry in self:
-            if type(entry.outcome) is Dead:
-                record = entry.record
+        for each in self:
+            if type(each.outcome) is Dead:
+                record = each.record
                 where = (record.topic, record.partition, record.offset)
-                return RecordFailedError(worker, *where, "dead", entry.outcome.error)
+                return RecordFailedError(worker, *where, "dead", each.outcome.error)
         return None
 
 
-def merged(settlements: Sequence[Settlement]) -> Settlement:
+def merged(batches: Sequence[Batch]) -> Batch:
     """Return consecutive batches as one."""
-    first, *others = settlements
+    first, *others = batches
     if not others:
         return first
-    return Settlement([span for each in settlements for span in each.spans], first.dead_end)
+    return Batch([run for each in batches for run in each.runs], first.dead_end)
 
 
-def give_each(entries: Sequence[Entry], outcomes: Sequence[Outcome]) -> None:
-    """Note what became of each of *entries*.
+def assign_outcomes(records: Sequence[BatchRecord], outcomes: Sequence[Outcome]) -> None:
+    """Note what became of each of *records*.
 
     Raises:
         RuntimeError: There is not exactly one outcome per record.
     """
-    if len(entries) != len(outcomes):
-        raise RuntimeError(f"{len(outcomes)} outcomes for {len(entries)} records")
-    for entry, outcome in zip(entries, outcomes, strict=True):
-        entry.give(outcome)
+    if len(records) != len(outcomes):
+        raise RuntimeError(f"{len(outcomes)} outcomes for {len(records)} records")
+    for record, outcome in zip(records, outcomes, strict=True):
+        record.take(outcome)

@@ -1,7 +1,7 @@
-"""Batches in flight: worked on side by side, settled one by one in the order they were polled.
+"""Batches in flight: worked on side by side, committed one by one in the order of their polls.
 
 So while the rows of one batch are written, the next is decoded and goes through its
-stages; and no record is settled before those in front of it.
+stages; and no record is committed before those in front of it.
 """
 
 from __future__ import annotations
@@ -15,34 +15,35 @@ from collections.abc import Awaitable, Callable, Collection, Sequence
 from attrs import define, field
 
 from claimx_pipeline.broker.protocol import Assignment
-from claimx_pipeline.runtime.delivery.batch import Settlement, merged
+from claimx_pipeline.runtime.delivery.batch import Batch, merged
 from claimx_pipeline.telemetry.health import Pulse
 from claimx_pipeline.telemetry.metrics import WorkerMetrics
 
 
 @define(eq=False)
-class Flight:
+class BatchInFlight:
     """A batch on its way, and the work on it."""
 
-    settlement: Settlement
-    records: int
+    batch: Batch
+    count: int
+    """Records in it."""
     work: asyncio.Task[None] | None
     """None if nothing is to be worked on."""
     began: float
-    lowest: dict[Assignment, int]
+    first_offsets: dict[Assignment, int]
     """The first offset of each partition."""
 
     def is_processed(self) -> bool:
-        """Tell whether every record has its outcome."""
+        """Return whether every record has its outcome."""
         work = self.work
         return work is None or (work.done() and not work.cancelled() and work.exception() is None)
 
 
 @define
-class Flights:
+class InFlight:
     """The batches of one member between poll and commit."""
 
-    settle: Callable[[Settlement], Awaitable[None]]
+    commit: Callable[[Batch], Awaitable[None]]
     """Takes a batch whose records are processed to its commit."""
     pulse: Pulse
     metrics: WorkerMetrics
@@ -50,103 +51,104 @@ class Flights:
     limit: int
     """Records in flight, at most, unless it is one batch alone."""
     together: bool
-    """Batches that are processed when their turn has come are settled as one."""
+    """Batches that are processed when their turn has come are committed as one."""
     count: int = field(default=0, init=False)
     """Records in flight."""
-    _flights: deque[Flight] = field(factory=deque, init=False)
-    _settler: asyncio.Task[None] | None = field(default=None, init=False)
-    _moved: asyncio.Event = field(factory=asyncio.Event, init=False)
+    _batches: deque[BatchInFlight] = field(factory=deque, init=False)
+    _committing: asyncio.Task[None] | None = field(default=None, init=False)
+    _changed: asyncio.Event = field(factory=asyncio.Event, init=False)
 
-    def launch(self, settlement: Settlement, work: Awaitable[None] | None) -> None:
+    def start(self, batch: Batch, work: Awaitable[None] | None) -> None:
         """Take a batch in; *work* processes its records."""
-        lowest: dict[Assignment, int] = {}
-        for span in settlement.spans:
-            lowest.setdefault(span.assignment, span.entries[0].record.offset)
+        first_offsets: dict[Assignment, int] = {}
+        for run in batch.runs:
+            first_offsets.setdefault(run.assignment, run.records[0].record.offset)
         task = None if work is None else asyncio.ensure_future(work)
-        flight = Flight(settlement, len(settlement), task, self.pulse.clock.monotonic(), lowest)
-        self._flights.append(flight)
-        self.count += flight.records
-        if len(self._flights) == 1:
+        began = self.pulse.clock.monotonic()
+        started = BatchInFlight(batch, len(batch), task, began, first_offsets)
+        self._batches.append(started)
+        self.count += started.count
+        if len(self._batches) == 1:
             self.pulse.step()
-        if self._settler is None:
-            self._settler = asyncio.create_task(self._settle(), name="settling")
+        if self._committing is None:
+            self._committing = asyncio.create_task(self._commit_all(), name="committing")
 
     def has_room(self) -> bool:
-        """Tell whether another batch may be taken in."""
-        return not self._flights or self.count + self.batch_size <= self.limit
+        """Return whether another batch may be taken in."""
+        return not self._batches or self.count + self.batch_size <= self.limit
 
-    def lowest(self) -> dict[Assignment, int]:
+    def first_offsets(self) -> dict[Assignment, int]:
         """Return the first offset in flight of each partition."""
         found: dict[Assignment, int] = {}
-        for flight in reversed(self._flights):
-            found.update(flight.lowest)
+        for each in reversed(self._batches):
+            found.update(each.first_offsets)
         return found
 
-    async def change(self, seconds: float | None = None) -> None:
-        """Return when a batch is settled or has failed, or after *seconds*."""
+    async def changed(self, seconds: float | None = None) -> None:
+        """Return when a batch is committed or has failed, or after *seconds*."""
         if self._failed():
             return
-        self._moved.clear()
+        self._changed.clear()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                await self._moved.wait()
+                await self._changed.wait()
 
-    async def leave(self, assignments: Collection[Assignment]) -> None:
+    async def finish_partitions(self, assignments: Collection[Assignment]) -> None:
         """Return when no record of *assignments* is in flight, or a batch has failed."""
-        while not self._failed() and not self.lowest().keys().isdisjoint(assignments):
-            await self.change()
+        while not self._failed() and not self.first_offsets().keys().isdisjoint(assignments):
+            await self.changed()
 
-    async def land(self) -> None:
+    async def finish(self) -> None:
         """Return when nothing is in flight, or a batch has failed."""
-        while self._flights and not self._failed():
-            await self.change()
+        while self._batches and not self._failed():
+            await self.changed()
 
-    def check(self) -> None:
+    def raise_failure(self) -> None:
         """Raise what a batch has failed with, if one has."""
-        if self._settler is not None and self._settler.done():
-            self._settler.result()
+        if self._committing is not None and self._committing.done():
+            self._committing.result()
 
-    async def drop(self) -> None:
-        """Give up all batches in flight; what is not committed comes again."""
-        tasks = [flight.work for flight in self._flights if flight.work is not None]
-        if self._settler is not None:
-            tasks.append(self._settler)
+    async def cancel(self) -> None:
+        """Drop all batches in flight; what is not committed comes again."""
+        tasks = [each.work for each in self._batches if each.work is not None]
+        if self._committing is not None:
+            tasks.append(self._committing)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self._flights.clear()
-        self._settler, self.count = None, 0
+        self._batches.clear()
+        self._committing, self.count = None, 0
         self.pulse.rest()
 
-    async def _settle(self) -> None:
+    async def _commit_all(self) -> None:
         try:
-            while self._flights:
-                first = self._flights[0]
+            while self._batches:
+                first = self._batches[0]
                 if first.work is not None:
                     await first.work
                     self.pulse.step()
                 ready = self._ready()
-                await self.settle(merged([flight.settlement for flight in ready]))
-                self._settled(ready)
-            self._settler = None
+                await self.commit(merged([each.batch for each in ready]))
+                self._committed(ready)
+            self._committing = None
             self.pulse.rest()
         finally:
-            self._moved.set()
+            self._changed.set()
 
-    def _ready(self) -> list[Flight]:
-        """Return the batches to settle now; the first is processed."""
+    def _ready(self) -> list[BatchInFlight]:
+        """Return the batches to commit now; the first is processed."""
         if not self.together:
-            return [self._flights[0]]
-        return list(itertools.takewhile(Flight.is_processed, self._flights))
+            return [self._batches[0]]
+        return list(itertools.takewhile(BatchInFlight.is_processed, self._batches))
 
-    def _settled(self, flights: Sequence[Flight]) -> None:
+    def _committed(self, batches: Sequence[BatchInFlight]) -> None:
         now = self.pulse.clock.monotonic()
-        for flight in flights:
-            self._flights.popleft()
-            self.count -= flight.records
-            self.metrics.batch(now - flight.began)
+        for each in batches:
+            self._batches.popleft()
+            self.count -= each.count
+            self.metrics.batch(now - each.began)
         self.pulse.step()
-        self._moved.set()
+        self._changed.set()
 
     def _failed(self) -> bool:
-        return self._settler is not None and self._settler.done()
+        return self._committing is not None and self._committing.done()

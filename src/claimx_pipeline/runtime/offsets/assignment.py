@@ -12,7 +12,7 @@ from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.writing.positions import Acquired
 from claimx_pipeline.delta.writing.sink import TableSink
 from claimx_pipeline.errors import FencedError
-from claimx_pipeline.runtime.offsets.start_checks import Standing, Verdict, guard, look_at
+from claimx_pipeline.runtime.offsets.start_checks import OffsetCheck, Verdict, guard, look_at
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +21,11 @@ AGAIN_SECONDS = 0.1
 
 
 @define
-class Ownership:
-    """Keeps the tables of one member in step with the partitions it owns.
+class Assignments:
+    """Keeps the tables of one member in step with the partitions that it is assigned.
 
-    A worker without tables is looked at as well: its topic may have been made anew, or cut
-    off, behind its back.
+    A worker without tables is checked as well: its topic may have been recreated, or its
+    oldest records deleted, meanwhile.
     """
 
     worker: str
@@ -57,40 +57,40 @@ class Ownership:
             self._acquired = owned
         return owned
 
-    def is_settled(self, consumer: Consumer) -> bool:
-        """Tell whether ``follow`` has nothing to tell the tables."""
+    def is_current(self, consumer: Consumer) -> bool:
+        """Return whether the tables know of every assigned partition."""
         return not self.sinks or consumer.assignments() == self._acquired
 
     def forget(self) -> None:
-        """Acquire everything again: the member joins its group anew."""
+        """Acquire everything again: the member joins its group again."""
         self._acquired = frozenset()
 
     async def _acquire(self, consumer: Consumer, owned: frozenset[Assignment]) -> None:
         assignments = {TopicPartition(each.topic, each.partition): each for each in owned}
-        told: dict[str | None, Acquired] = {
+        acquired_by: dict[str | None, Acquired] = {
             table: await sink.acquire(assignments) for table, sink in self.sinks.items()
         } or {None: Acquired()}
-        kept = await look_at(self.admin, self.group, assignments)
-        standings = [
-            Standing(
+        offsets = await look_at(self.admin, self.group, assignments)
+        checks = [
+            OffsetCheck(
                 table=table,
                 group=self.group,
-                place=place,
+                partition=partition,
                 keyed=acquired.keyed,
-                stored=acquired.positions.offsets.get(place, 0),
+                stored=acquired.positions.offsets.get(partition, 0),
                 restored=acquired.restored,
-                kept=kept[place],
+                offsets=offsets[partition],
             )
-            for table, acquired in told.items()
-            for place in sorted(assignments, key=lambda at: (at.topic, at.partition))
+            for table, acquired in acquired_by.items()
+            for partition in sorted(assignments, key=lambda at: (at.topic, at.partition))
         ]
-        guard(self.worker, standings)
+        guard(self.worker, checks)
         starts = {
-            assignments[each.place]: each.kept.begin
-            for each in standings
+            assignments[each.partition]: each.offsets.log_start
+            for each in checks
             if each.verdict is Verdict.NEW
         }
         if starts:
-            # Only so can rows without an offset be told from the first batch of a new group,
-            # and a gap that retention leaves be seen by a group that has not read yet.
+            # Only so can rows without an offset be told apart from the first batch of a new
+            # group, and a gap that retention leaves be seen by a group that has not read yet.
             await consumer.commit(starts)

@@ -11,7 +11,7 @@ from claimx_pipeline.broker.protocol import Admin, TopicPartition
 from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.delta.writing.positions import Acquired, Positions
 from claimx_pipeline.errors import UnknownTopicError, UsageError
-from claimx_pipeline.runtime.offsets.start_checks import Kept, Standing, look_at
+from claimx_pipeline.runtime.offsets.start_checks import OffsetCheck, PartitionOffsets, look_at
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.topics import Topology
 
@@ -24,14 +24,14 @@ class Moved:
 
     what: str
     """``group NAME`` or ``table NAME``."""
-    place: TopicPartition
+    partition: TopicPartition
     before: int | None
     after: int
 
 
 @define
 class WorkerOffsets:
-    """The offsets of one worker, wherever they are kept."""
+    """The offsets of one worker, in the group and in the tables."""
 
     spec: WorkerSpec
     topology: Topology
@@ -48,7 +48,7 @@ class WorkerOffsets:
         found = [name for name in self.spec.tables if self.store.spec(name).mode == "append"]
         return [name for name in found if self.store.exists(name)]
 
-    async def places(self) -> list[TopicPartition]:
+    async def partitions(self) -> list[TopicPartition]:
         """Return every partition that the worker reads.
 
         Raises:
@@ -63,29 +63,31 @@ class WorkerOffsets:
             found += [TopicPartition(name, number) for number in range(existing[name])]
         return found
 
-    async def standings(self) -> list[Standing]:
+    async def checks(self) -> list[OffsetCheck]:
         """Return how things stand, by table and partition; of keyed tables those restored.
 
         Raises:
             UnknownTopicError: One of its topics does not exist.
         """
-        places = await self.places()
-        told: dict[str | None, Acquired] = {}
-        told.update(await self._stored(places))
-        told = {name: each for name, each in told.items() if not each.keyed or each.restored}
-        kept = await look_at(self.admin, self.group, places)
+        partitions = await self.partitions()
+        acquired_by: dict[str | None, Acquired] = {}
+        acquired_by.update(await self._stored(partitions))
+        acquired_by = {
+            name: each for name, each in acquired_by.items() if not each.keyed or each.restored
+        }
+        offsets = await look_at(self.admin, self.group, partitions)
         return [
-            Standing(
+            OffsetCheck(
                 table=table,
                 group=self.group,
-                place=place,
+                partition=partition,
                 keyed=acquired.keyed,
-                stored=acquired.positions.offsets.get(place, 0),
+                stored=acquired.positions.offsets.get(partition, 0),
                 restored=acquired.restored,
-                kept=kept[place],
+                offsets=offsets[partition],
             )
-            for table, acquired in (told or {None: Acquired()}).items()
-            for place in places
+            for table, acquired in (acquired_by or {None: Acquired()}).items()
+            for partition in partitions
         ]
 
     async def adopt(self) -> list[Moved]:
@@ -98,11 +100,11 @@ class WorkerOffsets:
             UnknownTopicError: One of its topics does not exist.
             BrokerError: The group has members.
         """
-        places = await self.places()
-        kept = await look_at(self.admin, self.group, places)
-        targets = {place: present(kept[place]) for place in places}
+        partitions = await self.partitions()
+        offsets = await look_at(self.admin, self.group, partitions)
+        targets = {partition: present(offsets[partition]) for partition in partitions}
         moved = []
-        for table, acquired in (await self._stored(places)).items():
+        for table, acquired in (await self._stored(partitions)).items():
             old = acquired.positions
             if acquired.keyed:
                 await self._note_restore(table, acquired)
@@ -111,12 +113,12 @@ class WorkerOffsets:
             new = evolve(old, offsets=targets, generations=generations)
             await asyncio.to_thread(self.store.set_positions, table, new)
             moved += changes(f"table {table}", old.offsets, targets)
-        return moved + await self._set_group(kept, targets)
+        return moved + await self._set_group(offsets, targets)
 
     async def rewind(self, targets: Targets) -> list[Moved]:
         """Let the group go on at *targets*, and the tables take the rows from there on.
 
-        A table that finds doubles by their key is told to take rows again, since those it
+        A table that finds doubles by their key is prepared to take rows again, since those it
         has are found. One that does not keeps leaving out what it has. The group first:
         were this interrupted, the reason for it is still there at the next start.
 
@@ -127,23 +129,26 @@ class WorkerOffsets:
             UsageError: A target is not in its topic.
             BrokerError: The group has members.
         """
-        kept = await look_at(self.admin, self.group, targets)
-        for place, after in targets.items():
-            if not kept[place].begin <= after <= kept[place].end:
+        offsets = await look_at(self.admin, self.group, targets)
+        for partition, after in targets.items():
+            log_start, log_end = offsets[partition].log_start, offsets[partition].log_end
+            if not log_start <= after <= log_end:
                 raise UsageError(
-                    f"{place.topic}[{place.partition}] has offsets from {kept[place].begin} to "
-                    f"{kept[place].end}, so it cannot go on at {after}"
+                    f"{partition.topic}[{partition.partition}] has offsets from {log_start} to "
+                    f"{log_end}, so it cannot go on at {after}"
                 )
-        moved = await self._set_group(kept, targets)
-        places = await self.places()
-        for table, acquired in (await self._stored(places)).items():
+        moved = await self._set_group(offsets, targets)
+        partitions = await self.partitions()
+        for table, acquired in (await self._stored(partitions)).items():
             if acquired.keyed:
                 await self._note_restore(table, acquired)
                 continue
-            of_rows = await self._of_rows(table, places)
+            of_rows = await self._of_rows(table, partitions)
             new = dict(of_rows.offsets)
             if self.store.spec(table).dedupe:
-                new |= {place: min(new[place], after) for place, after in targets.items()}
+                new |= {
+                    partition: min(new[partition], after) for partition, after in targets.items()
+                }
             old = acquired.positions
             if new != old.offsets or acquired.restored is not None:
                 await asyncio.to_thread(self.store.set_positions, table, evolve(old, offsets=new))
@@ -162,23 +167,23 @@ class WorkerOffsets:
                 f"worker {self.spec.name!r} writes no append table that could tell; "
                 "use --to-earliest or --to"
             )
-        places = await self.places()
-        kept = await look_at(self.admin, self.group, places)
-        stored = [(await self._of_rows(table, places)).offsets for table in tables]
+        partitions = await self.partitions()
+        offsets = await look_at(self.admin, self.group, partitions)
+        stored = [(await self._of_rows(table, partitions)).offsets for table in tables]
         # What retention has deleted is gone whatever the table has.
         return {
-            place: max(min(offsets[place] for offsets in stored), kept[place].begin)
-            for place in places
+            partition: max(min(each[partition] for each in stored), offsets[partition].log_start)
+            for partition in partitions
         }
 
     async def earliest(self) -> Targets:
-        """Return the oldest offset kept of each partition."""
-        kept = await look_at(self.admin, self.group, await self.places())
-        return {place: found.begin for place, found in kept.items()}
+        """Return the offset of the oldest record of each partition."""
+        offsets = await look_at(self.admin, self.group, await self.partitions())
+        return {partition: found.log_start for partition, found in offsets.items()}
 
-    async def _stored(self, places: Sequence[TopicPartition]) -> dict[str, Acquired]:
+    async def _stored(self, partitions: Sequence[TopicPartition]) -> dict[str, Acquired]:
         return {
-            table: await asyncio.to_thread(self.store.positions, table, self.group, places)
+            table: await asyncio.to_thread(self.store.positions, table, self.group, partitions)
             for table in self.spec.tables
             if self.store.exists(table)
         }
@@ -188,35 +193,35 @@ class WorkerOffsets:
         if acquired.restored is not None:
             await asyncio.to_thread(self.store.set_positions, table, acquired.positions)
 
-    async def _of_rows(self, table: str, places: Sequence[TopicPartition]) -> Positions:
-        return await asyncio.to_thread(self.store.positions_of_rows, table, self.group, places)
+    async def _of_rows(self, table: str, partitions: Sequence[TopicPartition]) -> Positions:
+        return await asyncio.to_thread(self.store.positions_of_rows, table, self.group, partitions)
 
     async def _set_group(
-        self, kept: Mapping[TopicPartition, Kept], targets: Targets
+        self, offsets: Mapping[TopicPartition, PartitionOffsets], targets: Targets
     ) -> list[Moved]:
-        before = {place: kept[place].committed for place in targets}
-        for topic in sorted({place.topic for place in targets}):
+        before = {partition: offsets[partition].committed for partition in targets}
+        for topic in sorted({partition.topic for partition in targets}):
             wanted = {
-                place.partition: after
-                for place, after in targets.items()
-                if place.topic == topic and before[place] != after
+                partition.partition: after
+                for partition, after in targets.items()
+                if partition.topic == topic and before[partition] != after
             }
             if wanted:
                 await self.admin.commit_offsets(self.group, topic, wanted)
         return changes(f"group {self.group}", before, targets)
 
 
-def present(kept: Kept) -> int:
+def present(offsets: PartitionOffsets) -> int:
     """Return where a group stands in a topic as it is now: at the start if it cannot tell."""
-    if kept.committed is None or not kept.begin <= kept.committed <= kept.end:
-        return kept.begin
-    return kept.committed
+    if offsets.committed is None or not offsets.log_start <= offsets.committed <= offsets.log_end:
+        return offsets.log_start
+    return offsets.committed
 
 
 def changes(what: str, before: Mapping[TopicPartition, int | None], after: Targets) -> list[Moved]:
     """Return what differs."""
     return [
-        Moved(what, place, before.get(place), offset)
-        for place, offset in after.items()
-        if before.get(place) != offset
+        Moved(what, partition, before.get(partition), offset)
+        for partition, offset in after.items()
+        if before.get(partition) != offset
     ]

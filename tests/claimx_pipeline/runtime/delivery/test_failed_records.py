@@ -54,7 +54,7 @@ class Watch:
 
 
 def parked(loop) -> int:
-    return loop._parking.count()
+    return loop._paused.count()
 
 
 @pytest.mark.incident("LAT-05")

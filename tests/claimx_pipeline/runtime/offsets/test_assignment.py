@@ -115,7 +115,7 @@ def broker_file(rig: Rig) -> Path:
     return Path(rig.broker().url.removeprefix("sqlite:///"))
 
 
-async def topic_made_anew(rig: Rig) -> None:
+async def topic_recreated(rig: Rig) -> None:
     for file in broker_file(rig).parent.glob("broker.db*"):
         file.unlink()
     admin = rig.broker().admin()
@@ -177,15 +177,15 @@ async def test_a_group_that_was_reset_is_refused_until_it_is_set_to_the_table(ri
     assert rows_in(rig) == ["a", "b", "c"]
 
 
-async def test_a_topic_that_was_made_anew_is_refused_until_it_is_adopted(rig):
+async def test_a_topic_that_was_recreated_is_refused_until_it_is_adopted(rig):
     await publish(rig, "a", "b", "c")
     await work(rig, 3)
-    await topic_made_anew(rig)
+    await topic_recreated(rig)
     await publish(rig, "d")
-    assert "up to offset 3, but the topic ends at 1, so it was made anew" in await refused(rig)
+    assert "up to offset 3, but the topic ends at 1, so it was recreated" in await refused(rig)
     # With as many records as before nothing but the missing offset tells.
     await publish(rig, "e", "f", "g")
-    assert "if the topic was made anew, go on with the new one" in await refused(rig)
+    assert "if the topic was recreated, go on with the new one" in await refused(rig)
     await repaired(rig, lambda offsets: offsets.adopt())
     await work(rig, 4)
     assert rows_in(rig) == list("abcdefg")
@@ -295,7 +295,7 @@ async def test_a_restored_keyed_table_is_refused_until_its_rows_are_merged_again
         assert "'claimx-run offsets rewind scripted --to-earliest'" in told
 
     async def to_start(offsets):
-        assert [each.verdict for each in await offsets.standings()] == [Verdict.RESTORED] * 2
+        assert [each.verdict for each in await offsets.checks()] == [Verdict.RESTORED] * 2
         await offsets.rewind(await offsets.earliest())
 
     await repaired_keyed(restored, to_start)
@@ -360,7 +360,7 @@ async def test_a_running_group_is_not_moved(rig):
     await running
 
 
-async def test_a_fenced_member_drops_its_batch_and_joins_anew(rig, caplog):
+async def test_a_fenced_member_drops_its_batch_and_joins_again(rig, caplog):
     """While it works on its first batch, a successor nobody told it of writes the same rows."""
     await publish(rig, "a", "b")
     store = rig.pipeline.table_store
@@ -376,7 +376,7 @@ async def test_a_fenced_member_drops_its_batch_and_joins_anew(rig, caplog):
 
     member = loop(rig, act)
     await rig.run_until(lambda: member.metrics.records >= 2, member)
-    told = [each.message for each in caplog.records if "joins its group anew" in each.message]
+    told = [each.message for each in caplog.records if "joins its group again" in each.message]
     assert len(told) == 1
     assert "test.in[0] stands at 1 there and at 0 here" in told[0]
     assert rows_in(rig) == ["b"]
@@ -411,7 +411,7 @@ async def test_two_members_share_a_table_while_partitions_change_hands(rig, capl
     first.stop.set()
     await running
     assert rows_in(rig) == texts
-    assert not [each.message for each in caplog.records if "joins its group anew" in each.message]
+    assert not [each.message for each in caplog.records if "joins its group again" in each.message]
 
 
 async def test_a_dead_letter_is_published_before_the_table_moves_past_its_record(rig):
@@ -449,7 +449,7 @@ async def work_without_tables(rig: Rig, count: int) -> list[str]:
     return processor.seen
 
 
-async def test_a_worker_without_tables_is_refused_on_a_topic_that_was_made_anew(rig):
+async def test_a_worker_without_tables_is_refused_on_a_topic_that_was_recreated(rig):
     """Else it would wait until the new topic is as long as the old one was."""
     await publish(rig, "a", "b", "c")
     await work_without_tables(rig, 3)
@@ -529,7 +529,7 @@ async def test_on_kafka_a_group_that_was_deleted_is_refused(tmp_path, kafka_url)
 
 
 @pytest.mark.kafka
-async def test_on_kafka_a_topic_that_was_deleted_and_made_anew_is_refused(tmp_path, kafka_url):
+async def test_on_kafka_a_topic_that_was_deleted_and_recreated_is_refused(tmp_path, kafka_url):
     prefix = f"{uuid.uuid4().hex}."
     rig = await Rig.make(tmp_path, kafka_url, prefix)
     rig.pipeline.table_store.create(TABLE)
@@ -547,7 +547,7 @@ async def test_on_kafka_a_topic_that_was_deleted_and_made_anew_is_refused(tmp_pa
         await admin.create_topics([NewTopic(topic, 2)])
     await admin.close()
     await rig.publish("d")
-    assert "up to offset 3, but the topic ends at 1, so it was made anew" in await refused(rig)
+    assert "up to offset 3, but the topic ends at 1, so it was recreated" in await refused(rig)
 
     await repaired(rig, lambda offsets: offsets.adopt())
     await work(rig, 1)
