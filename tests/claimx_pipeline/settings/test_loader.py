@@ -210,7 +210,7 @@ def test_a_place_that_is_not_known_never_becomes_a_folder(tmp_path, monkeypatch,
     settings = load_text(tmp_path, key % written, {"EMPTY": ""}).settings
     before = sorted(tmp_path.iterdir())
     root = settings.tables.root if "tables" in key else settings.storage.files.root
-    for use in (os.makedirs, str, lambda place: f"{place}/claimx_events"):
+    for use in (os.makedirs, str, lambda root: f"{root}/claimx_events"):
         with pytest.raises(SettingsError, match=r"NOPE is not set|EMPTY is set but empty"):
             use(root)
     assert sorted(tmp_path.iterdir()) == before
@@ -388,8 +388,8 @@ def test_a_wrong_plugins_section_is_reported_with_the_rest(tmp_path):
     [
         ([attrs.evolve(CABINET, name="broker")], "is a section of the core"),
         ([CABINET, CABINET], "two plugins register a settings section 'cabinet'"),
-        ([SettingsSection(name="x", kind=dict)], "is no attrs class"),
-        ([attrs.evolve(CABINET, defaults="a: [")], "is no YAML"),
+        ([SettingsSection(name="x", kind=dict)], "is not an attrs class"),
+        ([attrs.evolve(CABINET, defaults="a: [")], "is not valid YAML"),
     ],
 )
 def test_a_section_that_cannot_be_is_refused(tmp_path, sections, what):

@@ -49,7 +49,7 @@ def test_a_value_is_put_at_its_path():
 
 @pytest.mark.parametrize("path", [("a", "b", "c"), ("a", 0)])
 def test_a_value_is_not_put_below_a_single_value_or_into_a_list(path):
-    with pytest.raises(ValueError, match=r"no block of settings in here|a place in a list"):
+    with pytest.raises(ValueError, match=r"not a block of settings in here|an item of a list"):
         put(from_value({"a": {"b": 1}}, HERE), path, Scalar("x", THERE))
 
 

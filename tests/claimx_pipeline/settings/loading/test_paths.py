@@ -21,7 +21,7 @@ def test_a_key_with_a_dot_stands_in_quotes():
 
 @pytest.mark.parametrize("text", ["", ".", "a.", ".a", "a..b", "a[x]", 'a."b', "a]"])
 def test_what_is_no_path_is_refused(text):
-    with pytest.raises(ValueError, match="no dotted path"):
+    with pytest.raises(ValueError, match="is not a dotted path"):
         parse_path(text)
 
 
