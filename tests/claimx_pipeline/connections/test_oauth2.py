@@ -21,7 +21,7 @@ SECRET = "client-s3cret"
 
 @define
 class Tokens:
-    """Hands out T1, T2, … and lets in whoever has a token that it still takes."""
+    """Hands out T1, T2, … and accepts every request with a token that is still valid."""
 
     life: object = 3600
     fails: Reply | None = None

@@ -75,7 +75,7 @@ def test_an_owner_is_the_core_unless_named():
 @pytest.mark.parametrize("value", [None, "", 5])
 def test_a_task_without_what_it_needs_is_refused(field, value):
     value = {**msgspec.to_builtins(TASK), field: value}
-    with pytest.raises(DecodeError, match=f"is no download task.*{field}"):
+    with pytest.raises(DecodeError, match=f"is not a valid download task.*{field}"):
         decode_download_task(msgspec.json.encode(value))
 
 

@@ -226,9 +226,9 @@ async def test_a_worker_goes_on_when_kafka_refuses_what_one_record_publishes(kaf
     assert [text.split()[0] for text in await rig.published()] == [
         f"m{number}" for number in range(20) if number != 7
     ]
-    (letter,) = await rig.records(DEAD)
-    assert letter.value == b"m7"
-    assert DeadLetter.read(letter).error_type == "RecordTooLargeError"
+    (dead,) = await rig.records(DEAD)
+    assert dead.value == b"m7"
+    assert DeadLetter.read(dead).error_type == "RecordTooLargeError"
     assert await rig.committed() == 20
 
 
