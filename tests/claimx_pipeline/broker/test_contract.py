@@ -228,7 +228,7 @@ async def test_a_fenced_commit_still_stores_what_is_owned(room):
     assert await room.admin.committed("g", topic) == {0: 1}
 
 
-async def test_what_is_committed_while_partitions_are_given_up_is_accepted(room):
+async def test_what_is_committed_while_partitions_are_revoked_is_accepted(room):
     topic = await room.topic(partitions=2)
     await room.publish(*(OutRecord(topic, b"x", bucket=n % 2) for n in range(20)))
     revoked: list[Assignment] = []

@@ -279,7 +279,7 @@ async def test_the_probe_does_not_wait_for_a_slot(connect):
         await slow
 
 
-async def test_a_connection_closed_by_us_is_no_failure_of_the_service(connect):
+async def test_a_connection_closed_by_us_is_not_a_failure_of_the_service(connect):
     async with http_service(always(OK)) as service:
         vendor = connect(service.url, breaker_failures=1)
         await vendor.close()

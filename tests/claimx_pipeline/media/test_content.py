@@ -151,7 +151,7 @@ def test_without_an_extension_anywhere_claimx_or_the_server_say_what_it_is():
         "application/octet-stream",
     ],
 )
-def test_without_an_extension_a_page_is_no_file(served):
+def test_without_an_extension_a_page_is_not_a_file(served):
     with pytest.raises(FileRefusedError, match="neither name nor link") as refused:
         checked_type(None, served)
     assert category_of(refused.value) is Category.PERMANENT
@@ -159,7 +159,7 @@ def test_without_an_extension_a_page_is_no_file(served):
 
 @pytest.mark.incident("MED-04")
 @pytest.mark.parametrize("extension", SAMPLES)
-def test_an_error_told_with_status_200_is_not_the_file(extension):
+def test_an_error_sent_with_status_200_is_not_the_file(extension):
     kind = type_of_extension(extension)
     if not kind.may_be_page:
         with pytest.raises(FileRefusedError, match="'text/html' instead of") as refused:

@@ -374,7 +374,7 @@ def test_any_text_is_refused_or_leads_to_an_allowed_host(text):
 
 
 @pytest.mark.parametrize("text", ["https://a.example", "a.example/x", "u@a.example", "", "a:b"])
-def test_what_is_no_host_is_no_allowed_host(text):
+def test_what_is_not_a_host_is_not_an_allowed_host(text):
     with pytest.raises(ValueError):
         Guard([text])
 

@@ -80,7 +80,7 @@ def test_a_task_without_what_it_needs_is_refused(field, value):
 
 
 @pytest.mark.parametrize("value", [None, b"", b"x", b"[]", b"\xff"])
-def test_what_is_no_message_is_refused(value):
+def test_what_is_not_a_message_is_refused(value):
     for decode in (decode_download_task, decode_cached_file, decode_result):
         with pytest.raises(DecodeError):
             decode(value)

@@ -79,7 +79,7 @@ async def test_a_second_writing_replaces_the_first(store):
     assert await whole(store, "twice.txt") == b"second"
 
 
-async def test_what_is_not_there_is_told(store):
+async def test_a_missing_file_is_reported(store):
     assert await store.stat("nothing/here") is None
     with pytest.raises(NoSuchFileError, match="no file 'nothing/here'"):
         await whole(store, "nothing/here")
@@ -167,7 +167,7 @@ async def test_the_kind_of_content_is_kept_where_the_store_can(servers, kind):
     assert found.attributes["Content-Type"] == "image/jpeg"
 
 
-async def test_a_store_that_is_away_is_an_outage():
+async def test_an_unavailable_store_is_an_outage():
     options = {
         "AWS_ACCESS_KEY_ID": "a",
         "AWS_SECRET_ACCESS_KEY": "b",
@@ -238,7 +238,7 @@ def test_options_that_only_tables_know_are_left_out():
     ],
 )
 @pytest.mark.incident("SEC-03")
-def test_a_place_that_cannot_be_is_refused(root, options, message):
+def test_a_store_that_cannot_be_opened_is_refused(root, options, message):
     with pytest.raises(SettingsError, match=message):
         open_store(root, options)
 

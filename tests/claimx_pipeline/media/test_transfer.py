@@ -323,7 +323,7 @@ async def test_a_connection_lost_at_70_percent_costs_less_than_a_range(tmp_path)
     assert sent < len(BIG) + RANGES["range_bytes"]
 
 
-async def test_a_file_that_changes_on_the_way_is_fetched_anew(tmp_path):
+async def test_a_file_that_changes_on_the_way_is_fetched_again(tmp_path):
     other = jpeg(4_000_000)
 
     def answer(asked: Asked) -> Reply:

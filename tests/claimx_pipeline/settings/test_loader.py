@@ -205,7 +205,7 @@ def test_a_section_that_waits_as_a_whole_is_required_by_its_parts(tmp_path):
 @pytest.mark.incident("DEL-08")
 @pytest.mark.parametrize("written", ["${NOPE}", "${NOPE}/x", "${EMPTY}", "a${EMPTY}"])
 @pytest.mark.parametrize("key", ["tables: {root: '%s'}", "storage: {files: {root: '%s'}}"])
-def test_a_place_that_is_not_known_never_becomes_a_folder(tmp_path, monkeypatch, written, key):
+def test_a_location_that_is_not_known_never_becomes_a_folder(tmp_path, monkeypatch, written, key):
     monkeypatch.chdir(tmp_path)
     settings = load_text(tmp_path, key % written, {"EMPTY": ""}).settings
     before = sorted(tmp_path.iterdir())
@@ -232,7 +232,7 @@ def test_a_place_that_is_not_known_never_becomes_a_folder(tmp_path, monkeypatch,
         "connections: {x: {base_url: ''}}",
     ],
 )
-def test_an_empty_place_is_a_mistake_with_a_name(tmp_path, text):
+def test_an_empty_location_is_a_mistake_with_a_name(tmp_path, text):
     (problem,) = problems_of(tmp_path, text)
     assert problem.startswith("claimx.yaml:1: ")
     assert "must not be empty" in problem or "expected text, got nothing" in problem

@@ -328,7 +328,7 @@ async def test_a_coordinator_that_has_just_started_is_asked_again(kafka_url, mon
 @pytest.mark.kafka
 @pytest.mark.incident("OFF-09")
 @pytest.mark.parametrize("code", [14, 16], ids=["loading", "not the coordinator"])
-async def test_a_member_does_not_begin_anew_when_its_coordinator_has_just_started(
+async def test_a_member_does_not_start_at_the_beginning_when_its_coordinator_has_just_started(
     kafka_url, monkeypatch, code
 ):
     """The refusal holds no partitions, as the answer of a group without offsets would."""

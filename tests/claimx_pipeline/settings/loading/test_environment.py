@@ -133,6 +133,6 @@ def test_a_list_from_outside_is_written_with_commas(tmp_path, written):
 
 
 @pytest.mark.parametrize("host", ["https://a.example", "a.example/x", "user@a.example", "a b"])
-def test_what_is_no_host_is_refused(tmp_path, host):
+def test_what_is_not_a_host_is_refused(tmp_path, host):
     (problem,) = problems_of(tmp_path, "", {"ALLOWED_ATTACHMENT_DOMAINS": host})
     assert "which is not a valid host; write host or host:port, without https://" in problem

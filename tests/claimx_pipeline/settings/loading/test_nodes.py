@@ -36,7 +36,7 @@ def test_keys_are_merged_and_all_else_is_replaced(lower, upper, expected):
     assert plain(merge(from_value(lower, HERE), from_value(upper, THERE))) == expected
 
 
-def test_a_heading_with_nothing_beneath_it_takes_nothing_away():
+def test_a_heading_with_nothing_beneath_it_removes_nothing():
     lower = from_value({"b": 1}, HERE)
     assert merge(lower, Scalar(None, THERE, blank=True)) is lower
 
