@@ -45,7 +45,7 @@ def query(
     statement = sql if sql is not None else _named(pipeline, name or "", param or [])
     if sql is not None and param:
         raise UsageError("--param goes with --name")
-    from claimx_pipeline.delta.query import run_query
+    from claimx_pipeline.delta.querying.query import run_query
 
     answer = run_query(pipeline.table_store, statement)
     rows = answer.to_pylist()
