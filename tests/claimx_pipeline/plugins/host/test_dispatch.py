@@ -178,7 +178,7 @@ async def test_an_added_header_is_on_all_that_follows(context):
         (PluginResult.webhook("ftp://x"), "must start with http"),
         (PluginResult.webhook("http://x", method="STEAL"), "no method"),
         (PluginResult.webhook("http://x", timeout=0), "must be above 0"),
-        (PluginResult(actions=("publish",)), "str is no action"),
+        (PluginResult(actions=("publish",)), "str is not an action"),
     ],
 )
 async def test_what_cannot_be_carried_out_is_the_plugins_failure(context, result, told):
