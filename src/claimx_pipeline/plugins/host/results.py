@@ -1,4 +1,4 @@
-"""What a plugin answered becomes records to publish, and what is done at once."""
+"""What a plugin answered becomes records to publish, and effects in this process."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Prepared:
 
     records: list[OutRecord] = field(factory=list)
     effects: list[Callable[[], Any]] = field(factory=list)
-    """Done at once, in order; none of them fails."""
+    """Carried out in this process, in order; none of them fails."""
 
 
 @frozen
