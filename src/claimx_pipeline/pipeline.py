@@ -206,7 +206,7 @@ class Pipeline:
         if not separator or scheme not in factories:
             known = " or ".join(f"{name}://" for name in sorted(factories))
             where = self.loaded.origins.get("broker.url", "broker.url")
-            what = f"broker.url is {url!r}, which is no broker; it starts with {known}"
+            what = f"broker.url is {url!r}, which is not a valid broker URL; start it with {known}"
             raise SettingsError([Problem(where, what)])
         broker: Broker = factories[scheme](url, self.settings.broker)
         return broker

@@ -229,14 +229,15 @@ def report(outcome: Replayed, *, planned: int, hidden: int, dry_run: bool, json:
                 "interrupted": outcome.interrupted,
                 "groups": rows,
                 "refused": [
-                    {"letter": str(each.letter), "reason": each.reason} for each in outcome.refused
+                    {"letter": str(each.location), "reason": each.reason}
+                    for each in outcome.refused
                 ],
             }
         )
         return
     if rows:
         print_table(readable(rows), COLUMNS, "Would be replayed" if dry_run else "Replayed")
-    tell_refused([f"{each.letter}: {each.reason}" for each in outcome.refused])
+    tell_refused([f"{each.location}: {each.reason}" for each in outcome.refused])
     if outcome.interrupted:
         note(f"interrupted after {outcome.groups.count} of {planned}; the same command goes on")
     elif planned:

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 from attrs import define, field
 
+from claimx_pipeline.runtime.dead_letters.dead_letter import PREFIX
 from claimx_pipeline.runtime.dead_letters.fingerprint import pattern
-from claimx_pipeline.runtime.dead_letters.letter import PREFIX
-from claimx_pipeline.runtime.dead_letters.reader import FoundLetter
+from claimx_pipeline.runtime.dead_letters.reader import FoundDeadLetter
 
 COLUMNS = ["fingerprint", "count", "worker", "category", "first", "last", "error", "newest"]
 FOREIGN = "a record without the headers of a dead letter; somebody else wrote it there"
@@ -24,26 +24,26 @@ HEX_BYTES = 1024
 class LetterGroup:
     """Letters of one fingerprint."""
 
-    newest: FoundLetter
+    newest: FoundDeadLetter
     count: int = 0
     first: datetime = field(init=False)
     topics: dict[str, None] = field(init=False, factory=dict)
     """In the order they were met."""
 
     def __attrs_post_init__(self) -> None:
-        self.first = self.newest.died
+        self.first = self.newest.failed_at
 
-    def add(self, letter: FoundLetter) -> None:
+    def add(self, letter: FoundDeadLetter) -> None:
         """Count *letter*."""
         self.count += 1
-        self.first = min(self.first, letter.died)
-        self.topics[letter.place.topic] = None
-        if letter.died >= self.newest.died:
+        self.first = min(self.first, letter.failed_at)
+        self.topics[letter.location.topic] = None
+        if letter.failed_at >= self.newest.failed_at:
             self.newest = letter
 
     def row(self) -> dict[str, Any]:
         """Return what ``dlq list`` says of the group."""
-        told = self.newest.told
+        told = self.newest.failure
         return {
             "fingerprint": self.newest.fingerprint,
             "count": self.count,
@@ -55,8 +55,8 @@ class LetterGroup:
             "error": pattern(told.error) if told else FOREIGN,
             "topics": list(self.topics),
             "first": self.first.isoformat(),
-            "last": self.newest.died.isoformat(),
-            "newest": str(self.newest.place),
+            "last": self.newest.failed_at.isoformat(),
+            "newest": str(self.newest.location),
         }
 
 
@@ -66,7 +66,7 @@ class LetterGroups:
 
     _found: dict[str, LetterGroup] = field(init=False, factory=dict)
 
-    def add(self, letters: Iterable[FoundLetter]) -> None:
+    def add(self, letters: Iterable[FoundDeadLetter]) -> None:
         """Count *letters*."""
         for letter in letters:
             self._found.setdefault(letter.fingerprint, LetterGroup(letter)).add(letter)
@@ -96,7 +96,7 @@ def readable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def facts(letter: FoundLetter, value: bytes | None, missing: str = "") -> dict[str, Any]:
+def facts(letter: FoundDeadLetter, value: bytes | None, missing: str = "") -> dict[str, Any]:
     """Return everything about *letter*; bytes that are no text are base64.
 
     Args:
@@ -104,7 +104,7 @@ def facts(letter: FoundLetter, value: bytes | None, missing: str = "") -> dict[s
         value: Its value, wherever it lies.
         missing: Why the value cannot be had, if it cannot.
     """
-    told = letter.told
+    told = letter.failure
     text, encoding = _text(value)
     key, key_encoding = _text(letter.record.key)
     known = {
@@ -112,7 +112,7 @@ def facts(letter: FoundLetter, value: bytes | None, missing: str = "") -> dict[s
         for name in ("group", "worker", "kind", "plugin", "category", "error_type", "error")
     }
     return {
-        "letter": str(letter.place),
+        "letter": str(letter.location),
         "fingerprint": letter.fingerprint,
         "replayed_at": letter.replayed_at,
         "origin": str(told.origin) if told else None,
@@ -135,7 +135,7 @@ def facts(letter: FoundLetter, value: bytes | None, missing: str = "") -> dict[s
     }
 
 
-def described(letter: FoundLetter, value: bytes | None, missing: str = "") -> str:
+def described(letter: FoundDeadLetter, value: bytes | None, missing: str = "") -> str:
     """Return everything about *letter* as people read it."""
     known = facts(letter, value)
     lines = [
@@ -146,7 +146,7 @@ def described(letter: FoundLetter, value: bytes | None, missing: str = "") -> st
         )
         if known[name]
     ]
-    error = f"{known['error_type']}: {known['error']}" if letter.told else FOREIGN
+    error = f"{known['error_type']}: {known['error']}" if letter.failure else FOREIGN
     lines += ["", error]
     if known["traceback"]:
         lines += ["", known["traceback"].rstrip()]

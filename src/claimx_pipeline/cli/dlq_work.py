@@ -17,10 +17,10 @@ from claimx_pipeline.cli.dlq_output import LetterGroups, facts
 from claimx_pipeline.errors import BrokerError, Category, DeadLetterError, UsageError
 from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
 from claimx_pipeline.runtime.dead_letters.reader import (
+    DeadLetterFilter,
     DeadLetterReader,
     Ends,
-    FoundLetter,
-    LetterFilter,
+    FoundDeadLetter,
 )
 from claimx_pipeline.runtime.dead_letters.replay import Refused, Replayer
 from claimx_pipeline.runtime.headers import Origin
@@ -75,7 +75,7 @@ class Replayed:
 class Plan:
     """What a replay is going to do."""
 
-    wanted: LetterFilter
+    wanted: DeadLetterFilter
     places: Sequence[Origin]
     limit: int | None
     ends: Ends
@@ -125,14 +125,14 @@ class DeadLetters:
         fingerprint: str | None,
         *,
         replayed: bool,
-    ) -> LetterFilter:
+    ) -> DeadLetterFilter:
         """Return the filter that the options mean.
 
         Raises:
             UsageError: One of them means nothing.
         """
         now = self.pipeline.clock.now()
-        return LetterFilter(
+        return DeadLetterFilter(
             topic=None if topic is None else self._physical(topic),
             kind=kind,
             category=None if category is None else category.value,
@@ -182,32 +182,32 @@ class DeadLetters:
         finally:
             await admin.close()
 
-    async def look(self, wanted: LetterFilter) -> Look:
+    async def look(self, wanted: DeadLetterFilter) -> Look:
         """Count the letters that are wanted."""
         look = Look()
         async with self._reader() as reader:
             async for letters in reader.pages(evolve(wanted, replayed=True)):
-                shown = [letter for letter in letters if wanted.admits(letter)]
+                shown = [letter for letter in letters if wanted.matches(letter)]
                 look.hidden += len(letters) - len(shown)
                 look.groups.add(shown)
         return look
 
-    async def at(self, place: Origin) -> FoundLetter:
+    async def at(self, place: Origin) -> FoundDeadLetter:
         """Return the letter at *place*."""
         async with self._reader() as reader:
             return await reader.at(place)
 
-    def value(self, letter: FoundLetter) -> tuple[bytes | None, str]:
+    def value(self, letter: FoundDeadLetter) -> tuple[bytes | None, str]:
         """Return the value of *letter* and, if it cannot be had, why."""
         try:
             return self.files.value(letter.record), ""
         except DeadLetterError as error:
             return None, error.reason
 
-    async def export(self, wanted: LetterFilter, out: IO[bytes]) -> int:
+    async def export(self, wanted: DeadLetterFilter, out: IO[bytes]) -> int:
         """Write the letters that are wanted to *out*; return how many there were."""
 
-        def write(letters: list[FoundLetter]) -> None:
+        def write(letters: list[FoundDeadLetter]) -> None:
             for letter in letters:
                 out.write(msgspec.json.encode(facts(letter, *self.value(letter))) + b"\n")
             out.flush()
@@ -219,7 +219,9 @@ class DeadLetters:
                 count += len(letters)
         return count
 
-    async def plan(self, wanted: LetterFilter, places: Sequence[Origin], limit: int | None) -> Plan:
+    async def plan(
+        self, wanted: DeadLetterFilter, places: Sequence[Origin], limit: int | None
+    ) -> Plan:
         """Return what a replay would do; nothing is changed.
 
         Raises:
@@ -229,11 +231,11 @@ class DeadLetters:
             plan = Plan(wanted, places, limit, reader.ends)
             everything = evolve(wanted, replayed=True)
             async for letters in _chosen(reader, everything, places):
-                fresh = [letter for letter in letters if wanted.admits(letter)]
+                fresh = [letter for letter in letters if wanted.matches(letter)]
                 plan.hidden += len(letters) - len(fresh)
                 for letter in fresh:
                     if (reason := self.replayer.refusal(letter)) is not None:
-                        plan.refused.append(Refused(letter.place, reason))
+                        plan.refused.append(Refused(letter.location, reason))
                     elif limit is None or plan.count < limit:
                         plan.groups.add([letter])
         return plan
@@ -273,8 +275,8 @@ class DeadLetters:
 
 
 async def _chosen(
-    reader: DeadLetterReader, wanted: LetterFilter, places: Sequence[Origin]
-) -> AsyncIterator[list[FoundLetter]]:
+    reader: DeadLetterReader, wanted: DeadLetterFilter, places: Sequence[Origin]
+) -> AsyncIterator[list[FoundDeadLetter]]:
     """Yield the letters at *places*, or all, as far as they are wanted."""
     if not places:
         async for letters in reader.pages(wanted):
@@ -282,5 +284,5 @@ async def _chosen(
         return
     # All of them first: if one is not there, none is replayed.
     found = [await reader.at(place) for place in dict.fromkeys(places)]
-    if admitted := [letter for letter in found if wanted.admits(letter)]:
+    if admitted := [letter for letter in found if wanted.matches(letter)]:
         yield admitted

@@ -13,7 +13,7 @@ from command import Running, run
 from claimx_pipeline import OutRecord, Pipeline
 from claimx_pipeline.broker.sqlite.log import StoredRecord
 from claimx_pipeline.delta.querying.query import run_query
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.runtime.headers import Origin
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
@@ -100,7 +100,7 @@ class Place:
         producer = pipeline.broker().producer()
         await producer.start()
         records = [StoredRecord("t", 0, n, None, b"%d" % n, (), 0) for n in numbers]
-        await producer.publish([known.letter(each, "claimx.events.dlq") for each in records])
+        await producer.publish([known.to_record(each, "claimx.events.dlq") for each in records])
         await producer.close()
 
     async def count(self, table: str) -> int:

@@ -13,7 +13,7 @@ from attrs import evolve
 from download_rig import DownloadRig, download_rig
 
 from claimx_pipeline import hookimpl
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.simulator.faults import Fault
 
 

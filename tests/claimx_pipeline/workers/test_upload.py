@@ -6,7 +6,7 @@ from file_rig import FileRig, alone
 
 from claimx_pipeline import OutRecord
 from claimx_pipeline.media.messages import cached_record
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 
 
 @pytest.fixture

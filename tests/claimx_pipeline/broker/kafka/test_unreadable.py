@@ -9,7 +9,7 @@ from aiokafka.record.util import calc_crc32c
 from worker_rig import DEAD, IN, OUT, Rig, Scripted
 
 from claimx_pipeline import Done, OutRecord
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 
 LENGTH_AT, CHECKSUM_AT, ATTRIBUTES_AT = 8, 17, 21
 

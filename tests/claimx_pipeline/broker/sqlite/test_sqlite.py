@@ -27,7 +27,7 @@ from claimx_pipeline.errors import (
     SettingsError,
     UnknownTopicError,
 )
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.settings.tree.broker import BrokerSettings
 
 PATIENCE_SECONDS = 20.0
