@@ -8,11 +8,19 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from itel_rig import WORKERS, cabinet_events, count, itel_rig, publish, records, status_message
-from whole_pipeline import WholePipeline
 
 from claimx_pipeline.runtime.delivery import paused
 from claimx_pipeline.simulator.faults import Fault
+from tests.rigs.itel import (
+    WORKERS,
+    cabinet_events,
+    count,
+    itel_rig,
+    publish,
+    records,
+    status_message,
+)
+from tests.rigs.whole_pipeline import WholePipeline
 
 pytestmark = pytest.mark.plugin
 

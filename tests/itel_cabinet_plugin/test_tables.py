@@ -7,15 +7,23 @@ from pathlib import Path
 
 import attrs
 import pytest
-from command import run
-from http_service import Asked, Reply, http_service
-from itel_rig import cabinet_events, count, itel_rig, publish, records, status_message
-from itel_samples import ANSWERS, IDENTITY, PHOTOS, completed, old_wording, question, sample
 
 from claimx_pipeline import SystemClock
 from claimx_pipeline.simulator.world import World
 from itel_cabinet_plugin.form import CabinetForm, parse_form
 from itel_cabinet_plugin.tables import ATTACHMENTS, FORMS, SUBMISSIONS, TASK_TRACKING
+from tests.fakes.http_service import Asked, Reply, http_service
+from tests.fakes.itel_samples import (
+    ANSWERS,
+    IDENTITY,
+    PHOTOS,
+    completed,
+    old_wording,
+    question,
+    sample,
+)
+from tests.rigs.command import run
+from tests.rigs.itel import cabinet_events, count, itel_rig, publish, records, status_message
 
 pytestmark = pytest.mark.plugin
 

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import subprocess
-import sys
 import threading
 import uuid
 
-import member_process
 import pytest
 from attrs import define, field
 
 from claimx_pipeline.broker.protocol import NewTopic, OutRecord
+from tests.rigs import member_process, processes
 
 PARTITIONS, RECORDS = 12, 600
 PATIENCE_SECONDS = 60.0
@@ -30,11 +28,11 @@ class Member:
     @classmethod
     def start(cls, *arguments: str) -> Member:
         process = subprocess.Popen(
-            [sys.executable, member_process.__file__, *arguments],
+            processes.command(member_process, *arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env=processes.importing(),
         )
         member = cls(process)
         threading.Thread(target=member._listen, daemon=True).start()

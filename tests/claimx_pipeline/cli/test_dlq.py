@@ -8,7 +8,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from command import Running, run
 
 from claimx_pipeline import OutRecord, Pipeline
 from claimx_pipeline.broker.sqlite.log import StoredRecord
@@ -17,6 +16,7 @@ from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
 from claimx_pipeline.runtime.headers import Origin
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
+from tests.rigs.command import Running, run
 
 EVENTS, SEED = 12, 7
 

@@ -2,7 +2,6 @@ import re
 import stat
 
 import pytest
-from settings_text import load_text, problems_of
 from typer.testing import CliRunner
 
 from claimx_pipeline import builtin as core
@@ -12,6 +11,7 @@ from claimx_pipeline.plugins.task_trigger import TaskTriggerPlugin
 from claimx_pipeline.settings.loading.leaves import leaves
 from claimx_pipeline.settings.loading.yaml_nodes import read_yaml
 from claimx_pipeline.settings.tree import CORE_ENVIRONMENT, PluginsSettings, Settings
+from tests.rigs.settings_text import load_text, problems_of
 
 
 def run(*arguments):

@@ -7,7 +7,6 @@ import logging
 import socket
 
 import pytest
-from http_service import Reply, http_service
 
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.connections.answer import RequestFailedError
@@ -15,6 +14,7 @@ from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.errors import Category
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree import ConnectionSettings
+from tests.fakes.http_service import Reply, http_service
 
 OK = Reply({"ok": True})
 

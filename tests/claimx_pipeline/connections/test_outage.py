@@ -10,11 +10,11 @@ import socket
 import time
 
 import pytest
-from http_service import Reply, http_service
 
 from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.connections.breaker import State
 from claimx_pipeline.errors import Category, RecordError
+from tests.fakes.http_service import Reply, http_service
 
 OK, BUSY, DOWN = Reply({"ok": True}), Reply(b"", 429), Reply(b"", 503)
 

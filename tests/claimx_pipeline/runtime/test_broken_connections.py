@@ -4,11 +4,11 @@ import asyncio
 import uuid
 
 import pytest
-from tcp_proxy import tcp_proxy
-from worker_rig import OUT, Rig, Scripted
 
 from claimx_pipeline import Done, OutRecord, Pipeline
 from claimx_pipeline.errors import BrokerUnavailableError
+from tests.fakes.tcp_proxy import tcp_proxy
+from tests.rigs.worker import OUT, Rig, Scripted
 
 
 @pytest.mark.kafka

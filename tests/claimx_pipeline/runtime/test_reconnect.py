@@ -4,14 +4,14 @@ import asyncio
 import logging
 
 import pytest
-from hasty_clock import HastyClock
-from virtual_clock import VirtualClock
 
 from claimx_pipeline import Category
 from claimx_pipeline.delta.faults import TableWriteError
 from claimx_pipeline.errors import BrokerUnavailableError, UnknownTopicError
 from claimx_pipeline.runtime.reconnect import Reconnect, concurrently
 from claimx_pipeline.telemetry.health import Health
+from tests.fakes.hasty_clock import HastyClock
+from tests.fakes.virtual_clock import VirtualClock
 
 
 def reconnect_and_health(clock) -> tuple[Reconnect, Health]:

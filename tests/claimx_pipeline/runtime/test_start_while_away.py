@@ -6,10 +6,10 @@ import uuid
 from pathlib import Path
 
 import pytest
-from worker_rig import DEAD, Rig, Scripted
 
 from claimx_pipeline import Done, Pipeline, TableRow
 from claimx_pipeline.errors import TableError, UnknownTopicError
+from tests.rigs.worker import DEAD, Rig, Scripted
 
 TABLE = "claimx_events"
 

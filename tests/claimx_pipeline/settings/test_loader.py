@@ -11,7 +11,6 @@ from attrs import field, frozen
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from settings_text import load_text, problems_of
 
 from claimx_pipeline.errors import SettingsError
 from claimx_pipeline.settings.loader import (
@@ -32,6 +31,7 @@ from claimx_pipeline.settings.tree import (
     SettingsSection,
     WorkerSettings,
 )
+from tests.rigs.settings_text import load_text, problems_of
 
 
 @frozen(kw_only=True)

@@ -3,11 +3,11 @@ import time
 
 import httpx
 import pytest
-from virtual_clock import VirtualClock
 
 from claimx_pipeline.simulator.faults import Fault, FaultPlan
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
+from tests.fakes.virtual_clock import VirtualClock
 
 API = "/service/cxedirest"
 

@@ -10,11 +10,11 @@ from http import HTTPStatus
 
 import pytest
 from attrs import evolve
-from download_rig import DownloadRig, download_rig
 
 from claimx_pipeline import hookimpl
 from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
 from claimx_pipeline.simulator.faults import Fault
+from tests.rigs.download import DownloadRig, download_rig
 
 
 @pytest.fixture

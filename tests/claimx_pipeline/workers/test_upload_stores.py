@@ -5,10 +5,10 @@ import json
 import shutil
 
 import pytest
-from file_rig import SETTINGS, FileRig
-from object_stores import Place, free_port, s3, s3_place
 
 from claimx_pipeline.media.messages import cached_record
+from tests.rigs.files import SETTINGS, FileRig
+from tests.rigs.object_stores import Place, free_port, s3, s3_place
 
 
 def on_s3(place: Place, what: str) -> str:

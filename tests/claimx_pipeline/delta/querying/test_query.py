@@ -1,9 +1,9 @@
 import pyarrow as pa
 import pytest
-from delta_tables import append_from_elsewhere, event, make_store, minutes
 
 from claimx_pipeline.delta.querying.query import checked, run_query
 from claimx_pipeline.errors import TableError, UsageError
+from tests.rigs.delta_tables import append_from_elsewhere, event, make_store, minutes
 
 
 @pytest.fixture

@@ -3,8 +3,6 @@
 import asyncio
 
 import pytest
-from virtual_clock import VirtualClock
-from worker_rig import DEAD, FAMILY, IN, OUT, Rig, Scripted
 
 from claimx_pipeline import Category, Done, OutRecord, RecordError
 from claimx_pipeline.connections.answer import RequestFailedError
@@ -12,6 +10,8 @@ from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, encoded, header
 from claimx_pipeline.runtime.outcome import Dead, Held, Retry
 from claimx_pipeline.runtime.retry_ladder import RetryLadder, label
+from tests.fakes.virtual_clock import VirtualClock
+from tests.rigs.worker import DEAD, FAMILY, IN, OUT, Rig, Scripted
 
 FLAKY = RecordError("not now", Category.TRANSIENT)
 

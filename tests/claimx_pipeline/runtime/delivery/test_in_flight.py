@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from worker_rig import IN, OUT, Rig, Scripted
 
 from claimx_pipeline import Done, OutRecord, RecordError
 from claimx_pipeline.runtime import loop as loops
 from claimx_pipeline.runtime.outcome import Held
+from tests.rigs.worker import IN, OUT, Rig, Scripted
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ async def test_a_worker_with_a_batch_that_never_ends_is_alive_at_first_and_stuck
     tmp_path,
 ):
     """Its loop goes round all the time; what is in flight does not."""
-    from virtual_clock import VirtualClock
+    from tests.fakes.virtual_clock import VirtualClock
 
     clock = VirtualClock()
     rig = await Rig.make(tmp_path, clock=clock)

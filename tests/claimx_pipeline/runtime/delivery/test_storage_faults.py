@@ -7,10 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from worker_rig import DEAD, Rig, Scripted
 
 from claimx_pipeline import Done, TableRow
 from claimx_pipeline.delta.querying.query import run_query
+from tests.rigs.worker import DEAD, Rig, Scripted
 
 TABLE = "claimx_events"
 TEXTS = [f"e{number:03}" for number in range(60)]

@@ -7,15 +7,15 @@ import time
 from pathlib import Path
 
 import pytest
-from hasty_clock import HastyClock
-from unsteady_broker import UnsteadyBroker
-from worker_rig import DEAD, OUT, Rig, Scripted
 
 from claimx_pipeline import Category, ClaimxError, Done, OutRecord, RecordError, TableRow
 from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.delta.writing.append import AppendWriter
 from claimx_pipeline.delta.writing.merge import MergeWriter
 from claimx_pipeline.runtime.outcome import Dead, Retry
+from tests.fakes.hasty_clock import HastyClock
+from tests.fakes.unsteady_broker import UnsteadyBroker
+from tests.rigs.worker import DEAD, OUT, Rig, Scripted
 
 T0 = "2026-01-12T08:00:00Z"
 

@@ -9,8 +9,6 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.protocol.admin import DeleteGroupsRequest
-from delta_tables import place
-from worker_rig import DEAD, IN, Rig, Scripted
 
 from claimx_pipeline import Done, OutRecord, TableRow
 from claimx_pipeline.broker.protocol import NewTopic
@@ -20,6 +18,8 @@ from claimx_pipeline.errors import BrokerError
 from claimx_pipeline.runtime.loop import WorkerLoop
 from claimx_pipeline.runtime.offsets.repair import WorkerOffsets
 from claimx_pipeline.runtime.offsets.start_checks import StartRefusedError, Verdict
+from tests.rigs.delta_tables import place
+from tests.rigs.worker import DEAD, IN, Rig, Scripted
 
 TABLE = "claimx_events"
 

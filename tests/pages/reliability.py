@@ -1,6 +1,6 @@
 """Writes ``docs/explanation/reliability.md``: what could go wrong, and what answers it.
 
-``python tests/support/reliability.py`` writes it anew, from the marks of the tests
+``python -m tests.pages.reliability`` writes it again, from the marks of the tests
 (``@pytest.mark.incident("OFF-02")``) and from ``tests/promises/incidents.yaml``.
 """
 
@@ -17,7 +17,7 @@ from attrs import field, frozen
 ROOT = Path(__file__).parents[2]
 INCIDENTS = ROOT / "tests" / "promises" / "incidents.yaml"
 DOCUMENT = ROOT / "docs" / "explanation" / "reliability.md"
-COMMAND = "python tests/support/reliability.py"
+COMMAND = "python -m tests.pages.reliability"
 
 INTRODUCTION = """\
 # Reliability
@@ -136,7 +136,7 @@ def _marked(tree: ast.Module) -> Iterator[tuple[str, str]]:
 
 def written(register: Register) -> str:
     """Return the page as it should stand in the docs."""
-    from mutation import mutations
+    from tests.promises.mutation import mutations
 
     return register.document(len(mutations()))
 

@@ -8,15 +8,15 @@ from collections.abc import Mapping, Sequence
 from urllib.parse import urlsplit
 
 from attrs import define, field
-from crew import Loss
-from file_rig import contents
-from whole_pipeline import WholePipeline
 
 from claimx_pipeline.delta.contents import Contents
 from claimx_pipeline.media.cache_mark import MARK
 from claimx_pipeline.media.open_store import open_cache, open_files
 from claimx_pipeline.simulator.content import content_of
 from claimx_pipeline.simulator.recording import RecordedRequest
+from tests.faults.crew import Loss
+from tests.rigs.files import contents
+from tests.rigs.whole_pipeline import WholePipeline
 
 HOOK = "/webhooks/tasks"
 SUBMISSIONS = "itel_cabinet_submissions"

@@ -11,7 +11,8 @@ from pathlib import Path
 from random import Random
 
 from attrs import define, field
-from nursery import Child, Nursery
+
+from tests.faults.nursery import Child, Nursery
 
 MOST_EXTRA = 3
 """Processes beside those that every worker has: so a group has one to four members."""

@@ -1,6 +1,6 @@
 """Writes ``docs/reference/itel-form-mapping.md`` from the plugin's own mapping data.
 
-``python tests/support/form_mapping.py`` writes it anew.
+``python -m tests.pages.form_mapping`` writes it again.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itel_cabinet_plugin.submission.vendor import IMAGE_TYPES
 from itel_cabinet_plugin.tables import FORMS
 
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "itel-form-mapping.md"
-COMMAND = "python tests/support/form_mapping.py"
+COMMAND = "python -m tests.pages.form_mapping"
 
 INTRODUCTION = """\
 # How the cabinet form is read

@@ -1,7 +1,7 @@
 """A real single-node Apache Kafka on loopback, for tests, benchmarks and demonstrations.
 
 Needs Java 17 and Maven, which fetches the jars named in ``kafka/pom.xml`` once into a
-folder under ``~/.cache``. ``python tests/support/kafka_server.py`` runs one in the
+folder under ``~/.cache``. ``python -m tests.rigs.kafka_server`` runs one in the
 foreground and prints its URL until it is interrupted.
 """
 

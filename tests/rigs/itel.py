@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from whole_pipeline import WholePipeline, whole_pipeline
 
 from claimx_pipeline import OutRecord
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.simulator.entities import CABINET_TEMPLATE, WorldEvent
 from claimx_pipeline.simulator.world import World
+from tests.rigs.whole_pipeline import WholePipeline, whole_pipeline
 
 WORKERS = ("itel-tracking", "itel-api", "itel-results", "retry")
 MEDIA_WORKERS = ("itel-media", "download", "upload", "results")

@@ -6,7 +6,6 @@ from datetime import UTC, datetime, timedelta
 import pyarrow as pa
 from attrs import evolve, frozen
 from deltalake import write_deltalake
-from hasty_clock import HastyClock
 
 from claimx_pipeline.broker.protocol import TopicPartition
 from claimx_pipeline.delta.contents import contents
@@ -26,6 +25,7 @@ from claimx_pipeline.delta.spec import (
 from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.delta.writing.positions import Claim
 from claimx_pipeline.settings.tree import TablesSettings
+from tests.fakes.hasty_clock import HastyClock
 
 NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import yaml
 from attrs import frozen
-from evidence import HOOK, Calls, calls_made, judge_evidence, without_address
-from fault_plan import EVENTS, Refused
-from whole_pipeline import WholePipeline, whole_pipeline
 
 from claimx_pipeline.delta.contents import Contents
 from claimx_pipeline.simulator.world import World
+from tests.faults.evidence import HOOK, Calls, calls_made, judge_evidence, without_address
+from tests.faults.plan import EVENTS, Refused
+from tests.rigs.whole_pipeline import WholePipeline, whole_pipeline
 
 SESSION_SECONDS = 4.0
 API_SECONDS = 3.0

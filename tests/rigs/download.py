@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import define, evolve
-from worker_rig import Rig
 
 from claimx_pipeline import Pipeline
 from claimx_pipeline.broker.protocol import Record
@@ -24,6 +23,7 @@ from claimx_pipeline.simulator.entities import Media
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
 from claimx_pipeline.topics import DOWNLOADS_CACHED, DOWNLOADS_DLQ
+from tests.rigs.worker import Rig
 
 EVENTS = 400
 

@@ -1,6 +1,6 @@
 """``docs/reference/hooks.md``, made from the docstrings of the hook specs.
 
-``python tests/support/hooks_page.py`` writes it anew.
+``python -m tests.pages.hooks`` writes it again.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """``docs/reference/public-api.md``, made from ``claimx_pipeline.__all__`` and the test kit's.
 
-``python tests/support/public_api_page.py`` writes it anew.
+``python -m tests.pages.public_api`` writes it again.
 """
 
 from __future__ import annotations

@@ -14,18 +14,21 @@ from pathlib import Path
 from random import Random
 
 from aiokafka.admin import AIOKafkaAdminClient
-from attacked_pipeline import (
+from attrs import define, field
+
+from claimx_pipeline import OutRecord
+from claimx_pipeline.errors import BrokerUnavailableError
+from claimx_pipeline.runtime.idle import progress
+from tests.faults.attacked_pipeline import (
     API_SECONDS,
     PATIENCE_SECONDS,
     SESSION_SECONDS,
     Expected,
     attacked,
 )
-from attrs import define, field
-from crew import Crew, now
-from evidence import Evidence, judge_evidence, without_address
-from fault_plan import CLEARED_AFTER_SECONDS, EVENTS, FaultPlan, Refused
-from judgement import (
+from tests.faults.crew import Crew, now
+from tests.faults.evidence import Evidence, judge_evidence, without_address
+from tests.faults.judgement import (
     Letters,
     Submissions,
     judge_submissions,
@@ -33,13 +36,10 @@ from judgement import (
     letters_in,
     table_differences,
 )
-from kafka_server import KafkaServer
-from nursery import Nursery
-from whole_pipeline import WholePipeline
-
-from claimx_pipeline import OutRecord
-from claimx_pipeline.errors import BrokerUnavailableError
-from claimx_pipeline.runtime.idle import progress
+from tests.faults.nursery import Nursery
+from tests.faults.plan import CLEARED_AFTER_SECONDS, EVENTS, FaultPlan, Refused
+from tests.rigs.kafka_server import KafkaServer
+from tests.rigs.whole_pipeline import WholePipeline
 
 FILE_WORKERS = ("download", "upload")
 MET_WITHIN_SECONDS = 20.0

@@ -26,7 +26,9 @@ from pathlib import Path
 from typing import IO, Self
 
 from attrs import define, field
-from command import CLEAN
+
+from tests.rigs.command import CLEAN
+from tests.rigs.processes import importing
 
 PR_SET_PDEATHSIG = 1
 PATIENCE_SECONDS = 60.0
@@ -91,11 +93,11 @@ class Nursery:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, __file__],
+            [sys.executable, "-m", __name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**CLEAN, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+            env={**CLEAN, **importing()},
         )
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()

@@ -3,7 +3,7 @@
 import copy
 from typing import Any
 
-from http_service import Asked, Reply
+from tests.fakes.http_service import Asked, Reply
 
 PROJECT: dict[str, Any] = {
     "project": {

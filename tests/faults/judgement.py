@@ -7,16 +7,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
 from attrs import define, field
-from crew import Loss
-from evidence import SUBMISSIONS
-from fault_plan import EVENTS, Refused
-from whole_pipeline import WholePipeline
 
 from claimx_pipeline.claimx.events import decode_event
 from claimx_pipeline.delta.contents import Contents
 from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
 from claimx_pipeline.runtime.headers import GROUP, header
 from claimx_pipeline.simulator.recording import RecordedRequest
+from tests.faults.crew import Loss
+from tests.faults.evidence import SUBMISSIONS
+from tests.faults.plan import EVENTS, Refused
+from tests.rigs.whole_pipeline import WholePipeline
 
 Letters = Counter[tuple[str, str]]
 """How often each dead letter occurs: group that gave the record up, and what the record was."""

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from attrs import define, field
-from command import CLEAN
+
+from tests.rigs.command import CLEAN
 
 DOCS = Path(__file__).parents[2] / "docs"
 PATIENCE_SECONDS = 180.0

@@ -8,11 +8,10 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from media_rig import media_rig
-
 from claimx_pipeline.media.download_buffer import Landing
 from claimx_pipeline.media.links import CurrentLink
 from claimx_pipeline.media.open_store import open_store
+from tests.rigs.media import media_rig
 
 
 def resident(field: str) -> float:
