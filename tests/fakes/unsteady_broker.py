@@ -20,6 +20,8 @@ class UnsteadyBroker:
     """Whether a publish with this record fails."""
     holding: asyncio.Event = field(factory=asyncio.Event)
     """Set once an answer is held back."""
+    refusals: int = 0
+    """How many publishes were refused."""
     calls: list[int] = field(factory=list)
     """How many records each publish had."""
 
@@ -43,6 +45,7 @@ class UnsteadyProducer:
     async def publish(self, records: Sequence[OutRecord]) -> None:
         self.broker.calls.append(len(records))
         if any(map(self.broker.refused, records)):
+            self.broker.refusals += 1
             raise BrokerUnavailableError("the broker does not take it now")
         if any(map(self.broker.held, records)):
             self.broker.holding.set()

@@ -46,6 +46,23 @@ async def test_tries_are_spaced_and_each_reason_is_told_once(caplog):
     ]
 
 
+@pytest.mark.incident("REB-08")
+async def test_an_outage_of_hours_is_waited_out():
+    clock = HastyClock()
+    reconnect, _ = reconnect_and_health(clock)
+    tries = 0
+
+    async def call() -> str:
+        nonlocal tries
+        tries += 1
+        if tries <= 5000:
+            raise BrokerUnavailableError("unavailable")
+        return "there"
+
+    assert await reconnect.until_available(call) == "there"
+    assert set(clock.slept[3:]) == {5}
+
+
 @pytest.mark.parametrize(
     "error",
     [UnknownTopicError("t"), TableWriteError("not ours", Category.PERMANENT, table="t")],
