@@ -9,7 +9,7 @@ import pytest
 from claimx_pipeline.claimx.api import ClaimxApi
 from claimx_pipeline.claimx.reader import ClaimxReader
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import ApiSettings
+from claimx_pipeline.settings.tree.claimx import ApiSettings
 from tests.fakes.claimx_answers import FakeClaimx
 from tests.fakes.hasty_clock import HastyClock
 from tests.fakes.http_service import HttpService, http_service

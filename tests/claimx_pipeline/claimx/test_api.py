@@ -5,7 +5,7 @@ import pytest
 from claimx_pipeline.claimx.api import ClaimxApi, connection_settings
 from claimx_pipeline.errors import Category, RecordError, SettingsError
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import ApiSettings
+from claimx_pipeline.settings.tree.claimx import ApiSettings
 from tests.fakes.claimx_answers import MEDIA, PROJECT, TASK, VIDEO
 from tests.fakes.http_service import Reply, http_service
 

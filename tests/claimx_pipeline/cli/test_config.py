@@ -9,7 +9,7 @@ from typer.testing import CliRunner
 from claimx_pipeline.cli.config import app
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.settings.loader import LoadedSettings
-from claimx_pipeline.settings.tree import SettingsSection
+from claimx_pipeline.settings.tree.settings import SettingsSection
 from tests.rigs.settings_text import load_text
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from claimx_pipeline.connections.client import Connection
-from claimx_pipeline.settings.tree import ConnectionSettings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from tests.fakes.hasty_clock import HastyClock
 
 

@@ -13,7 +13,7 @@ from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.errors import Category
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import ConnectionSettings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from tests.fakes.http_service import Reply, http_service
 from tests.fakes.loop_time import pass_time
 

@@ -5,7 +5,7 @@ import pytest
 from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.connections.registry import Connections
 from claimx_pipeline.errors import SettingsError
-from claimx_pipeline.settings.tree import ConnectionSettings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from tests.fakes.http_service import Reply, http_service
 
 

@@ -5,7 +5,7 @@ from attrs import frozen
 
 from claimx_pipeline.cli.init import template
 from claimx_pipeline.settings.schema import settings_schema
-from claimx_pipeline.settings.tree import SettingsSection
+from claimx_pipeline.settings.tree.settings import SettingsSection
 from tests.rigs.settings_text import problems_of
 
 

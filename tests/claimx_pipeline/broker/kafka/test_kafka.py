@@ -27,7 +27,7 @@ from claimx_pipeline.errors import (
 )
 from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import BrokerSettings, KafkaSettings
+from claimx_pipeline.settings.tree.broker import BrokerSettings, KafkaSettings
 from tests.rigs.kafka_server import free_port
 from tests.rigs.worker import DEAD, OUT, Rig, Scripted
 

@@ -25,7 +25,7 @@ from claimx_pipeline.errors import (
     UnknownTopicError,
 )
 from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
-from claimx_pipeline.settings.tree import BrokerSettings
+from claimx_pipeline.settings.tree.broker import BrokerSettings
 from tests.rigs import processes, sqlite_process
 from tests.rigs.worker import DEAD, OUT, Rig, Scripted
 

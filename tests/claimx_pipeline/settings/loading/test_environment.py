@@ -2,7 +2,7 @@ import pytest
 
 from claimx_pipeline.errors import SettingsError
 from claimx_pipeline.settings.loader import require
-from claimx_pipeline.settings.tree import CORE_ENVIRONMENT
+from claimx_pipeline.settings.tree.settings import CORE_ENVIRONMENT
 from tests.rigs.settings_text import load_text, problems_of
 
 VALUES = {

@@ -2,7 +2,7 @@ import pytest
 from attrs import field, frozen
 from attrs.validators import ge, in_, matches_re
 
-from claimx_pipeline.settings.tree import SettingsSection
+from claimx_pipeline.settings.tree.settings import SettingsSection
 from tests.rigs.settings_text import load_text, problems_of
 
 

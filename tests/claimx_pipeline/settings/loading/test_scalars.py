@@ -2,7 +2,7 @@ import pytest
 from attrs import frozen
 
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import SettingsSection
+from claimx_pipeline.settings.tree.settings import SettingsSection
 from tests.rigs.settings_text import load_text, problems_of
 
 

@@ -7,7 +7,7 @@ from attrs import field, frozen
 
 from claimx_pipeline.errors import SettingsError
 from claimx_pipeline.settings.loading.structure import structure_config
-from claimx_pipeline.settings.tree import SettingsSection
+from claimx_pipeline.settings.tree.settings import SettingsSection
 from tests.rigs.settings_text import load_text, problems_of
 
 
