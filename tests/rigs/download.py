@@ -18,11 +18,13 @@ from claimx_pipeline.media.messages import (
     decode_cached_file,
     task_record,
 )
+from claimx_pipeline.runtime.loop import WorkerLoop
 from claimx_pipeline.simulator.content import content_of
 from claimx_pipeline.simulator.entities import Media
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
 from claimx_pipeline.topics import DOWNLOADS_CACHED, DOWNLOADS_DLQ
+from tests.rigs import members, topics
 from tests.rigs.worker import Rig
 
 EVENTS = 400
@@ -83,34 +85,21 @@ class DownloadRig:
         return content.read(0, content.size)
 
     async def publish(self, *tasks: DownloadTask) -> None:
-        producer = self.rig.broker().producer()
-        await producer.start()
-        await producer.publish([task_record(task) for task in tasks])
-        await producer.close()
+        await topics.publish(self.rig.broker(), [task_record(task) for task in tasks])
 
-    def loop(self, name: str, stop: asyncio.Event) -> Any:
+    def loop(self, name: str, stop: asyncio.Event) -> WorkerLoop:
         return self.rig.loop(self.rig.pipeline.workers[name], stop)
 
     async def run_until(self, condition: Callable[[], Any], *more: str) -> None:
         """Run ``download`` and the workers *more* until *condition* holds; it may be async."""
         stop = asyncio.Event()
         loops = [self.loop(name, stop) for name in ("download", *more)]
-        tasks = [asyncio.create_task(loop.run()) for loop in loops]
-        async with asyncio.timeout(60):
-            while not any(task.done() for task in tasks):
-                held = condition()
-                if await held if asyncio.iscoroutine(held) else held:
-                    break
-                await asyncio.sleep(0.02)
-        stop.set()
-        await asyncio.gather(*tasks)
+        await members.run_until(condition, *loops)
 
     async def settled(self, count: int) -> bool:
         """Tell whether the worker has committed *count* tasks."""
-        admin = self.rig.broker().admin()
-        found = await admin.committed("claimx-download-worker", "claimx.downloads.pending")
-        await admin.close()
-        return sum(found.values()) >= count
+        group, topic = "claimx-download-worker", "claimx.downloads.pending"
+        return await topics.committed(self.rig.broker(), group, topic) >= count
 
     async def cached(self) -> list[CachedFile]:
         return [
@@ -146,7 +135,5 @@ async def download_rig(
             )
         )
         pipeline = Pipeline.load(config, environ={}, cwd=folder)
-        admin = pipeline.broker().admin()
-        await admin.create_topics(pipeline.topology.new_topics())
-        await admin.close()
+        await topics.create_topics(pipeline)
         yield DownloadRig(folder, server, Rig(pipeline))

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import uuid
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,10 +14,9 @@ from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.media.cache_mark import MARK, mark
 from claimx_pipeline.media.messages import decode_result
 from claimx_pipeline.media.open_store import open_cache, open_files
-from claimx_pipeline.runtime.idle import wait_until_idle
 from claimx_pipeline.runtime.loop import WorkerLoop
-from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.metrics import Metrics
+from tests.rigs import members, topics
 
 AT = datetime(2026, 1, 12, 9, tzinfo=UTC)
 
@@ -48,9 +46,7 @@ class FileRig:
         (folder / "claimx.yaml").write_text(settings.format(folder=folder))
         pipeline = Pipeline.load(environ={}, cwd=folder, **options)
         rig = cls(pipeline)
-        admin = pipeline.broker().admin()
-        await admin.create_topics(pipeline.topology.new_topics())
-        await admin.close()
+        await topics.create_topics(pipeline)
         await asyncio.to_thread(pipeline.table_store.create, "claimx_attachments")
         return rig
 
@@ -84,66 +80,35 @@ class FileRig:
         return evolve(file, **changes)
 
     async def publish(self, *records: OutRecord) -> None:
-        producer = self.pipeline.broker().producer()
-        await producer.start()
         physical = self.pipeline.topology.physical
-        await producer.publish([evolve(each, topic=physical(each.topic)) for each in records])
-        await producer.close()
+        named = [evolve(each, topic=physical(each.topic)) for each in records]
+        await topics.publish(self.pipeline.broker(), named)
 
     def loop(self, name: str, stop: asyncio.Event) -> WorkerLoop:
-        health = Health(self.pipeline.clock)
-        health.expect(name)
-        resources = self.pipeline.resources(self.pipeline.broker(), health, self.metrics)
-        spec = self.pipeline.workers[name]
-        return WorkerLoop(spec, resources, self.metrics.worker(name, health), stop)
+        return members.member(self.pipeline, self.pipeline.workers[name], stop, self.metrics)
 
     async def work(self, *names: str, until=None) -> None:
         """Run workers until they have nothing left, or until *until* holds."""
         stop = asyncio.Event()
-        running = [asyncio.create_task(self.loop(name, stop).run()) for name in names]
-        waiting = asyncio.create_task(self._until(until) if until else self._idle(*names))
-        try:
-            async with asyncio.timeout(60):
-                await asyncio.wait([waiting, *running], return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stop.set()
-            await asyncio.gather(*running)
-            waiting.cancel()
-
-    async def _until(self, condition) -> None:
-        while not await condition():
-            await asyncio.sleep(0.02)
-
-    async def _idle(self, *names: str) -> None:
-        admin = self.pipeline.broker().admin()
-        workers = [self.pipeline.workers[name] for name in names]
-        await wait_until_idle(admin, self.pipeline.topology, workers, self.pipeline.clock)
-        await admin.close()
+        loops = [self.loop(name, stop) for name in names]
+        if until is not None:
+            await members.run_until(until, *loops)
+            return
+        async with members.running(*loops) as tasks:
+            await members.idle(self.pipeline, [loop.spec for loop in loops], *tasks)
 
     async def rewind(self, name: str, topic: str) -> None:
         """Let a worker's group meet every record of a topic again."""
-        admin = self.pipeline.broker().admin()
         topology = self.pipeline.topology
         physical = topology.physical(topic)
         group = topology.group(self.pipeline.workers[name].group)
-        ends = await admin.end_offsets(physical)
-        await admin.commit_offsets(group, physical, dict.fromkeys(ends, 0))
-        await admin.close()
+        async with topics.admin_of(self.pipeline.broker()) as admin:
+            ends = await admin.end_offsets(physical)
+            await admin.commit_offsets(group, physical, dict.fromkeys(ends, 0))
 
     async def records(self, topic: str) -> list[Record]:
-        name = self.pipeline.topology.physical(topic)
-        admin = self.pipeline.broker().admin()
-        ends = await admin.end_offsets(name)
-        await admin.close()
-        consumer = self.pipeline.broker().consumer(group=f"reader-{uuid.uuid4()}", topics=[name])
-        await consumer.start()
-        found: list[Record] = []
-        async with asyncio.timeout(30):
-            while len(found) < sum(ends.values()):
-                for batch in await consumer.poll(max_records=1000, timeout=0.2):
-                    found += batch.records
-        await consumer.close()
-        return found
+        physical = self.pipeline.topology.physical(topic)
+        return await topics.records(self.pipeline.broker(), physical)
 
     async def results(self) -> list[DownloadResult]:
         return [decode_result(record.value) for record in await self.results_raw()]

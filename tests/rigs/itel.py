@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import uuid
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
 from typing import Any
@@ -11,9 +10,9 @@ from typing import Any
 import msgspec
 
 from claimx_pipeline import OutRecord
-from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.simulator.entities import CABINET_TEMPLATE, WorldEvent
 from claimx_pipeline.simulator.world import World
+from tests.rigs import topics
 from tests.rigs.whole_pipeline import WholePipeline, whole_pipeline
 
 WORKERS = ("itel-tracking", "itel-api", "itel-results", "retry")
@@ -63,32 +62,11 @@ def status_message(event: WorldEvent, **changes: Any) -> dict[str, Any]:
 async def publish(rig: WholePipeline, messages: Iterable[dict[str, Any]]) -> None:
     """Publish *messages* as the trigger does."""
     topic = rig.pipeline.topology.physical(TOPIC)
-    producer = rig.pipeline.broker().producer()
-    await producer.start()
-    await producer.publish(
-        [
-            OutRecord(topic, msgspec.json.encode(each), str(each["assignment_id"]).encode())
-            for each in messages
-        ]
-    )
-    await producer.close()
-
-
-async def records(rig: WholePipeline, topic: str) -> list[Record]:
-    """Return every record of a topic."""
-    name = rig.pipeline.topology.physical(topic)
-    broker = rig.pipeline.broker()
-    admin = broker.admin()
-    ends = sum((await admin.end_offsets(name)).values())
-    await admin.close()
-    consumer = broker.consumer(group=f"reader-{uuid.uuid4()}", topics=[name])
-    await consumer.start()
-    found: list[Record] = []
-    while len(found) < ends:
-        for batch in await consumer.poll(max_records=1000, timeout=0.2):
-            found += batch.records
-    await consumer.close()
-    return found
+    records = [
+        OutRecord(topic, msgspec.json.encode(each), str(each["assignment_id"]).encode())
+        for each in messages
+    ]
+    await topics.publish(rig.pipeline.broker(), records)
 
 
 def count(rig: WholePipeline, table: str, where: str = "true") -> int:

@@ -10,15 +10,16 @@ from urllib.parse import urlsplit
 from attrs import define, field
 
 from claimx_pipeline import OutRecord, Pipeline
-from claimx_pipeline.broker.protocol import Broker, Record, TopicPartition
+from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.delta.contents import Contents, contents
 from claimx_pipeline.delta.querying.query import run_query
-from claimx_pipeline.runtime.idle import wait_until_idle
 from claimx_pipeline.runtime.process import WorkerProcess
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.metrics import Metrics
+from tests.rigs import members, topics
+from tests.rigs.until import until
 
 SETTINGS = """\
 broker: {{url: "{url}", prefix: "{prefix}", kafka: {{session_timeout_seconds: 6}}}}
@@ -53,20 +54,16 @@ class WholePipeline:
     async def publish(self, count: int) -> None:
         """Let the first *count* events happen and put them on the topic of raw events."""
         self.world.set_clock(self.world.end(count))
-        producer = self.pipeline.broker().producer()
-        await producer.start()
         topic = self.pipeline.topology.physical("claimx.events.raw")
-        await producer.publish(
-            [
-                OutRecord(topic, json.dumps(event.value).encode(), str(event.project_id).encode())
-                for event in self.world.events(count)
-            ]
-        )
-        await producer.close()
+        records = [
+            OutRecord(topic, json.dumps(event.value).encode(), str(event.project_id).encode())
+            for event in self.world.events(count)
+        ]
+        await topics.publish(self.pipeline.broker(), records)
 
     async def records(self, topic: str) -> list[Record]:
         """Return every record of a topic, by its logical name."""
-        return await records_of(self.pipeline.broker(), self.pipeline.topology.physical(topic))
+        return await topics.records(self.pipeline.broker(), self.pipeline.topology.physical(topic))
 
     async def contents(self) -> dict[str, Contents]:
         """Return every table as a multiset of what it says about the claims."""
@@ -74,25 +71,12 @@ class WholePipeline:
 
     async def idle(self, seconds: float = 60) -> None:
         """Wait until every worker that runs has dealt with everything."""
-        admin = self.pipeline.broker().admin()
         workers = list(self.process.specs)
-        waiting = asyncio.create_task(
-            wait_until_idle(admin, self.pipeline.topology, workers, self.pipeline.clock)
-        )
-        async with asyncio.timeout(seconds):
-            await asyncio.wait([waiting, self._running], return_when=asyncio.FIRST_COMPLETED)
-        if self._running.done():
-            self._running.result()
-        await waiting
-        await admin.close()
+        await members.idle(self.pipeline, workers, self._running, seconds=seconds)
 
     async def until(self, condition, seconds: float = 30) -> None:
-        """Wait until *condition* holds."""
-        async with asyncio.timeout(seconds):
-            while not condition():
-                if self._running.done():
-                    self._running.result()
-                await asyncio.sleep(0.02)
+        """Wait until *condition* holds, which takes workers that run."""
+        await until(condition, self._running, seconds=seconds)
 
     def keys(self, kind: str) -> list[tuple]:
         """Return the keys in the table of an entity kind."""
@@ -109,14 +93,13 @@ class WholePipeline:
 
     async def dead(self) -> dict[str, int]:
         """Return how many dead letters lie in each topic that has any."""
-        admin = self.pipeline.broker().admin()
         topology = self.pipeline.topology
         found = {}
-        for worker in self.pipeline.workers.values():
-            if worker.dead_letters:
-                name = topology.physical(worker.dead_letters.name)
-                found[worker.dead_letters.name] = sum((await admin.end_offsets(name)).values())
-        await admin.close()
+        async with topics.admin_of(self.pipeline.broker()) as admin:
+            for worker in self.pipeline.workers.values():
+                if worker.dead_letters:
+                    name = topology.physical(worker.dead_letters.name)
+                    found[worker.dead_letters.name] = sum((await admin.end_offsets(name)).values())
         return {name: count for name, count in found.items() if count}
 
     async def stop(self) -> None:
@@ -132,22 +115,6 @@ async def contents_of(pipeline: Pipeline, tables: Iterable[str]) -> dict[str, Co
         name: await asyncio.to_thread(lambda n=name: contents(store.open(n), store.spec(n)))
         for name in tables
     }
-
-
-async def records_of(broker: Broker, topic: str) -> list[Record]:
-    """Return every record of a topic, by the name that the broker knows."""
-    admin = broker.admin()
-    found: list[Record] = []
-    ends = await admin.end_offsets(topic)
-    for partition, begin in (await admin.begin_offsets(topic)).items():
-        start = begin
-        while more := await admin.read(
-            TopicPartition(topic, partition), start, ends[partition], max_records=500
-        ):
-            found += more
-            start = more[-1].offset + 1
-    await admin.close()
-    return found
 
 
 @contextlib.asynccontextmanager
@@ -201,9 +168,7 @@ async def whole_pipeline(
         )
         pipeline = Pipeline.load(config, environ={}, cwd=folder, overrides=overrides)
         broker = pipeline.broker()
-        admin = broker.admin()
-        await admin.create_topics(pipeline.topology.new_topics())
-        await admin.close()
+        await topics.create_topics(pipeline)
         for table in pipeline.tables:
             await asyncio.to_thread(pipeline.table_store.create, table)
         chosen = pipeline.select(workers) if workers else list(pipeline.workers.values())

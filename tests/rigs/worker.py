@@ -1,7 +1,6 @@
 """Runs a worker of a test's own over real topics and tables, as the product runs its own."""
 
 import asyncio
-import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,9 +12,9 @@ from claimx_pipeline.errors import DecodeError
 from claimx_pipeline.runtime.loop import WorkerLoop
 from claimx_pipeline.runtime.outcome import Outcome
 from claimx_pipeline.runtime.retry_ladder import RetryLadder
-from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.metrics import Metrics
 from claimx_pipeline.workers import retry
+from tests.rigs import members, topics
 
 IN = Topic("test.in", partitions=2, source=True)
 OUT = Topic("test.out", partitions=2, terminal=True)
@@ -64,14 +63,9 @@ class Rig:
         overrides = {"broker.url": url, "broker.prefix": prefix} if url else {}
         (folder / "claimx.yaml").write_text(f"retry: {{delays_seconds: {list(DELAYS)}}}\n")
         rig = cls(Pipeline.load(environ={}, cwd=folder, overrides=overrides, clock=clock))
-        admin = rig.broker().admin()
-        await admin.create_topics(
-            [
-                NewTopic(f"{prefix}{t.name}", t.partitions)
-                for t in (IN, OUT, DEAD, *RetryLadder(FAMILY, DELAYS).topics())
-            ]
-        )
-        await admin.close()
+        used = (IN, OUT, DEAD, *RetryLadder(FAMILY, DELAYS).topics())
+        async with topics.admin_of(rig.broker()) as admin:
+            await admin.create_topics([NewTopic(f"{prefix}{t.name}", t.partitions) for t in used])
         return rig
 
     def broker(self):
@@ -99,36 +93,23 @@ class Rig:
         return self.loop(retry.serving(retry.WORKER, [self.failing(Scripted())]), stop)
 
     def loop(self, spec: WorkerSpec, stop: asyncio.Event, broker=None) -> WorkerLoop:
-        health = Health(self.pipeline.clock)
-        health.expect(spec.name)
-        resources = self.pipeline.resources(broker or self.broker(), health)
-        return WorkerLoop(spec, resources, self.metrics.worker(spec.name, health), stop)
+        return members.member(self.pipeline, spec, stop, self.metrics, broker)
 
     async def publish(self, *texts: str, key: bytes | None = b"k") -> None:
         """Publish to one partition (by default), in order."""
-        producer = self.broker().producer()
-        await producer.start()
         physical = self.pipeline.topology.physical(IN.name)
-        await producer.publish([OutRecord(physical, text.encode(), key) for text in texts])
-        await producer.close()
+        records = [OutRecord(physical, text.encode(), key) for text in texts]
+        await topics.publish(self.broker(), records)
 
     async def run_until(self, condition: Callable[[], bool], *loops: WorkerLoop) -> None:
         """Run members until *condition* holds, then stop them; a failure ends it as well."""
-        tasks = [asyncio.create_task(loop.run()) for loop in loops]
-        async with asyncio.timeout(30):
-            while not condition() and not any(task.done() for task in tasks):
-                await asyncio.sleep(0.01)
-        for loop in loops:
-            loop.stop.set()
-        await asyncio.gather(*tasks)
+        await members.run_until(condition, *loops)
 
     async def committed(self, group: str = "scripted") -> int:
         """Return how many records of ``test.in`` the group has committed."""
-        admin = self.broker().admin()
         topology = self.pipeline.topology
-        found = await admin.committed(topology.group(group), topology.physical(IN.name))
-        await admin.close()
-        return sum(found.values())
+        group, topic = topology.group(group), topology.physical(IN.name)
+        return await topics.committed(self.broker(), group, topic)
 
     async def published(self) -> list[str]:
         """Return what lies in ``test.out``."""
@@ -136,16 +117,4 @@ class Rig:
 
     async def records(self, topic: Topic) -> list[Record]:
         """Return every record of a topic."""
-        name = self.pipeline.topology.physical(topic.name)
-        consumer = self.broker().consumer(group=f"reader-{uuid.uuid4()}", topics=[name])
-        admin = self.broker().admin()
-        ends = await admin.end_offsets(name)
-        await consumer.start()
-        found: list[Record] = []
-        async with asyncio.timeout(30):
-            while len(found) < sum(ends.values()):
-                for batch in await consumer.poll(max_records=1000, timeout=0.2):
-                    found += batch.records
-        await consumer.close()
-        await admin.close()
-        return found
+        return await topics.records(self.broker(), self.pipeline.topology.physical(topic.name))
