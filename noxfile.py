@@ -34,9 +34,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Check the types of both distributions."""
+    """Check the types of both distributions, and of what authors of plugins write."""
     session.install("-e", CORE, "-e", PLUGIN, *group("typing"), *group("bench"))
     session.run("mypy")
+    session.run("pytest", "tests/typing")
 
 
 @nox.session

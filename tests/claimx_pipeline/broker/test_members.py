@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import subprocess
 import threading
 import uuid
@@ -12,6 +11,7 @@ from attrs import define, field
 
 from claimx_pipeline.broker.protocol import NewTopic, OutRecord
 from tests.rigs import member_process, processes
+from tests.rigs.until import until
 
 PARTITIONS, RECORDS = 12, 600
 PATIENCE_SECONDS = 60.0
@@ -53,12 +53,6 @@ class Member:
             pipe.close()
 
 
-async def until(condition) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.05)
-
-
 @pytest.mark.incident("REB-01")
 @pytest.mark.parametrize("kind", ["sqlite", pytest.param("kafka", marks=pytest.mark.kafka)])
 async def test_members_that_start_at_once_and_die_leave_nothing_undone(request, tmp_path, kind):
@@ -80,16 +74,22 @@ async def test_members_that_start_at_once_and_die_leave_nothing_undone(request, 
 
     members = [Member.start(url, topic, "g") for _ in range(4)]
     try:
-        await until(lambda: [member.owned for member in members] == [3, 3, 3, 3])
+        await until(
+            lambda: [member.owned for member in members] == [3, 3, 3, 3], seconds=PATIENCE_SECONDS
+        )
         await publish(0, 300)
-        await until(lambda: sum(len(member.said) for member in members) >= 100)
+        await until(
+            lambda: sum(len(member.said) for member in members) >= 100, seconds=PATIENCE_SECONDS
+        )
         for member in members[:2]:
             member.process.kill()
         members += [Member.start(url, topic, "g") for _ in range(3)]
         await publish(300, RECORDS)
         alive = members[2:]
-        await until(lambda: sum(member.owned for member in alive) == PARTITIONS)
-        await until(lambda: all(member.owned for member in alive))
+        await until(
+            lambda: sum(member.owned for member in alive) == PARTITIONS, seconds=PATIENCE_SECONDS
+        )
+        await until(lambda: all(member.owned for member in alive), seconds=PATIENCE_SECONDS)
         await until(
             lambda: {int(n) for member in members for n in member.said} == set(range(RECORDS))
         )

@@ -8,6 +8,7 @@ from claimx_pipeline.simulator.faults import Fault, FaultPlan
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
 from tests.fakes.virtual_clock import VirtualClock
+from tests.rigs.until import until
 
 API = "/service/cxedirest"
 
@@ -202,9 +203,3 @@ def test_the_same_seed_draws_the_same_faults():
 def test_a_fault_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Fault(**{"kind": "error", **wrong})
-
-
-async def until(condition):
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.005)
