@@ -34,9 +34,10 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Check the types of both distributions."""
+    """Check the types of both distributions, and of what authors of plugins write."""
     session.install("-e", CORE, "-e", PLUGIN, *group("typing"), *group("bench"))
     session.run("mypy")
+    session.run("pytest", "tests/typing")
 
 
 @nox.session
@@ -75,8 +76,8 @@ def faults(session: nox.Session) -> None:
 def pages(session: nox.Session) -> None:
     """Write the pages that are made from the code and its tests; tests say when one is stale."""
     session.install(CORE, PLUGIN, *group("tests"))
-    for page in ("reliability", "hooks_page", "public_api_page", "form_mapping"):
-        session.run("python", f"tests/support/{page}.py")
+    for page in ("reliability", "hooks", "public_api", "form_mapping"):
+        session.run("python", "-m", f"tests.pages.{page}")
 
 
 @nox.session

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from command import CLEAN, PROGRAM
 
 import claimx_pipeline
 from claimx_pipeline.testing import Sandbox
+from tests.rigs.command import CLEAN, PROGRAM
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from command import run
 
 from claimx_pipeline import Pipeline
+from tests.rigs.command import run
 
 pytestmark = pytest.mark.plugin
 

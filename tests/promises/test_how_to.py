@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-from how_to import Terminal, blocks
-from kafka_server import free_port
 
 from claimx_pipeline import Pipeline
 from claimx_pipeline.stages.from_settings import stages_of
+from tests.promises.how_to import Terminal, blocks
+from tests.rigs.kafka_server import free_port
 
 DOCS = Path(__file__).parents[2] / "docs"
 

@@ -4,14 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
-from public_api_page import PAGE, public_api_page, public_names
+
+from tests.pages.public_api import PAGE, public_api_page, public_names
 
 CHANGELOG = Path(__file__).parents[2] / "CHANGELOG.md"
 
 
 def test_the_reference_lists_every_public_name():
     assert PAGE.read_text(encoding="utf-8") == public_api_page(), (
-        "run python tests/support/public_api_page.py"
+        "run python -m tests.pages.public_api"
     )
 
 

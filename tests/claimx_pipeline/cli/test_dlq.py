@@ -8,7 +8,6 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from command import Running, run
 
 from claimx_pipeline import OutRecord, Pipeline
 from claimx_pipeline.broker.sqlite.log import StoredRecord
@@ -17,6 +16,8 @@ from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.runtime.headers import Origin
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
+from tests.rigs.command import Running, run
+from tests.rigs.until import until
 
 EVENTS, SEED = 12, 7
 
@@ -300,9 +301,7 @@ async def test_an_interrupted_replay_ends_soon_and_goes_on_where_it_stopped(plac
     for start in range(0, count, 2_000):
         await place.letters(range(start, start + 2_000))
     running = Running.start("dlq", "replay", "--yes", "--json", cwd=place.folder)
-    async with asyncio.timeout(30):
-        while not await place.records("claimx.dlq.replayed"):
-            await asyncio.sleep(0.01)
+    await until(lambda: place.records("claimx.dlq.replayed"))
     assert await asyncio.to_thread(running.stop, number, 10) == 1
     outcome = json.loads("\n".join(running.lines))
     running.process.stdout.close()

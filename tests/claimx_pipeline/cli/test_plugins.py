@@ -6,9 +6,9 @@ import sys
 
 import msgspec
 import pytest
-from command import PROGRAM, run
 
 from claimx_pipeline.simulator.world import World
+from tests.rigs.command import PROGRAM, run
 
 
 def event_of(tmp_path, event_type):

@@ -9,12 +9,12 @@ from urllib.parse import parse_qs
 
 import pytest
 from attrs import define, field
-from http_service import Reply, http_service
 
 from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.errors import Category, SettingsError
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.connections import OAuth2Settings
+from tests.fakes.http_service import Reply, http_service
 
 SECRET = "client-s3cret"
 

@@ -10,11 +10,12 @@ import socket
 import time
 
 import pytest
-from http_service import Reply, http_service
 
 from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.connections.breaker import State
 from claimx_pipeline.errors import Category, RecordError
+from tests.fakes.http_service import Reply, http_service
+from tests.fakes.loop_time import pass_time
 
 OK, BUSY, DOWN = Reply({"ok": True}), Reply(b"", 429), Reply(b"", 503)
 
@@ -54,9 +55,7 @@ async def test_after_five_failures_nothing_is_sent_until_one_trial_succeeds(conn
         vendor = connect(service.url, max_retries=0)
         errors = await failures(vendor, 5)
         assert [error.outage for error in errors] == [False] * 4 + [True]
-        began = time.perf_counter()
         refused = await failure(vendor)
-        assert time.perf_counter() - began < 0.01
         assert (refused.category, refused.outage) == (Category.CIRCUIT_OPEN, True)
         assert (refused.retry_after, refused.connection) == (15, "vendor")
         assert len(service.asked) == 5
@@ -179,11 +178,17 @@ async def test_an_unreachable_host_costs_its_timeouts_once_and_then_nothing(conn
         assert any(error.outage for error in errors)
         began = time.perf_counter()
         assert (await failure(vendor)).category is Category.CIRCUIT_OPEN
-        assert time.perf_counter() - began < 0.01
+        assert time.perf_counter() - began < 0.1, "it waited for a connection"
     assert vendor.breaker.state is State.OPEN
 
 
 async def silence(_asked):
+    """Give no answer until the asker's timeout is over, which it is at once.
+
+    A timeout so short that a test can wait for it may be over before a busy machine has
+    sent the request.
+    """
+    pass_time(60)
     await asyncio.Event().wait()
 
 
@@ -215,7 +220,7 @@ def with_probe(failing, probe):
 )
 async def test_a_probe_tells_an_outage_from_a_bad_record(connect, failing, probe, healthy):
     async with http_service(with_probe(failing, probe)) as service:
-        vendor = connect(service.url, probe="/probe", timeout_seconds=0.05, max_retries=0)
+        vendor = connect(service.url, probe="/probe", timeout_seconds=30, max_retries=0)
         error = await failure(vendor)
         assert service.paths() == ["GET /", "GET /probe"]
     assert error.outage is not healthy

@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-from http_service import Reply, http_service
 
 from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.connections.token_file import TokenFile
 from claimx_pipeline.errors import Category, SettingsError
 from claimx_pipeline.settings.secret import Secret
+from tests.fakes.http_service import Reply, http_service
 
 OK = Reply({"ok": True})
 

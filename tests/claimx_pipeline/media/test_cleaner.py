@@ -5,14 +5,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from file_rig import FileRig
-from hasty_clock import HastyClock
 
 from claimx_pipeline import SystemClock
 from claimx_pipeline.media.cleaner import CacheCleaner
 from claimx_pipeline.media.messages import cached_record
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.workers.upload import cache_cleaner
+from tests.fakes.hasty_clock import HastyClock
+from tests.rigs.files import FileRig
 
 HOUR, KEEP = 3600.0, 72
 

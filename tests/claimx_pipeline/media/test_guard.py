@@ -8,10 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from aiohttp.abc import AbstractResolver
-from http_service import Reply, http_service
 from hypothesis import given
 from hypothesis import strategies as st
-from media_rig import media_rig
 
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.connections.stream import StreamClient
@@ -25,6 +23,8 @@ from claimx_pipeline.media.guard import (
     forbidden,
     literal_address,
 )
+from tests.fakes.http_service import Reply, http_service
+from tests.rigs.media import media_rig
 
 ALLOWED = "files.example"
 

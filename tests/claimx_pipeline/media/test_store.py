@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 import obstore
 import pytest
-from object_stores import Place, azure, azurite_script, s3
 
 from claimx_pipeline.errors import Category, SettingsError, category_of
 from claimx_pipeline.media.open_store import open_store
 from claimx_pipeline.media.store import PIECE_BYTES, FileStore, NoSuchFileError, StorageError
 from claimx_pipeline.settings.secret import Secret
+from tests.rigs.object_stores import Place, azure, azurite_script, s3
 
 LARGE_FILE_MIB = int(os.environ.get("LARGE_FILE_MIB", "64"))
 

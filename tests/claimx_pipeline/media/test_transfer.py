@@ -4,14 +4,14 @@ import gzip
 import hashlib
 
 import pytest
-from hasty_clock import HastyClock
-from http_service import Asked, HttpService, Reply, http_service
-from media_rig import jpeg, media_rig
 
 from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.errors import Category, RecordError, category_of
 from claimx_pipeline.media.content import FileRefusedError
 from claimx_pipeline.media.links import DeadLinkError
+from tests.fakes.hasty_clock import HastyClock
+from tests.fakes.http_service import Asked, HttpService, Reply, http_service
+from tests.rigs.media import jpeg, media_rig
 
 PHOTO = jpeg(5_000)
 

@@ -11,7 +11,6 @@ from attrs import field, frozen
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from settings_text import load_text, problems_of
 
 from claimx_pipeline.errors import SettingsError
 from claimx_pipeline.settings.loader import (
@@ -29,6 +28,7 @@ from claimx_pipeline.settings.tree.plugins import PluginSettings
 from claimx_pipeline.settings.tree.settings import Settings, SettingsSection
 from claimx_pipeline.settings.tree.validators import INLINE
 from claimx_pipeline.settings.tree.workers import WorkerSettings
+from tests.rigs.settings_text import load_text, problems_of
 
 
 @frozen(kw_only=True)

@@ -4,13 +4,13 @@ import json
 
 import pytest
 from attrs import frozen
-from chain_rig import run_worker
-from command import run
-from http_service import Reply, http_service
 
 from claimx_pipeline import Chain, Pipeline, SettingsError, StageSpec, UsageError
 from claimx_pipeline.stages.from_settings import stages_of
 from claimx_pipeline.telemetry.health import Health
+from tests.fakes.http_service import Reply, http_service
+from tests.rigs.chain import run_worker
+from tests.rigs.command import run
 
 CHAIN = """\
 connections:

@@ -4,12 +4,12 @@ from datetime import timedelta
 
 import pytest
 from attrs import evolve
-from file_rig import AT, FileRig
 
 from claimx_pipeline import DownloadResult, DownloadTask, OutRecord, RecordError
 from claimx_pipeline.broker.sqlite.log import StoredRecord
 from claimx_pipeline.media.messages import cached_record, result_record, task_record
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
+from tests.rigs.files import AT, FileRig
 
 RESULT = DownloadResult(
     media_id="1",

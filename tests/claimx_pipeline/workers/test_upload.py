@@ -2,11 +2,11 @@
 
 import pytest
 from attrs import evolve
-from file_rig import FileRig, alone
 
 from claimx_pipeline import OutRecord
 from claimx_pipeline.media.messages import cached_record
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
+from tests.rigs.files import FileRig, alone
 
 
 @pytest.fixture

@@ -6,8 +6,6 @@ import json
 
 import pytest
 from attrs import evolve
-from http_service import Reply, http_service
-from itel_samples import completed
 
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.connections.registry import Connections
@@ -17,6 +15,8 @@ from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.stages.protocol import Item
 from itel_cabinet_plugin.form import parse_form
 from itel_cabinet_plugin.submission.stage import SendConfig, SendStage
+from tests.fakes.http_service import Reply, http_service
+from tests.fakes.itel_samples import completed
 
 
 def item(assignment_id):

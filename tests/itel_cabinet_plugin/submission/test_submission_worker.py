@@ -6,7 +6,6 @@ import json
 
 import pytest
 from attrs import evolve
-from itel_samples import completed
 
 from claimx_pipeline.errors import Category
 from claimx_pipeline.runtime.outcome import Dead, Done, Retry
@@ -19,6 +18,7 @@ from itel_cabinet_plugin.settings import SECTION, ItelSettings
 from itel_cabinet_plugin.submission.attempts import payload_hash
 from itel_cabinet_plugin.submission.stage import SendConfig, SendStage
 from itel_cabinet_plugin.submission.worker import WORKER, build
+from tests.fakes.itel_samples import completed
 
 
 async def test_a_completed_form_is_submitted(outside, message):

@@ -14,8 +14,6 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.protocol.commit import OffsetFetchRequest, OffsetFetchResponse_v3
-from kafka_server import free_port
-from worker_rig import DEAD, OUT, Rig, Scripted
 
 from claimx_pipeline import Done
 from claimx_pipeline.broker.kafka.broker import KafkaBroker
@@ -30,6 +28,8 @@ from claimx_pipeline.errors import (
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.broker import BrokerSettings, KafkaSettings
+from tests.rigs.kafka_server import free_port
+from tests.rigs.worker import DEAD, OUT, Rig, Scripted
 
 
 def broker_at(url: str, deadline: float = 10.0, **kafka) -> KafkaBroker:

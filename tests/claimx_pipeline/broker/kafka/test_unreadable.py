@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from aiokafka.record.util import calc_crc32c
-from worker_rig import DEAD, IN, OUT, Rig, Scripted
 
 from claimx_pipeline import Done, OutRecord
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
+from tests.rigs.worker import DEAD, IN, OUT, Rig, Scripted
 
 LENGTH_AT, CHECKSUM_AT, ATTRIBUTES_AT = 8, 17, 21
 

@@ -7,15 +7,12 @@ import os
 import resource
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import sqlite_process
-from worker_rig import DEAD, OUT, Rig, Scripted
 
 from claimx_pipeline import Done
 from claimx_pipeline.broker.protocol import NewTopic, OutRecord
@@ -29,6 +26,8 @@ from claimx_pipeline.errors import (
 )
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.settings.tree.broker import BrokerSettings
+from tests.rigs import processes, sqlite_process
+from tests.rigs.worker import DEAD, OUT, Rig, Scripted
 
 PATIENCE_SECONDS = 20.0
 
@@ -76,10 +75,10 @@ def broker_at(url: str, deadline: float = 10.0, **options) -> SqliteBroker:
 
 def run_process(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, sqlite_process.__file__, *arguments],
+        processes.command(sqlite_process, *arguments),
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env=processes.importing(),
     )
 
 

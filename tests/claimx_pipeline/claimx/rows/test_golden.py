@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime
 
 import msgspec
 import pytest
-from claimx_answers import MEDIA, PROJECT, TASK, VIDEO
 
 from claimx_pipeline.claimx.entities import EntityRows
 from claimx_pipeline.claimx.messages import EntityMessage, decode_entities, encode_entities
@@ -26,6 +25,7 @@ from claimx_pipeline.claimx.rows import (
 )
 from claimx_pipeline.claimx.tables import ENTITY_TABLES
 from claimx_pipeline.delta.writing.convert import to_arrow
+from tests.fakes.claimx_answers import MEDIA, PROJECT, TASK, VIDEO
 
 
 def at(*parts):

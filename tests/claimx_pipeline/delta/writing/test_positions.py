@@ -5,7 +5,15 @@ from datetime import UTC, datetime
 
 import pytest
 from attrs import evolve
-from delta_tables import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from claimx_pipeline.delta.faults import TableFencedError, TableWriteError
+from claimx_pipeline.delta.writing.append import AppendWriter
+from claimx_pipeline.delta.writing.positions import Positions
+from claimx_pipeline.delta.writing.sink import WriteResult
+from claimx_pipeline.errors import TableError
+from tests.rigs.delta_tables import (
     EVENTS,
     GROUP,
     Gate,
@@ -19,14 +27,6 @@ from delta_tables import (
     sources,
     stored,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from claimx_pipeline.delta.faults import TableFencedError, TableWriteError
-from claimx_pipeline.delta.writing.append import AppendWriter
-from claimx_pipeline.delta.writing.positions import Positions
-from claimx_pipeline.delta.writing.sink import WriteResult
-from claimx_pipeline.errors import TableError
 
 BLIND = evolve(EVENTS, dedupe=False, event_time=None)
 """Finds no double by its key, so that positions alone keep rows from coming twice."""

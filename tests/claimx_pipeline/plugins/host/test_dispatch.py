@@ -10,7 +10,6 @@ import msgspec
 import pluggy
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
-from virtual_clock import VirtualClock
 
 from claimx_pipeline import (
     EnrichmentContext,
@@ -25,6 +24,7 @@ from claimx_pipeline.plugins.host.dispatch import Dispatcher
 from claimx_pipeline.plugins.host.loading import PluginInfo, PluginSet
 from claimx_pipeline.plugins.host.results import PublishRules
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
+from tests.fakes.virtual_clock import VirtualClock
 
 
 def plugin(function):

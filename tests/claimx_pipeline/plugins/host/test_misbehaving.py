@@ -7,8 +7,6 @@ from textwrap import dedent
 
 import msgspec
 import pytest
-from plugin_folder import write_plugin
-from whole_pipeline import WholePipeline, whole_pipeline
 
 from claimx_pipeline.delta.contents import contents
 from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
@@ -16,6 +14,8 @@ from claimx_pipeline.runtime.dead_letters.reader import DeadLetterFilter, DeadLe
 from claimx_pipeline.runtime.dead_letters.replay import Replayer
 from claimx_pipeline.runtime.headers import header
 from claimx_pipeline.topics import ENRICHMENT_DLQ
+from tests.rigs.plugin_folder import write_plugin
+from tests.rigs.whole_pipeline import WholePipeline, whole_pipeline
 
 EVENTS = 20
 

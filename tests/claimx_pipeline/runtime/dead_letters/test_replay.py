@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from attrs import define, evolve
-from worker_rig import DEAD, IN, OUT, Rig, Scripted
 
 from claimx_pipeline import Done, OutRecord, RecordError
 from claimx_pipeline.broker.protocol import NewTopic, TopicPartition
@@ -25,6 +24,7 @@ from claimx_pipeline.runtime.dead_letters.replay import ReplayedPage, Replayer
 from claimx_pipeline.runtime.headers import Origin, header
 from claimx_pipeline.runtime.outcome import Dead
 from claimx_pipeline.topics import DLQ_REPLAYED
+from tests.rigs.worker import DEAD, IN, OUT, Rig, Scripted
 
 EVERYTHING = DeadLetterFilter(replayed=True)
 OPEN = DeadLetterFilter()

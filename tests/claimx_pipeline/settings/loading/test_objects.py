@@ -1,9 +1,9 @@
 import pytest
 from attrs import field, frozen
 from attrs.validators import ge, in_, matches_re
-from settings_text import load_text, problems_of
 
 from claimx_pipeline.settings.tree.settings import SettingsSection
+from tests.rigs.settings_text import load_text, problems_of
 
 
 @frozen(kw_only=True)
