@@ -41,6 +41,9 @@ class Column:
     kept: bool = field(default=False, kw_only=True)
     """Merge: the first row that has it sets it, and no later one changes it."""
     doc: str = field(default="", kw_only=True)
+    """What the column means, for people: one phrase."""
+    source: str = field(default="", kw_only=True)
+    """Where its value comes from, for people; `` ` `` marks names as in Markdown."""
 
 
 @frozen(kw_only=True)
@@ -49,6 +52,7 @@ class TableSpec:
 
     name: str
     summary: str
+    """What one row is, in one line."""
     columns: tuple[Column, ...]
     mode: Literal["append", "merge"]
     key: tuple[str, ...]
@@ -66,6 +70,8 @@ class TableSpec:
 
     What an event said is replaced only by what a later event says.
     """
+    doc: str = ""
+    """More about the table, for people: who writes it, and what to know when reading it."""
 
     def __attrs_post_init__(self) -> None:
         names = [column.name for column in self.columns]

@@ -1,4 +1,4 @@
-"""``entities``: what enrichment found goes into the seven entity tables and the event log."""
+"""``entities``: what enrichment found goes into the entity tables and the event log."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.claimx.messages import EntityMessage, decode_entities
-from claimx_pipeline.claimx.tables import EVENT_LOG, KIND_TABLES
+from claimx_pipeline.claimx.tables import ENTITY_TABLES, EVENT_LOG
 from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.runtime.outcome import Done, Outcome
 from claimx_pipeline.runtime.resources import Resources
@@ -35,7 +35,7 @@ class EntitiesProcessor:
 def table_rows(message: EntityMessage) -> tuple[TableRow, ...]:
     """Return the rows of *message*, the line for the event log last."""
     rows = [
-        TableRow(KIND_TABLES[kind], row)
+        TableRow(ENTITY_TABLES[kind].name, row)
         for kind, kind_rows in message.rows.items()
         for row in kind_rows
     ]
@@ -49,10 +49,10 @@ def build(_: Resources) -> EntitiesProcessor:
 
 WORKER = WorkerSpec(
     name="entities",
-    summary="Merges enriched rows into the seven entity tables, and logs each event.",
+    summary="Merges enriched rows into the entity tables, and logs each event.",
     group="claimx-entity-writer",
     reads=(ENTITIES_ROWS,),
-    tables=(*KIND_TABLES.values(), EVENT_LOG.name),
+    tables=(*(table.name for table in ENTITY_TABLES.values()), EVENT_LOG.name),
     needs=("broker", "tables"),
     dead_letters=ENTITIES_DLQ,
     build=build,
