@@ -17,7 +17,7 @@ from whole_pipeline import WholePipeline, contents_of, whole_pipeline
 
 from claimx_pipeline import OutRecord, Pipeline
 from claimx_pipeline.broker.protocol import Admin, Record
-from claimx_pipeline.claimx.messages import decode_entities
+from claimx_pipeline.claimx.messages import DECODER
 
 WORLD = 3
 ROWS_PER_EVENT = 5.0
@@ -130,7 +130,7 @@ async def worked_off(nursery: Nursery, folder: Path, *workers: str) -> None:
 
 def rows_in(records: list[Record]) -> int:
     """Return how many rows messages of entity rows bring, the event log's included."""
-    messages = [decode_entities(record.value) for record in records]
+    messages = [DECODER.decode(record.value) for record in records]
     return sum(1 + sum(len(rows) for _, rows in each.rows.items()) for each in messages)
 
 

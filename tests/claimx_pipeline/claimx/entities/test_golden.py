@@ -21,7 +21,7 @@ from claimx_pipeline.claimx.entities.project import autolink_failure_row, projec
 from claimx_pipeline.claimx.entities.task import task_rows
 from claimx_pipeline.claimx.entities.task_template import template_rows
 from claimx_pipeline.claimx.entities.video_collab import video_of, video_row
-from claimx_pipeline.claimx.messages import EntityMessage, decode_entities, encode_entities
+from claimx_pipeline.claimx.messages import DECODER, EntityMessage, encode_entities
 from claimx_pipeline.claimx.tables import ENTITY_TABLES
 from claimx_pipeline.delta.writing.convert import to_arrow
 
@@ -286,7 +286,7 @@ def test_a_video_call(origin, unreadable):
 def test_a_row_goes_through_its_message_into_its_table(kind):
     rows = EntityRows(**{kind: [dict(GOLDEN[kind])]})
     sent = encode_entities(EntityMessage("e1", "A", "700100", {}, rows))
-    received = getattr(decode_entities(sent).rows, kind)
+    received = getattr(DECODER.decode(sent).rows, kind)
     assert received == [GOLDEN[kind]]
     table, refused = to_arrow(ENTITY_TABLES[kind], received)
     assert refused == []
