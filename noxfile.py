@@ -75,7 +75,7 @@ def faults(session: nox.Session) -> None:
 def pages(session: nox.Session) -> None:
     """Write the pages that are made from the code and its tests; tests say when one is stale."""
     session.install(CORE, PLUGIN, *group("tests"))
-    for page in ("reliability", "hooks_page", "public_api_page", "form_mapping"):
+    for page in ("reliability", "hooks_page", "public_api_page", "form_mapping", "tables_page"):
         session.run("python", f"tests/support/{page}.py")
 
 

@@ -46,6 +46,21 @@ class Column:
     """Where its value comes from, for people; `` ` `` marks names as in Markdown."""
 
 
+_ROW_HASH = Column(
+    "_row_hash",
+    STRING,
+    bookkeeping=True,
+    doc="Tells whether a row has changed, so that an unchanged one is not written again",
+    source="the columns that are not bookkeeping",
+)
+
+
+def _bucket(column: str) -> Column:
+    source = f"a hash of {column}, modulo {BUCKETS}"
+    doc = "Bucket of the row; narrows a search for one project to one partition"
+    return Column("_bucket", INT, bookkeeping=True, doc=doc, source=source)
+
+
 @frozen(kw_only=True)
 class TableSpec:
     """One table: its columns, its key, and how a second row of one key is treated."""
@@ -90,9 +105,9 @@ class TableSpec:
 
     def stored_columns(self) -> tuple[Column, ...]:
         """Return the columns as they are in the table, those of the writer included."""
-        extra = [Column("_row_hash", STRING, bookkeeping=True)] if self.mode == "merge" else []
+        extra = [_ROW_HASH] if self.mode == "merge" else []
         if self.bucket_column:
-            extra.append(Column("_bucket", INT, bookkeeping=True))
+            extra.append(_bucket(self.bucket_column))
         return (*self.columns, *extra)
 
     def schema(self) -> pa.Schema:

@@ -10,7 +10,15 @@ import pytest
 from claimx_pipeline import EntityRows, Handled
 from claimx_pipeline.domain import entities as domain
 
-SEVEN = ["projects", "contacts", "media", "task_templates", "tasks", "external_links", "video_collab"]
+SEVEN = [
+    "projects",
+    "contacts",
+    "media",
+    "task_templates",
+    "tasks",
+    "external_links",
+    "video_collab",
+]
 
 
 def named(*names):

@@ -59,7 +59,7 @@ CONTACTS = EntityKind(
                 {MEMBER: ("userName", text), LINK_EMAIL: ("email", text)},
                 also="the project's primary_email",
                 nullable=False,
-                doc="E-mail address or user name",
+                doc="E-mail address; of a representative the user name",
             ),
             Column(
                 "contact_type",
@@ -111,7 +111,7 @@ CONTACTS = EntityKind(
                 flag,
                 part=MEMBER,
                 otherwise="true for the project's policyholder, false for anybody else",
-                doc="First to be contacted",
+                doc="Whether this person is to be contacted first",
             ),
             answered(
                 "master_file_name",

@@ -48,10 +48,12 @@ MEDIA = EntityKind(
                 integer,
                 doc="Task assignment that the file was uploaded for; see claimx_tasks",
             ),
-            answered("file_type", STRING, "mediaType", text, doc="For example jpg"),
+            answered("file_type", STRING, "mediaType", text, doc="Kind of file, for example jpg"),
             answered("file_name", STRING, "mediaName", text, doc="Name of the file"),
-            answered("media_description", STRING, "mediaDescription", text, doc="Description"),
-            answered("media_comment", STRING, "mediaComment", text, doc="Comment"),
+            answered(
+                "media_description", STRING, "mediaDescription", text, doc="Description of the file"
+            ),
+            answered("media_comment", STRING, "mediaComment", text, doc="Comment on the file"),
             answered(
                 "latitude",
                 DOUBLE,

@@ -17,11 +17,13 @@ from claimx_pipeline.claimx.entities.values import (
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.delta.spec import BOOL, DOUBLE, LONG, STRING, TIMESTAMP, Column, TableSpec
 from claimx_pipeline.domain.answered import (
+    ANSWER,
     APART,
     AnsweredColumn,
     Field,
     Part,
     answered,
+    gathered,
     object_in,
     objects_in,
     read_field,
@@ -83,12 +85,11 @@ PROJECTS = EntityKind(
                 doc="ClaimX's id of the claim",
             ),
             _text("project_number", "projectNumber", "Claim number of the carrier"),
-            answered(
+            gathered(
                 "master_file_name",
                 STRING,
-                "project.mfn | project.masterFilename",
-                text,
-                otherwise=f"`masterFileName` of the {_MFN_ADDED} event, which goes first",
+                {ANSWER: ("project.mfn | project.masterFilename", text)},
+                also=f"`master_file_name` of the {_MFN_ADDED} event goes before it",
                 doc="Master file name (MFN)",
             ),
             Column(
@@ -101,7 +102,7 @@ PROJECTS = EntityKind(
             _text("status", "status", "Status of the claim in ClaimX"),
             _time("created_date", "createdDate", "When the claim was made in ClaimX"),
             _time("date_of_loss", "dateOfLoss", "When the loss happened"),
-            _text("type_of_loss", "typeOfLoss", "For example WATER"),
+            _text("type_of_loss", "typeOfLoss", "Kind of loss, for example WATER"),
             _text("cause_of_loss", "causeOfLoss", "Cause in words"),
             _text("loss_description", "lossDescription", "What happened, in words"),
             _text(
@@ -116,7 +117,7 @@ PROJECTS = EntityKind(
             _text(
                 "business_line_type",
                 "customerInformation.businessLineType",
-                "For example RESIDENTIAL",
+                "Line of business, for example RESIDENTIAL",
             ),
             answered(
                 "year_built", LONG, "project.yearBuilt", integer, doc="Year the building was built"

@@ -72,7 +72,13 @@ TASKS = EntityKind(
                 integer,
                 doc="User who cancelled it",
             ),
-            answered("status", STRING, "status", text, doc="For example ASSIGNED or COMPLETED"),
+            answered(
+                "status",
+                STRING,
+                "status",
+                text,
+                doc="Status of the assignment, for example ASSIGNED or COMPLETED",
+            ),
             answered(
                 "pdf_project_media_id",
                 STRING,
