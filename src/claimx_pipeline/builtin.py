@@ -37,7 +37,7 @@ def claimx_register_brokers() -> Mapping[str, BrokerFactory]:
 
 @hookimpl
 def claimx_register_tables() -> Iterable[TableSpec]:
-    """Declare the event tables and the seven entity tables."""
+    """Declare the event tables, the entity tables and the table of files."""
     from claimx_pipeline.claimx.tables import TABLES
 
     return TABLES

@@ -317,7 +317,7 @@ def claimx_enrichment_complete(
     for the same event: what it publishes has the same ``claimx-id`` then.
 
     Args:
-        context: The event, the rows of all seven entity kinds, the tasks, the project, what
+        context: The event, the rows of every kind of entity, the tasks, the project, what
             the API was asked, the headers and the attempt. It is the plugin's own copy: rows
             and headers that it changes are taken over when it has succeeded, columns of
             tables that the plugin registered may be added. ``context.request_download(…)``

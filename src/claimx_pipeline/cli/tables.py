@@ -85,6 +85,7 @@ def describe(
             "null": column.nullable,
             "role": _roles(store, name, column.name),
             "meaning": column.doc,
+            "source": column.source,
         }
         for column in spec.stored_columns()
     ]

@@ -8,8 +8,8 @@ from typing import Any, Literal, Protocol, Self
 from attrs import define, evolve, field
 
 from claimx_pipeline.broker.protocol import OutRecord
-from claimx_pipeline.claimx.entities import EntityRow, EntityRows
 from claimx_pipeline.claimx.events import Event
+from claimx_pipeline.domain.entities import EntityRow, EntityRows
 from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask
 from claimx_pipeline.media.requests import checked
 
@@ -63,7 +63,7 @@ class EnrichmentContext:
 
     event: Event
     entities: EntityRows
-    """Rows found for this event, of all seven kinds. They may be changed in place."""
+    """Rows found for this event, of every kind. They may be changed in place."""
     headers: dict[str, str] = field(factory=dict)
     """Headers of everything the plugins of this event publish."""
     attempt: int = 1
@@ -168,10 +168,9 @@ class EnrichmentContext:
 
     def copy(self) -> Self:
         """Return a copy with rows and headers of its own."""
-        rows = {kind: [copied(row) for row in rows] for kind, rows in self.entities.items()}
         return evolve(
             self,
-            entities=EntityRows(**rows),
+            entities=self.entities.copied(copied),
             headers=dict(self.headers),
             downloads=list(self.downloads),
         )

@@ -11,7 +11,7 @@ from typing import Any
 
 from attrs import frozen
 
-from claimx_pipeline.claimx.entities import EntityRow
+from claimx_pipeline.domain.entities import EntityRow
 from claimx_pipeline.hooks.context import EnrichmentContext
 
 Holds = Callable[[EnrichmentContext, EntityRow], bool]

@@ -16,7 +16,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
-from claimx_pipeline.claimx.entities import EntityRow
+from claimx_pipeline.domain.entities import EntityRow
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.hooks.context import EnrichmentContext
 from claimx_pipeline.hooks.markers import hookimpl
