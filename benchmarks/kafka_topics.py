@@ -10,7 +10,7 @@ from attrs import frozen
 
 from claimx_pipeline.broker.kafka.broker import KafkaBroker
 from claimx_pipeline.broker.protocol import NewTopic, OutRecord
-from claimx_pipeline.settings.tree import BrokerSettings
+from claimx_pipeline.settings.tree.broker import BrokerSettings
 
 PARTITIONS = 4
 

@@ -22,7 +22,7 @@ from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.delta.writing.sink import TableSink
-from claimx_pipeline.settings.tree import TablesSettings
+from claimx_pipeline.settings.tree.tables import TablesSettings
 
 ROWS = 100
 TURNS = 3

@@ -83,7 +83,8 @@ if TYPE_CHECKING:
     from claimx_pipeline.runtime.resources import Resources
     from claimx_pipeline.runtime.worker import Processor, Received, WorkerSpec
     from claimx_pipeline.settings.secret import Secret
-    from claimx_pipeline.settings.tree import ConnectionSettings, Settings, SettingsSection
+    from claimx_pipeline.settings.tree.connections import ConnectionSettings
+    from claimx_pipeline.settings.tree.settings import Settings, SettingsSection
     from claimx_pipeline.stages.chain import Chain, ChainProcessor
     from claimx_pipeline.stages.delta import DeltaConfig, DeltaStage
     from claimx_pipeline.stages.fields import read_field
@@ -271,7 +272,8 @@ _HOMES = {
     "runtime.resources": ("Resources",),
     "runtime.worker": ("Processor", "Received", "WorkerSpec"),
     "settings.secret": ("Secret",),
-    "settings.tree": ("ConnectionSettings", "Settings", "SettingsSection"),
+    "settings.tree.connections": ("ConnectionSettings",),
+    "settings.tree.settings": ("Settings", "SettingsSection"),
     "stages.delta": ("DeltaConfig", "DeltaStage"),
     "stages.fields": ("read_field",),
     "stages.lookup": ("LookupConfig", "LookupStage"),

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.hooks.context import FileContext
     from claimx_pipeline.runtime.worker import WorkerSpec
-    from claimx_pipeline.settings.tree import Settings
+    from claimx_pipeline.settings.tree.settings import Settings
     from claimx_pipeline.stages.protocol import Stage
 
 log = logging.getLogger(__name__)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.hooks.context import EnrichmentContext, FileContext
     from claimx_pipeline.hooks.result import PluginResult
     from claimx_pipeline.runtime.worker import WorkerSpec
-    from claimx_pipeline.settings.tree import Settings, SettingsSection
+    from claimx_pipeline.settings.tree.settings import Settings, SettingsSection
     from claimx_pipeline.stages.protocol import Stage
 
 

@@ -22,7 +22,9 @@ from claimx_pipeline.settings.loader import (
     require,
 )
 from claimx_pipeline.settings.loading.sources import lay_beneath
-from claimx_pipeline.settings.tree import ConnectionSettings, Settings, WorkerSettings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from claimx_pipeline.settings.tree.settings import Settings
+from claimx_pipeline.settings.tree.workers import WorkerSettings
 
 if TYPE_CHECKING:
     from claimx_pipeline.claimx.handlers.protocol import Handler

@@ -14,7 +14,7 @@ from attrs.validators import ge, optional
 
 from claimx_pipeline.broker.protocol import NewTopic
 from claimx_pipeline.errors import UsageError
-from claimx_pipeline.settings.tree import BrokerSettings
+from claimx_pipeline.settings.tree.broker import BrokerSettings
 
 
 @frozen

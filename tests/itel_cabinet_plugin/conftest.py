@@ -17,7 +17,8 @@ from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.connections.registry import Connections
 from claimx_pipeline.runtime.worker import Received
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import ConnectionSettings, Settings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.simulator.entities import CABINET_TEMPLATE
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World

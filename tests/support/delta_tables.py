@@ -25,7 +25,7 @@ from claimx_pipeline.delta.spec import (
 )
 from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.delta.writing.positions import Claim
-from claimx_pipeline.settings.tree import TablesSettings
+from claimx_pipeline.settings.tree.tables import TablesSettings
 
 NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
 

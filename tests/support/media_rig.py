@@ -19,7 +19,8 @@ from claimx_pipeline.media.links import CurrentLink
 from claimx_pipeline.media.messages import DownloadTask
 from claimx_pipeline.media.transfer import Transfer
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import ApiSettings, MediaSettings
+from claimx_pipeline.settings.tree.claimx import ApiSettings
+from claimx_pipeline.settings.tree.media import MediaSettings
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00"
 

@@ -13,7 +13,7 @@ from claimx_pipeline.broker.kafka.broker import KafkaBroker
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.broker.sqlite.broker import SqliteBroker
 from claimx_pipeline.errors import BrokerUnavailableError, FencedError
-from claimx_pipeline.settings.tree import BrokerSettings, KafkaSettings
+from claimx_pipeline.settings.tree.broker import BrokerSettings, KafkaSettings
 
 
 def broker_at(url: str) -> Broker:

@@ -12,7 +12,7 @@ import sys
 
 from claimx_pipeline.broker.protocol import OutRecord
 from claimx_pipeline.broker.sqlite.broker import SqliteBroker
-from claimx_pipeline.settings.tree import BrokerSettings
+from claimx_pipeline.settings.tree.broker import BrokerSettings
 
 BATCH = 10
 

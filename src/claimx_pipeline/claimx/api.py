@@ -11,7 +11,8 @@ from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import Answer, Answered, RequestFailedError, refusal
 from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.errors import Category, Problem, SettingsError
-from claimx_pipeline.settings.tree import ApiSettings, ConnectionSettings
+from claimx_pipeline.settings.tree.claimx import ApiSettings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
 
 NAME = "claimx"
 """What the API's connection is called in errors."""

@@ -71,7 +71,7 @@ def _plugins_section() -> Any:
         plugins_settings,
         read_sources,
     )
-    from claimx_pipeline.settings.tree import PluginsSettings
+    from claimx_pipeline.settings.tree.plugins import PluginsSettings
 
     arguments = sys.argv[1:]
     config = None

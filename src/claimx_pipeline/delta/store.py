@@ -30,7 +30,7 @@ from claimx_pipeline.delta.writing.positions import (
 )
 from claimx_pipeline.delta.writing.sink import DeltaSink, TableSink, TableWriter
 from claimx_pipeline.errors import TableError
-from claimx_pipeline.settings.tree import TablesSettings
+from claimx_pipeline.settings.tree.tables import TablesSettings
 
 log = logging.getLogger(__name__)
 

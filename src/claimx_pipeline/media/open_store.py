@@ -18,7 +18,7 @@ from obstore.store import LocalStore, MemoryStore, from_url
 from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.media.store import FileStore
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import CacheSettings, FilesSettings, StorageSettings
+from claimx_pipeline.settings.tree.storage import CacheSettings, FilesSettings, StorageSettings
 
 SCHEMES = frozenset({"s3", "s3a", "abfs", "abfss", "az", "azure", "adl", "gs", "file", "memory"})
 """URL schemes of places for files."""

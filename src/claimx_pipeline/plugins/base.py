@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
@@ -14,7 +15,7 @@ from claimx_pipeline.hooks.markers import hookimpl
 from claimx_pipeline.hooks.result import PluginResult
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.settings.loading.structure import structure_config
-from claimx_pipeline.settings.tree import Settings
+from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import Topic
 
 
@@ -35,8 +36,6 @@ class Plugin:
     """Its version; an installed plugin's is that of its distribution."""
     requires_api: str = ""
     """Version of the plugin API that it was written for, such as ``1.0``; empty for any."""
-    stages: frozenset[str] = frozenset({"enrichment_complete"})
-    """Moments at which it is called."""
     event_types: frozenset[str] = frozenset()
     """Event types it wants to see; empty means all."""
     config_class: ClassVar[type[Any] | None] = None
@@ -45,6 +44,13 @@ class Plugin:
     def __init__(self, config: Any = None) -> None:
         if not self.name:
             raise TypeError(f"{type(self).__name__} must set a name")
+        if hasattr(self, "stages"):
+            warnings.warn(
+                f"{type(self).__name__}.stages has no effect; remove it. A plugin is called for "
+                "the hooks that it implements",
+                DeprecationWarning,
+                stacklevel=2,
+            )
         self.config = config
         self._callers = 0
         self._logger = logging.getLogger(f"claimx_pipeline.plugin.{self.name}")
@@ -87,8 +93,6 @@ class Plugin:
 
         It runs on the event loop: it only looks, and never waits.
         """
-        if context.stage not in self.stages:
-            return False
         return not self.event_types or context.event_type in self.event_types
 
     def execute(

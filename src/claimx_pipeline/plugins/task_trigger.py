@@ -30,7 +30,7 @@ from claimx_pipeline.plugins.triggers import (
     TriggerActions,
     WebhookAction,
 )
-from claimx_pipeline.settings.tree import Settings
+from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import Topic
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -83,7 +83,7 @@ class TaskTriggerPlugin(Plugin):
 
     def should_run(self, context: EnrichmentContext) -> bool:
         """Tell whether the event is about a task that has a trigger."""
-        if not context.event_type.startswith(TASK_EVENTS) or context.stage not in self.stages:
+        if not context.event_type.startswith(TASK_EVENTS):
             return False
         triggers = self.config.triggers
         return any(template_of(task) in triggers for task in context.tasks)

@@ -11,7 +11,7 @@ from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.store import TableStore
-from claimx_pipeline.settings.tree import Settings
+from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import Topology
 
 if TYPE_CHECKING:

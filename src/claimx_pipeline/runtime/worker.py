@@ -12,7 +12,7 @@ from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.runtime.outcome import Outcome
 from claimx_pipeline.runtime.retry_ladder import RetryLadder
-from claimx_pipeline.settings.tree import Settings
+from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import Topic, TopicUse
 
 if TYPE_CHECKING:

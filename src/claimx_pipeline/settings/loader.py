@@ -35,14 +35,11 @@ from claimx_pipeline.settings.loading.objects import as_plain, shape
 from claimx_pipeline.settings.loading.paths import SettingPath, format_path, parse_path, touches
 from claimx_pipeline.settings.loading.scalars import RefusedError
 from claimx_pipeline.settings.loading.sources import SettingsSources, read_sources
+from claimx_pipeline.settings.loading.spellings import canonical
 from claimx_pipeline.settings.loading.structure import Structurer
 from claimx_pipeline.settings.loading.unresolved import UnresolvedSetting
-from claimx_pipeline.settings.tree import (
-    CORE_ENVIRONMENT,
-    PluginsSettings,
-    Settings,
-    SettingsSection,
-)
+from claimx_pipeline.settings.tree.plugins import PluginsSettings
+from claimx_pipeline.settings.tree.settings import CORE_ENVIRONMENT, Settings, SettingsSection
 
 __all__ = [
     "LoadedSettings",
@@ -204,7 +201,7 @@ def _brought_along(section: SettingsSection, problems: list[Problem]) -> Node:
 
     parsed = parse_yaml(section.defaults, partial(_line_of_plugin, section.name))
     problems += parsed.problems
-    return parsed.root
+    return canonical(parsed.root, problems)
 
 
 def _line_of_plugin(name: str, line: int) -> ValueOrigin:

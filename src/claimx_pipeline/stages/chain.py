@@ -14,7 +14,7 @@ from claimx_pipeline.runtime.headers import HOPS, MOST_HOPS, hops_of
 from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, Retry, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received
-from claimx_pipeline.settings.tree import Settings
+from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.stages.protocol import Item, Stage, StageSpec
 from claimx_pipeline.topics import Topic
 

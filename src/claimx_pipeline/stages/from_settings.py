@@ -16,7 +16,8 @@ from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.settings.loader import LoadedSettings
-from claimx_pipeline.settings.tree import Settings, WorkerSettings
+from claimx_pipeline.settings.tree.settings import Settings
+from claimx_pipeline.settings.tree.workers import WorkerSettings
 from claimx_pipeline.stages.chain import Chain
 from claimx_pipeline.stages.delta import DeltaConfig, delta_problems, widened
 from claimx_pipeline.stages.protocol import Stage, StageSpec

@@ -16,7 +16,7 @@ from attrs import define, field
 from prometheus_client import generate_latest
 
 from claimx_pipeline.errors import Problem, SettingsError
-from claimx_pipeline.settings.tree import HealthSettings
+from claimx_pipeline.settings.tree.health import HealthSettings
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.metrics import Metrics
 

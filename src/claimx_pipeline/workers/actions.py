@@ -34,7 +34,7 @@ from claimx_pipeline.runtime import headers
 from claimx_pipeline.runtime.outcome import DONE, Outcome, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
-from claimx_pipeline.settings.tree import ConnectionSettings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.topics import ACTIONS_DLQ, ACTIONS_PENDING
 
 log = logging.getLogger(__name__)

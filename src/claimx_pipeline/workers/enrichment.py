@@ -31,7 +31,7 @@ from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header, hops_of
 from claimx_pipeline.runtime.outcome import Done, Outcome, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
-from claimx_pipeline.settings.tree import Settings
+from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import (
     ACTIONS_PENDING,
     DOWNLOADS_PENDING,

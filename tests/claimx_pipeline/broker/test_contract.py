@@ -23,7 +23,7 @@ from claimx_pipeline.broker.protocol import (
 )
 from claimx_pipeline.broker.sqlite.broker import SqliteBroker
 from claimx_pipeline.errors import BrokerError, FencedError, UnknownTopicError
-from claimx_pipeline.settings.tree import BrokerSettings, KafkaSettings
+from claimx_pipeline.settings.tree.broker import BrokerSettings, KafkaSettings
 
 PATIENCE_SECONDS = 30.0
 

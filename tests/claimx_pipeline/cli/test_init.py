@@ -11,7 +11,8 @@ from claimx_pipeline.plugins.host.loading import load_plugins
 from claimx_pipeline.plugins.task_trigger import TaskTriggerPlugin
 from claimx_pipeline.settings.loading.leaves import leaves
 from claimx_pipeline.settings.loading.yaml_nodes import read_yaml
-from claimx_pipeline.settings.tree import CORE_ENVIRONMENT, PluginsSettings, Settings
+from claimx_pipeline.settings.tree.plugins import PluginsSettings
+from claimx_pipeline.settings.tree.settings import CORE_ENVIRONMENT, Settings
 
 
 def run(*arguments):

@@ -25,13 +25,10 @@ from claimx_pipeline.settings.loading.objects import shape
 from claimx_pipeline.settings.loading.paths import format_path
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.show import shown_settings
-from claimx_pipeline.settings.tree import (
-    INLINE,
-    PluginSettings,
-    Settings,
-    SettingsSection,
-    WorkerSettings,
-)
+from claimx_pipeline.settings.tree.plugins import PluginSettings
+from claimx_pipeline.settings.tree.settings import Settings, SettingsSection
+from claimx_pipeline.settings.tree.validators import INLINE
+from claimx_pipeline.settings.tree.workers import WorkerSettings
 
 
 @frozen(kw_only=True)

@@ -19,7 +19,7 @@ from claimx_pipeline.broker.naming import has_members
 from claimx_pipeline.broker.protocol import NewTopic, OnRevoked, Record
 from claimx_pipeline.broker.protocol import TopicPartition as Place
 from claimx_pipeline.errors import BrokerError, UnknownTopicError
-from claimx_pipeline.settings.tree import BrokerSettings
+from claimx_pipeline.settings.tree.broker import BrokerSettings
 
 ASK_AGAIN_SECONDS = 0.1
 READ_MILLISECONDS = 200

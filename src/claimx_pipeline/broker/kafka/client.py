@@ -25,7 +25,7 @@ from claimx_pipeline.errors import (
     Problem,
     SettingsError,
 )
-from claimx_pipeline.settings.tree import BrokerSettings, KafkaSettings
+from claimx_pipeline.settings.tree.broker import BrokerSettings, KafkaSettings
 
 START_SECONDS = 10.0
 """How long a first connection may take, if ``deadline_seconds`` is not shorter."""

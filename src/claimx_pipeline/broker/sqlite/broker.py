@@ -31,7 +31,7 @@ from claimx_pipeline.broker.sqlite.thread import MissingFileError, SqliteThread
 from claimx_pipeline.broker.url import sqlite_path
 from claimx_pipeline.clock import Clock, SystemClock
 from claimx_pipeline.errors import BrokerError, UnknownTopicError
-from claimx_pipeline.settings.tree import BrokerSettings
+from claimx_pipeline.settings.tree.broker import BrokerSettings
 
 LEASE_SECONDS = 15.0
 TIDY_SECONDS = 60.0

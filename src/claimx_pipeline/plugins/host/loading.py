@@ -19,7 +19,7 @@ from claimx_pipeline.errors import ClaimxError, PluginLoadError, Problem, Settin
 from claimx_pipeline.hooks.markers import API_VERSION, PROJECT
 from claimx_pipeline.plugins.literals import literal_credentials
 from claimx_pipeline.settings.loading.unresolved import Unresolved, missing_of
-from claimx_pipeline.settings.tree import PluginSettings, PluginsSettings
+from claimx_pipeline.settings.tree.plugins import PluginSettings, PluginsSettings
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from attrs import field, frozen
 
 from claimx_pipeline.settings.loading.paths import SettingPath
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import INLINE
+from claimx_pipeline.settings.tree.validators import INLINE
 
 
 @frozen

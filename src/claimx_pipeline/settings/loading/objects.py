@@ -14,7 +14,8 @@ from claimx_pipeline.settings.loading.nodes import Block, Place, Scalar, ValueOr
 from claimx_pipeline.settings.loading.paths import SettingPath, format_path
 from claimx_pipeline.settings.loading.scalars import RefusedError, wrong
 from claimx_pipeline.settings.loading.unresolved import UnresolvedSetting
-from claimx_pipeline.settings.tree import INLINE, Settings
+from claimx_pipeline.settings.tree.settings import Settings
+from claimx_pipeline.settings.tree.validators import INLINE
 
 NOWHERE = ValueOrigin.named("")
 

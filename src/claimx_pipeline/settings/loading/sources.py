@@ -10,6 +10,7 @@ from attrs import evolve, field, frozen
 
 from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.settings.loading.nodes import Block, Node, ValueOrigin, merge
+from claimx_pipeline.settings.loading.spellings import canonical
 
 DEFAULT_FILE = "claimx.yaml"
 """Read from the working folder if no file is named."""
@@ -68,7 +69,7 @@ def read_sources(
 
         parsed = parse_yaml(text, partial(ValueOrigin.line_of, shown))
         (broken if parsed.fatal else problems).extend(parsed.problems)
-        root = merge(root, parsed.root)
+        root = merge(root, canonical(parsed.root, problems))
     if broken:
         raise SettingsError([*broken, *problems])
     if not isinstance(root, Block):
@@ -116,7 +117,7 @@ def lay_beneath(
             for key, node in parsed.root.entries.items()
             if key != section
         ]
-        beneath = merge(beneath, parsed.root)
+        beneath = merge(beneath, canonical(parsed.root, problems))
     if problems:
         raise SettingsError(problems)
     root = merge(beneath, sources.root)

@@ -29,7 +29,7 @@ from claimx_pipeline.errors import (
 )
 from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import BrokerSettings, KafkaSettings
+from claimx_pipeline.settings.tree.broker import BrokerSettings, KafkaSettings
 
 
 def broker_at(url: str, deadline: float = 10.0, **kafka) -> KafkaBroker:

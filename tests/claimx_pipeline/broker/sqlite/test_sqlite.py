@@ -28,7 +28,7 @@ from claimx_pipeline.errors import (
     UnknownTopicError,
 )
 from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
-from claimx_pipeline.settings.tree import BrokerSettings
+from claimx_pipeline.settings.tree.broker import BrokerSettings
 
 PATIENCE_SECONDS = 20.0
 

@@ -9,7 +9,7 @@ from claimx_pipeline import Pipeline, SettingsError, hookimpl
 from claimx_pipeline import builtin as core
 from claimx_pipeline.errors import PluginLoadError
 from claimx_pipeline.plugins.host.loading import PluginSet, load_plugins
-from claimx_pipeline.settings.tree import PluginSettings, PluginsSettings
+from claimx_pipeline.settings.tree.plugins import PluginSettings, PluginsSettings
 from claimx_pipeline.telemetry.health import Health
 
 CONFIG = """\

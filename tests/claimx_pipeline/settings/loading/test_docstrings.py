@@ -1,13 +1,22 @@
+import importlib
+import pkgutil
+
 import attrs
 import pytest
 
 from claimx_pipeline.settings import tree
 from claimx_pipeline.settings.loading.docstrings import class_doc, field_docs
+from claimx_pipeline.settings.tree.plugins import PluginSettings
 
+MODULES = [
+    importlib.import_module(f"{tree.__name__}.{each.name}")
+    for each in pkgutil.iter_modules(tree.__path__)
+]
 CLASSES = [
     kind
-    for kind in vars(tree).values()
-    if isinstance(kind, type) and attrs.has(kind) and kind.__module__ == tree.__name__
+    for module in MODULES
+    for kind in vars(module).values()
+    if isinstance(kind, type) and attrs.has(kind) and kind.__module__ == module.__name__
 ]
 
 
@@ -19,7 +28,7 @@ def test_every_setting_says_what_it_means(kind):
 
 
 def test_a_docstring_of_several_lines_is_one_line():
-    assert field_docs(tree.PluginSettings)["required"] == (
+    assert field_docs(PluginSettings)["required"] == (
         "Whether a worker may start without it if it cannot be loaded. "
         "By default an installed package is required and a directory plugin is not."
     )

@@ -3,7 +3,7 @@ from settings_text import load_text, problems_of
 
 from claimx_pipeline.errors import SettingsError
 from claimx_pipeline.settings.loader import require
-from claimx_pipeline.settings.tree import CORE_ENVIRONMENT
+from claimx_pipeline.settings.tree.settings import CORE_ENVIRONMENT
 
 VALUES = {
     "KAFKA_BOOTSTRAP_SERVERS": ("a:9092, b:9093", "kafka://a:9092,b:9093"),

@@ -2,7 +2,8 @@ from attrs import evolve
 
 from claimx_pipeline.settings.loading.leaves import leaves
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import PluginSettings, PluginsSettings, Settings
+from claimx_pipeline.settings.tree.plugins import PluginSettings, PluginsSettings
+from claimx_pipeline.settings.tree.settings import Settings
 
 
 def test_every_setting_has_a_path_as_in_the_file():

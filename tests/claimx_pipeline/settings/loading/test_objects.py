@@ -3,7 +3,7 @@ from attrs import field, frozen
 from attrs.validators import ge, in_, matches_re
 from settings_text import load_text, problems_of
 
-from claimx_pipeline.settings.tree import SettingsSection
+from claimx_pipeline.settings.tree.settings import SettingsSection
 
 
 @frozen(kw_only=True)

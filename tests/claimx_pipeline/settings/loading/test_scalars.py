@@ -3,7 +3,7 @@ from attrs import frozen
 from settings_text import load_text, problems_of
 
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import SettingsSection
+from claimx_pipeline.settings.tree.settings import SettingsSection
 
 
 @frozen(kw_only=True)

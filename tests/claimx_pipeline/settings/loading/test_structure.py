@@ -8,7 +8,7 @@ from settings_text import load_text, problems_of
 
 from claimx_pipeline.errors import SettingsError
 from claimx_pipeline.settings.loading.structure import structure_config
-from claimx_pipeline.settings.tree import SettingsSection
+from claimx_pipeline.settings.tree.settings import SettingsSection
 
 
 @frozen(kw_only=True)

@@ -1,13 +1,9 @@
 import pytest
 
-from claimx_pipeline.settings.tree import (
-    CORE_ENVIRONMENT,
-    ApiSettings,
-    PluginSettings,
-    PluginsSettings,
-    Settings,
-    TablesSettings,
-)
+from claimx_pipeline.settings.tree.claimx import ApiSettings
+from claimx_pipeline.settings.tree.plugins import PluginSettings, PluginsSettings
+from claimx_pipeline.settings.tree.settings import CORE_ENVIRONMENT, Settings
+from claimx_pipeline.settings.tree.tables import TablesSettings
 
 
 @pytest.mark.incident("CFG-04")
