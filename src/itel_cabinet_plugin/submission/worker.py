@@ -21,7 +21,7 @@ from itel_cabinet_plugin.topics import (
     TASK_TRACKING,
 )
 
-_ACKNOWLEDGED: Final = (
+_FIELDS: Final = (
     "event_id",
     "assignment_id",
     "project_id",
@@ -48,7 +48,7 @@ def stages(settings: Settings) -> list[StageSpec]:
         *looked_up_task(),
         StageSpec("itel_form", FormConfig()),
         StageSpec("itel_send", submit),
-        StageSpec("itel_told", AcknowledgeConfig(topic=API_SUCCESS.name, fields=_ACKNOWLEDGED)),
+        StageSpec("itel_told", AcknowledgeConfig(topic=API_SUCCESS.name, fields=_FIELDS)),
     ]
 
 

@@ -24,7 +24,7 @@ from itel_cabinet_plugin.tracking.form_rows import FormRowsConfig
 from itel_cabinet_plugin.tracking.photos import PhotosConfig
 from itel_cabinet_plugin.tracking.row import TrackingRowConfig
 
-_ACKNOWLEDGED: Final = (
+_FIELDS: Final = (
     "event_id",
     "event_type",
     "event_timestamp",
@@ -54,7 +54,7 @@ def stages(settings: Settings) -> list[StageSpec]:
         StageSpec("delta", DeltaConfig(table_name=TABLE.name, column_mapping=columns)),
         StageSpec("itel_form_rows", FormRowsConfig()),
         StageSpec("itel_photos", PhotosConfig(folder=itel.photos_folder)),
-        StageSpec("itel_told", AcknowledgeConfig(topic=TRACKING_SUCCESS.name, fields=_ACKNOWLEDGED)),
+        StageSpec("itel_told", AcknowledgeConfig(topic=TRACKING_SUCCESS.name, fields=_FIELDS)),
     ]
 
 
