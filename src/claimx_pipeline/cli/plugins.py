@@ -155,15 +155,13 @@ def first_event(file: Path) -> Event:
     Raises:
         UsageError: It cannot be read, or holds none.
     """
-    from claimx_pipeline.claimx.events import decode_event
-
     try:
         text = file.read_bytes().strip()
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
     for value in (text, text.partition(b"\n")[0]):
         try:
-            return decode_event(value, 0)
+            return operations.read_event(value)
         except DecodeError as error:
             problem = error
     raise UsageError(f"{file} does not hold a valid event: {problem}")

@@ -41,7 +41,7 @@ from .topics import (
     publish_events,
     read_topic,
 )
-from .try_event import TriedPlugin, context_of, try_plugin
+from .try_event import TriedPlugin, context_of, read_event, try_plugin
 
 __all__ = [
     "CreatedTable",
@@ -84,6 +84,7 @@ __all__ = [
     "publish",
     "publish_events",
     "query",
+    "read_event",
     "read_topic",
     "replay_dead_letters",
     "rewind_offsets",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from attrs import frozen
 
 from claimx_pipeline.claimx.api import ClaimxApi
-from claimx_pipeline.claimx.events import Event
+from claimx_pipeline.claimx.events import Event, decode_event
 from claimx_pipeline.claimx.reader import ClaimxReader
 from claimx_pipeline.errors import ClaimxError, UsageError
 from claimx_pipeline.hooks.context import EnrichmentContext
@@ -30,6 +30,17 @@ class TriedPlugin:
     """Its actions, none of which was carried out; None if it does not want the event."""
     problem: str = ""
     """Why a worker would count the answer as a failure, if it would."""
+
+
+def read_event(value: bytes) -> Event:
+    """Return the event in a JSON object, spelled as on the topic of raw events.
+
+    An event without a time of its own gets the start of 1970; without an id, one is derived.
+
+    Raises:
+        DecodeError: It is not a valid event.
+    """
+    return decode_event(value, 0)
 
 
 async def context_of(pipeline: Pipeline, event: Event) -> EnrichmentContext:
