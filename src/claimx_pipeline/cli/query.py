@@ -33,7 +33,8 @@ def query(
 ) -> None:
     """Ask the tables with SQL.
 
-    DATEDIFF(unit, start, end) is understood besides what DataFusion offers.
+    Besides what DataFusion offers, DATEDIFF(unit, start, end) counts whole units and
+    DATEDIFF(end, start) days of the calendar.
     'claimx-run tables list' shows the tables, 'DESCRIBE table' its columns.
     """
     command_line: CommandLine = context.obj

@@ -91,7 +91,7 @@ def test_a_mistake_is_named(command_line, arguments, what):
 def test_a_command_imports_nothing_heavy_before_it_runs(module):
     code = (
         f"import claimx_pipeline.cli.{module}, sys;"
-        "print([m for m in ('pyarrow', 'deltalake') if m in sys.modules])"
+        "print([m for m in ('pyarrow', 'deltalake', 'sqlglot') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

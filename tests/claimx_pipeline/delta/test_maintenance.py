@@ -135,7 +135,7 @@ class Beside:
         return self._done < self._rounds and not self._working.done()
 
     async def __aenter__(self):
-        self._working = asyncio.create_task(asyncio.to_thread(self._processing))
+        self._working = asyncio.create_task(asyncio.to_thread(self._work))
         return self
 
     async def __aexit__(self, *_):

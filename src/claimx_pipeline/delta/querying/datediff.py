@@ -1,13 +1,19 @@
-"""``DATEDIFF(unit, start, end)``, which the query engine does not have.
+"""``DATEDIFF(unit, start, end)`` and ``DATEDIFF(end, start)``, which the engine does not have.
 
-It counts whole units from start to end, the fraction dropped, negative if the end
-comes first. The engine's own ``extract(epoch from end - start)`` drops the fraction of
-a second before anything can be averaged, and says nothing.
+With a unit, whole units from start to end are counted, the fraction dropped, negative if
+the end comes first. Without one, the days of the calendar between two dates, in UTC: an
+hour across midnight is a day. The engine's own ``extract(epoch from end - start)`` drops
+the fraction of a second before anything can be averaged, without an error.
 """
 
 from __future__ import annotations
 
-from claimx_pipeline.delta.querying.sql import Token, arguments, closing, tokens
+import itertools
+from collections.abc import Sequence
+
+from sqlglot import Token, TokenType
+
+from claimx_pipeline.delta.querying.sql import tokens, where, words
 from claimx_pipeline.errors import UsageError
 
 _MICROS = {
@@ -27,32 +33,58 @@ _SHORT = {
     "d": "day", "dd": "day", "wk": "week", "ww": "week",
     "m": "month", "mm": "month", "q": "quarter", "qq": "quarter", "yy": "year", "yyyy": "year",
 }  # fmt: skip
-_ARGUMENTS = 3
+_OPENING = {TokenType.L_PAREN, TokenType.L_BRACKET, TokenType.L_BRACE}
+_CLOSING = {TokenType.R_PAREN, TokenType.R_BRACKET, TokenType.R_BRACE}
 
 
 def rewrite_datediff(sql: str) -> str:
-    """Return *sql* with every ``DATEDIFF`` and ``DATE_DIFF`` call written out.
+    """Return *sql* with the ``DATEDIFF`` and ``DATE_DIFF`` calls written out, the rest as it is.
 
     Raises:
-        UsageError: A call has not three arguments, or an unknown unit.
+        UsageError: A call has another number of arguments, or an unknown unit.
     """
     found = tokens(sql)
-    for position, token in enumerate(found[:-1]):
-        if token.says("DATEDIFF", "DATE_DIFF") and found[position + 1].text == "(":
-            end = closing(found, position + 1)
-            before, after = sql[: token.start], sql[found[end].end :]
-            return before + _written_out(sql, found, position + 1) + rewrite_datediff(after)
-    return sql
+    written, at = [], 0
+    for position, (token, after) in enumerate(itertools.pairwise(found)):
+        called = words(token) in (["DATEDIFF"], ["DATE_DIFF"])
+        if called and after.token_type == TokenType.L_PAREN and token.start >= at:
+            arguments, end = _arguments(sql, found[position + 1 :])
+            written += [sql[at : token.start], _written_out(arguments)]
+            at = end
+    return "".join(written) + sql[at:]
 
 
-def _written_out(sql: str, found: list[Token], opening: int) -> str:
-    parts = arguments(found, opening)
-    if len(parts) != _ARGUMENTS or any(first == last for first, last in parts):
-        raise UsageError("DATEDIFF takes three arguments: DATEDIFF(second, start, end)")
-    unit, start, end = (sql[found[first].start : found[last - 1].end] for first, last in parts)
+def _arguments(sql: str, call: Sequence[Token]) -> tuple[list[str], int]:
+    """Return the arguments of *call*, which begins with its parenthesis, and its end."""
+    arguments, first, depth = [], 1, 0
+    for position, token in enumerate(call):
+        depth += (token.token_type in _OPENING) - (token.token_type in _CLOSING)
+        if depth == 0 or (depth == 1 and token.token_type == TokenType.COMMA):
+            last = call[position - 1]
+            arguments.append(sql[call[first].start : last.end + 1] if first < position else "")
+            first = position + 1
+        if depth == 0:
+            return arguments, token.end + 1
+    opened = where(sql, call[0].start)
+    raise UsageError(f"the parenthesis after DATEDIFF is not closed: {opened}")
+
+
+def _written_out(arguments: Sequence[str]) -> str:
+    match arguments:
+        case [end, start] if end and start:
+            days = f"date_trunc('day', {_instant(end)}) - date_trunc('day', {_instant(start)})"
+            return f"(CAST({days} AS BIGINT) / {_MICROS['day']})"
+        case [unit, start, end] if unit and start and end:
+            return _in_units(unit, _instant(start), _instant(end))
+    raise UsageError(
+        "DATEDIFF takes a unit, a start and an end, DATEDIFF(second, start, end),"
+        " or an end and a start, DATEDIFF(end, start)"
+    )
+
+
+def _in_units(unit: str, start: str, end: str) -> str:
     name = unit.strip("'\"").lower()
     name = _SHORT.get(name, name.removesuffix("s"))
-    start, end = _instant(start), _instant(end)
     if name in _MICROS:
         return f"(CAST({end} - {start} AS BIGINT) / {_MICROS[name]})"
     if name in _MONTHS:
@@ -63,9 +95,8 @@ def _written_out(sql: str, found: list[Token], opening: int) -> str:
 
 def _instant(argument: str) -> str:
     # One type for columns, dates and texts: whole microseconds, which do not round.
-    # A comment to the end of the line must not swallow what follows.
     inner = rewrite_datediff(argument)
-    return f"arrow_cast(({inner}\n), 'Timestamp(Microsecond, Some(\"UTC\"))')"
+    return f"arrow_cast(({inner}), 'Timestamp(Microsecond, Some(\"UTC\"))')"
 
 
 def _months(start: str, end: str) -> str:

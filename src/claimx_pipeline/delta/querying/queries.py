@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from attrs import frozen
 
-from claimx_pipeline.delta.querying.sql import tokens
 from claimx_pipeline.errors import UsageError
 
 
@@ -42,18 +41,22 @@ class NamedQuery:
         if unknown:
             has = ", ".join(declared) or "none"
             raise UsageError(f"query {self.name!r} has no parameter {unknown[0]!r}; it has {has}")
+        # Queries are declared where plugins are loaded; sqlglot is imported to run one.
+        from claimx_pipeline.delta.querying.sql import parameters, tokens  # noqa: PLC0415
+
         out, at = [], 0
-        for token in tokens(self.sql):
-            if token.kind != "parameter":
-                continue
-            name = token.text[1:]
-            if name not in declared:
-                raise UsageError(f"query {self.name!r} does not declare its parameter {name!r}")
-            value = given.get(name, declared[name].default)
+        for parameter, start, end in parameters(tokens(self.sql)):
+            if parameter not in declared:
+                raise UsageError(
+                    f"query {self.name!r} does not declare its parameter {parameter!r}"
+                )
+            value = given.get(parameter, declared[parameter].default)
             if value is None:
-                raise UsageError(f"query {self.name!r} needs {name}: {declared[name].summary}")
-            out += [self.sql[at : token.start], _literal(value, declared[name].default)]
-            at = token.end
+                raise UsageError(
+                    f"query {self.name!r} needs {parameter}: {declared[parameter].summary}"
+                )
+            out += [self.sql[at:start], _literal(value, declared[parameter].default)]
+            at = end
         return "".join(out) + self.sql[at:]
 
 

@@ -4,110 +4,72 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from attrs import define
+from sqlglot import exp
 
-from claimx_pipeline.delta.querying.sql import Token, closing
+from claimx_pipeline.delta.querying.sql import name
 from claimx_pipeline.errors import UsageError
 
-_INSIDE_CALLS = frozenset({"extract", "substring", "trim", "overlay", "position"})
-"""Calls with a FROM of their own: ``extract(hour FROM at)``."""
-_AFTER_FROM = (
-    "WHERE", "GROUP", "HAVING", "ORDER", "LIMIT", "OFFSET", "FETCH", "WINDOW", "QUALIFY",
-    "UNION", "EXCEPT", "INTERSECT",
-)  # fmt: skip
-_SUBQUERY = ("SELECT", "WITH", "VALUES")
+_SCHEMAS = ("", "public", "datafusion.public")
+"""How the engine's own schema, in which the tables are, can be written before a table."""
 
 
-@define
-class _Level:
-    """What a pair of parentheses holds."""
-
-    call: str = ""
-    """Name of the function whose arguments these are."""
-    in_from: bool = False
-    """A comma is followed by another table."""
-
-
-@define
-class _Walk:
-    """Goes through the tokens and collects what stands where a table must."""
-
-    found: Sequence[Token]
-    levels: list[_Level]
-    names: list[str]
-    expects: bool = False
-    """The next token is a table."""
-
-    def run(self) -> None:
-        for position, token in enumerate(self.found):
-            if self.expects and not token.says("LATERAL"):
-                self._relation(position, token)
-            elif token.kind == "sign":
-                self._sign(position, token)
-            elif token.says("FROM") and self._begins_tables(position):
-                self.levels[-1].in_from = self.expects = True
-            elif token.says("JOIN"):
-                self.expects = True
-            elif token.says(*_AFTER_FROM):
-                self.levels[-1].in_from = False
-
-    def _relation(self, position: int, token: Token) -> None:
-        after = self._text(position + 1)
-        self.expects = False
-        if token.text == "(" and token.kind == "sign":
-            following = self.found[position + 1] if after else token
-            self.expects = not following.says(*_SUBQUERY) and following.text != "("
-            self.levels.append(_Level(in_from=self.expects))
-        elif token.kind not in {"word", "quoted"}:
-            raise UsageError(f"{token.text} is no table; a query reads declared tables only")
-        elif after == "(" and not token.says("UNNEST"):
-            raise UsageError(f"a query reads declared tables only, not {token.text}(…)")
-        elif after == ".":
-            raise UsageError(f"write the table after {token.text}. without what precedes it")
-        elif after != "(":
-            self.names.append(token.name)
-
-    def _sign(self, position: int, token: Token) -> None:
-        if token.text == "(":
-            before = self.found[position - 1] if position else token
-            self.levels.append(_Level(before.name if before.kind == "word" else ""))
-        elif token.text == ")" and len(self.levels) > 1:
-            self.levels.pop()
-        elif token.text == "," and self.levels[-1].in_from:
-            self.expects = True
-
-    def _begins_tables(self, position: int) -> bool:
-        if self.levels[-1].call in _INSIDE_CALLS:
-            return False
-        # a IS DISTINCT FROM b
-        before = self.found[position - 1] if position else self.found[position]
-        return not before.says("DISTINCT")
-
-    def _text(self, position: int) -> str:
-        return self.found[position].text if position < len(self.found) else ""
-
-
-def relations(found: Sequence[Token]) -> list[str]:
-    """Return the names that stand where tables do, those of ``WITH`` left out.
+def relations(statement: exp.Expr) -> list[str]:
+    """Return the tables that *statement* reads, the names of its ``WITH`` left out.
 
     Raises:
-        UsageError: A file, a table function or a qualified name stands there.
+        UsageError: It reads a table function, or a table of another schema.
     """
-    walk = _Walk(found, [_Level()], [])
-    walk.run()
-    named = _named_in_with(found)
-    return [name for name in dict.fromkeys(walk.names) if name not in named]
+    found = [table_name(table) for table in _tables(statement) if not _in_with(table)]
+    return list(dict.fromkeys(found))
 
 
-def _named_in_with(found: Sequence[Token]) -> set[str]:
-    """Return names followed by ``AS (`` or ``(columns) AS (``: those of ``WITH``."""
-    names = set()
-    for position, token in enumerate(found[:-2]):
-        if token.kind not in {"word", "quoted"}:
-            continue
-        at = position + 1
-        if found[at].text == "(":
-            at = closing(found, at) + 1
-        if at + 1 < len(found) and found[at].says("AS") and found[at + 1].text == "(":
-            names.add(token.name)
-    return names
+def table_name(table: exp.Table) -> str:
+    """Return the name of *table* as the engine takes it.
+
+    Raises:
+        UsageError: It is a table of another schema.
+    """
+    *schema, last = (name(part.name, quoted=bool(part.args.get("quoted"))) for part in table.parts)
+    if ".".join(schema) not in _SCHEMAS:
+        raise UsageError(f"write the table after {'.'.join(schema)}. without what precedes it")
+    return last
+
+
+def _tables(statement: exp.Expr) -> list[exp.Table]:
+    found = list(statement.find_all(exp.Table, exp.Lateral, bfs=False))
+    for table in found:
+        function = table.this
+        if isinstance(function, exp.Func) and not isinstance(function, exp.Unnest):
+            known = not isinstance(function, exp.Anonymous)
+            called = function.sql_name().lower() if known else function.name
+            raise UsageError(f"a query reads declared tables only, not {called}(…)")
+    return [table for table in found if isinstance(table, exp.Table)]
+
+
+def _in_with(table: exp.Table) -> bool:
+    """Return whether *table* is a name of a ``WITH`` that is visible where it is read."""
+    if len(table.parts) > 1:
+        return False
+    wanted = table_name(table)
+    child: exp.Expr = table
+    while (node := child.parent) is not None:
+        visible: Sequence[exp.CTE] = ()
+        if isinstance(node, exp.With):
+            visible = _before(child, node)
+        elif isinstance(node, exp.Query) and not isinstance(child, exp.With):
+            visible = node.ctes
+        if any(_alias(cte) == wanted for cte in visible):
+            return True
+        child = node
+    return False
+
+
+def _before(cte: exp.Expr, within: exp.With) -> Sequence[exp.CTE]:
+    """Return what *cte* can read by name: those before it, and itself if it is recursive."""
+    at = next(n for n, other in enumerate(within.expressions) if other is cte)
+    return within.expressions[: at + 1 if within.args.get("recursive") else at]
+
+
+def _alias(cte: exp.CTE) -> str:
+    alias = cte.args["alias"].this
+    return name(alias.name, quoted=alias.args.get("quoted"))

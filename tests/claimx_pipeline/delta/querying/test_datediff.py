@@ -56,6 +56,28 @@ def test_columns_dates_and_texts_may_be_mixed(store):
     assert value(store, "DATE_DIFF('day', '2026-01-01', day)") == 11
 
 
+@pytest.mark.parametrize(
+    ("end", "start", "expected"),
+    [
+        ("2026-01-03T00:00:01", "2026-01-01T23:59:59", 2),
+        ("2026-01-01T23:59:59", "2026-01-01T00:00:00", 0),
+        ("2025-12-31T23:59:59", "2026-01-01T00:00:00", -1),
+        ("2024-03-01T00:00:00", "2024-02-28T00:00:00", 2),
+    ],
+)
+def test_with_an_end_and_a_start_alone_days_of_the_calendar_are_counted(
+    store, end, start, expected
+):
+    assert value(store, f"DATEDIFF({stamp(end)}, {stamp(start)})") == expected
+    assert value(store, f"datediff('{end}', '{start}')") == expected
+
+
+def test_both_forms_may_be_nested(store):
+    assert value(store, "DATEDIFF(made_at, day) + DATEDIFF(second, at, made_at)") == 22
+    inner = "CASE WHEN DATEDIFF(made_at, at) = 0 THEN made_at END"
+    assert value(store, f"DATEDIFF(second, at, {inner})") == 22
+
+
 def test_an_average_of_differences_keeps_what_it_should(store):
     assert value(store, "avg(DATEDIFF(millisecond, at, made_at)) / 1000.0") == 22.660
 
@@ -82,16 +104,44 @@ def test_a_null_gives_null(store):
 
 
 def test_what_is_no_call_is_left_alone():
-    for sql in ("SELECT datediff FROM t", "SELECT 'datediff(a)'", "SELECT 1 -- datediff(a)", ""):
+    for sql in (
+        "SELECT datediff FROM t",
+        "SELECT 'datediff(a)'",
+        'SELECT "datediff"(a)',
+        "SELECT $$datediff(a)$$",
+        "SELECT 1 -- datediff(a)",
+        "SELECT 1 /* datediff(a) */",
+        "",
+    ):
         assert rewrite_datediff(sql) == sql
 
 
-@pytest.mark.parametrize("call", ["DATEDIFF(at, made_at)", "DATEDIFF()", "DATEDIFF(second, , at)"])
-def test_a_call_without_three_arguments_is_refused(call):
-    with pytest.raises(
-        UsageError, match=r"DATEDIFF takes three arguments: DATEDIFF\(second, start"
-    ):
+@given(st.text(alphabet="ab1,'\"$/*-\n ();é{}[]:", max_size=40))
+def test_all_but_the_calls_goes_through_as_it_was_written(around):
+    try:
+        written = rewrite_datediff(f"{around} DATEDIFF(day, a, b) /* {around}")
+    except UsageError:  # A quote or a comment is not closed.
+        return
+    before, after = f"{around} ", f" /* {around}"
+    assert written.startswith(before)
+    assert written.endswith(after)
+    within_comment_or_text = written == f"{before}DATEDIFF(day, a, b){after}"
+    assert within_comment_or_text or "arrow_cast((a)" in written[len(before) :]
+
+
+@pytest.mark.parametrize(
+    "call",
+    ["DATEDIFF(at)", "DATEDIFF()", "DATEDIFF(second, , at)", "DATEDIFF(at, )", "DATEDIFF(a,b,c,d)"],
+)
+def test_a_call_with_other_arguments_is_refused_with_the_forms_there_are(call):
+    forms = r"DATEDIFF\(second, start, end\), or an end and a start, DATEDIFF\(end, start\)"
+    with pytest.raises(UsageError, match=forms):
         rewrite_datediff(f"SELECT {call}")
+
+
+def test_a_call_that_is_not_closed_is_refused_with_its_line_and_column():
+    with pytest.raises(UsageError, match="after DATEDIFF is not closed: line 2, column 9"):
+        rewrite_datediff("SELECT\nDATEDIFF(day, (at)")
 
 
 def test_an_unknown_unit_is_refused_with_those_known():
@@ -116,3 +166,10 @@ def test_seconds_and_months_agree_with_the_calendar(store, start, end):
     if (last.day, last.time()) < (first.day, first.time()):
         whole -= 1
     assert months == (whole if start <= end else -whole)
+
+
+@settings(max_examples=25, deadline=None)
+@given(TIMES, TIMES)
+def test_days_of_the_calendar_agree_with_it(store, start, end):
+    call = f"DATEDIFF({stamp(end.isoformat())}, {stamp(start.isoformat())})"
+    assert value(store, call) == (end.date() - start.date()).days

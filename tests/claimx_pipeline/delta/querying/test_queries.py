@@ -1,6 +1,10 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlglot import TokenType
 
 from claimx_pipeline.delta.querying.queries import NamedQuery, Parameter
+from claimx_pipeline.delta.querying.sql import tokens
 from claimx_pipeline.errors import UsageError
 
 QUERY = NamedQuery(
@@ -15,6 +19,19 @@ def test_parameters_are_filled_in_as_values():
     assert QUERY.render({"since": "2026-01-01", "limit": "5"}) == (
         "SELECT ':no' AS a FROM t WHERE at::date > '2026-01-01' AND n < 5 -- :no"
     )
+
+
+def test_a_colon_of_another_kind_stays_as_it_is():
+    parameters = (Parameter("n", "", 1), Parameter("v", "", 2))
+    query = NamedQuery("q", "", "SELECT l[1:n], {'k':v}, E'\\':n', $$:n$$ /* :n */, :n", parameters)
+    assert query.render() == "SELECT l[1:n], {'k':v}, E'\\':n', $$:n$$ /* :n */, 1"
+
+
+@given(st.text(max_size=20))
+def test_any_text_is_one_value(value):
+    query = NamedQuery("q", "", "SELECT :x AS x", (Parameter("x", ""),))
+    (token,) = [t for t in tokens(query.render({"x": value})) if t.token_type == TokenType.STRING]
+    assert token.text == value
 
 
 def test_a_value_can_not_become_sql():
