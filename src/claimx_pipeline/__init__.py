@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     )
     from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask
     from claimx_pipeline.media.paths import target_path
-    from claimx_pipeline.operations.driving import (
+    from claimx_pipeline.operations import (
         create_all,
         publish,
         query,
@@ -235,7 +235,7 @@ _HOMES = {
         "TIMESTAMP",
         "TableSpec",
     ),
-    "operations.driving": ("create_all", "publish", "query", "read_topic", "run_until_idle"),
+    "operations": ("create_all", "publish", "query", "read_topic", "run_until_idle"),
     "delta.rows": ("TableRow",),
     "errors": (
         "Category",

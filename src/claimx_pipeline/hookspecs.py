@@ -165,7 +165,8 @@ def claimx_register_stages() -> Mapping[str, type[Stage]]:  # type: ignore[empty
     Called once, at start.
 
     Returns:
-        Name, as it is written in settings, to the stage's class.
+        Name, as it is written in settings, to the stage's class. Two plugins may offer the
+        same class under one name, so that each works without the other.
 
     Raises:
         Exception: Nothing starts; the error is shown.

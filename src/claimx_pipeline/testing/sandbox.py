@@ -12,14 +12,14 @@ import msgspec
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.claimx.events import Event, decode_event
 from claimx_pipeline.hooks.context import EnrichmentContext
-from claimx_pipeline.operations.driving import (
+from claimx_pipeline.operations import (
+    context_of,
     create_all,
     publish,
     query,
     read_topic,
     run_until_idle,
 )
-from claimx_pipeline.operations.try_event import context_of
 from claimx_pipeline.pipeline import Pipeline
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World

@@ -269,9 +269,9 @@ MISTAKES = [
         1,
         "there is none",
     ),
-    (["show", "claimx.events.raw/0/0"], 2, "no topic of dead letters; there are claimx."),
+    (["show", "claimx.events.raw/0/0"], 2, "is not a topic of dead letters; there are claimx."),
     (["show", "nonsense"], 2, "write TOPIC/PARTITION/OFFSET"),
-    (["list", "--topic", "nonsense"], 2, "no topic of dead letters"),
+    (["list", "--topic", "nonsense"], 2, "is not a topic of dead letters"),
     (["list", "--since", "yesterday"], 2, "give ISO 8601"),
     (["replay"], 2, "say so with --yes"),
 ]
