@@ -82,7 +82,7 @@ class ResultsProcessor:
 def _outcome(message: DownloadResult | FailedFile, now: datetime) -> Outcome:
     if isinstance(message, FailedFile):
         if message.result is None:
-            return Done(skipped="no file failed")
+            return Done(skipped="the dead letter is not of a file")
         return Done(publish=(result_record(message.result),))
     if message.owner != CORE_OWNER:
         return Done(skipped=f"a file of {message.owner}")
