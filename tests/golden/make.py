@@ -17,13 +17,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import packing
-
 import claimx_pipeline
 from claimx_pipeline import create_all, publish, run_until_idle
 from claimx_pipeline.simulator.faults import Fault
+from tests.golden import packing, stories
 from tests.golden import rig as golden
-from tests.golden import stories
 from tests.golden.rig import Installation, Json, ShiftedClock, StoredRecord
 
 DELAYS = (300, 600, 1200, 2400)
