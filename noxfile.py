@@ -76,7 +76,7 @@ def faults(session: nox.Session) -> None:
 def pages(session: nox.Session) -> None:
     """Write the pages that are made from the code and its tests; tests say when one is stale."""
     session.install(CORE, PLUGIN, *group("tests"))
-    for page in ("reliability", "hooks", "public_api", "form_mapping"):
+    for page in ("reliability", "hooks", "public_api", "form_mapping", "tables"):
         session.run("python", "-m", f"tests.pages.{page}")
 
 

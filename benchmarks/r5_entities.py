@@ -16,13 +16,15 @@ from deltalake import DeltaTable, write_deltalake
 from entity_rows import SPECS, in_one_bucket, make_table, rows, source
 from harness import Conditions, Measured, Result, Stopwatch, compare
 
-from claimx_pipeline.claimx.tables import PROJECTS
+from claimx_pipeline.claimx.tables import ENTITY_TABLES
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.delta.writing.sink import TableSink
 from claimx_pipeline.settings.tree.tables import TablesSettings
+
+PROJECTS = ENTITY_TABLES["projects"]
 
 ROWS = 100
 TURNS = 3

@@ -11,10 +11,12 @@ from entity_rows import make_table, rows
 from harness import Conditions, Result, single
 from r5_entities import sinks_in
 
-from claimx_pipeline.claimx.tables import PROJECTS
+from claimx_pipeline.claimx.tables import ENTITY_TABLES
 from claimx_pipeline.delta.location import TableLocation
 from claimx_pipeline.delta.maintenance import Maintenance
 from claimx_pipeline.delta.rows import TableRow
+
+PROJECTS = ENTITY_TABLES["projects"]
 
 TICK = 0.002
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from claimx_pipeline.broker.protocol import OutRecord, Record
-    from claimx_pipeline.claimx.entities import EntityRow, EntityRows
+    from claimx_pipeline.claimx.entities import EntityRows
     from claimx_pipeline.claimx.events import Event
     from claimx_pipeline.claimx.handlers.protocol import Handled, Handler
     from claimx_pipeline.cli.output import note, print_json, print_table
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
         Column,
         TableSpec,
     )
+    from claimx_pipeline.domain.entities import EntityRow
     from claimx_pipeline.errors import (
         Category,
         ClaimxError,
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
     )
     from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask
     from claimx_pipeline.media.paths import target_path
-    from claimx_pipeline.operations.driving import (
+    from claimx_pipeline.operations import (
         create_all,
         publish,
         query,
@@ -211,9 +212,10 @@ __all__ = [
 
 _HOMES = {
     "broker.protocol": ("OutRecord", "Record"),
-    "claimx.entities": ("EntityRow", "EntityRows"),
+    "claimx.entities": ("EntityRows",),
     "claimx.events": ("Event",),
     "claimx.handlers.protocol": ("Handled", "Handler"),
+    "domain.entities": ("EntityRow",),
     "hooks.command": ("Command",),
     "cli.output": ("note", "print_json", "print_table"),
     "clock": ("Clock", "SystemClock"),
@@ -233,7 +235,7 @@ _HOMES = {
         "TIMESTAMP",
         "TableSpec",
     ),
-    "operations.driving": ("create_all", "publish", "query", "read_topic", "run_until_idle"),
+    "operations": ("create_all", "publish", "query", "read_topic", "run_until_idle"),
     "delta.rows": ("TableRow",),
     "errors": (
         "Category",

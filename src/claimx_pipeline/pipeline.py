@@ -27,10 +27,10 @@ from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.settings.tree.workers import WorkerSettings
 
 if TYPE_CHECKING:
-    from claimx_pipeline.claimx.handlers.protocol import Handler
     from claimx_pipeline.delta.querying.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.delta.store import TableStore
+    from claimx_pipeline.domain.handlers import Handler
     from claimx_pipeline.plugins.base import Plugin
     from claimx_pipeline.runtime.resources import Resources, Webhooks
     from claimx_pipeline.runtime.retry_ladder import RetryLadder
@@ -156,9 +156,9 @@ class Pipeline:
         return self._collect("claimx_register_queries", "query", lambda query: query.name)
 
     @cached_property
-    def handlers(self) -> tuple[Handler, ...]:
+    def handlers(self) -> tuple[Handler[Any, Any], ...]:
         """Every handler; no two for one event type."""
-        found: dict[str, Handler] = {}
+        found: dict[str, Handler[Any, Any]] = {}
         for plugin, handlers in self.answers("claimx_register_handlers"):
             for handler in handlers:
                 for event_type in (*handler.event_types, *handler.event_prefixes):
@@ -206,7 +206,7 @@ class Pipeline:
         if not separator or scheme not in factories:
             known = " or ".join(f"{name}://" for name in sorted(factories))
             where = self.loaded.origins.get("broker.url", "broker.url")
-            what = f"broker.url is {url!r}, which is no broker; it starts with {known}"
+            what = f"broker.url is {url!r}, which is not a valid broker URL; start it with {known}"
             raise SettingsError([Problem(where, what)])
         broker: Broker = factories[scheme](url, self.settings.broker)
         return broker
@@ -423,12 +423,15 @@ class Pipeline:
         return found
 
     def _merged(self, hook: str, what: str) -> dict[str, Any]:
-        """Return the mappings registered through *hook* as one; no key twice."""
+        """Return the mappings registered through *hook* as one; no key means two things.
+
+        Parts of one distribution may each bring the same stage, so that any of them works
+        without the others.
+        """
         pairs = [(plugin, list(answer.items())) for plugin, answer in self.answers(hook)]
         found: dict[str, Any] = {}
         for plugin, items in pairs:
             for name, thing in items:
-                if name in found:
+                if found.setdefault(name, thing) is not thing:
                     raise ClaimxError(f"plugin {plugin!r} registers {what} {name!r} a second time")
-                found[name] = thing
         return found

@@ -20,7 +20,7 @@ MOST_EXTRA = 3
 ENDED_BY_US = {0, -signal.SIGKILL, -signal.SIGTERM}
 BROKER_GONE = ("cannot be reached", "did not answer within", "is not ready")
 """What a worker says that was started while there was no broker."""
-LOSSES = ("giving up", "worked on there", "joins its group anew", "did not finish within")
+LOSSES = ("revoking", "worked on there", "joins its group anew", "did not finish within")
 """What a worker says when it lost partitions whose records were under way."""
 
 

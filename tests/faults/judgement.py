@@ -10,7 +10,7 @@ from attrs import define, field
 
 from claimx_pipeline.claimx.events import decode_event
 from claimx_pipeline.delta.contents import Contents
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.runtime.headers import GROUP, header
 from claimx_pipeline.simulator.recording import RecordedRequest
 from tests.faults.crew import Loss

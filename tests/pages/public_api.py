@@ -1,4 +1,5 @@
-"""``docs/reference/public-api.md``, made from ``claimx_pipeline.__all__`` and the test kit's.
+"""``docs/reference/public-api.md``, made from ``claimx_pipeline.__all__``, the operations' and the test
+kit's.
 
 ``python -m tests.pages.public_api`` writes it again.
 """
@@ -9,7 +10,7 @@ import inspect
 from pathlib import Path
 
 import claimx_pipeline
-from claimx_pipeline import testing
+from claimx_pipeline import operations, testing
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "public-api.md"
 
@@ -24,9 +25,9 @@ an entry in the changelog; the tests see to that.
 def public_names() -> dict[str, object]:
     """Return every public name, as it is imported, and what it is."""
     found = {f"claimx_pipeline.{name}": getattr(claimx_pipeline, name) for name in _sorted()}
-    return found | {
-        f"claimx_pipeline.testing.{name}": getattr(testing, name) for name in testing.__all__
-    }
+    for face in (operations, testing):
+        found |= {f"{face.__name__}.{name}": getattr(face, name) for name in face.__all__}
+    return found
 
 
 def public_api_page() -> str:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
+import inspect
+import io
 import os
 import re
 import socket
@@ -11,6 +14,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from attrs import define, field
 
@@ -20,10 +24,26 @@ DOCS = Path(__file__).parents[2] / "docs"
 PATIENCE_SECONDS = 180.0
 
 
-def blocks(page: str) -> list[str]:
-    """Return the commands of a page, block by block."""
+def blocks(page: str, language: str = "bash") -> list[str]:
+    """Return the commands of a page, or its code in another language, block by block."""
     text = (DOCS / page).read_text()
-    return re.findall(r"^```bash\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    return re.findall(rf"^```{language}\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+
+
+async def run_python(block: str, names: dict[str, Any]) -> str:
+    """Run *block* as ``python -m asyncio`` does; return what it printed.
+
+    Args:
+        block: Statements; ``await`` may stand at their top level.
+        names: What earlier blocks have defined; this one adds to it.
+    """
+    code = compile(block, "<page>", "exec", flags=ast.PyCF_ALLOW_TOP_LEVEL_AWAIT)
+    printed = io.StringIO()
+    with contextlib.redirect_stdout(printed):
+        waiting = eval(code, names)
+        if inspect.iscoroutine(waiting):
+            await waiting
+    return printed.getvalue()
 
 
 @define

@@ -8,50 +8,162 @@ from claimx_pipeline.delta.spec import DATE, LONG, STRING, TIMESTAMP, Column, Ta
 EVENTS = TableSpec(
     name="claimx_events",
     summary="Every event as it came, one row per event id",
+    doc=(
+        "Written by the worker `events` from `claimx.events.raw`. The event's fields may be "
+        "spelled in snake_case or camelCase."
+    ),
     mode="append",
     key=("event_id",),
     event_time="ingested_at",
     partition_by=("event_date",),
     columns=(
-        Column("event_id", STRING, nullable=False, doc="The source's id, or one derived"),
-        Column("event_type", STRING, nullable=False, doc="For example PROJECT_CREATED"),
-        Column("project_id", STRING, nullable=False, doc="The claim's project"),
-        Column("media_id", STRING, doc="File that the event is about"),
-        Column("task_assignment_id", LONG, doc="Assignment that the event is about"),
-        Column("video_collaboration_id", LONG, doc="Video call that the event is about"),
-        Column("master_file_name", STRING, doc="Master file name that the event brings"),
-        Column("ingested_at", TIMESTAMP, nullable=False, doc="When the source took it in"),
-        Column("raw_data", STRING, doc="The event's JSON, unchanged"),
-        Column("created_at", TIMESTAMP, bookkeeping=True, doc="When this row was made"),
-        Column("event_date", DATE, nullable=False, doc="UTC date of ingested_at"),
+        Column(
+            "event_id",
+            STRING,
+            nullable=False,
+            source="`event_id` of the event; else a hash of its type, ids and time",
+            doc="Id of the event, the same in all tables and messages",
+        ),
+        Column(
+            "event_type",
+            STRING,
+            nullable=False,
+            source="`event_type` of the event",
+            doc="For example PROJECT_CREATED",
+        ),
+        Column(
+            "project_id",
+            STRING,
+            nullable=False,
+            source="`project_id` of the event",
+            doc="The claim; see claimx_projects",
+        ),
+        Column(
+            "media_id",
+            STRING,
+            source="`media_id` of the event",
+            doc="File that the event is about; see claimx_attachment_metadata",
+        ),
+        Column(
+            "task_assignment_id",
+            LONG,
+            source="`task_assignment_id` of the event",
+            doc="Assignment that the event is about; null if the id is not a number",
+        ),
+        Column(
+            "video_collaboration_id",
+            LONG,
+            source="`video_collaboration_id` of the event",
+            doc="Video call that the event is about; null if the id is not a number",
+        ),
+        Column(
+            "master_file_name",
+            STRING,
+            source="`master_file_name` of the event",
+            doc="Master file name that the event brings",
+        ),
+        Column(
+            "ingested_at",
+            TIMESTAMP,
+            nullable=False,
+            source="`ingested_at` of the event, else when its record was published",
+            doc="When the source took the event in",
+        ),
+        Column("raw_data", STRING, source="the record's value", doc="The event's JSON, unchanged"),
+        Column(
+            "created_at",
+            TIMESTAMP,
+            bookkeeping=True,
+            source="the clock of the `events` worker",
+            doc="When this row was made",
+        ),
+        Column(
+            "event_date", DATE, nullable=False, source="ingested_at", doc="UTC date of ingested_at"
+        ),
     ),
 )
-
-ROW_COUNT_COLUMNS = {kind: f"{kind}_rows" for kind in KINDS}
-"""Kind of entity to the event log's column with how many rows the event brought."""
 
 EVENT_LOG = TableSpec(
     name="claimx_event_log",
     summary="What became of every event, one row per event id",
+    doc=(
+        "Written by the worker `entities`, one row for every event that `enrichment` "
+        "finished, also for one that brought no rows. An event that failed for good is a dead "
+        "letter and has no row."
+    ),
     mode="merge",
     key=("event_id",),
     bucket_column="project_id",
     answer_time="enriched_at",
     columns=(
-        Column("event_id", STRING, nullable=False, doc="As in claimx_events"),
-        Column("event_type", STRING, doc="For example PROJECT_CREATED"),
-        Column("project_id", STRING, nullable=False, doc="The claim's project"),
-        Column("outcome", STRING, doc="enriched, skipped, filtered or dead"),
-        Column("reason", STRING, doc="Why it was not enriched; empty if it was"),
-        Column("category", STRING, doc="Category of the error; empty without one"),
-        Column("api_calls", LONG, bookkeeping=True, doc="Requests made to ClaimX for it"),
-        *(
-            Column(name, LONG, bookkeeping=True, doc=f"Rows of {kind} that it brought")
-            for kind, name in ROW_COUNT_COLUMNS.items()
+        Column(
+            "event_id",
+            STRING,
+            nullable=False,
+            source="the event",
+            doc="Id of the event; see claimx_events",
         ),
-        Column("attempts", LONG, bookkeeping=True, doc="Times it was tried"),
-        Column("duration_ms", LONG, bookkeeping=True, doc="Milliseconds the last try took"),
-        Column("ingested_at", TIMESTAMP, doc="When the source took it in"),
-        Column("enriched_at", TIMESTAMP, bookkeeping=True, doc="When its outcome was known"),
+        Column("event_type", STRING, source="the event", doc="For example PROJECT_CREATED"),
+        Column(
+            "project_id",
+            STRING,
+            nullable=False,
+            source="the event",
+            doc="The claim; see claimx_projects",
+        ),
+        Column(
+            "outcome", STRING, source="the `enrichment` worker", doc="enriched, skipped or filtered"
+        ),
+        Column(
+            "reason",
+            STRING,
+            source="the `enrichment` worker, or the plugin that filtered the event",
+            doc="Why it was not enriched; empty if it was",
+        ),
+        Column(
+            "category",
+            STRING,
+            source="nothing yet: always empty",
+            doc="Category of the error; empty without one",
+        ),
+        Column(
+            "api_calls",
+            LONG,
+            bookkeeping=True,
+            source="the `enrichment` worker; requests for several events count for the first",
+            doc="Requests made to ClaimX for it",
+        ),
+        *(
+            Column(
+                kind.count_column,
+                LONG,
+                bookkeeping=True,
+                source="the `enrichment` worker, after the plugins",
+                doc=f"Rows of {kind.table.name} that it brought",
+            )
+            for kind in KINDS
+        ),
+        Column(
+            "attempts",
+            LONG,
+            bookkeeping=True,
+            source="header `claimx-attempts` of the record, plus 1",
+            doc="How many tries it took",
+        ),
+        Column(
+            "duration_ms",
+            LONG,
+            bookkeeping=True,
+            source="the clock of the `enrichment` worker",
+            doc="Milliseconds the last try took",
+        ),
+        Column("ingested_at", TIMESTAMP, source="the event", doc="When the source took it in"),
+        Column(
+            "enriched_at",
+            TIMESTAMP,
+            bookkeeping=True,
+            source="the clock of the `enrichment` worker",
+            doc="When its outcome was known",
+        ),
     ),
 )

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
 from attrs import field, frozen
 
-from claimx_pipeline.claimx.entities import EntityRow, EntityRows
+from claimx_pipeline.claimx.entities import KINDS, EntityRows
+from claimx_pipeline.claimx.event_tables import EVENT_LOG
 from claimx_pipeline.claimx.events import Event
-from claimx_pipeline.claimx.tables import ENTITY_TABLES, EVENT_LOG
 from claimx_pipeline.claimx.times import in_utc, read_date, read_time
 from claimx_pipeline.delta.spec import DATE, TIMESTAMP, TableSpec
+from claimx_pipeline.domain import entities as domain
+from claimx_pipeline.domain.entities import EntityRow
+from claimx_pipeline.domain.kinds import EntityKind
 from claimx_pipeline.errors import DecodeError
 
 M = TypeVar("M")
@@ -80,12 +83,23 @@ class EntityMessage:
     project_id: str
     log: dict[str, Any]
     """Row of ``claimx_event_log``."""
-    rows: EntityRows = field(factory=EntityRows)
+    rows: domain.EntityRows = field(factory=EntityRows)
+
+
+@frozen
+class _Received:
+    """An ``EntityMessage`` before its kinds are looked at."""
+
+    event_id: str
+    event_type: str
+    project_id: str
+    log: dict[str, Any]
+    rows: dict[str, list[dict[str, Any]]] = field(factory=dict)
 
 
 _encode = msgspec.json.Encoder(decimal_format="string").encode
 _decode_task = msgspec.json.Decoder(EnrichmentTask).decode
-_decode_entities = msgspec.json.Decoder(EntityMessage).decode
+_decode_entities = msgspec.json.Decoder(_Received).decode
 
 
 def encode_task(task: EnrichmentTask) -> bytes:
@@ -107,19 +121,42 @@ def encode_entities(message: EntityMessage) -> bytes:
     return _encode(message)
 
 
-def decode_entities(value: bytes | None) -> EntityMessage:
-    """Return the message in a record's value, times and dates in its rows typed as in the tables.
+class EntityDecoder:
+    """Reads messages of entity rows, of the kinds that it is made for."""
 
-    Raises:
-        DecodeError: It is none, or a time or date in it cannot be read.
-    """
-    message = _decoded(value, _decode_entities, "message of entity rows")
-    _type_times(message.log, _LOG_TIMES, EVENT_LOG.name)
-    for kind, rows in message.rows.items():
-        times = _TIMES[kind]
-        for row in rows:
-            _type_times(row, times, ENTITY_TABLES[kind].name)
-    return message
+    def __init__(self, kinds: Sequence[EntityKind], make: type[domain.EntityRows]) -> None:
+        """Know *kinds*; *make* holds their rows."""
+        self.tables = {kind.name: kind.table for kind in kinds}
+        self._times = {name: _columns_with_times(table) for name, table in self.tables.items()}
+        self._make = make
+
+    def decode(self, value: bytes | None) -> EntityMessage:
+        """Return the message in a record's value, times and dates typed as in the tables.
+
+        Raises:
+            DecodeError: It is none, a time or date in it cannot be read, or it has rows of a
+                kind that this version does not know.
+        """
+        found = _decoded(value, _decode_entities, "message of entity rows")
+        _type_times(found.log, _LOG_TIMES, EVENT_LOG.name)
+        by_kind = {kind: rows for kind, rows in found.rows.items() if rows}
+        for kind, rows in by_kind.items():
+            if kind not in self.tables:
+                raise self._unknown(kind, len(rows), found)
+            for row in rows:
+                _type_times(row, self._times[kind], self.tables[kind].name)
+        rows_by_kind = self._make(**by_kind)
+        return EntityMessage(
+            found.event_id, found.event_type, found.project_id, found.log, rows_by_kind
+        )
+
+    def _unknown(self, kind: str, rows: int, message: _Received) -> DecodeError:
+        return DecodeError(
+            f"the message of event {message.event_id!r} has {rows} row(s) of the kind "
+            f"{kind[:60]!r}, which this worker does not know (it knows {', '.join(self.tables)}); "
+            "install the plugin that declares it or upgrade this worker, then replay the dead "
+            "letter"
+        )
 
 
 def _decoded(value: bytes | None, decode: Callable[[bytes], M], what: str) -> M:
@@ -140,8 +177,10 @@ def _columns_with_times(spec: TableSpec) -> tuple[tuple[str, Any], ...]:
     )
 
 
-_TIMES = {kind: _columns_with_times(spec) for kind, spec in ENTITY_TABLES.items()}
 _LOG_TIMES = _columns_with_times(EVENT_LOG)
+
+DECODER = EntityDecoder(KINDS, EntityRows)
+"""Reads messages with rows of the kinds that are built in."""
 
 
 def _type_times(row: EntityRow, times: tuple[tuple[str, Any], ...], table: str) -> None:

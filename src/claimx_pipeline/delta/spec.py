@@ -41,6 +41,24 @@ class Column:
     kept: bool = field(default=False, kw_only=True)
     """Merge: the first row that has it sets it, and no later one changes it."""
     doc: str = field(default="", kw_only=True)
+    """What the column means, for people: one phrase."""
+    source: str = field(default="", kw_only=True)
+    """Where its value comes from, for people; `` ` `` marks names as in Markdown."""
+
+
+_ROW_HASH = Column(
+    "_row_hash",
+    STRING,
+    bookkeeping=True,
+    doc="Tells whether a row has changed, so that an unchanged one is not written again",
+    source="the columns that are not bookkeeping",
+)
+
+
+def _bucket(column: str) -> Column:
+    source = f"a hash of {column}, modulo {BUCKETS}"
+    doc = "Bucket of the row; narrows a search for one project to one partition"
+    return Column("_bucket", INT, bookkeeping=True, doc=doc, source=source)
 
 
 @frozen(kw_only=True)
@@ -49,6 +67,7 @@ class TableSpec:
 
     name: str
     summary: str
+    """What one row is, in one line."""
     columns: tuple[Column, ...]
     mode: Literal["append", "merge"]
     key: tuple[str, ...]
@@ -66,6 +85,8 @@ class TableSpec:
 
     What an event said is replaced only by what a later event says.
     """
+    doc: str = ""
+    """More about the table, for people: who writes it, and what to know when reading it."""
 
     def __attrs_post_init__(self) -> None:
         names = [column.name for column in self.columns]
@@ -84,9 +105,9 @@ class TableSpec:
 
     def stored_columns(self) -> tuple[Column, ...]:
         """Return the columns as they are in the table, those of the writer included."""
-        extra = [Column("_row_hash", STRING, bookkeeping=True)] if self.mode == "merge" else []
+        extra = [_ROW_HASH] if self.mode == "merge" else []
         if self.bucket_column:
-            extra.append(Column("_bucket", INT, bookkeeping=True))
+            extra.append(_bucket(self.bucket_column))
         return (*self.columns, *extra)
 
     def schema(self) -> pa.Schema:

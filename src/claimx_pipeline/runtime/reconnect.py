@@ -74,7 +74,7 @@ class Reconnect:
             log.warning("worker %s waits: %s", self.worker, reason)
         self._failed[what] = times + 1, reason
         self.pulse.waits_for(what, reason)
-        # Waiting is no hanging: every call that is tried again has a deadline.
+        # Waiting is not hanging: every call that is tried again has a deadline.
         self.pulse.waiting()
         doubled = self.pause_seconds * 2 ** min(times, MOST_DOUBLINGS)
         await self._pause(min(doubled, LONGEST_SECONDS))

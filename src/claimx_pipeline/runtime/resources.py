@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
 
@@ -15,8 +15,8 @@ from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import Topology
 
 if TYPE_CHECKING:
-    from claimx_pipeline.claimx.handlers.protocol import Handler
     from claimx_pipeline.connections.registry import Connections
+    from claimx_pipeline.domain.handlers import Handler
     from claimx_pipeline.hooks.context import EventHooks
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.telemetry.health import Health
@@ -44,7 +44,7 @@ class Resources:
     tables: Mapping[str, TableSpec]
     table_store: TableStore
     connections: Connections
-    handlers: tuple[Handler, ...]
+    handlers: tuple[Handler[Any, Any], ...]
     dispatcher: EventHooks
     health: Health
     metrics: Metrics

@@ -25,7 +25,7 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 @frozen
 class MediaHost:
-    """Serves files to whoever holds a signed link."""
+    """Serves files to every client with a signed link."""
 
     simulation: Simulation
 
@@ -135,7 +135,7 @@ def _served(content: Content, wanted: str | None, stalls: asyncio.Event | None) 
 
 
 def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
-    """Return start and stop of a range; start is not below stop if nothing lies in it."""
+    """Return start and stop of a range; start is not below stop if it is empty."""
     if not first:
         return max(0, size - int(last)), size
     return int(first), min(size, int(last) + 1) if last else size

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 @pytest.fixture
 def claimx_data_dir(tmp_path: Path) -> Path:
     """An empty folder for a pipeline's data."""
-    place = tmp_path / "claimx-data"
-    place.mkdir()
-    return place
+    folder = tmp_path / "claimx-data"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture

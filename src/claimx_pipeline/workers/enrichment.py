@@ -16,13 +16,14 @@ from attrs import define, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.claimx.api import ClaimxApi, missing_access
-from claimx_pipeline.claimx.entities import EntityRow, EntityRows
+from claimx_pipeline.claimx.entities import KINDS
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.handlers.protocol import Handled, Handler
 from claimx_pipeline.claimx.messages import EntityMessage, decode_task, encode_entities
 from claimx_pipeline.claimx.reader import ClaimxReader
-from claimx_pipeline.claimx.tables import ROW_COUNT_COLUMNS
 from claimx_pipeline.delta.spec import bucket_of
+from claimx_pipeline.domain import handlers as domain
+from claimx_pipeline.domain.entities import EntityRow, EntityRows
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.hooks.context import EnrichmentContext
 from claimx_pipeline.media.messages import DownloadTask, task_record
@@ -65,7 +66,7 @@ class HandlerIndex:
 class Enriched:
     """What the API said about one event, before plugins have seen it."""
 
-    handled: Handled
+    handled: domain.Handled
     handler: str
     began: datetime
     ended: datetime
@@ -208,10 +209,10 @@ class EnrichmentProcessor:
 
 
 def drop_own_rows(entities: EntityRows) -> None:
-    """Drop the rows that only this event needs; the project and its contacts stay."""
-    for kind, rows in entities.items():
-        if kind not in ("projects", "contacts"):
-            rows.clear()
+    """Drop the rows that only this event needs; those of kinds that survive a filter stay."""
+    for kind in KINDS:
+        if not kind.survives_filter:
+            getattr(entities, kind.name).clear()
 
 
 def message_of(
@@ -240,7 +241,7 @@ def log_row(
         "reason": reason,
         "category": "",
         "api_calls": context.api_calls,
-        **{ROW_COUNT_COLUMNS[kind]: len(rows) for kind, rows in context.entities.items()},
+        **{kind.count_column: len(getattr(context.entities, kind.name)) for kind in KINDS},
         "attempts": context.attempt,
         "duration_ms": round(context.duration_seconds * 1000),
         "ingested_at": event.ingested_at,

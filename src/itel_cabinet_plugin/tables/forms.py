@@ -22,26 +22,96 @@ _OF_ANSWER: Final[Mapping[Kind, Any]] = {
 """Kind of question to the type of its column."""
 
 _OF_TASK: Final = (
-    Column("assignment_id", LONG, nullable=False, doc="The task somebody was given."),
-    Column("task_id", LONG, doc="Task template, 32513 for cabinets."),
-    Column("task_name", STRING, doc="Name of the task."),
-    Column("project_id", STRING, doc="ClaimX project."),
-    Column("form_id", STRING, doc="The form that was filled in."),
-    Column("form_response_id", STRING, doc="What was filled in; null before anything is."),
-    Column("status", STRING, doc="Status of the task, upper case."),
-    Column("event_id", STRING, bookkeeping=True, doc="The last event that brought something new."),
-    Column("date_assigned", TIMESTAMP, doc="When it was assigned."),
-    Column("date_completed", TIMESTAMP, doc="When it was completed."),
-    Column("ingested_at", TIMESTAMP, bookkeeping=True, doc="When ClaimX answered."),
-    Column("customer_first_name", STRING, doc="The policyholder's."),
-    Column("customer_last_name", STRING, doc="The policyholder's."),
-    Column("customer_email", STRING, doc="The policyholder's."),
-    Column("customer_phone", STRING, doc="The policyholder's."),
-    Column("assignor_email", STRING, doc="The adjuster's."),
-    Column("external_link_url", STRING, doc="Where the policyholder fills the form in."),
-    Column("raw_data", STRING, doc="Every question with its answer as it came, JSON."),
-    Column("created_at", TIMESTAMP, bookkeeping=True, doc="When this row was made."),
-    Column("updated_at", TIMESTAMP, bookkeeping=True, doc="When it was changed last."),
+    Column(
+        "assignment_id",
+        LONG,
+        nullable=False,
+        source="`assignmentId`",
+        doc="The task assignment; see claimx_tasks.",
+    ),
+    Column("task_id", LONG, source="`taskId`", doc="Task template, 32513 for cabinets."),
+    Column("task_name", STRING, source="`taskName`", doc="Name of the task."),
+    Column("project_id", STRING, source="`projectId`", doc="The claim; see claimx_projects."),
+    Column("form_id", STRING, source="`formId`", doc="The form that was filled in."),
+    Column(
+        "form_response_id",
+        STRING,
+        source="`formResponseId`",
+        doc="Id of the filled-in form; null before it is filled in.",
+    ),
+    Column("status", STRING, source="`status`", doc="Status of the task, upper case."),
+    Column(
+        "event_id",
+        STRING,
+        bookkeeping=True,
+        source="the event",
+        doc="The last event that brought something new.",
+    ),
+    Column("date_assigned", TIMESTAMP, source="`dateAssigned`", doc="When it was assigned."),
+    Column("date_completed", TIMESTAMP, source="`dateCompleted`", doc="When it was completed."),
+    Column(
+        "ingested_at",
+        TIMESTAMP,
+        bookkeeping=True,
+        source="the time of ClaimX's answer",
+        doc="When ClaimX answered.",
+    ),
+    Column(
+        "customer_first_name",
+        STRING,
+        source="`externalLinkData.firstName`",
+        doc="Policyholder's first name.",
+    ),
+    Column(
+        "customer_last_name",
+        STRING,
+        source="`externalLinkData.lastName`",
+        doc="Policyholder's last name.",
+    ),
+    Column(
+        "customer_email",
+        STRING,
+        source="`externalLinkData.email`",
+        doc="Policyholder's e-mail address.",
+    ),
+    Column(
+        "customer_phone",
+        STRING,
+        source="`externalLinkData.phone`",
+        doc="Policyholder's telephone number.",
+    ),
+    Column(
+        "assignor_email",
+        STRING,
+        source="`assignor`",
+        doc="E-mail address of the adjuster who assigned it.",
+    ),
+    Column(
+        "external_link_url",
+        STRING,
+        source="`externalLinkData.url`",
+        doc="Where the policyholder fills the form in.",
+    ),
+    Column(
+        "raw_data",
+        STRING,
+        source="`response.groups`",
+        doc="Every question with its answer as it came, JSON.",
+    ),
+    Column(
+        "created_at",
+        TIMESTAMP,
+        bookkeeping=True,
+        source="the clock of the `itel-tracking` worker",
+        doc="When this row was made.",
+    ),
+    Column(
+        "updated_at",
+        TIMESTAMP,
+        bookkeeping=True,
+        source="the clock of the `itel-tracking` worker",
+        doc="When it was changed last.",
+    ),
 )
 
 
@@ -51,13 +121,20 @@ def _columns() -> tuple[Column, ...]:
     for question in QUESTIONS.questions:
         if question.column is not None:
             asked = f"{question.group}: {question.question}"
-            known[question.column] = Column(question.column, _OF_ANSWER[question.kind], doc=asked)
+            known[question.column] = Column(
+                question.column, _OF_ANSWER[question.kind], source="the answer", doc=asked
+            )
     return tuple(known[field.name] for field in fields(CabinetForm))
 
 
 FORMS: Final = TableSpec(
     name="claimx_itel_forms",
     summary="One row per assignment: the cabinet form as ClaimX last answered it.",
+    doc=(
+        "Written by the worker `itel-tracking`, which reads `GET "
+        "/customTasks/assignment/{id}?full=true`. An answer that cannot be read is null in "
+        "its column and whole in `raw_data`. Lengths are linear feet."
+    ),
     mode="merge",
     key=("assignment_id",),
     answer_time="ingested_at",

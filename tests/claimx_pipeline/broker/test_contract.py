@@ -136,8 +136,8 @@ async def test_a_new_group_starts_at_the_earliest_record_and_says_so(room, caplo
     with caplog.at_level("INFO", logger="claimx_pipeline"):
         records = await read(await room.consumer(topic, "fresh"), 3)
     assert [r.value for r in records] == [b"0", b"1", b"2"]
-    told = [r.message for r in caplog.records if "earliest" in r.message]
-    assert told == [f"group fresh has no offset for {topic}[0] and starts at the earliest record"]
+    shown = [r.message for r in caplog.records if "earliest" in r.message]
+    assert shown == [f"group fresh has no offset for {topic}[0] and starts at the earliest record"]
     assert any(r.message == f"group fresh owns {topic}[0]" for r in caplog.records)
 
 
@@ -228,13 +228,13 @@ async def test_a_fenced_commit_still_stores_what_is_owned(room):
     assert await room.admin.committed("g", topic) == {0: 1}
 
 
-async def test_what_is_committed_while_partitions_are_given_up_is_accepted(room):
+async def test_what_is_committed_while_partitions_are_revoked_is_accepted(room):
     topic = await room.topic(partitions=2)
     await room.publish(*(OutRecord(topic, b"x", bucket=n % 2) for n in range(20)))
-    told: list[Assignment] = []
+    revoked: list[Assignment] = []
 
     async def on_revoked(assignments: Sequence[Assignment]) -> None:
-        told.extend(assignments)
+        revoked.extend(assignments)
         await first.commit(dict.fromkeys(assignments, 10))
 
     first = await room.consumer(topic, "g", on_revoked)
@@ -242,7 +242,7 @@ async def test_what_is_committed_while_partitions_are_given_up_is_accepted(room)
     second = await room.consumer(topic, "g")
     await polled_until(owner_count(second, 1), first, second)
     (moved,) = (a.partition for a in second.assignments())
-    assert moved in {a.partition for a in told}
+    assert moved in {a.partition for a in revoked}
     assert (await room.admin.committed("g", topic))[moved] == 10
 
 
@@ -310,13 +310,13 @@ async def test_a_key_always_goes_to_the_same_partition_in_order(room):
             *(OutRecord(topic, b"%d" % (part * 100 + n), key=b"%d" % (n % 20)) for n in range(100))
         )
     records = await read(await room.consumer(topic, "g"), 300)
-    places: dict[bytes, set[int]] = {}
+    partitions: dict[bytes, set[int]] = {}
     values: dict[bytes, list[int]] = {}
     for record in records:
-        places.setdefault(record.key, set()).add(record.partition)
+        partitions.setdefault(record.key, set()).add(record.partition)
         values.setdefault(record.key, []).append(int(record.value))
-    assert all(len(found) == 1 for found in places.values())
-    assert len(set().union(*places.values())) > 1
+    assert all(len(found) == 1 for found in partitions.values())
+    assert len(set().union(*partitions.values())) > 1
     assert all(found == sorted(found) for found in values.values())
 
 
@@ -335,7 +335,7 @@ async def test_records_without_key_spread_over_all_partitions(room):
 
 async def test_offsets_tell_begin_end_and_what_was_committed(room):
     topic = await room.topic(partitions=2)
-    assert await room.admin.committed("nobody", topic) == {}
+    assert await room.admin.committed("no-such-group", topic) == {}
     await room.publish(*(OutRecord(topic, b"x", bucket=0) for _ in range(7)))
     consumer = await room.consumer(topic, "g")
     await commit_all(consumer, (await read(consumer, 7))[:5])

@@ -2,15 +2,16 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, date, datetime
+from pathlib import Path
 
 import pytest
 
 from claimx_pipeline.claimx.entities import EntityRows
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.messages import (
+    DECODER,
     EnrichmentTask,
     EntityMessage,
-    decode_entities,
     decode_task,
     encode_entities,
     encode_task,
@@ -40,7 +41,7 @@ def test_a_time_with_an_offset_becomes_utc():
     assert decode_task(sent).event() == EVENT
 
 
-@pytest.mark.parametrize("decode", [decode_task, decode_entities])
+@pytest.mark.parametrize("decode", [decode_task, DECODER.decode])
 @pytest.mark.parametrize("value", [None, b"", b"{", b"[]", b"{}", b'{"event_id": 5}', b"\xff"])
 def test_what_is_no_message_is_refused(decode, value):
     with pytest.raises(DecodeError, match="the record is"):
@@ -64,15 +65,45 @@ def test_rows_keep_values_and_types():
     )
     log = {"event_id": "e1", "enriched_at": NOON, "reason": ""}
     message = EntityMessage("e1", "A", "7", log, rows)
-    assert decode_entities(encode_entities(message)) == message
+    assert DECODER.decode(encode_entities(message)) == message
 
 
 def test_an_event_without_rows_has_a_message():
     message = EntityMessage("e1", "A", "7", {"event_id": "e1", "outcome": "skipped"})
-    assert decode_entities(encode_entities(message)) == message
+    assert DECODER.decode(encode_entities(message)) == message
 
 
 def test_a_row_with_a_wrong_time_is_refused():
     sent = b'{"event_id":"e","event_type":"A","project_id":"7","log":{},"rows":{"tasks":[%s]}}'
     with pytest.raises(DecodeError, match="'claimx_tasks' has 'soon' in 'date_assigned'"):
-        decode_entities(sent % b'{"date_assigned":"soon"}')
+        DECODER.decode(sent % b'{"date_assigned":"soon"}')
+
+
+def test_a_message_as_version_0_2_wrote_it_is_read_with_every_kind():
+    """The file was written before kinds were declared in one list; it must not be made again."""
+    sent = (Path(__file__).parents[2] / "data" / "messages" / "entity_rows.json").read_bytes()
+    message = DECODER.decode(sent)
+    assert {kind: len(rows) for kind, rows in message.rows.items()} == {
+        "projects": 1,
+        "contacts": 4,
+        "media": 1,
+        "task_templates": 1,
+        "tasks": 1,
+        "external_links": 1,
+        "video_collab": 1,
+    }
+    assert message.rows.tasks[0]["date_assigned"] == datetime(2026, 1, 5, 10, tzinfo=UTC)
+    assert message.rows.contacts[0]["created_date"] == date(2026, 1, 10)
+    assert json.loads(encode_entities(message)) == json.loads(sent)
+
+
+UNKNOWN = b'{"event_id":"e","event_type":"A","project_id":"7","log":{},"rows":{"notes":[%s]}}'
+
+
+def test_a_kind_that_is_not_known_is_named_with_what_to_do():
+    with pytest.raises(DecodeError, match=r"2 row\(s\) of the kind 'notes'.*install the plugin"):
+        DECODER.decode(UNKNOWN % b"{},{}")
+
+
+def test_a_kind_that_is_not_known_and_has_no_rows_loses_nothing():
+    assert DECODER.decode(UNKNOWN % b"").rows == EntityRows()

@@ -3,27 +3,23 @@ from __future__ import annotations
 import pyarrow as pa
 import pytest
 
-from claimx_pipeline.claimx.entities import KINDS
-from claimx_pipeline.claimx.tables import (
-    CONTACTS,
-    ENTITY_TABLES,
-    EVENT_LOG,
-    EVENTS,
-    EXTERNAL_LINKS,
-    KIND_TABLES,
-    MEDIA,
+from claimx_pipeline.claimx.entities import FROM_TASK, KINDS, EntityRows
+from claimx_pipeline.claimx.tables import ENTITY_TABLES, EVENT_LOG, EVENTS, TABLES
+
+(
     PROJECTS,
-    ROW_COUNT_COLUMNS,
-    TABLES,
+    CONTACTS,
+    MEDIA,
     TASK_TEMPLATES,
     TASKS,
+    EXTERNAL_LINKS,
     VIDEO_COLLAB,
-)
+) = ENTITY_TABLES.values()
 
 
 def test_every_kind_has_its_table_parents_first():
-    assert tuple(KIND_TABLES) == KINDS
-    assert dict(KIND_TABLES) == {
+    assert EntityRows.kinds() == tuple(kind.name for kind in KINDS) == tuple(ENTITY_TABLES)
+    assert {kind: table.name for kind, table in ENTITY_TABLES.items()} == {
         "projects": "claimx_projects",
         "contacts": "claimx_contacts",
         "media": "claimx_attachment_metadata",
@@ -32,6 +28,15 @@ def test_every_kind_has_its_table_parents_first():
         "external_links": "claimx_external_links",
         "video_collab": "claimx_video_collab",
     }
+
+
+def test_only_what_belongs_to_the_project_survives_a_filter():
+    assert [kind.name for kind in KINDS if kind.survives_filter] == ["projects", "contacts"]
+
+
+def test_a_tasks_answer_brings_kinds_of_the_one_list_once():
+    found = [kind for kind, _ in FROM_TASK]
+    assert all(kind in KINDS and found.count(kind) == 1 for kind in found)
 
 
 def test_names_are_not_repeated():
@@ -62,7 +67,8 @@ def test_events_are_appended_once_by_date():
 
 @pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
 def test_every_column_is_documented_and_every_key_required(table):
-    assert all(column.doc for column in table.columns)
+    assert table.doc
+    assert not [c.name for c in table.columns if not (c.doc and c.source)]
     for name in (*table.key, *filter(None, [table.bucket_column])):
         assert not table.column(name).nullable
 
@@ -94,7 +100,7 @@ def test_what_changes_with_every_run_is_bookkeeping():
         "expires_at",
     }
     log = {column.name for column in EVENT_LOG.columns if column.bookkeeping}
-    counts = set(ROW_COUNT_COLUMNS.values())
+    counts = {f"{kind}_rows" for kind in ENTITY_TABLES}
     assert log == {"api_calls", "attempts", "duration_ms", "enriched_at", *counts}
 
 

@@ -12,7 +12,7 @@ import pytest
 from claimx_pipeline import OutRecord, Pipeline
 from claimx_pipeline.broker.sqlite.log import StoredRecord
 from claimx_pipeline.delta.querying.query import run_query
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.runtime.headers import Origin
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
@@ -101,7 +101,7 @@ class Place:
         producer = pipeline.broker().producer()
         await producer.start()
         records = [StoredRecord("t", 0, n, None, b"%d" % n, (), 0) for n in numbers]
-        await producer.publish([known.letter(each, "claimx.events.dlq") for each in records])
+        await producer.publish([known.to_record(each, "claimx.events.dlq") for each in records])
         await producer.close()
 
     async def count(self, table: str) -> int:
@@ -269,9 +269,9 @@ MISTAKES = [
         1,
         "there is none",
     ),
-    (["show", "claimx.events.raw/0/0"], 2, "no topic of dead letters; there are claimx."),
+    (["show", "claimx.events.raw/0/0"], 2, "is not a topic of dead letters; there are claimx."),
     (["show", "nonsense"], 2, "write TOPIC/PARTITION/OFFSET"),
-    (["list", "--topic", "nonsense"], 2, "no topic of dead letters"),
+    (["list", "--topic", "nonsense"], 2, "is not a topic of dead letters"),
     (["list", "--since", "yesterday"], 2, "give ISO 8601"),
     (["replay"], 2, "say so with --yes"),
 ]

@@ -153,7 +153,7 @@ async def test_the_wait_may_be_given_as_a_date(connect, clock):
     assert clock.slept == [9]
 
 
-async def test_a_long_wait_is_not_slept_but_told(connect, clock):
+async def test_a_long_wait_is_not_slept_but_reported(connect, clock):
     async with http_service(replies(Reply(b"", 429, {"Retry-After": "100000"}))) as service:
         with pytest.raises(RequestFailedError, match="answered 429 Too Many Requests") as caught:
             await connect(service.url).request("GET", "/")

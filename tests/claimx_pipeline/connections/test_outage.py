@@ -53,8 +53,8 @@ def black_hole():
 async def test_after_five_failures_nothing_is_sent_until_one_trial_succeeds(connect, clock):
     async with http_service(always(DOWN)) as service:
         vendor = connect(service.url, max_retries=0)
-        told = await failures(vendor, 5)
-        assert [error.outage for error in told] == [False] * 4 + [True]
+        errors = await failures(vendor, 5)
+        assert [error.outage for error in errors] == [False] * 4 + [True]
         refused = await failure(vendor)
         assert (refused.category, refused.outage) == (Category.CIRCUIT_OPEN, True)
         assert (refused.retry_after, refused.connection) == (15, "vendor")
@@ -74,10 +74,10 @@ async def test_after_five_failures_nothing_is_sent_until_one_trial_succeeds(conn
 async def test_a_hundred_refusals_do_not_open_the_breaker(connect, status):
     async with http_service(always(Reply(b"", status))) as service:
         vendor = connect(service.url)
-        told = await failures(vendor, 100)
+        errors = await failures(vendor, 100)
     assert len(service.asked) == 100
     assert vendor.breaker.state is State.CLOSED
-    assert {error.outage for error in told} == {status == 401}
+    assert {error.outage for error in errors} == {status == 401}
 
 
 async def test_a_definite_answer_shows_that_the_service_works(connect):
@@ -92,9 +92,9 @@ async def test_too_many_requests_are_an_outage_and_do_not_count(connect):
     replies = [DOWN, BUSY, BUSY, DOWN, DOWN, DOWN, DOWN]
     async with http_service(lambda _asked: replies.pop()) as service:
         vendor = connect(service.url, max_retries=0)
-        told = await failures(vendor, 6)
+        errors = await failures(vendor, 6)
         assert vendor.breaker.state is State.CLOSED
-        assert [error.outage for error in told] == [False] * 4 + [True] * 2
+        assert [error.outage for error in errors] == [False] * 4 + [True] * 2
         assert (await failure(vendor)).outage
     assert vendor.breaker.state is State.OPEN
 
@@ -121,10 +121,10 @@ async def test_a_request_is_not_tried_again_once_the_breaker_is_open(connect, cl
 async def test_those_who_wait_for_their_turn_are_not_sent_to_a_failing_service(connect):
     async with http_service(always(DOWN)) as service:
         vendor = connect(service.url, max_retries=0, max_concurrent=5)
-        told = await asyncio.gather(*(failure(vendor) for _ in range(50)))
+        errors = await asyncio.gather(*(failure(vendor) for _ in range(50)))
         assert len(service.asked) < 15
-    assert sum(error.category is Category.CIRCUIT_OPEN for error in told) > 35
-    assert sum(error.outage for error in told) >= 46
+    assert sum(error.category is Category.CIRCUIT_OPEN for error in errors) > 35
+    assert sum(error.outage for error in errors) >= 46
 
 
 async def test_fifty_who_come_at_half_open_are_one_trial(connect, clock):
@@ -161,9 +161,9 @@ async def test_a_cancelled_trial_does_not_keep_the_breaker_half_open(connect, cl
 async def test_a_breaker_of_zero_failures_never_opens(connect):
     async with http_service(always(DOWN)) as service:
         vendor = connect(service.url, max_retries=0, breaker_failures=0)
-        told = await failures(vendor, 20)
+        errors = await failures(vendor, 20)
         assert len(service.asked) == 20
-    assert not any(error.outage for error in told)
+    assert not any(error.outage for error in errors)
 
 
 @pytest.mark.incident("API-06")
@@ -173,9 +173,9 @@ async def test_an_unreachable_host_costs_its_timeouts_once_and_then_nothing(conn
             url, timeout_seconds=60, connect_timeout_seconds=0.1, max_retries=1, breaker_failures=5
         )
         began = time.perf_counter()
-        told = await asyncio.gather(*(failure(vendor) for _ in range(5)))
+        errors = await asyncio.gather(*(failure(vendor) for _ in range(5)))
         assert time.perf_counter() - began < 2
-        assert any(error.outage for error in told)
+        assert any(error.outage for error in errors)
         began = time.perf_counter()
         assert (await failure(vendor)).category is Category.CIRCUIT_OPEN
         assert time.perf_counter() - began < 0.1, "it waited for a connection"
@@ -284,7 +284,7 @@ async def test_the_probe_does_not_wait_for_a_slot(connect):
         await slow
 
 
-async def test_a_connection_closed_by_us_is_no_failure_of_the_service(connect):
+async def test_a_connection_closed_by_us_is_not_a_failure_of_the_service(connect):
     async with http_service(always(OK)) as service:
         vendor = connect(service.url, breaker_failures=1)
         await vendor.close()

@@ -160,7 +160,7 @@ def test_every_mistake_of_a_chain_is_named_at_once(tmp_path):
 
 def test_a_worker_without_stages_has_no_chain_to_replace(tmp_path):
     text = "workers: {ingest: {enrichment_handlers: [{type: transform}]}}"
-    with pytest.raises(SettingsError, match=r"claimx\.yaml:1.*'ingest' is no chain of stages"):
+    with pytest.raises(SettingsError, match=r"claimx\.yaml:1.*'ingest' is not a chain of stages"):
         assert load(tmp_path, text).workers
 
 

@@ -12,7 +12,7 @@ import pytest
 from attrs import evolve
 
 from claimx_pipeline import hookimpl
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.simulator.faults import Fault
 from tests.rigs.download import DownloadRig, download_rig
 from tests.rigs.until import until

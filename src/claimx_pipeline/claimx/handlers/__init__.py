@@ -9,8 +9,8 @@ from claimx_pipeline.claimx.handlers.protocol import Handled, Handler
 from claimx_pipeline.claimx.handlers.task import TaskHandler
 from claimx_pipeline.claimx.handlers.video import VideoHandler
 from claimx_pipeline.claimx.handlers.xa_link import XaLinkHandler
-from claimx_pipeline.claimx.rows import Unreadable
 from claimx_pipeline.clock import Clock
+from claimx_pipeline.domain.answered import Unreadable
 
 __all__ = [
     "Handled",

@@ -10,11 +10,14 @@ from typing import TypeVar
 from attrs import define
 
 from claimx_pipeline.claimx.entities import EntityRows
+from claimx_pipeline.claimx.entities.contact import contact_rows
+from claimx_pipeline.claimx.entities.origin import Provenance
+from claimx_pipeline.claimx.entities.project import project_row
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.handlers.protocol import Handled
 from claimx_pipeline.claimx.reader import ClaimxReader, ProjectAnswer
-from claimx_pipeline.claimx.rows import Provenance, Unreadable, contact_rows, project_row
 from claimx_pipeline.clock import Clock
+from claimx_pipeline.domain.answered import Unreadable
 from claimx_pipeline.errors import RecordError
 
 A = TypeVar("A")
@@ -36,7 +39,7 @@ class RowMaker:
         """Return the rows of the project's answer: the project and its contacts."""
         origin = self.origin(event, answer.answered_at)
         project = project_row(answer.body, str(project_id), origin)
-        return EntityRows([project], contact_rows(answer.body, project, origin))
+        return EntityRows(projects=[project], contacts=contact_rows(answer.body, project, origin))
 
 
 def numeric_id(name: str, value: str | None, event_type: str) -> int:

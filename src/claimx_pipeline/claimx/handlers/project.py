@@ -4,27 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from claimx_pipeline.claimx.entities import EntityRow, EntityRows
+from claimx_pipeline.claimx.entities import EntityRows
+from claimx_pipeline.claimx.entities.project import TELLING_EVENTS, said_by
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.handlers.group import RowMaker, numeric_id, shared
 from claimx_pipeline.claimx.handlers.protocol import Handled
 from claimx_pipeline.claimx.reader import ClaimxReader, ProjectAnswer
 
-_MFN_ADDED = "PROJECT_MFN_ADDED"
-_POLICYHOLDER_TIMES = {
-    "POLICYHOLDER_INVITED": "policyholder_invited_at",
-    "POLICYHOLDER_JOINED": "policyholder_joined_at",
-}
-
 
 class ProjectHandler:
-    """Asks for the project anew, and adds to its row what only the event says.
+    """Asks for the project again, and adds to its row what only the event says.
 
     A project was made or got a master file name, a policyholder was invited or joined.
     """
 
     name = "project"
-    event_types = frozenset({"PROJECT_CREATED", _MFN_ADDED, *_POLICYHOLDER_TIMES})
+    event_types = TELLING_EVENTS | {"PROJECT_CREATED"}
     event_prefixes: tuple[str, ...] = ()
 
     def __init__(self, rows: RowMaker) -> None:
@@ -46,15 +41,3 @@ class ProjectHandler:
             return entities
 
         return await shared(events, reader, fetch, build)
-
-
-def said_by(event: Event) -> EntityRow:
-    """Return the columns of the project that *event* itself fills."""
-    if column := _POLICYHOLDER_TIMES.get(event.event_type):
-        return {column: event.ingested_at}
-    if event.event_type == _MFN_ADDED and event.master_file_name:
-        return {
-            "master_file_name": event.master_file_name,
-            "master_file_name_at": event.ingested_at,
-        }
-    return {}

@@ -1,17 +1,17 @@
-"""What a handler is: the part that turns events of some types into entity rows."""
+"""What a handler of ClaimX events is, and what it returns."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Protocol
 
 from attrs import define, field
 
 from claimx_pipeline.claimx.entities import EntityRows
-from claimx_pipeline.claimx.events import Event
+from claimx_pipeline.domain import handlers as domain
 
 if TYPE_CHECKING:
-    from claimx_pipeline.claimx.reader import ClaimxReader
+    from claimx_pipeline.claimx.events import Event  # noqa: F401 - named in quotes
+    from claimx_pipeline.claimx.reader import ClaimxReader  # noqa: F401 - named in quotes
 
 
 @define
@@ -25,21 +25,5 @@ class Handled:
     """Requests made for it; shared requests count for the first event of a group."""
 
 
-class Handler(Protocol):
-    """Enriches events of some types. Must not keep state between calls."""
-
-    name: str
-    event_types: frozenset[str]
-    """Types handled, exactly as spelled in events."""
-    event_prefixes: tuple[str, ...]
-    """A type that no handler names exactly goes to the handler of its prefix."""
-
-    async def handle(
-        self, project_id: str, events: Sequence[Event], reader: ClaimxReader
-    ) -> Sequence[Handled]:
-        """Return one result per event, in their order.
-
-        Called with events of one project, several groups at once. An exception is
-        the failure of every event of the group.
-        """
-        ...
+class Handler(domain.Handler["Event", "ClaimxReader"], Protocol):
+    """Enriches ClaimX events of some types. Must not keep state between calls."""

@@ -6,19 +6,13 @@ import asyncio
 from collections.abc import Mapping, Sequence
 
 from claimx_pipeline.claimx.api import Json
-from claimx_pipeline.claimx.entities import EntityRows
+from claimx_pipeline.claimx.entities import FROM_TASK, EntityRows
+from claimx_pipeline.claimx.entities.contact import link_contact_row, with_link_contact
+from claimx_pipeline.claimx.entities.task import task_project_id
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.handlers.group import RowMaker, numeric_id, shared, sorted_out
 from claimx_pipeline.claimx.handlers.protocol import Handled
 from claimx_pipeline.claimx.reader import ClaimxReader, ProjectAnswer, both
-from claimx_pipeline.claimx.rows import (
-    link_contact_row,
-    link_row,
-    task_project_id,
-    task_row,
-    template_row,
-    with_link_contact,
-)
 from claimx_pipeline.connections.answer import Answered
 
 _Found = tuple[Answered[Json], ProjectAnswer, int]
@@ -70,11 +64,8 @@ class TaskHandler:
         owner = str(project_id)
         entities = self._rows.project(event, project, project_id)
         origin = self._rows.origin(event, task.answered_at)
-        template = template_row(task.body, origin)
-        link = link_row(task.body, assignment_id, owner, origin)
+        for kind, rows_of in FROM_TASK:
+            setattr(entities, kind.name, rows_of(task.body, assignment_id, owner, origin))
         person = link_contact_row(task.body, assignment_id, owner, origin)
-        entities.tasks = [task_row(task.body, assignment_id, owner, origin)]
-        entities.task_templates = [template] if template else []
-        entities.external_links = [link] if link else []
         entities.contacts = with_link_contact(entities.contacts, person)
         return entities

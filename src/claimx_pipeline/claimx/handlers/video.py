@@ -6,11 +6,11 @@ from collections.abc import Sequence
 
 from claimx_pipeline.claimx.api import Json
 from claimx_pipeline.claimx.entities import EntityRows
+from claimx_pipeline.claimx.entities.video_collab import video_of, video_row
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.handlers.group import RowMaker, numeric_id, shared
 from claimx_pipeline.claimx.handlers.protocol import Handled
 from claimx_pipeline.claimx.reader import ClaimxReader, ProjectAnswer, both
-from claimx_pipeline.claimx.rows import video_of, video_row
 from claimx_pipeline.connections.answer import Answered
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from claimx_pipeline.claimx.entities import EntityRows
+from claimx_pipeline.claimx.entities.project import autolink_failure_row
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.handlers.group import RowMaker, numeric_id, shared
 from claimx_pipeline.claimx.handlers.protocol import Handled
 from claimx_pipeline.claimx.reader import ClaimxReader
-from claimx_pipeline.claimx.rows import autolink_failure_row
 
 
 class XaLinkHandler:

@@ -24,7 +24,7 @@ from claimx_pipeline.errors import (
     SettingsError,
     UnknownTopicError,
 )
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.settings.tree.broker import BrokerSettings
 from tests.rigs import processes, sqlite_process
 from tests.rigs.worker import DEAD, OUT, Rig, Scripted
@@ -195,10 +195,10 @@ async def test_an_expired_lease_is_taken_over_and_the_old_owner_is_fenced(broker
 
 
 async def test_a_member_that_lost_its_lease_learns_of_it(broker, url):
-    told = []
+    revoked = []
 
     async def on_revoked(assignments):
-        told.extend(assignments)
+        revoked.extend(assignments)
 
     member = broker.consumer(group="g", topics=["t"], on_revoked=on_revoked)
     await member.start()
@@ -210,7 +210,7 @@ async def test_a_member_that_lost_its_lease_learns_of_it(broker, url):
     end = time.monotonic() + PATIENCE_SECONDS
     while before & member.assignments() and time.monotonic() < end:
         await member.poll(max_records=1, timeout=0.05)
-    assert set(told) >= before
+    assert set(revoked) >= before
     await heir.close()
     await member.close()
 
@@ -403,7 +403,7 @@ async def test_a_record_too_large_for_anyone_to_read_kills_the_record_behind_it_
     loop = rig.loop(rig.failing(Scripted(act)), asyncio.Event())
     await rig.run_until(lambda: loop.metrics.records == 3, loop)
     assert await rig.published() == ["a", "c"]
-    (letter,) = await rig.records(DEAD)
-    assert letter.value == b"b"
-    assert "keep the content elsewhere" in DeadLetter.read(letter).error
+    (dead,) = await rig.records(DEAD)
+    assert dead.value == b"b"
+    assert "keep the content elsewhere" in DeadLetter.read(dead).error
     assert await rig.committed() == 3

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from attrs import evolve
 
-from claimx_pipeline.claimx.entity_tables import CONTACTS
+from claimx_pipeline.claimx.tables import ENTITY_TABLES
 from claimx_pipeline.delta.spec import STRING, Column
 from claimx_pipeline.delta.writing.fold import Rules
 from tests.rigs.delta_tables import NOON, PROJECTS, TEMPLATES, minutes
@@ -86,7 +86,7 @@ def test_the_first_created_at_stays():
 
 
 def test_a_contact_keeps_the_date_it_was_first_seen_with_the_time():
-    rules, state = Rules(CONTACTS), {}
+    rules, state = Rules(ENTITY_TABLES["contacts"]), {}
     for day, name in ((12, "Ann"), (14, "Anna")):
         at = datetime(2026, 1, day, 9, tzinfo=UTC)
         row = {"first_name": name, "created_at": at, "created_date": at.date()}

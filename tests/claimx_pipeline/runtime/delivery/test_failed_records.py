@@ -6,7 +6,7 @@ import pytest
 
 from claimx_pipeline import Category, Done, OutRecord, RecordError
 from claimx_pipeline.connections.answer import RequestFailedError
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, encoded, header
 from claimx_pipeline.runtime.outcome import Dead, Held, Retry
 from claimx_pipeline.runtime.retry_ladder import RetryLadder, label

@@ -375,7 +375,7 @@ async def test_a_fenced_member_drops_its_batch_and_joins_again(rig, caplog):
     await rig.run_until(lambda: member.metrics.records >= 2, member)
     told = [each.message for each in caplog.records if "joins its group again" in each.message]
     assert len(told) == 1
-    assert "test.in[0] stands at 1 there and at 0 here" in told[0]
+    assert "test.in[0] is at offset 1 there and at 0 here" in told[0]
     assert rows_in(rig) == ["b"]
     assert await committed(rig) == {0: 2, 1: 0}
 

@@ -7,8 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claimx_pipeline.claimx.rows.values import (
-    UNREADABLE,
+from claimx_pipeline.claimx.entities.values import (
     decimal_text,
     flag,
     identifier,
@@ -18,6 +17,7 @@ from claimx_pipeline.claimx.rows.values import (
     phone,
     text,
 )
+from claimx_pipeline.domain.answered import UNREADABLE
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from datetime import datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 import msgspec
@@ -107,7 +107,3 @@ def instant(value: Any) -> datetime | None:
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
         raise ValueError("is no point in time")  # noqa: TRY004 - one error for all
     return read_time(value)
-
-
-UNREADABLE = (ValueError, TypeError, ArithmeticError, InvalidOperation)
-"""What the functions above raise between them."""

@@ -1,7 +1,7 @@
-"""Dead letters: a record that can never work, untouched, with what is known of its failure.
+"""Dead letters: a record that can never work, unchanged, with what is known of its failure.
 
 One form for every worker. Value, key and headers are the original's; what the pipeline
-knows stands in headers of its own beside them.
+knows is in headers of its own beside them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from claimx_pipeline.runtime import headers
 
 PREFIX = "claimx-dlq-"
 VALUE_FILE = f"{PREFIX}value-file"
-"""Where the value lies that was too large to be part of the letter."""
+"""Location of a value that was too large to be part of the dead letter."""
 TRACEBACK_BYTES = 8192
 MESSAGE_CHARACTERS = 2000
 
@@ -59,8 +59,8 @@ class DeadLetter:
         now: datetime,
         plugin: str = "",
     ) -> DeadLetter:
-        """Return what is to be known of *record*, which died of *error* just now."""
-        told = str(error) if isinstance(error, ClaimxError) else repr(error)
+        """Return what is to be known of *record*, which failed with *error* just now."""
+        text = str(error) if isinstance(error, ClaimxError) else repr(error)
         first = headers.header(record.headers, headers.FIRST_FAILED)
         return cls(
             origin=headers.origin_of(record),
@@ -70,7 +70,7 @@ class DeadLetter:
             plugin=plugin,
             category=category_of(error).value,
             error_type=type(error).__name__,
-            error=redacted(told)[:MESSAGE_CHARACTERS],
+            error=redacted(text)[:MESSAGE_CHARACTERS],
             traceback=_traceback(error),
             attempts=headers.attempts_of(record) + 1,
             first_failed=first or now.isoformat(),
@@ -79,7 +79,7 @@ class DeadLetter:
 
     @classmethod
     def read(cls, record: Record) -> DeadLetter | None:
-        """Return what the headers of *record* tell; None if it is no dead letter."""
+        """Return what the headers of *record* say; None if it is not a dead letter."""
         found = {
             name.removeprefix(PREFIX): value.decode("utf-8", "replace")
             for name, value in record.headers
@@ -103,9 +103,9 @@ class DeadLetter:
         except (KeyError, ValueError):
             return None
 
-    def letter(self, record: Record, topic: str) -> OutRecord:
+    def to_record(self, record: Record, topic: str) -> OutRecord:
         """Return *record* as a dead letter for *topic*."""
-        told = {
+        facts = {
             "origin": str(self.origin),
             "group": self.group,
             "worker": self.worker,
@@ -119,7 +119,7 @@ class DeadLetter:
             "first-failed": self.first_failed,
             "last-failed": self.last_failed,
         }
-        own = headers.encoded({f"{PREFIX}{name}": value for name, value in told.items() if value})
+        own = headers.encoded({f"{PREFIX}{name}": value for name, value in facts.items() if value})
         kept = tuple(
             (name, value)
             for name, value in headers.original(record.headers)
@@ -129,6 +129,6 @@ class DeadLetter:
 
 
 def _traceback(error: Exception) -> str:
-    """Return the end of the traceback, which tells most, within its limit."""
+    """Return the end of the traceback, which says most, within its limit."""
     lines = redacted("".join(traceback.format_exception(error)))
     return lines.encode()[-TRACEBACK_BYTES:].decode("utf-8", "ignore")

@@ -9,20 +9,18 @@ import msgspec
 import pytest
 
 from claimx_pipeline.claimx.entities import EntityRows
-from claimx_pipeline.claimx.messages import EntityMessage, decode_entities, encode_entities
-from claimx_pipeline.claimx.rows import (
-    autolink_failure_row,
+from claimx_pipeline.claimx.entities.contact import (
     contact_rows,
     link_contact_row,
-    link_row,
-    media_row,
-    project_row,
-    task_row,
-    template_row,
-    video_of,
-    video_row,
     with_link_contact,
 )
+from claimx_pipeline.claimx.entities.external_link import link_rows
+from claimx_pipeline.claimx.entities.media import media_row
+from claimx_pipeline.claimx.entities.project import autolink_failure_row, project_row
+from claimx_pipeline.claimx.entities.task import task_rows
+from claimx_pipeline.claimx.entities.task_template import template_rows
+from claimx_pipeline.claimx.entities.video_collab import video_of, video_row
+from claimx_pipeline.claimx.messages import DECODER, EntityMessage, encode_entities
 from claimx_pipeline.claimx.tables import ENTITY_TABLES
 from claimx_pipeline.delta.writing.convert import to_arrow
 from tests.fakes.claimx_answers import MEDIA, PROJECT, TASK, VIDEO
@@ -264,9 +262,9 @@ def test_a_project_and_its_contacts(origin, unreadable):
 
 @pytest.mark.incident("DEL-12")
 def test_a_task_and_what_belongs_to_it(origin, unreadable):
-    assert task_row(TASK, 300001, "700100", origin) == TASK_ROW
-    assert template_row(TASK, origin) == TEMPLATE_ROW
-    assert link_row(TASK, 300001, "700100", origin) == LINK_ROW
+    assert task_rows(TASK, 300001, "700100", origin) == [TASK_ROW]
+    assert template_rows(TASK, 300001, "700100", origin) == [TEMPLATE_ROW]
+    assert link_rows(TASK, 300001, "700100", origin) == [LINK_ROW]
     assert link_contact_row(TASK, 300001, "700100", origin) == LINK_CONTACT_ROW
     assert not unreadable.counts
 
@@ -288,7 +286,7 @@ def test_a_video_call(origin, unreadable):
 def test_a_row_goes_through_its_message_into_its_table(kind):
     rows = EntityRows(**{kind: [dict(GOLDEN[kind])]})
     sent = encode_entities(EntityMessage("e1", "A", "700100", {}, rows))
-    received = getattr(decode_entities(sent).rows, kind)
+    received = getattr(DECODER.decode(sent).rows, kind)
     assert received == [GOLDEN[kind]]
     table, refused = to_arrow(ENTITY_TABLES[kind], received)
     assert refused == []
@@ -333,26 +331,27 @@ def test_a_file_is_read_in_both_spellings(origin, change, kind, column):
 
 def test_templates_and_projects_are_read_in_both_spellings(origin):
     custom = {"taskId": 1, "isDefault": True, "allowResubmit": True}
-    row = template_row({"customTask": custom}, origin)
+    (row,) = template_rows({"customTask": custom}, 1, "7", origin)
     assert (row["is_default"], row["allow_resubmit"]) == (True, True)
     body = {"project": {"mfn": None, "masterFilename": "M"}}
     assert project_row(body, "7", origin)["master_file_name"] == "M"
 
 
 def test_a_template_without_an_id_has_that_of_the_task(origin):
-    assert template_row({"taskId": 4, "customTask": {"name": "n"}}, origin)["task_id"] == 4
+    (row,) = template_rows({"taskId": 4, "customTask": {"name": "n"}}, 1, "7", origin)
+    assert row["task_id"] == 4
 
 
 def test_no_template_or_link_makes_no_row(origin, unreadable):
     body = {"customTask": None, "externalLinkData": None}
-    assert template_row(body, origin) is None
-    assert link_row(body, 1, "7", origin) is None
+    assert template_rows(body, 1, "7", origin) == []
+    assert link_rows(body, 1, "7", origin) == []
     assert link_contact_row(body, 1, "7", origin) is None
     assert not unreadable.counts
 
 
 def test_a_link_without_an_id_is_counted(origin, unreadable):
-    assert link_row({"externalLinkData": {"url": "x"}}, 1, "7", origin) is None
+    assert link_rows({"externalLinkData": {"url": "x"}}, 1, "7", origin) == []
     assert unreadable.counts["external_links", "link_id"] == 1
 
 
@@ -360,7 +359,7 @@ def test_what_cannot_be_read_is_null_counted_and_logged_once(origin, unreadable,
     body = copy.deepcopy(TASK)
     body |= {"dateAssigned": "soon", "assigneeId": 1.5, "status": True}
     for _ in range(3):
-        row = task_row(body, 300001, "700100", origin)
+        (row,) = task_rows(body, 300001, "700100", origin)
     changed = {"date_assigned": None, "assignee_id": None, "status": None}
     assert row == TASK_ROW | changed
     assert unreadable.counts == {("tasks", column): 3 for column in changed}
@@ -396,7 +395,7 @@ def test_the_link_of_the_holder_makes_no_second_contact(origin):
     assert others == CONTACT_ROWS[1:]
 
 
-def test_the_link_of_somebody_else_is_a_contact_of_its_own():
+def test_the_link_of_another_person_is_a_contact_of_its_own():
     assert with_link_contact(CONTACT_ROWS, LINK_CONTACT_ROW) == [*CONTACT_ROWS, LINK_CONTACT_ROW]
 
 

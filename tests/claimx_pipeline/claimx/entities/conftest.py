@@ -4,8 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
+from claimx_pipeline.claimx.entities.origin import Provenance
 from claimx_pipeline.claimx.events import Event
-from claimx_pipeline.claimx.rows import Provenance, Unreadable
+from claimx_pipeline.domain.answered import Unreadable
 
 EVENT = Event("e1", "A", "700100", datetime(2026, 1, 10, 8, tzinfo=UTC))
 

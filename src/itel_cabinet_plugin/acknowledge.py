@@ -1,4 +1,8 @@
-"""Stage ``itel_told``: tells others that a record is dealt with."""
+"""Stage ``itel_told``: acknowledges on a topic that a record was dealt with.
+
+The entry points of tracking and of submission both register it, as both workers end with it;
+the name stays as settings have it.
+"""
 
 from __future__ import annotations
 
@@ -12,22 +16,22 @@ from claimx_pipeline import Item, OutRecord, RecordStage, read_field
 
 
 @frozen(kw_only=True)
-class ToldConfig:
+class AcknowledgeConfig:
     """Options of ``itel_told``."""
 
     topic: str
     """Topic that gets the message, once the record's rows are in the tables."""
 
     fields: tuple[str, ...]
-    """Dotted paths of what it says; each is called as its path ends."""
+    """Dotted paths of the message's fields; each is called as its path ends."""
 
 
-class ToldStage(RecordStage):
+class AcknowledgeStage(RecordStage):
     """Publishes one message per record that came through; it keeps the record's key."""
 
-    config_class: ClassVar[type[Any]] = ToldConfig
+    config_class: ClassVar[type[Any]] = AcknowledgeConfig
 
-    def __init__(self, config: ToldConfig) -> None:
+    def __init__(self, config: AcknowledgeConfig) -> None:
         self.config = config
 
     async def process_one(self, item: Item) -> None:

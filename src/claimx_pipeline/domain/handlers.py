@@ -1,0 +1,50 @@
+"""What a handler is: the part that turns events of some types into entity rows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from claimx_pipeline.domain.entities import EntityRows
+
+Event_contra = TypeVar("Event_contra", contravariant=True)
+Reader_contra = TypeVar("Reader_contra", contravariant=True)
+
+
+class Handled(Protocol):
+    """What became of one event, as the ``enrichment`` worker reads it."""
+
+    @property
+    def entities(self) -> EntityRows:
+        """Rows that the event brought."""
+        ...
+
+    @property
+    def error(self) -> Exception | None:
+        """Why the event failed; its rows are then of no use."""
+        ...
+
+    @property
+    def api_calls(self) -> int:
+        """Requests made for it; shared requests count for the first event of a group."""
+        ...
+
+
+class Handler(Protocol[Event_contra, Reader_contra]):
+    """Enriches a domain's events of some types. Must not keep state between calls."""
+
+    name: str
+    event_types: frozenset[str]
+    """Types handled, exactly as spelled in events."""
+    event_prefixes: tuple[str, ...]
+    """A type that no handler names exactly goes to the handler of its prefix."""
+
+    async def handle(
+        self, project_id: str, events: Sequence[Event_contra], reader: Reader_contra
+    ) -> Sequence[Handled]:
+        """Return one result per event, in their order.
+
+        Called with events of one project, several groups at once. An exception is
+        the failure of every event of the group.
+        """
+        ...

@@ -1,0 +1,66 @@
+"""What a kind of entity is: a name, a table, and columns that say where their values come from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import field, frozen
+
+from claimx_pipeline.delta.spec import TableSpec
+from claimx_pipeline.domain.answered import (
+    APART,
+    AnsweredColumn,
+    Field,
+    Part,
+    Unreadable,
+    read_field,
+    read_row,
+)
+from claimx_pipeline.domain.entities import EntityRow
+
+
+@frozen
+class EntityKind:
+    """One kind of entity. A domain has one list of them, parents before children."""
+
+    name: str
+    """Its attribute of ``EntityRows`` and its name in messages, for example ``tasks``."""
+    table: TableSpec
+    survives_filter: bool = field(default=False, kw_only=True)
+    """Its rows are stored even if a plugin filters the event that brought them."""
+    _fields: Mapping[str, tuple[Field, ...]] = field(init=False, eq=False, repr=False)
+
+    @_fields.default
+    def _fields_of_columns(self) -> Mapping[str, tuple[Field, ...]]:
+        found: dict[str, tuple[Field, ...]] = {}
+        for column in self.table.columns:
+            if isinstance(column, AnsweredColumn):
+                for part, each in column.fields.items():
+                    found[part] = (*found.get(part, ()), each)
+        return found
+
+    @property
+    def count_column(self) -> str:
+        """The event log's column with how many rows of this kind an event brought."""
+        return f"{self.name}_rows"
+
+    def read(
+        self, answer: Mapping[str, Any], unreadable: Unreadable, part: Part | None = None
+    ) -> EntityRow:
+        """Return the columns that are read from an answer, None for what it does not say.
+
+        Args:
+            answer: The answer, or the part of it.
+            unreadable: Counts what cannot be read.
+            part: Which part it is; None for the answer itself.
+        """
+        fields = self._fields[part.name if part else ""]
+        return read_row(self.name, fields, answer, unreadable)
+
+    def value(
+        self, column: str, answer: Mapping[str, Any], unreadable: Unreadable, part: Part = APART
+    ) -> Any:
+        """Return one column that is read from a part of an answer, None if it is not there."""
+        each = next(each for each in self._fields[part.name] if each.column == column)
+        return read_field(self.name, each, answer, unreadable)
