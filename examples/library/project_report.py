@@ -33,7 +33,7 @@ async def work(pipeline: Pipeline, file: Path) -> None:
     await operations.run_until_idle(pipeline, "ingest", "events", "enrichment", "entities")
     failed = await operations.look_at_dead_letters(pipeline)
     for group in failed.groups.largest_first():
-        print(f"{group.count} failed, such as {group.newest.place}")
+        print(f"{group.count} failed, such as {group.newest.location}")
 
 
 def main(file: Path) -> None:

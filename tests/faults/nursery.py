@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import gc
-import importlib
 import itertools
 import json
 import os
@@ -142,10 +141,12 @@ class Nursery:
 
 def _import_everything() -> None:
     """Import what commands and workers import, without starting anything."""
+    import claimx_pipeline.cli.running
+    import claimx_pipeline.cli.worker
+    import claimx_pipeline.delta.writing.sink
+    import claimx_pipeline.runtime.process  # noqa: F401
     from claimx_pipeline import Pipeline
 
-    for module in ("cli.worker", "cli.running", "delta.sink", "runtime.process"):
-        importlib.import_module(f"claimx_pipeline.{module}")
     with tempfile.TemporaryDirectory() as folder:
         for url in (f"sqlite:///{folder}/broker.db", "kafka://127.0.0.1:1"):
             pipeline = Pipeline.load(environ={}, cwd=Path(folder), overrides={"broker.url": url})
