@@ -100,7 +100,7 @@ class Sandbox:
         self._pipeline = None
 
     def install(self, plugin: type[Plugin], config: Mapping[str, Any] | None = None) -> None:
-        """Add a plugin that is no installed package, as a directory plugin.
+        """Add a plugin that is not an installed package, as a directory plugin.
 
         Args:
             plugin: Its class, in a module that can be imported.
