@@ -144,6 +144,7 @@ def _import_everything() -> None:
     import claimx_pipeline.cli.running
     import claimx_pipeline.cli.worker
     import claimx_pipeline.delta.writing.sink
+    import claimx_pipeline.operations.run
     import claimx_pipeline.runtime.process  # noqa: F401
     from claimx_pipeline import Pipeline
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen, has
+from attrs import field, frozen, has
 
 from claimx_pipeline.operations.names import one_plugin, one_worker
 from claimx_pipeline.settings.loading.objects import as_plain
@@ -57,7 +57,7 @@ class DescribedPlugin:
     event_types: Sequence[str] = ()
     publishes_to: Sequence[str] = ()
     """Logical names of topics."""
-    brings: Mapping[str, Sequence[str]] = {}
+    brings: Mapping[str, Sequence[str]] = field(factory=dict)
     """``workers``, ``tables``, ``stages``, ``queries`` and ``handlers`` to their names."""
     settings: Sequence[str] = ()
     """``name = value`` each; credentials are masked."""

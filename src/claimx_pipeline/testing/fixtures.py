@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.simulator.server import SimulatorServer
     from claimx_pipeline.testing.sandbox import Sandbox
 
-# Imports stand inside the fixtures: pytest loads this module in every project that has
+# Imports are inside the fixtures: pytest loads this module in every project that has
 # the package installed.
 
 
