@@ -20,7 +20,7 @@ nox.options.sessions = ["lint", "typing", "tests", "core_alone"]
 CORE = "."
 PLUGIN = "./src/itel_cabinet_plugin"
 SUPPORTED = ("3.11", "3.12", "3.13")
-# The tests wait more than they compute. A file stays with one process: its fixtures are shared.
+# Tests wait more than they compute. A file stays with one process: its fixtures are shared.
 PARALLEL = ("-n", "2", "--dist", "loadfile")
 # Quick, without Kafka, and touching every library that the records pass through.
 QUICK = (
@@ -156,8 +156,7 @@ def coverage(session: nox.Session) -> None:
     """Run every test and print what of both distributions ran; ``-- PATH`` for a part.
 
     Commands that tests start are measured too, whatever environment they get: a ``.pth`` file
-    of this session's own environment starts the measurement in each of its processes. Those
-    that are killed on purpose leave no figures.
+    starts the measurement in each process. Those killed on purpose leave no figures.
     """
     install(session, CORE, PLUGIN, *group("tests"), *group("coverage"))
     data = pathlib.Path(session.create_tmp()).resolve() / "coverage"
@@ -295,7 +294,7 @@ def judge_audit(session: nox.Session, answer: pathlib.Path) -> None:
     packages = json.loads(answer.read_text())["dependencies"] if answer.exists() else []
     asked = [each for each in packages if "vulns" in each]
     found = [
-        f"{each['name']} {each['version']}: {flaw['id']}, mended in {flaw['fix_versions']}"
+        f"{each['name']} {each['version']}: {flaw['id']}, fixed in {flaw['fix_versions']}"
         for each in asked
         for flaw in each["vulns"]
     ]
@@ -310,14 +309,12 @@ def judge_audit(session: nox.Session, answer: pathlib.Path) -> None:
 def release(session: nox.Session) -> None:
     """Build what is released into ``dist/``; ``-- --try`` before version and changelog are set.
 
-    Both distributions as source and wheel, built from a clean checkout, checked, installed and
-    run; with the bill of materials and SHA-256 sums. Publishing: docs/how-to/release.md.
+    Both distributions, checked, installed and run; bill of materials; SHA-256 sums.
     """
     version = version_to_release(session, trying="--try" in session.posargs)
     install(session, *group("release"), *group("audit"))
-    dist = pathlib.Path("dist")
     made = session.run("git", "log", "-1", "--format=%ct", external=True, silent=True)
-    build_into(session, dist, SOURCE_DATE_EPOCH=str(made).strip())
+    build_into(session, dist := pathlib.Path("dist"), SOURCE_DATE_EPOCH=str(made).strip())
     built = sorted(dist.iterdir())
     session.run("twine", "check", "--strict", *map(str, built))
     install(session, "--force-reinstall", *map(str, dist.glob("*.whl")))
