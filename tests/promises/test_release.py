@@ -6,6 +6,7 @@ import tomllib
 from pathlib import Path
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
@@ -15,7 +16,11 @@ CORE = ROOT / "pyproject.toml"
 PLUGIN = ROOT / "src" / "itel_cabinet_plugin" / "pyproject.toml"
 PAGES = [
     *sorted(ROOT.glob("*.md")),
-    *(page for room in ("docs", "examples", "src") for page in sorted((ROOT / room).rglob("*.md*"))),
+    *(
+        page
+        for room in ("docs", "examples", "src")
+        for page in sorted((ROOT / room).rglob("*.md*"))
+    ),
 ]
 """Every page of the repository that a reader meets, generated plugins' included."""
 
@@ -82,12 +87,10 @@ def test_the_constraints_name_an_allowed_version_of_every_requirement(file):
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_a_page_that_installs_from_the_index_says_where_the_packages_come_from(page):
+def test_no_page_fetches_either_name_from_an_index(page):
     """A name on a public index belongs to the one who took it first."""
-    if page.name == "release.md":
-        return
-    text = page.read_text()
-    assert not re.search(r"pip install[^\n`]* (claimx-pipeline|itel-cabinet-plugin)\b", text)
+    fetched = r"pip install[^\n`]* (claimx-pipeline|itel-cabinet-plugin)\b"
+    assert not re.search(fetched, page.read_text()), "say where it comes from: how-to/release.md"
 
 
 def linked(page: Path) -> list[str]:
@@ -100,6 +103,29 @@ def linked(page: Path) -> list[str]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_what_a_page_links_to_is_there(page):
     assert not [target for target in linked(page) if not (page.parent / target).exists()]
+
+
+def test_the_workflow_runs_sessions_that_exist_on_every_supported_python():
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
+    sessions = set(
+        re.findall(r"^def (\w+)\(session", (ROOT / "noxfile.py").read_text(), re.MULTILINE)
+    )
+    asked = {
+        session for job in jobs.values() for session in job["strategy"]["matrix"].get("session", [])
+    }
+    assert asked <= sessions
+    classifiers = project(CORE)["project"]["classifiers"]
+    supported = re.findall(r"Python :: (3\.\d+)", "\n".join(classifiers))
+    assert jobs["tests"]["strategy"]["matrix"]["python"] == supported
+
+
+def test_the_workflow_uses_actions_by_their_commit_and_may_only_read():
+    text = (ROOT / ".github" / "workflows" / "ci.yml").read_text()
+    used = re.findall(r"uses: (\S+)", text)
+    assert used
+    assert not [each for each in used if not re.search(r"@[0-9a-f]{40}$", each)]
+    assert yaml.safe_load(text)["permissions"] == {"contents": "read"}
+    assert text.count("permissions:") == 1
 
 
 def test_what_is_installed_says_the_same_version():
