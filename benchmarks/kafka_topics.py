@@ -8,9 +8,9 @@ import sample_events
 from aiokafka import AIOKafkaConsumer
 from attrs import frozen
 
-from claimx_pipeline.broker.kafka import KafkaBroker
+from claimx_pipeline.broker.kafka.broker import KafkaBroker
 from claimx_pipeline.broker.protocol import NewTopic, OutRecord
-from claimx_pipeline.settings.tree import BrokerSettings
+from claimx_pipeline.settings.tree.broker import BrokerSettings
 
 PARTITIONS = 4
 

@@ -23,9 +23,10 @@ from claimx_pipeline import (
     TaskTriggerPlugin,
     hookspecs,
 )
-from claimx_pipeline.plugins.answers import PublishRules
-from claimx_pipeline.plugins.dispatch import Dispatcher
-from claimx_pipeline.plugins.loading import PluginSet
+from claimx_pipeline.hooks.markers import PROJECT
+from claimx_pipeline.plugins.host.dispatch import Dispatcher
+from claimx_pipeline.plugins.host.loading import PluginSet
+from claimx_pipeline.plugins.host.results import PublishRules
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 
 TRIGGERS = {"triggers": {4001: {"on_any": {"publish_to_topic": "bench"}}}}
@@ -59,7 +60,7 @@ async def bench(run: Conditions) -> list[Result]:
 async def measure(*, rounds: int, events: int) -> list[Result]:
     """Measure on *events* events that match nothing, and a tenth of that which do."""
     plugin = TaskTriggerPlugin.from_settings(TRIGGERS, "bench")
-    manager = pluggy.PluginManager(hookspecs.PROJECT)
+    manager = pluggy.PluginManager(PROJECT)
     manager.add_hookspecs(hookspecs)
     manager.register(plugin, name=plugin.name)
     dispatcher = Dispatcher.of(

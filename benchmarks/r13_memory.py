@@ -31,7 +31,7 @@ async def worker(url: str, name: str, count: int) -> None:
     from product_loop import MeasuringMetrics, pipeline_in, run_worker
 
     from claimx_pipeline.claimx.tables import EVENTS
-    from claimx_pipeline.steps.events import WORKER
+    from claimx_pipeline.workers.events import WORKER
 
     found: list[float] = []
     settled = MeasuringMetrics.settled

@@ -83,10 +83,10 @@ async def product(url: str, count: int, folder: Path) -> Measured:
     from media_rig import media_rig
 
     from claimx_pipeline.media.content import expected_type
-    from claimx_pipeline.media.landing import Landing
+    from claimx_pipeline.media.download_buffer import Landing
     from claimx_pipeline.media.links import CurrentLink
-    from claimx_pipeline.media.places import open_store
-    from claimx_pipeline.steps.download import put
+    from claimx_pipeline.media.open_store import open_store
+    from claimx_pipeline.workers.download import put
 
     store = open_store(str(folder / "cache"), {})
     host = f"http://{urlsplit(url).netloc}"

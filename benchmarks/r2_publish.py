@@ -11,10 +11,10 @@ from aiokafka import AIOKafkaProducer
 from attrs import evolve, frozen
 from harness import Conditions, Measured, Result, Stopwatch, compare
 
-from claimx_pipeline.broker.kafka import KafkaBroker
+from claimx_pipeline.broker.kafka.broker import KafkaBroker
 from claimx_pipeline.broker.protocol import NewTopic, OutRecord
-from claimx_pipeline.runtime.ladder import RetryLadder
-from claimx_pipeline.settings.tree import BrokerSettings
+from claimx_pipeline.runtime.retry_ladder import RetryLadder
+from claimx_pipeline.settings.tree.broker import BrokerSettings
 
 BATCH = 1000
 

@@ -19,11 +19,11 @@ from claimx_pipeline.broker.protocol import TopicPartition
 from claimx_pipeline.claimx.events import decode_event
 from claimx_pipeline.claimx.tables import EVENTS
 from claimx_pipeline.clock import SystemClock
-from claimx_pipeline.delta.sink import TableSink
+from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.store import TableStore
-from claimx_pipeline.runtime.outcome import TableRow
-from claimx_pipeline.settings.tree import TablesSettings
+from claimx_pipeline.delta.writing.sink import TableSink
+from claimx_pipeline.settings.tree.tables import TablesSettings
 
 ROWS = 100
 FLAT_COMMITS = 1000

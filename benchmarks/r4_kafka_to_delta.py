@@ -14,7 +14,7 @@ from kafka_topics import FilledTopic, fill
 from product_loop import pipeline_in, run_worker
 
 from claimx_pipeline.claimx.tables import EVENTS
-from claimx_pipeline.steps import events as events_step
+from claimx_pipeline.workers import events as events_step
 
 
 async def product(topic: FilledTopic, size: int, *, dedupe: bool) -> Measured:

@@ -18,11 +18,11 @@ from harness import Conditions, Measured, Result, Stopwatch, compare
 
 from claimx_pipeline.claimx.tables import PROJECTS
 from claimx_pipeline.clock import SystemClock
-from claimx_pipeline.delta.sink import TableSink
+from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.store import TableStore
-from claimx_pipeline.runtime.outcome import TableRow
-from claimx_pipeline.settings.tree import TablesSettings
+from claimx_pipeline.delta.writing.sink import TableSink
+from claimx_pipeline.settings.tree.tables import TablesSettings
 
 ROWS = 100
 TURNS = 3

@@ -16,7 +16,7 @@ from httpx_aiohttp import AiohttpTransport
 
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.connections.client import Connection
-from claimx_pipeline.settings.tree import ConnectionSettings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
 
 LATENCY = 0.020
 PATH = "/export/project/1"

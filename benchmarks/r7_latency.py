@@ -24,10 +24,10 @@ from product_loop import pipeline_in
 from claimx_pipeline.broker.protocol import OutRecord
 from claimx_pipeline.claimx.tables import EVENTS
 from claimx_pipeline.runtime.loop import WorkerLoop
-from claimx_pipeline.steps import events as events_step
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.metrics import Metrics
 from claimx_pipeline.topics import Topic
+from claimx_pipeline.workers import events as events_step
 
 GAP = 0.1
 

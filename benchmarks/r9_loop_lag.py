@@ -14,7 +14,7 @@ from r5_entities import sinks_in
 from claimx_pipeline.claimx.tables import PROJECTS
 from claimx_pipeline.delta.location import TableLocation
 from claimx_pipeline.delta.maintenance import Maintenance
-from claimx_pipeline.runtime.outcome import TableRow
+from claimx_pipeline.delta.rows import TableRow
 
 TICK = 0.002
 

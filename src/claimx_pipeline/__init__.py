@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from claimx_pipeline.claimx.entities import EntityRow, EntityRows
     from claimx_pipeline.claimx.events import Event
     from claimx_pipeline.claimx.handlers.protocol import Handled, Handler
-    from claimx_pipeline.cli.command import Command
     from claimx_pipeline.cli.output import note, print_json, print_table
     from claimx_pipeline.clock import Clock, SystemClock
     from claimx_pipeline.connections.answer import Answer, RequestFailedError
     from claimx_pipeline.connections.cache import AnswerCache
     from claimx_pipeline.connections.call import Watch
     from claimx_pipeline.connections.client import Connection
-    from claimx_pipeline.delta.queries import NamedQuery, Parameter
+    from claimx_pipeline.delta.querying.queries import NamedQuery, Parameter
+    from claimx_pipeline.delta.rows import TableRow
     from claimx_pipeline.delta.spec import (
         BOOL,
         DATE,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
         Column,
         TableSpec,
     )
-    from claimx_pipeline.driving import create_all, publish, query, read_topic, run_until_idle
     from claimx_pipeline.errors import (
         Category,
         ClaimxError,
@@ -48,14 +47,10 @@ if TYPE_CHECKING:
         SettingsError,
         UsageError,
     )
-    from claimx_pipeline.hookspecs import API_VERSION, hookimpl
-    from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask
-    from claimx_pipeline.media.paths import target_path
-    from claimx_pipeline.pipeline import Pipeline
-    from claimx_pipeline.plugins.base import Plugin
-    from claimx_pipeline.plugins.conditions import Holds, check_conditions, compile_conditions
-    from claimx_pipeline.plugins.context import EnrichmentContext, FileContext
-    from claimx_pipeline.plugins.result import (
+    from claimx_pipeline.hooks.command import Command
+    from claimx_pipeline.hooks.context import EnrichmentContext, FileContext
+    from claimx_pipeline.hooks.markers import API_VERSION, hookimpl
+    from claimx_pipeline.hooks.result import (
         AddHeader,
         CreateClaimxTask,
         Log,
@@ -64,6 +59,18 @@ if TYPE_CHECKING:
         Publish,
         Webhook,
     )
+    from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask
+    from claimx_pipeline.media.paths import target_path
+    from claimx_pipeline.operations.driving import (
+        create_all,
+        publish,
+        query,
+        read_topic,
+        run_until_idle,
+    )
+    from claimx_pipeline.pipeline import Pipeline
+    from claimx_pipeline.plugins.base import Plugin
+    from claimx_pipeline.plugins.conditions import Holds, check_conditions, compile_conditions
     from claimx_pipeline.plugins.task_trigger import TaskTriggerPlugin
     from claimx_pipeline.plugins.triggers import (
         LogAction,
@@ -72,20 +79,13 @@ if TYPE_CHECKING:
         TriggerActions,
         WebhookAction,
     )
-    from claimx_pipeline.runtime.outcome import (
-        DONE,
-        Dead,
-        Done,
-        Held,
-        Outcome,
-        Retry,
-        TableRow,
-        failure,
-    )
+    from claimx_pipeline.runtime.outcome import DONE, Dead, Done, Held, Outcome, Retry, failure
     from claimx_pipeline.runtime.resources import Resources
     from claimx_pipeline.runtime.worker import Processor, Received, WorkerSpec
     from claimx_pipeline.settings.secret import Secret
-    from claimx_pipeline.settings.tree import ConnectionSettings, Settings, SettingsSection
+    from claimx_pipeline.settings.tree.connections import ConnectionSettings
+    from claimx_pipeline.settings.tree.settings import Settings, SettingsSection
+    from claimx_pipeline.stages.chain import Chain, ChainProcessor
     from claimx_pipeline.stages.delta import DeltaConfig, DeltaStage
     from claimx_pipeline.stages.fields import read_field
     from claimx_pipeline.stages.lookup import LookupConfig, LookupStage
@@ -98,7 +98,6 @@ if TYPE_CHECKING:
         ValidationConfig,
         ValidationStage,
     )
-    from claimx_pipeline.steps.chain import Chain, ChainProcessor
     from claimx_pipeline.topics import DOWNLOADS_PENDING, DOWNLOADS_RESULTS, WEEK_HOURS, Topic
 
 __all__ = [
@@ -215,14 +214,14 @@ _HOMES = {
     "claimx.entities": ("EntityRow", "EntityRows"),
     "claimx.events": ("Event",),
     "claimx.handlers.protocol": ("Handled", "Handler"),
-    "cli.command": ("Command",),
+    "hooks.command": ("Command",),
     "cli.output": ("note", "print_json", "print_table"),
     "clock": ("Clock", "SystemClock"),
     "connections.answer": ("Answer", "RequestFailedError"),
     "connections.cache": ("AnswerCache",),
     "connections.call": ("Watch",),
     "connections.client": ("Connection",),
-    "delta.queries": ("NamedQuery", "Parameter"),
+    "delta.querying.queries": ("NamedQuery", "Parameter"),
     "delta.spec": (
         "BOOL",
         "Column",
@@ -234,7 +233,8 @@ _HOMES = {
         "TIMESTAMP",
         "TableSpec",
     ),
-    "driving": ("create_all", "publish", "query", "read_topic", "run_until_idle"),
+    "operations.driving": ("create_all", "publish", "query", "read_topic", "run_until_idle"),
+    "delta.rows": ("TableRow",),
     "errors": (
         "Category",
         "ClaimxError",
@@ -244,14 +244,14 @@ _HOMES = {
         "SettingsError",
         "UsageError",
     ),
-    "hookspecs": ("API_VERSION", "hookimpl"),
+    "hooks.markers": ("API_VERSION", "hookimpl"),
     "media.messages": ("CachedFile", "DownloadResult", "DownloadTask"),
     "media.paths": ("target_path",),
     "pipeline": ("Pipeline",),
     "plugins.base": ("Plugin",),
     "plugins.conditions": ("Holds", "check_conditions", "compile_conditions"),
-    "plugins.context": ("EnrichmentContext", "FileContext"),
-    "plugins.result": (
+    "hooks.context": ("EnrichmentContext", "FileContext"),
+    "hooks.result": (
         "AddHeader",
         "CreateClaimxTask",
         "Log",
@@ -268,11 +268,12 @@ _HOMES = {
         "TriggerActions",
         "WebhookAction",
     ),
-    "runtime.outcome": ("DONE", "Dead", "Done", "Held", "Outcome", "Retry", "TableRow", "failure"),
+    "runtime.outcome": ("DONE", "Dead", "Done", "Held", "Outcome", "Retry", "failure"),
     "runtime.resources": ("Resources",),
     "runtime.worker": ("Processor", "Received", "WorkerSpec"),
     "settings.secret": ("Secret",),
-    "settings.tree": ("ConnectionSettings", "Settings", "SettingsSection"),
+    "settings.tree.connections": ("ConnectionSettings",),
+    "settings.tree.settings": ("Settings", "SettingsSection"),
     "stages.delta": ("DeltaConfig", "DeltaStage"),
     "stages.fields": ("read_field",),
     "stages.lookup": ("LookupConfig", "LookupStage"),
@@ -280,7 +281,7 @@ _HOMES = {
     "stages.send": ("SendConfig", "SendStage"),
     "stages.transform": ("TransformConfig", "TransformStage"),
     "stages.validation": ("FieldRule", "SkipRule", "ValidationConfig", "ValidationStage"),
-    "steps.chain": ("Chain", "ChainProcessor"),
+    "stages.chain": ("Chain", "ChainProcessor"),
     "topics": ("DOWNLOADS_PENDING", "DOWNLOADS_RESULTS", "Topic", "WEEK_HOURS"),
 }
 """Module to the public names that live in it."""

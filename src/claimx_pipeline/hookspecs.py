@@ -15,30 +15,26 @@ from __future__ import annotations
 from collections.abc import Awaitable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
-import pluggy
+from claimx_pipeline.hooks.markers import (  # noqa: F401 - plugins may import them from here
+    API_VERSION,
+    PROJECT,
+    hookimpl,
+    hookspec,
+)
 
 if TYPE_CHECKING:
     from claimx_pipeline.broker.protocol import BrokerFactory
     from claimx_pipeline.claimx.handlers.protocol import Handler
-    from claimx_pipeline.cli.command import Command
     from claimx_pipeline.clock import Clock
-    from claimx_pipeline.delta.queries import NamedQuery
+    from claimx_pipeline.delta.querying.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.errors import Problem
-    from claimx_pipeline.plugins.context import EnrichmentContext, FileContext
-    from claimx_pipeline.plugins.result import PluginResult
+    from claimx_pipeline.hooks.command import Command
+    from claimx_pipeline.hooks.context import EnrichmentContext, FileContext
+    from claimx_pipeline.hooks.result import PluginResult
     from claimx_pipeline.runtime.worker import WorkerSpec
-    from claimx_pipeline.settings.tree import Settings, SettingsSection
+    from claimx_pipeline.settings.tree.settings import Settings, SettingsSection
     from claimx_pipeline.stages.protocol import Stage
-
-PROJECT = "claimx_pipeline"
-"""Name of the pluggy project and of the entry-point group."""
-
-API_VERSION = "1.0"
-"""Version of what plugins may use. The first number changes when something is taken away."""
-
-hookspec = pluggy.HookspecMarker(PROJECT)
-hookimpl = pluggy.HookimplMarker(PROJECT)
 
 
 @hookspec
@@ -87,7 +83,7 @@ def claimx_register_brokers() -> Mapping[str, BrokerFactory]:  # type: ignore[em
     Example::
 
         from claimx_pipeline import hookimpl
-        from claimx_pipeline.broker.sqlite import SqliteBroker
+        from claimx_pipeline.broker.sqlite.broker import SqliteBroker
 
         @hookimpl
         def claimx_register_brokers():

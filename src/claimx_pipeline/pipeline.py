@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, evolve
 
-from claimx_pipeline import core
+from claimx_pipeline import builtin
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock, SystemClock
 from claimx_pipeline.errors import ClaimxError, Problem, SettingsError, UsageError
-from claimx_pipeline.plugins.loading import CORE, PluginSet, files_of_plugins, load_plugins
+from claimx_pipeline.plugins.host.loading import CORE, PluginSet, files_of_plugins, load_plugins
 from claimx_pipeline.settings.loader import (
     LoadedSettings,
     load_settings,
@@ -21,22 +21,25 @@ from claimx_pipeline.settings.loader import (
     read_sources,
     require,
 )
-from claimx_pipeline.settings.sources import lay_beneath
-from claimx_pipeline.settings.tree import ConnectionSettings, Settings, WorkerSettings
+from claimx_pipeline.settings.loading.sources import lay_beneath
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from claimx_pipeline.settings.tree.settings import Settings
+from claimx_pipeline.settings.tree.workers import WorkerSettings
 
 if TYPE_CHECKING:
-    from claimx_pipeline.chains import ChainWriter
     from claimx_pipeline.claimx.handlers.protocol import Handler
-    from claimx_pipeline.delta.queries import NamedQuery
+    from claimx_pipeline.delta.querying.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.delta.store import TableStore
     from claimx_pipeline.plugins.base import Plugin
-    from claimx_pipeline.runtime.resources import Resources
+    from claimx_pipeline.runtime.resources import Resources, Webhooks
+    from claimx_pipeline.runtime.retry_ladder import RetryLadder
     from claimx_pipeline.runtime.worker import WorkerSpec
+    from claimx_pipeline.stages.from_settings import ChainWriter
     from claimx_pipeline.stages.protocol import Stage
     from claimx_pipeline.telemetry.health import Health
     from claimx_pipeline.telemetry.metrics import Metrics
-    from claimx_pipeline.topology import Topology
+    from claimx_pipeline.topics import Topology
 
 T = TypeVar("T")
 
@@ -82,7 +85,7 @@ class Pipeline:
         sources = read_sources(config, environ=environ, overrides=overrides or {}, cwd=cwd)
         wanted = plugins_settings(sources)
         directory = cwd / wanted.dir if wanted.dir else None
-        plugins = load_plugins(wanted, core=core, directory=directory, environ=environ)
+        plugins = load_plugins(wanted, core=builtin, directory=directory, environ=environ)
         if directory is not None:
             sources = lay_beneath(sources, files_of_plugins(directory, plugins), cwd)
         sections = plugins.manager.hook.claimx_register_settings()
@@ -102,7 +105,9 @@ class Pipeline:
         cwd = cwd or Path.cwd()
         wanted = plugins_settings(read_sources(config, environ=environ, cwd=cwd))
         directory = cwd / wanted.dir if wanted.dir else None
-        return load_plugins(wanted, core=core, directory=directory, environ=environ, tolerant=True)
+        return load_plugins(
+            wanted, core=builtin, directory=directory, environ=environ, tolerant=True
+        )
 
     @property
     def settings(self) -> Settings:
@@ -114,13 +119,13 @@ class Pipeline:
         """Every worker by name, with what the settings change of it."""
         found = self._collect("claimx_register_workers", "worker", lambda worker: worker.name)
         adjusted = {name: self._adjusted(worker) for name, worker in found.items()}
-        for name in sorted(set(self.settings.workers) - {*found, "retry"}):
+        for name in sorted(set(self.settings.workers) - {*found}):
             adjusted[name] = self._written(name, self.settings.workers[name], found)
-        if families := [worker for worker in adjusted.values() if worker.family]:
-            from claimx_pipeline.steps.retry import retry_worker
-
-            retry = retry_worker(families, self.settings.retry.delays_seconds)
-            adjusted[retry.name] = self._adjusted(retry)
+        for worker in tuple(adjusted.values()):
+            if worker.serves is not None:
+                del adjusted[worker.name]
+                if serving := worker.serves(worker, tuple(adjusted.values())):
+                    adjusted[worker.name] = serving
         return adjusted
 
     @cached_property
@@ -137,7 +142,7 @@ class Pipeline:
     @cached_property
     def _chains(self) -> ChainWriter:
         """What turns the chains of the settings into workers."""
-        from claimx_pipeline.chains import ChainWriter
+        from claimx_pipeline.stages.from_settings import ChainWriter
 
         workers = self._collect("claimx_register_workers", "worker", lambda worker: worker.name)
         topics = {topic.name: topic for _, topic in self.published_by_plugins}
@@ -168,14 +173,10 @@ class Pipeline:
     @cached_property
     def topology(self) -> Topology:
         """All topics of all workers and plugins."""
-        from claimx_pipeline.topology import Topology
+        from claimx_pipeline.topics import Topology
 
-        return Topology.of(
-            self.workers.values(),
-            self.settings.broker,
-            self.published_by_plugins,
-            self.settings.retry.delays_seconds,
-        )
+        uses = [worker.topics() for worker in self.workers.values()]
+        return Topology.of(uses, self.settings.broker, self.published_by_plugins)
 
     @property
     def published_by_plugins(self) -> list[tuple[str, Any]]:
@@ -275,8 +276,8 @@ class Pipeline:
             metrics: What plugins and workers are counted in; of their own if not given.
         """
         from claimx_pipeline.connections.registry import Connections
-        from claimx_pipeline.plugins.answers import PublishRules
-        from claimx_pipeline.plugins.dispatch import Dispatcher
+        from claimx_pipeline.plugins.host.dispatch import Dispatcher
+        from claimx_pipeline.plugins.host.results import PublishRules
         from claimx_pipeline.runtime.resources import Resources
         from claimx_pipeline.telemetry.metrics import Metrics
 
@@ -295,18 +296,24 @@ class Pipeline:
             table_store=self.table_store,
             connections=Connections(self._connections(), self.clock),
             handlers=self.handlers,
-            stages=self.stages,
             dispatcher=Dispatcher.of(
                 self.plugins, rules=rules, clock=self.clock, metrics=metrics.plugins
             ),
             health=health,
             metrics=metrics,
-            webhook_urls=frozenset(
-                url for _, plugin in self._plugin_objects() for url in plugin.webhook_urls()
-            ),
-            webhook_headers={
+            webhooks=self._webhooks(),
+        )
+
+    def _webhooks(self) -> Webhooks:
+        """Return what the settings of the plugins say of webhooks."""
+        from claimx_pipeline.runtime.resources import Webhooks
+
+        plugins = [*self._plugin_objects()]
+        return Webhooks(
+            frozenset(url for _, plugin in plugins for url in plugin.webhook_urls()),
+            {
                 (name, key): headers
-                for name, plugin in self._plugin_objects()
+                for name, plugin in plugins
                 for key, headers in plugin.webhook_headers().items()
             },
         )
@@ -331,17 +338,14 @@ class Pipeline:
 
     def _core_topics(self) -> frozenset[str]:
         """Return every topic that is the pipeline's own, by any name that leads there."""
-        from claimx_pipeline.runtime.ladder import retry_topics
         from claimx_pipeline.topics import DLQ_REPLAYED
 
         names = {DLQ_REPLAYED.name}
-        for worker in core.claimx_register_workers(self.settings):
-            names |= {topic.name for topic in (*worker.reads, *worker.writes)}
-            if worker.dead_letters:
-                names.add(worker.dead_letters.name)
-            if worker.family:
-                delays = self.settings.retry.delays_seconds
-                names |= {topic.name for topic in retry_topics(worker.family, delays)}
+        for declared in builtin.claimx_register_workers(self.settings):
+            if declared.serves is not None:
+                continue  # its topics are those of the workers that it serves
+            use = self.workers.get(declared.name, declared).topics()
+            names |= {topic.name for topic in (*use.reads, *use.writes)}
         broker = self.settings.broker
         physical = {self.topology.physical(name) for name in names}
         renamed = {name for name in broker.topics if self.topology.physical(name) in physical}
@@ -356,8 +360,15 @@ class Pipeline:
             batch_size=worker.batch_size if size is None else size,
             linger_seconds=worker.linger_seconds if linger is None else linger,
             outage=given.outage or worker.outage,
+            retry=self._ladder(worker.family) if worker.family else None,
         )
         return self._chains.adjusted(worker, given)
+
+    def _ladder(self, family: str) -> RetryLadder:
+        """Return the retry ladder of *family* as the settings have it."""
+        from claimx_pipeline.runtime.retry_ladder import RetryLadder
+
+        return RetryLadder(family, self.settings.retry.delays_of(family))
 
     def _written(
         self, name: str, given: WorkerSettings, found: Mapping[str, WorkerSpec]

@@ -8,19 +8,21 @@ from typing import Any
 
 import msgspec
 import pytest
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from virtual_clock import VirtualClock
 
-from claimx_pipeline import TableSpec, core
+from claimx_pipeline import TableSpec
+from claimx_pipeline import builtin as core
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.connections.registry import Connections
 from claimx_pipeline.runtime.worker import Received
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import ConnectionSettings, Settings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.simulator.entities import CABINET_TEMPLATE
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
-from claimx_pipeline.steps.chain import ChainProcessor
+from claimx_pipeline.stages.chain import ChainProcessor
 from itel_cabinet_plugin import form, submission, tracking
 from itel_cabinet_plugin.settings import SECTION, ItelSettings
 from itel_cabinet_plugin.tables import ATTACHMENTS, FORMS, SUBMISSIONS, TASK_TRACKING
@@ -70,12 +72,11 @@ class Outside:
             clock=self.clock,
             connections=self.connections,
             tables={table.name: table for table in (*TABLES, *self.tables)},
-            stages=STAGES,
         )
 
     async def run(self, build: Any, *messages: Any) -> list[Any]:
         """Pass *messages* through the chain that *build* makes; return the outcomes."""
-        chain: ChainProcessor = build(self.resources)
+        chain: ChainProcessor = evolve(build, registered=STAGES)(self.resources)
         await chain.open()
         try:
             records = [Given(msgspec.json.encode(message)) for message in messages]

@@ -11,7 +11,7 @@ import pytest
 from itel_rig import WORKERS, cabinet_events, count, itel_rig, publish, records, status_message
 from whole_pipeline import WholePipeline
 
-from claimx_pipeline.runtime import parking
+from claimx_pipeline.runtime.delivery import paused
 from claimx_pipeline.simulator.faults import Fault
 
 pytestmark = pytest.mark.plugin
@@ -27,7 +27,7 @@ API_ERRORS = "itel.cabinet.api.errors"
 @pytest.fixture(autouse=True)
 def _looks_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """What waits for a service looks every second; usually the pauses grow to half a minute."""
-    monkeypatch.setattr(parking, "LONGEST_PAUSE_SECONDS", 1.0)
+    monkeypatch.setattr(paused, "LONGEST_PAUSE_SECONDS", 1.0)
 
 
 @pytest.fixture

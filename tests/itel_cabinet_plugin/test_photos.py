@@ -19,7 +19,7 @@ from whole_pipeline import WholePipeline
 
 from claimx_pipeline import DownloadResult
 from claimx_pipeline.media.messages import result_record
-from claimx_pipeline.runtime import parking
+from claimx_pipeline.runtime.delivery import paused
 from claimx_pipeline.simulator.faults import Fault
 from itel_cabinet_plugin.settings import ItelSettings
 
@@ -31,7 +31,7 @@ AT = datetime(2026, 1, 12, 17, tzinfo=UTC)
 
 @pytest.fixture(autouse=True)
 def _looks_again_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(parking, "LONGEST_PAUSE_SECONDS", 1.0)
+    monkeypatch.setattr(paused, "LONGEST_PAUSE_SECONDS", 1.0)
 
 
 def completed_messages(rig: WholePipeline, happened: int) -> list[dict]:

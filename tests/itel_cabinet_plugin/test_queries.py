@@ -11,7 +11,7 @@ from typing import Any
 from command import run
 from itel_rig import cabinet_events, itel_rig, publish, status_message
 
-from claimx_pipeline.delta.query import run_query
+from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.simulator.entities import WorldEvent
 from itel_cabinet_plugin.queries import queries
 

@@ -31,9 +31,9 @@ from claimx_pipeline import (
     WorkerSpec,
     hookspecs,
 )
-from claimx_pipeline.plugins.answers import PublishRules
-from claimx_pipeline.plugins.dispatch import EVENT_HOOKS, Dispatcher
-from claimx_pipeline.plugins.loading import PluginSet
+from claimx_pipeline.plugins.host.dispatch import EVENT_HOOKS, Dispatcher
+from claimx_pipeline.plugins.host.loading import PluginSet
+from claimx_pipeline.plugins.host.results import PublishRules
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 
 HOOKS = [

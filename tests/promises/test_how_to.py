@@ -8,7 +8,7 @@ from how_to import Terminal, blocks
 from kafka_server import free_port
 
 from claimx_pipeline import Pipeline
-from claimx_pipeline.chains import stages_of
+from claimx_pipeline.stages.from_settings import stages_of
 
 DOCS = Path(__file__).parents[2] / "docs"
 

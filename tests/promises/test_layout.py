@@ -39,13 +39,13 @@ def test_the_core_does_not_know_the_plugin(file):
         assert "itel" not in file.read_text().lower(), "names a plugin"
 
 
-@pytest.mark.parametrize("file", modules(CORE / "steps"), ids=name)
-def test_steps_do_not_import_each_other(file):
-    own = f"claimx_pipeline.steps.{file.stem}"
+@pytest.mark.parametrize("file", modules(CORE / "workers"), ids=name)
+def test_workers_do_not_import_each_other(file):
+    own = f"claimx_pipeline.workers.{file.stem}"
     assert not [
         module
         for module in imports(file)
-        if module.startswith("claimx_pipeline.steps.") and not module.startswith(own)
+        if module.startswith("claimx_pipeline.workers.") and not module.startswith(own)
     ]
 
 
@@ -54,7 +54,7 @@ def test_nothing_but_the_command_line_imports_the_command_line(file):
     if "cli" in file.relative_to(CORE).parts or file.parent == CORE:
         return
     found = {module for module in imports(file) if module.startswith("claimx_pipeline.cli")}
-    allowed = {"claimx_pipeline.cli.command", "claimx_pipeline.cli.command.Command"}
+    allowed = {"claimx_pipeline.hooks.command", "claimx_pipeline.hooks.command.Command"}
     if "simulator" in file.parts:
         allowed |= {module for module in found if module.startswith("claimx_pipeline.cli.output")}
     assert found <= allowed
@@ -64,9 +64,9 @@ def test_nothing_but_the_command_line_imports_the_command_line(file):
 def test_only_the_composition_point_knows_all_parts(file):
     """``pipeline.py`` is imported by the command line and by users, by nothing else.
 
-    ``driving.py`` and ``trial.py`` are what users do with a pipeline.
+    ``operations/`` is what users do with a pipeline.
     """
-    if file.name in ("__init__.py", "driving.py", "trial.py") or {"cli", "testing"} & set(
+    if file.name == "__init__.py" or {"cli", "operations", "testing"} & set(
         file.relative_to(CORE).parts
     ):
         return

@@ -6,7 +6,7 @@ from typing import Any
 
 from claimx_pipeline import Pipeline
 from claimx_pipeline.broker.protocol import Record
-from claimx_pipeline.driving import create_all, publish, read_topic, run_until_idle
+from claimx_pipeline.operations.driving import create_all, publish, read_topic, run_until_idle
 
 
 async def run_worker(

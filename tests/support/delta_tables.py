@@ -10,8 +10,8 @@ from hasty_clock import HastyClock
 
 from claimx_pipeline.broker.protocol import TopicPartition
 from claimx_pipeline.delta.contents import contents
-from claimx_pipeline.delta.positions import Claim
-from claimx_pipeline.delta.reading import micros_in, read
+from claimx_pipeline.delta.querying.reading import micros_in, read
+from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.delta.spec import (
     BOOL,
     DATE,
@@ -24,8 +24,8 @@ from claimx_pipeline.delta.spec import (
     TableSpec,
 )
 from claimx_pipeline.delta.store import TableStore
-from claimx_pipeline.runtime.outcome import TableRow
-from claimx_pipeline.settings.tree import TablesSettings
+from claimx_pipeline.delta.writing.positions import Claim
+from claimx_pipeline.settings.tree.tables import TablesSettings
 
 NOON = datetime(2026, 1, 12, 12, tzinfo=UTC)
 

@@ -14,7 +14,7 @@ from whole_pipeline import WholePipeline
 
 from claimx_pipeline.delta.contents import Contents
 from claimx_pipeline.media.cache_mark import MARK
-from claimx_pipeline.media.places import open_cache, open_files
+from claimx_pipeline.media.open_store import open_cache, open_files
 from claimx_pipeline.simulator.content import content_of
 from claimx_pipeline.simulator.recording import RecordedRequest
 

@@ -10,9 +10,9 @@ from urllib.parse import urlsplit
 
 from media_rig import media_rig
 
-from claimx_pipeline.media.landing import Landing
+from claimx_pipeline.media.download_buffer import Landing
 from claimx_pipeline.media.links import CurrentLink
-from claimx_pipeline.media.places import open_store
+from claimx_pipeline.media.open_store import open_store
 
 
 def resident(field: str) -> float:

@@ -11,10 +11,10 @@ from attrs import define, evolve, field
 
 from claimx_pipeline import CachedFile, DownloadResult, OutRecord, Pipeline
 from claimx_pipeline.broker.protocol import Record
-from claimx_pipeline.delta.query import run_query
+from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.media.cache_mark import MARK, mark
 from claimx_pipeline.media.messages import decode_result
-from claimx_pipeline.media.places import open_cache, open_files
+from claimx_pipeline.media.open_store import open_cache, open_files
 from claimx_pipeline.runtime.idle import wait_until_idle
 from claimx_pipeline.runtime.loop import WorkerLoop
 from claimx_pipeline.telemetry.health import Health

@@ -14,7 +14,7 @@ from whole_pipeline import WholePipeline
 
 from claimx_pipeline.claimx.events import decode_event
 from claimx_pipeline.delta.contents import Contents
-from claimx_pipeline.runtime.dead_letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
 from claimx_pipeline.runtime.headers import GROUP, header
 from claimx_pipeline.simulator.recording import RecordedRequest
 

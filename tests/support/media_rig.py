@@ -13,13 +13,14 @@ from claimx_pipeline.claimx.api import ClaimxApi
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.connections.stream import StreamClient
 from claimx_pipeline.media.content import FileType, expected_type
+from claimx_pipeline.media.download_buffer import Landing
 from claimx_pipeline.media.guard import Guard, GuardedResolver, GuardedSockets
-from claimx_pipeline.media.landing import Landing
 from claimx_pipeline.media.links import CurrentLink
 from claimx_pipeline.media.messages import DownloadTask
 from claimx_pipeline.media.transfer import Transfer
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import ApiSettings, MediaSettings
+from claimx_pipeline.settings.tree.claimx import ApiSettings
+from claimx_pipeline.settings.tree.media import MediaSettings
 
 JPEG = b"\xff\xd8\xff\xe0\x00\x10JFIF\x00"
 

@@ -9,11 +9,11 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from claimx_pipeline.broker.kafka import KafkaBroker
+from claimx_pipeline.broker.kafka.broker import KafkaBroker
 from claimx_pipeline.broker.protocol import Broker
-from claimx_pipeline.broker.sqlite import SqliteBroker
+from claimx_pipeline.broker.sqlite.broker import SqliteBroker
 from claimx_pipeline.errors import BrokerUnavailableError, FencedError
-from claimx_pipeline.settings.tree import BrokerSettings, KafkaSettings
+from claimx_pipeline.settings.tree.broker import BrokerSettings, KafkaSettings
 
 
 def broker_at(url: str) -> Broker:

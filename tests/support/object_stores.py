@@ -15,8 +15,8 @@ from pathlib import Path
 
 from attrs import frozen
 
-from claimx_pipeline.media.places import open_store
-from claimx_pipeline.media.storage import FileStore
+from claimx_pipeline.media.open_store import open_store
+from claimx_pipeline.media.store import FileStore
 from claimx_pipeline.settings.secret import Secret
 
 AZURITE_VERSION = "3.35.0"

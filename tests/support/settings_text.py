@@ -7,7 +7,7 @@ from pathlib import Path
 
 from claimx_pipeline.errors import SettingsError
 from claimx_pipeline.settings.loader import LoadedSettings, load_settings, read_sources
-from claimx_pipeline.settings.tree import SettingsSection
+from claimx_pipeline.settings.tree.settings import SettingsSection
 
 
 def load_text(

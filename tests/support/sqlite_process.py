@@ -11,8 +11,8 @@ import asyncio
 import sys
 
 from claimx_pipeline.broker.protocol import OutRecord
-from claimx_pipeline.broker.sqlite import SqliteBroker
-from claimx_pipeline.settings.tree import BrokerSettings
+from claimx_pipeline.broker.sqlite.broker import SqliteBroker
+from claimx_pipeline.settings.tree.broker import BrokerSettings
 
 BATCH = 10
 

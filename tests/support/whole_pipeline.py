@@ -12,7 +12,7 @@ from attrs import define, field
 from claimx_pipeline import OutRecord, Pipeline
 from claimx_pipeline.broker.protocol import Broker, Record, TopicPartition
 from claimx_pipeline.delta.contents import Contents, contents
-from claimx_pipeline.delta.query import run_query
+from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.runtime.idle import wait_until_idle
 from claimx_pipeline.runtime.process import WorkerProcess
 from claimx_pipeline.simulator.server import SimulatorServer

@@ -5,17 +5,17 @@ import uuid
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from claimx_pipeline import DONE, Clock, OutRecord, Pipeline, Topic, WorkerSpec
 from claimx_pipeline.broker.protocol import NewTopic, Record
 from claimx_pipeline.errors import DecodeError
-from claimx_pipeline.runtime.ladder import retry_topics
 from claimx_pipeline.runtime.loop import WorkerLoop
 from claimx_pipeline.runtime.outcome import Outcome
-from claimx_pipeline.steps.retry import retry_worker
+from claimx_pipeline.runtime.retry_ladder import RetryLadder
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.metrics import Metrics
+from claimx_pipeline.workers import retry
 
 IN = Topic("test.in", partitions=2, source=True)
 OUT = Topic("test.out", partitions=2, terminal=True)
@@ -68,7 +68,7 @@ class Rig:
         await admin.create_topics(
             [
                 NewTopic(f"{prefix}{t.name}", t.partitions)
-                for t in (IN, OUT, DEAD, *retry_topics(FAMILY, DELAYS))
+                for t in (IN, OUT, DEAD, *RetryLadder(FAMILY, DELAYS).topics())
             ]
         )
         await admin.close()
@@ -91,11 +91,12 @@ class Rig:
 
     def failing(self, processor, **changes) -> WorkerSpec:
         """Return a worker with retry topics and dead letters."""
-        return self.spec(processor, **{"family": FAMILY, "dead_letters": DEAD, **changes})
+        spec = self.spec(processor, **{"family": FAMILY, "dead_letters": DEAD, **changes})
+        return evolve(spec, retry=RetryLadder(spec.family, DELAYS) if spec.family else None)
 
     def retrying(self, stop: asyncio.Event) -> WorkerLoop:
         """Return a member of the worker that brings failed records back."""
-        return self.loop(retry_worker([self.failing(Scripted())], DELAYS), stop)
+        return self.loop(retry.serving(retry.WORKER, [self.failing(Scripted())]), stop)
 
     def loop(self, spec: WorkerSpec, stop: asyncio.Event, broker=None) -> WorkerLoop:
         health = Health(self.pipeline.clock)

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
-from typing import Any, Generic, TypeVar
+from typing import Any, TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.connections.answer import Answer, RequestFailedError, refusal
+from claimx_pipeline.connections.answer import Answer, Answered, RequestFailedError, refusal
 from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.errors import Category, Problem, SettingsError
-from claimx_pipeline.settings.tree import ApiSettings, ConnectionSettings
+from claimx_pipeline.settings.tree.claimx import ApiSettings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
 
 NAME = "claimx"
 """What the API's connection is called in errors."""
@@ -20,14 +20,6 @@ NAME = "claimx"
 T = TypeVar("T")
 Json = dict[str, Any]
 _OK = 200
-
-
-@frozen
-class Answered(Generic[T]):
-    """What the API said, and when."""
-
-    body: T
-    answered_at: datetime
 
 
 @define(eq=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from claimx_pipeline.delta.queries import NamedQuery
+from claimx_pipeline.delta.querying.queries import NamedQuery
 
 QUERIES: tuple[NamedQuery, ...] = (
     NamedQuery(

@@ -9,10 +9,11 @@ from typing import TypeVar
 
 from attrs import define, evolve, field
 
-from claimx_pipeline.claimx.api import Answered, ClaimxApi, Json
+from claimx_pipeline.claimx.api import ClaimxApi, Json
 from claimx_pipeline.clock import Clock
+from claimx_pipeline.connections.answer import Answered
 from claimx_pipeline.connections.cache import AnswerCache
-from claimx_pipeline.settings.tree import ApiSettings
+from claimx_pipeline.settings.tree.claimx import ApiSettings
 
 ProjectAnswer = Answered[Json]
 

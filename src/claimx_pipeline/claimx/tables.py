@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from claimx_pipeline.claimx.attachments import ATTACHMENTS
 from claimx_pipeline.claimx.entity_tables import (
     CONTACTS,
     EXTERNAL_LINKS,
@@ -17,6 +16,7 @@ from claimx_pipeline.claimx.entity_tables import (
 )
 from claimx_pipeline.claimx.event_tables import EVENT_LOG, EVENTS, ROW_COUNT_COLUMNS
 from claimx_pipeline.delta.spec import TableSpec
+from claimx_pipeline.media.attachments import ATTACHMENTS
 
 __all__ = [
     "ATTACHMENTS",

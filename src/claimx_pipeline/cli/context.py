@@ -11,7 +11,7 @@ from attrs import frozen
 
 if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline
-    from claimx_pipeline.plugins.loading import PluginSet
+    from claimx_pipeline.plugins.host.loading import PluginSet
 
 
 @frozen

@@ -18,13 +18,13 @@ from attrs import define, field
 
 from claimx_pipeline.broker.protocol import Admin, Broker, OutRecord, Producer
 from claimx_pipeline.cli.output import note
-from claimx_pipeline.delta.queries import NamedQuery
-from claimx_pipeline.delta.query import run_query
+from claimx_pipeline.delta.querying.queries import NamedQuery
+from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.errors import UsageError
 from claimx_pipeline.pipeline import Pipeline
 from claimx_pipeline.runtime.idle import progress, wait_until_idle
 from claimx_pipeline.runtime.process import WorkerProcess, stop_on_signals
-from claimx_pipeline.settings.tree import LoggingSettings
+from claimx_pipeline.settings.tree.logging import LoggingSettings
 from claimx_pipeline.simulator.entities import WorldEvent
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World

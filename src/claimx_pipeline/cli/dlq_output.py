@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 from attrs import define, field
 
-from claimx_pipeline.runtime.dead_letter import PREFIX
-from claimx_pipeline.runtime.dead_letter_reader import FoundLetter
-from claimx_pipeline.runtime.fingerprint import pattern
+from claimx_pipeline.runtime.dead_letters.fingerprint import pattern
+from claimx_pipeline.runtime.dead_letters.letter import PREFIX
+from claimx_pipeline.runtime.dead_letters.reader import FoundLetter
 
 COLUMNS = ["fingerprint", "count", "worker", "category", "first", "last", "error", "newest"]
 FOREIGN = "a record without the headers of a dead letter; somebody else wrote it there"

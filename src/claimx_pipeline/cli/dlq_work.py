@@ -15,16 +15,16 @@ from attrs import define, evolve, field, frozen
 from claimx_pipeline.broker.protocol import Admin
 from claimx_pipeline.cli.dlq_output import LetterGroups, facts
 from claimx_pipeline.errors import BrokerError, Category, DeadLetterError, UsageError
-from claimx_pipeline.runtime.dead_letter_reader import (
+from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
+from claimx_pipeline.runtime.dead_letters.reader import (
     DeadLetterReader,
     Ends,
     FoundLetter,
     LetterFilter,
 )
+from claimx_pipeline.runtime.dead_letters.replay import Refused, Replayer
 from claimx_pipeline.runtime.headers import Origin
 from claimx_pipeline.runtime.process import stop_on_signals
-from claimx_pipeline.runtime.replay import Refused, Replayer
-from claimx_pipeline.runtime.value_files import ValueFiles
 from claimx_pipeline.topics import DLQ_REPLAYED
 
 if TYPE_CHECKING:

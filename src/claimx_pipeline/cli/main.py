@@ -14,9 +14,9 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from claimx_pipeline.cli.command import Command
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.errors import ClaimxError, PluginLoadError, SettingsError, UsageError
+from claimx_pipeline.hooks.command import Command
 
 FAILED, USAGE = 1, 2
 
@@ -27,11 +27,11 @@ class LazyGroup(TyperGroup):
     @cached_property
     def known(self) -> dict[str, Command]:
         """Commands of the core and of the plugins, by name."""
-        from claimx_pipeline import core
-        from claimx_pipeline.plugins.loading import load_plugins
+        from claimx_pipeline import builtin
+        from claimx_pipeline.plugins.host.loading import load_plugins
 
         settings = _plugins_section()
-        plugins = load_plugins(settings, core=core, directory=None, tolerant=True)
+        plugins = load_plugins(settings, core=builtin, directory=None, tolerant=True)
         answers = plugins.manager.hook.claimx_register_commands()
         found: dict[str, Command] = {}
         for command in (command for answer in reversed(answers) for command in answer):
@@ -71,7 +71,7 @@ def _plugins_section() -> Any:
         plugins_settings,
         read_sources,
     )
-    from claimx_pipeline.settings.tree import PluginsSettings
+    from claimx_pipeline.settings.tree.plugins import PluginsSettings
 
     arguments = sys.argv[1:]
     config = None

@@ -16,7 +16,7 @@ from claimx_pipeline.errors import UnknownTopicError, UsageError
 if TYPE_CHECKING:
     from claimx_pipeline.broker.protocol import TopicPartition
     from claimx_pipeline.pipeline import Pipeline
-    from claimx_pipeline.runtime.repair import Moved, WorkerOffsets
+    from claimx_pipeline.runtime.offsets.repair import Moved, WorkerOffsets
 
 T = TypeVar("T")
 
@@ -62,7 +62,7 @@ def adopt(
 ) -> None:
     """Accept topic and group as they are for the continuation of the worker's tables.
 
-    For a topic that was made anew: its offsets start again, and are kept apart from those
+    For a topic that was recreated: its offsets start again, and are kept apart from those
     of the old one. Rows of the tables stay as they are.
     """
     command_line: CommandLine = context.obj
@@ -110,7 +110,7 @@ def rewind(
         elif to_earliest:
             targets = await offsets.earliest()
         else:
-            targets = _named(to or [], await offsets.places())
+            targets = _named(to or [], await offsets.partitions())
         if topic is not None:
             wanted = pipeline.topology.physical(topic)
             targets = {at: offset for at, offset in targets.items() if at.topic == wanted}
@@ -128,7 +128,7 @@ def _only(pipeline: Pipeline, name: str) -> None:
 
 
 def _with(pipeline: Pipeline, name: str, work: Callable[[WorkerOffsets], Awaitable[T]]) -> T:
-    from claimx_pipeline.runtime.repair import WorkerOffsets
+    from claimx_pipeline.runtime.offsets.repair import WorkerOffsets
 
     async def run() -> T:
         admin = pipeline.broker().admin()
@@ -147,23 +147,23 @@ def _with(pipeline: Pipeline, name: str, work: Callable[[WorkerOffsets], Awaitab
 async def _rows(offsets: WorkerOffsets) -> list[dict[str, Any]]:
     worker = offsets.spec.name
     try:
-        standings = await offsets.standings()
+        checks = await offsets.checks()
     except UnknownTopicError as error:
         return [{"worker": worker, "topic": error.topic, "state": "not created", "refusal": ""}]
     return [
         {
             "worker": worker,
             "table": each.table,
-            "topic": each.place.topic,
-            "partition": each.place.partition,
+            "topic": each.partition.topic,
+            "partition": each.partition.partition,
             "stored": each.stored if each.table and not each.keyed else None,
-            "group": each.kept.committed,
-            "begin": each.kept.begin,
-            "end": each.kept.end,
+            "group": each.offsets.committed,
+            "begin": each.offsets.log_start,
+            "end": each.offsets.log_end,
             "state": each.verdict.value,
             "refusal": each.refusal(worker),
         }
-        for each in standings
+        for each in checks
     ]
 
 
@@ -185,8 +185,8 @@ def _tell(moved: Sequence[Moved], *, json: bool) -> None:
     rows = [
         {
             "what": each.what,
-            "topic": each.place.topic,
-            "partition": each.place.partition,
+            "topic": each.partition.topic,
+            "partition": each.partition.partition,
             "before": each.before,
             "after": each.after,
         }

@@ -199,6 +199,6 @@ def _options(config: Any) -> list[str]:
     """Return the plugin's settings as ``name = value``; secrets stay hidden."""
     if config is None or not has(type(config)):
         return []
-    from claimx_pipeline.settings.objects import as_plain
+    from claimx_pipeline.settings.loading.objects import as_plain
 
     return [f"{key} = {value!r}" for key, value in as_plain(config).items()]

@@ -12,7 +12,7 @@ from attrs import asdict
 
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.errors import ClaimxError, UsageError
-from claimx_pipeline.plugins.result import PluginResult
+from claimx_pipeline.hooks.result import PluginResult
 
 if TYPE_CHECKING:
     from claimx_pipeline.claimx.events import Event
@@ -41,7 +41,7 @@ def tried(command_line: CommandLine, name: str, event: Event, *, simulated: bool
 async def _try(
     command_line: CommandLine, pipeline: Pipeline, react: Any, event: Event, *, simulated: bool
 ) -> dict[str, Any]:
-    from claimx_pipeline.trial import context_of
+    from claimx_pipeline.operations.try_event import context_of
 
     async with contextlib.AsyncExitStack() as stack:
         if simulated:

@@ -31,7 +31,8 @@ def query(
 ) -> None:
     """Ask the tables with SQL.
 
-    DATEDIFF(unit, start, end) is understood besides what DataFusion offers.
+    Besides what DataFusion offers, DATEDIFF(unit, start, end) counts whole units and
+    DATEDIFF(end, start) days of the calendar.
     'claimx-run tables list' shows the tables, 'DESCRIBE table' its columns.
     """
     command_line: CommandLine = context.obj
@@ -44,7 +45,7 @@ def query(
     statement = sql if sql is not None else _named(pipeline, name or "", param or [])
     if sql is not None and param:
         raise UsageError("--param goes with --name")
-    from claimx_pipeline.delta.query import run_query
+    from claimx_pipeline.delta.querying.query import run_query
 
     answer = run_query(pipeline.table_store, statement)
     rows = answer.to_pylist()

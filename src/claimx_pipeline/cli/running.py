@@ -40,8 +40,9 @@ async def _run(
         WorkerProcess,
         stop_on_signals,
     )
-    from claimx_pipeline.telemetry.health import Health, HealthServer
+    from claimx_pipeline.telemetry.health import Health
     from claimx_pipeline.telemetry.metrics import Metrics
+    from claimx_pipeline.telemetry.server import HealthServer
 
     metrics, health = Metrics(), Health(pipeline.clock)
     server = HealthServer(pipeline.settings.health, health, metrics)

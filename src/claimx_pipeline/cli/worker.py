@@ -108,8 +108,8 @@ def show_workers(pipeline: Pipeline, names: Sequence[str], *, json: bool) -> Non
 
 def described(worker: WorkerSpec, pipeline: Pipeline) -> dict[str, Any]:
     """Return what there is to know about *worker*."""
-    from claimx_pipeline.chains import stages_of
-    from claimx_pipeline.settings.objects import as_plain
+    from claimx_pipeline.settings.loading.objects import as_plain
+    from claimx_pipeline.stages.from_settings import stages_of
 
     topology = pipeline.topology
     return {
@@ -119,7 +119,9 @@ def described(worker: WorkerSpec, pipeline: Pipeline) -> dict[str, Any]:
         "reads": [topology.physical(topic.name) for topic in worker.reads],
         "writes": [topology.physical(topic.name) for topic in worker.writes],
         "tables": list(worker.tables),
-        "retry topics": worker.family and f"{topology.physical(worker.family)}.retry.*",
+        "retry topics": [topology.physical(topic.name) for topic in worker.retry.topics()]
+        if worker.retry
+        else [],
         "dead letters": worker.dead_letters and topology.physical(worker.dead_letters.name),
         "batch size": worker.batch_size,
         "linger seconds": worker.linger_seconds,

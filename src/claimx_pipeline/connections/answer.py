@@ -6,13 +6,15 @@ import http
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import msgspec
 from attrs import define, field, frozen
 
 from claimx_pipeline.connections.redact import quoted, redacted
 from claimx_pipeline.errors import Category, RecordError
+
+T = TypeVar("T")
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _UNAUTHORIZED, _TOO_MANY_REQUESTS, _REQUEST_TIMEOUT = 401, 429, 408
@@ -139,3 +141,11 @@ def _phrase(status: int) -> str:
 def connection_of(error: BaseException) -> str | None:
     """Return the name of the connection that *error* came from; None if from none."""
     return error.connection if isinstance(error, RequestFailedError) else None
+
+
+@frozen
+class Answered(Generic[T]):
+    """What the API said, and when."""
+
+    body: T
+    answered_at: datetime

@@ -36,7 +36,7 @@ from claimx_pipeline.connections.renewed import RenewedCredential
 from claimx_pipeline.connections.session import Sockets, new_session
 from claimx_pipeline.connections.token_file import open_token_file
 from claimx_pipeline.errors import Category, ClaimxError, RecordError
-from claimx_pipeline.settings.tree import ConnectionSettings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
 
 _PROBE_SECONDS = 5.0
 """A probe that takes longer has shown that the service is not well."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import urlsplit
 
 from claimx_pipeline.errors import Problem, SettingsError
-from claimx_pipeline.settings.tree import ConnectionSettings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
 
 _USUAL_HEADER = {
     "bearer": "Authorization",

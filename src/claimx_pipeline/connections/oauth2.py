@@ -15,7 +15,7 @@ from claimx_pipeline.connections.answer import Answer, RequestFailedError
 from claimx_pipeline.connections.cache import AnswerCache
 from claimx_pipeline.connections.credential import clean, token_problem
 from claimx_pipeline.errors import Category, RecordError
-from claimx_pipeline.settings.tree import ConnectionSettings, OAuth2Settings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings, OAuth2Settings
 
 logger = logging.getLogger(__name__)
 

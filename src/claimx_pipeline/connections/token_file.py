@@ -11,7 +11,7 @@ from attrs import define, field
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.credential import clean, token_problem
 from claimx_pipeline.errors import Problem, SettingsError
-from claimx_pipeline.settings.tree import ConnectionSettings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from deltalake import DeltaTable
 
-from claimx_pipeline.delta.reading import batches, names
+from claimx_pipeline.delta.querying.reading import batches, names
 from claimx_pipeline.delta.spec import TableSpec
 
 Contents = Counter[tuple[Any, ...]]

@@ -12,7 +12,7 @@ from deltalake.exceptions import TableNotFoundError
 
 from claimx_pipeline.errors import TableError
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import TablesSettings
+from claimx_pipeline.settings.tree.tables import TablesSettings
 
 SCHEMES = frozenset({"s3", "s3a", "abfs", "abfss", "az", "azure", "adl", "gs", "file"})
 """URL schemes that deltalake can read; any other is more likely a mistake than a table."""

@@ -22,7 +22,7 @@ from deltalake.exceptions import CommitFailedError
 
 from claimx_pipeline.delta.faults import first_line
 from claimx_pipeline.delta.location import TableLocation
-from claimx_pipeline.delta.positions import GROUP
+from claimx_pipeline.delta.writing.positions import GROUP
 from claimx_pipeline.errors import UsageError
 
 log = logging.getLogger(__name__)

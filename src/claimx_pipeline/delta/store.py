@@ -14,11 +14,13 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from claimx_pipeline.broker.protocol import TopicPartition
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.delta.append import AppendWriter
 from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.location import TableLocation, locate
-from claimx_pipeline.delta.merge import MergeWriter
-from claimx_pipeline.delta.positions import (
+from claimx_pipeline.delta.schemas import add_missing_columns, configuration, refuse_forgetting
+from claimx_pipeline.delta.spec import TableSpec
+from claimx_pipeline.delta.writing.append import AppendWriter
+from claimx_pipeline.delta.writing.merge import MergeWriter
+from claimx_pipeline.delta.writing.positions import (
     Acquired,
     Positions,
     acquire_keyed,
@@ -26,11 +28,9 @@ from claimx_pipeline.delta.positions import (
     positions_of_rows,
     write_positions,
 )
-from claimx_pipeline.delta.schemas import add_missing_columns, configuration, refuse_forgetting
-from claimx_pipeline.delta.sink import DeltaSink, TableSink, TableWriter
-from claimx_pipeline.delta.spec import TableSpec
+from claimx_pipeline.delta.writing.sink import DeltaSink, TableSink, TableWriter
 from claimx_pipeline.errors import TableError
-from claimx_pipeline.settings.tree import TablesSettings
+from claimx_pipeline.settings.tree.tables import TablesSettings
 
 log = logging.getLogger(__name__)
 

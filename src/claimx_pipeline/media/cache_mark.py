@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from claimx_pipeline.media.storage import FileStore
+from claimx_pipeline.media.store import FileStore
 
 MARK = "downloads-land-here.txt"
 """Name of the mark, at the root of the cache."""

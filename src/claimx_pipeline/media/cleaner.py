@@ -17,10 +17,7 @@ from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import ClaimxError
 from claimx_pipeline.media.cache_mark import MARK
-from claimx_pipeline.media.storage import FileStore
-from claimx_pipeline.runtime.ladder import RETRY_GROUP, retry_topics
-from claimx_pipeline.runtime.resources import Resources
-from claimx_pipeline.runtime.worker import WorkerSpec
+from claimx_pipeline.media.store import FileStore
 
 log = logging.getLogger(__name__)
 
@@ -48,18 +45,6 @@ class CacheCleaner:
     _seen: tuple[datetime, Ends] | None = field(default=None, init=False)
     """The last look, and how far the topics went then."""
     _running: asyncio.Task[None] | None = field(default=None, init=False)
-
-    @classmethod
-    def of(cls, cache: FileStore, worker: WorkerSpec, resources: Resources) -> CacheCleaner:
-        """Return the cleaner of the cache that *worker* reads from."""
-        topology, retry = resources.topology, resources.settings.retry
-        waiting = [(topic.name, worker.group) for topic in worker.reads]
-        if worker.family:
-            rungs = retry_topics(worker.family, retry.delays_seconds)
-            waiting += [(topic.name, RETRY_GROUP) for topic in rungs]
-        named = [(topology.physical(name), topology.group(group)) for name, group in waiting]
-        keep = timedelta(hours=resources.settings.storage.cache.keep_hours)
-        return cls(cache, resources.broker, resources.clock, keep, named)
 
     def start(self) -> None:
         """Begin to look, now and then every hour."""

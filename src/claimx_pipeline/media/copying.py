@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from claimx_pipeline.errors import Category
 from claimx_pipeline.media.cache_mark import is_marked
 from claimx_pipeline.media.messages import CachedFile
-from claimx_pipeline.media.storage import FileStore, NoSuchFileError, StorageError
+from claimx_pipeline.media.store import FileStore, NoSuchFileError, StorageError
 
 
 async def copy_file(file: CachedFile, cache: FileStore, files: FileStore) -> None:

@@ -15,9 +15,8 @@ from urllib.parse import parse_qsl, urlsplit
 
 from attrs import define, field, frozen
 
-from claimx_pipeline.claimx.api import Answered
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.connections.answer import RequestFailedError
+from claimx_pipeline.connections.answer import Answered, RequestFailedError
 from claimx_pipeline.errors import RecordError
 from claimx_pipeline.media.messages import FileMessage
 

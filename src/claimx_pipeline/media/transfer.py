@@ -21,10 +21,10 @@ from claimx_pipeline.media.content import (
     checked_type,
 )
 from claimx_pipeline.media.decoding import Decoder, encoding_of
+from claimx_pipeline.media.download_buffer import Landing
 from claimx_pipeline.media.guard import Guard, LinkRefusedError
-from claimx_pipeline.media.landing import Landing
 from claimx_pipeline.media.links import CurrentLink, RenewalFailedError
-from claimx_pipeline.settings.tree import MediaSettings
+from claimx_pipeline.settings.tree.media import MediaSettings
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _UNAUTHORIZED, _FORBIDDEN = 401, 403

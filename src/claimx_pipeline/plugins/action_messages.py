@@ -9,7 +9,7 @@ import msgspec
 from attrs import field, frozen
 
 from claimx_pipeline.errors import DecodeError
-from claimx_pipeline.plugins.result import CreateClaimxTask, Webhook
+from claimx_pipeline.hooks.result import CreateClaimxTask, Webhook
 
 
 @frozen

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import logging
+import warnings
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
 from typing import Any, ClassVar
 
 import attrs
 
 from claimx_pipeline.errors import ClaimxError
-from claimx_pipeline.hookspecs import hookimpl
-from claimx_pipeline.plugins.context import EnrichmentContext
-from claimx_pipeline.plugins.result import PluginResult
+from claimx_pipeline.hooks.context import EnrichmentContext
+from claimx_pipeline.hooks.markers import hookimpl
+from claimx_pipeline.hooks.result import PluginResult
 from claimx_pipeline.runtime.worker import WorkerSpec
-from claimx_pipeline.settings.structure import structure_config
-from claimx_pipeline.settings.tree import Settings
+from claimx_pipeline.settings.loading.structure import structure_config
+from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import Topic
 
 
@@ -35,8 +36,6 @@ class Plugin:
     """Its version; an installed plugin's is that of its distribution."""
     requires_api: str = ""
     """Version of the plugin API that it was written for, such as ``1.0``; empty for any."""
-    stages: frozenset[str] = frozenset({"enrichment_complete"})
-    """Moments at which it is called."""
     event_types: frozenset[str] = frozenset()
     """Event types it wants to see; empty means all."""
     config_class: ClassVar[type[Any] | None] = None
@@ -45,7 +44,15 @@ class Plugin:
     def __init__(self, config: Any = None) -> None:
         if not self.name:
             raise TypeError(f"{type(self).__name__} must set a name")
+        if hasattr(self, "stages"):
+            warnings.warn(
+                f"{type(self).__name__}.stages has no effect; remove it. A plugin is called for "
+                "the hooks that it implements",
+                DeprecationWarning,
+                stacklevel=2,
+            )
         self.config = config
+        self._callers = 0
         self._logger = logging.getLogger(f"claimx_pipeline.plugin.{self.name}")
 
     @classmethod
@@ -86,8 +93,6 @@ class Plugin:
 
         It runs on the event loop: it only looks, and never waits.
         """
-        if context.stage not in self.stages:
-            return False
         return not self.event_types or context.event_type in self.event_types
 
     def execute(
@@ -117,15 +122,22 @@ class Plugin:
 
     @hookimpl
     async def claimx_worker_starting(self, worker: WorkerSpec, settings: Settings) -> None:  # noqa: ARG002 - for subclasses
-        """Load with the worker that runs plugins."""
-        if worker.name == "enrichment":
-            await self.on_load()
+        """Load with the first worker that calls it."""
+        if self._is_called_by(worker):
+            self._callers += 1
+            if self._callers == 1:
+                await self.on_load()
 
     @hookimpl
     async def claimx_worker_stopping(self, worker: WorkerSpec) -> None:
-        """Unload with the worker that runs plugins."""
-        if worker.name == "enrichment":
-            await self.on_unload()
+        """Unload with the last worker that calls it."""
+        if self._is_called_by(worker):
+            self._callers -= 1
+            if self._callers == 0:
+                await self.on_unload()
+
+    def _is_called_by(self, worker: WorkerSpec) -> bool:
+        return any(hasattr(self, hook) for hook in worker.calls)
 
     def _log(self, level: int | str, message: str, **extra: Any) -> None:
         """Write a log line with fields; reserved field names get a trailing underscore.

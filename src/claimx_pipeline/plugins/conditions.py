@@ -12,7 +12,7 @@ from typing import Any
 from attrs import frozen
 
 from claimx_pipeline.claimx.entities import EntityRow
-from claimx_pipeline.plugins.context import EnrichmentContext
+from claimx_pipeline.hooks.context import EnrichmentContext
 
 Holds = Callable[[EnrichmentContext, EntityRow], bool]
 """Tells whether a condition holds for an event and one of its tasks."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from claimx_pipeline.errors import Problem
-from claimx_pipeline.settings.nodes import FilledText
+from claimx_pipeline.settings.loading.nodes import FilledText
 
 _SECRET_NAME = re.compile(
     r"(?i)(^|[-_.])(token|secret|passw(or)?d|authorization|api[-_]?key|credential|signature|sig)$"

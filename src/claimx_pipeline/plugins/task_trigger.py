@@ -18,10 +18,10 @@ from typing import Any, ClassVar
 
 from claimx_pipeline.claimx.entities import EntityRow
 from claimx_pipeline.errors import Problem
-from claimx_pipeline.hookspecs import hookimpl
+from claimx_pipeline.hooks.context import EnrichmentContext
+from claimx_pipeline.hooks.markers import hookimpl
+from claimx_pipeline.hooks.result import Action, Log, PluginResult, Publish, Webhook
 from claimx_pipeline.plugins.base import Plugin
-from claimx_pipeline.plugins.context import EnrichmentContext
-from claimx_pipeline.plugins.result import Action, Log, PluginResult, Publish, Webhook
 from claimx_pipeline.plugins.triggers import (
     TASK_EVENTS,
     LogAction,
@@ -30,7 +30,7 @@ from claimx_pipeline.plugins.triggers import (
     TriggerActions,
     WebhookAction,
 )
-from claimx_pipeline.settings.tree import Settings
+from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import Topic
 
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
@@ -83,7 +83,7 @@ class TaskTriggerPlugin(Plugin):
 
     def should_run(self, context: EnrichmentContext) -> bool:
         """Tell whether the event is about a task that has a trigger."""
-        if not context.event_type.startswith(TASK_EVENTS) or context.stage not in self.stages:
+        if not context.event_type.startswith(TASK_EVENTS):
             return False
         triggers = self.config.triggers
         return any(template_of(task) in triggers for task in context.tasks)

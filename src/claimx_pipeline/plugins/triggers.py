@@ -9,8 +9,8 @@ from typing import Any, Literal
 from attrs import Attribute, field, frozen
 from attrs.validators import gt, optional
 
+from claimx_pipeline.hooks.result import LogLevel
 from claimx_pipeline.plugins.conditions import Holds, check_conditions, compile_conditions
-from claimx_pipeline.plugins.result import LogLevel
 
 ASSIGNED = "CUSTOM_TASK_ASSIGNED"
 COMPLETED = "CUSTOM_TASK_COMPLETED"

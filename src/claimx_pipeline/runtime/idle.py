@@ -9,7 +9,7 @@ from attrs import frozen
 from claimx_pipeline.broker.protocol import Admin
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.runtime.worker import WorkerSpec
-from claimx_pipeline.topology import Topology
+from claimx_pipeline.topics import Topology
 
 LOOK_SECONDS = 0.2
 

@@ -5,22 +5,32 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.store import TableStore
-from claimx_pipeline.settings.tree import Settings
-from claimx_pipeline.topology import Topology
+from claimx_pipeline.settings.tree.settings import Settings
+from claimx_pipeline.topics import Topology
 
 if TYPE_CHECKING:
     from claimx_pipeline.claimx.handlers.protocol import Handler
     from claimx_pipeline.connections.registry import Connections
-    from claimx_pipeline.plugins.dispatch import Dispatcher
-    from claimx_pipeline.stages.protocol import Stage
+    from claimx_pipeline.hooks.context import EventHooks
+    from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.telemetry.health import Health
     from claimx_pipeline.telemetry.metrics import Metrics
+
+
+@frozen
+class Webhooks:
+    """What the settings of the plugins say of webhooks."""
+
+    urls: frozenset[str] = frozenset()
+    """URLs that they name: their hosts may be called, wherever they are."""
+    headers: Mapping[tuple[str, str], Mapping[str, str]] = field(factory=dict, repr=False)
+    """Headers, by the plugin's name and its key for them."""
 
 
 @frozen(kw_only=True)
@@ -35,12 +45,24 @@ class Resources:
     table_store: TableStore
     connections: Connections
     handlers: tuple[Handler, ...]
-    stages: Mapping[str, type[Stage]] = field(factory=dict)
-    """Registered stages by the name that settings know."""
-    dispatcher: Dispatcher
+    dispatcher: EventHooks
     health: Health
     metrics: Metrics
-    webhook_urls: frozenset[str] = frozenset()
-    """URLs that plugins' settings name: their hosts may be called, wherever they are."""
-    webhook_headers: Mapping[tuple[str, str], Mapping[str, str]] = field(factory=dict, repr=False)
-    """Headers of webhooks in plugins' settings, by the plugin's name and its key for them."""
+    webhooks: Webhooks
+    """Which webhooks the settings of plugins name."""
+    _worker: WorkerSpec | None = field(default=None, alias="worker", repr=False)
+
+    @property
+    def worker(self) -> WorkerSpec:
+        """The worker that they are used by.
+
+        Raises:
+            LookupError: They are not used by a worker.
+        """
+        if self._worker is None:
+            raise LookupError("these resources are not those of a worker")
+        return self._worker
+
+    def of(self, worker: WorkerSpec) -> Resources:
+        """Return the same for a member of *worker*."""
+        return evolve(self, worker=worker)

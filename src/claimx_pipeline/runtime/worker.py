@@ -11,8 +11,9 @@ from attrs.validators import ge, gt, optional
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.runtime.outcome import Outcome
-from claimx_pipeline.settings.tree import Settings
-from claimx_pipeline.topics import Topic
+from claimx_pipeline.runtime.retry_ladder import RetryLadder
+from claimx_pipeline.settings.tree.settings import Settings
+from claimx_pipeline.topics import Topic, TopicUse
 
 if TYPE_CHECKING:
     from claimx_pipeline.runtime.resources import Resources
@@ -72,12 +73,21 @@ class WorkerSpec:
     tables: tuple[str, ...] = ()
     """Tables written, parents before children: they are written in this order."""
     family: str | None = None
-    """Retry topics through which a failing record returns; None for a worker that waits."""
+    """Prefix of the retry topics through which a failing record returns; None for a worker
+    that waits."""
+    retry: RetryLadder | None = None
+    """The ladder of ``family``: its topics and their delays. The pipeline puts it here once,
+    from ``retry.delays_seconds`` and ``retry.families``; a plugin leaves it out."""
     dead_letters: Topic | None = None
     """Where records go that can never work; None for a worker that stops at them."""
     outage: Literal["wait", "detour", "dead_letter"] = "wait"
     """Whether records wait in their partition while a service is away; wait in a retry topic,
     so that those for other services go on; or climb the ladder and die."""
+    calls: tuple[str, ...] = ()
+    """Hooks that it calls while records flow; plugins that listen are loaded with it."""
+    serves: Callable[[WorkerSpec, Sequence[WorkerSpec]], WorkerSpec | None] | None = None
+    """For a worker that exists for the others: returns it as they need it, given all of them,
+    or None if none does. None for every other worker."""
     build: Callable[[Resources], Processor]
     """Makes the processor; may only look at settings, must not connect."""
     batch_size: int = field(default=100, validator=ge(1))
@@ -99,3 +109,10 @@ class WorkerSpec:
     """A batch that gets nowhere for this long counts as stuck: the process is not live."""
     stop_seconds: float = field(default=8.0, validator=gt(0))
     """How long a stopping worker may take to finish what is in flight."""
+
+    def topics(self) -> TopicUse:
+        """Return every topic it reads and writes, retries and dead letters included."""
+        written = [*self.writes, *(self.retry.topics() if self.retry else ())]
+        if self.dead_letters is not None:
+            written.append(self.dead_letters)
+        return TopicUse(self.name, self.reads, tuple(written), self.dead_letters)

@@ -13,14 +13,14 @@ import attrs
 from attrs import field, frozen
 
 from claimx_pipeline.errors import Problem, SettingsError
-from claimx_pipeline.settings.environment import (
+from claimx_pipeline.settings.loading.environment import (
     lay_environment,
     lay_overrides,
     unread_variables,
 )
-from claimx_pipeline.settings.expand import expand
-from claimx_pipeline.settings.leaves import leaves
-from claimx_pipeline.settings.nodes import (
+from claimx_pipeline.settings.loading.expand import expand
+from claimx_pipeline.settings.loading.leaves import leaves
+from claimx_pipeline.settings.loading.nodes import (
     Block,
     Items,
     Node,
@@ -31,18 +31,15 @@ from claimx_pipeline.settings.nodes import (
     from_value,
     merge,
 )
-from claimx_pipeline.settings.objects import as_plain, shape
-from claimx_pipeline.settings.paths import SettingPath, format_path, parse_path, touches
-from claimx_pipeline.settings.scalars import RefusedError
-from claimx_pipeline.settings.sources import SettingsSources, read_sources
-from claimx_pipeline.settings.structure import Structurer
-from claimx_pipeline.settings.tree import (
-    CORE_ENVIRONMENT,
-    PluginsSettings,
-    Settings,
-    SettingsSection,
-)
-from claimx_pipeline.settings.unresolved import UnresolvedSetting
+from claimx_pipeline.settings.loading.objects import as_plain, shape
+from claimx_pipeline.settings.loading.paths import SettingPath, format_path, parse_path, touches
+from claimx_pipeline.settings.loading.scalars import RefusedError
+from claimx_pipeline.settings.loading.sources import SettingsSources, read_sources
+from claimx_pipeline.settings.loading.spellings import canonical
+from claimx_pipeline.settings.loading.structure import Structurer
+from claimx_pipeline.settings.loading.unresolved import UnresolvedSetting
+from claimx_pipeline.settings.tree.plugins import PluginsSettings
+from claimx_pipeline.settings.tree.settings import CORE_ENVIRONMENT, Settings, SettingsSection
 
 __all__ = [
     "LoadedSettings",
@@ -198,13 +195,13 @@ def _tables(sections: Sequence[SettingsSection]) -> list[Mapping[str, str]]:
 
 
 def _brought_along(section: SettingsSection, problems: list[Problem]) -> Node:
-    from claimx_pipeline.settings.yaml_nodes import (  # noqa: PLC0415 - slow, not always needed
+    from claimx_pipeline.settings.loading.yaml_nodes import (  # noqa: PLC0415 - slow, not always needed
         parse_yaml,
     )
 
     parsed = parse_yaml(section.defaults, partial(_line_of_plugin, section.name))
     problems += parsed.problems
-    return parsed.root
+    return canonical(parsed.root, problems)
 
 
 def _line_of_plugin(name: str, line: int) -> ValueOrigin:

@@ -9,10 +9,11 @@ from typing import Any, Literal, get_args, get_origin
 import attrs
 from attrs import Attribute, define, field
 
-from claimx_pipeline.settings.docstrings import class_doc, field_docs
-from claimx_pipeline.settings.objects import shape
+from claimx_pipeline.settings.loading.docstrings import class_doc, field_docs
+from claimx_pipeline.settings.loading.objects import shape
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import INLINE, Settings, SettingsSection
+from claimx_pipeline.settings.tree.settings import Settings, SettingsSection
+from claimx_pipeline.settings.tree.validators import INLINE
 
 Schema = dict[str, Any]
 

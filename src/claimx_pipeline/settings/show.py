@@ -6,13 +6,13 @@ from typing import Any
 
 from attrs import frozen
 
-from claimx_pipeline.settings.leaves import Leaf, leaves
 from claimx_pipeline.settings.loader import LoadedSettings
+from claimx_pipeline.settings.loading.leaves import Leaf, leaves
+from claimx_pipeline.settings.loading.nodes import Scalar, find
+from claimx_pipeline.settings.loading.paths import SettingPath, format_path
+from claimx_pipeline.settings.loading.unresolved import Unresolved
 from claimx_pipeline.settings.masking import MASK, masked, telling
-from claimx_pipeline.settings.nodes import Scalar, find
-from claimx_pipeline.settings.paths import SettingPath, format_path
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.unresolved import Unresolved
 
 
 @frozen

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Literal
 
 from attrs import evolve, field, frozen
 
+from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.delta.spec import (
     BOOL,
     DATE,
@@ -19,7 +20,6 @@ from claimx_pipeline.delta.spec import (
     TableSpec,
 )
 from claimx_pipeline.errors import Problem, SettingsError
-from claimx_pipeline.runtime.outcome import TableRow
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.stages.fields import read_field
 from claimx_pipeline.stages.protocol import Item, RecordStage

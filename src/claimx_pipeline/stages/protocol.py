@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 from attrs import define, field, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
+from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.media.messages import DownloadTask, task_record
 from claimx_pipeline.media.requests import checked
-from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, Retry, TableRow, failure
+from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, Retry, failure
 
 if TYPE_CHECKING:
     from claimx_pipeline.runtime.resources import Resources

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import msgspec
 
-from claimx_pipeline.settings.tree import LoggingSettings
+from claimx_pipeline.settings.tree.logging import LoggingSettings
 
 QUIET = ("aiokafka", "httpx", "httpcore", "asyncio", "uvicorn")
 """Libraries whose INFO lines say nothing a user needs; httpx's would show signed links."""

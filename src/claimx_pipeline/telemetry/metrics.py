@@ -11,7 +11,6 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 
 if TYPE_CHECKING:
-    from claimx_pipeline.delta.sink import WriteResult
     from claimx_pipeline.telemetry.health import Health, Pulse
 
 
@@ -169,12 +168,8 @@ class WorkerMetrics:
         """Count acknowledged records."""
         self._metrics.published.labels(self.name).inc(count)
 
-    def written(self, table: str, result: WriteResult) -> None:
-        """Count a table's rows."""
-        for name, count in (
-            ("written", result.written),
-            ("skipped", result.skipped),
-            ("refused", len(result.refused)),
-        ):
+    def written(self, table: str, *, written: int, skipped: int, refused: int) -> None:
+        """Count a table's rows: in the table now, there before, and never taken."""
+        for name, count in (("written", written), ("skipped", skipped), ("refused", refused)):
             if count:
                 self._metrics.rows.labels(self.name, table, name).inc(count)

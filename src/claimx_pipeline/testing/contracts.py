@@ -22,9 +22,9 @@ import attrs
 
 from claimx_pipeline.claimx.entities import EntityRows
 from claimx_pipeline.clock import SystemClock
+from claimx_pipeline.hooks.context import EnrichmentContext
+from claimx_pipeline.hooks.result import PluginResult
 from claimx_pipeline.plugins.base import Plugin
-from claimx_pipeline.plugins.context import EnrichmentContext
-from claimx_pipeline.plugins.result import PluginResult
 from claimx_pipeline.stages.protocol import Item, Stage
 from claimx_pipeline.testing.builders import make_event, make_item
 

@@ -11,14 +11,20 @@ import msgspec
 
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.claimx.events import Event, decode_event
-from claimx_pipeline.driving import create_all, publish, query, read_topic, run_until_idle
+from claimx_pipeline.hooks.context import EnrichmentContext
+from claimx_pipeline.operations.driving import (
+    create_all,
+    publish,
+    query,
+    read_topic,
+    run_until_idle,
+)
+from claimx_pipeline.operations.try_event import context_of
 from claimx_pipeline.pipeline import Pipeline
-from claimx_pipeline.plugins.context import EnrichmentContext
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
 from claimx_pipeline.testing.looping import LoopThread
 from claimx_pipeline.topics import EVENTS_RAW
-from claimx_pipeline.trial import context_of
 
 if TYPE_CHECKING:
     from claimx_pipeline.plugins.base import Plugin
@@ -165,7 +171,7 @@ class Sandbox:
             TimeoutError: It took longer.
         """
         names = workers or ("claimx",)
-        if any(worker.family for worker in self.pipeline.select(names)):
+        if any(worker.retry for worker in self.pipeline.select(names)):
             names = (*names, "retry")
         self._loop.run(run_until_idle(self.pipeline, *names), seconds)
 

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
 
-from claimx_pipeline.broker.kafka import KafkaBroker
+from claimx_pipeline.broker.kafka.broker import KafkaBroker
 from claimx_pipeline.broker.protocol import (
     Assignment,
     Broker,
@@ -21,9 +21,9 @@ from claimx_pipeline.broker.protocol import (
     Producer,
     Record,
 )
-from claimx_pipeline.broker.sqlite import SqliteBroker
+from claimx_pipeline.broker.sqlite.broker import SqliteBroker
 from claimx_pipeline.errors import BrokerError, FencedError, UnknownTopicError
-from claimx_pipeline.settings.tree import BrokerSettings, KafkaSettings
+from claimx_pipeline.settings.tree.broker import BrokerSettings, KafkaSettings
 
 PATIENCE_SECONDS = 30.0
 

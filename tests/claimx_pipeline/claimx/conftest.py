@@ -12,7 +12,7 @@ from http_service import HttpService, http_service
 from claimx_pipeline.claimx.api import ClaimxApi
 from claimx_pipeline.claimx.reader import ClaimxReader
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import ApiSettings
+from claimx_pipeline.settings.tree.claimx import ApiSettings
 
 
 @pytest.fixture

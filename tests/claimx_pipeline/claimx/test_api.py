@@ -7,7 +7,7 @@ from http_service import Reply, http_service
 from claimx_pipeline.claimx.api import ClaimxApi, connection_settings
 from claimx_pipeline.errors import Category, RecordError, SettingsError
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import ApiSettings
+from claimx_pipeline.settings.tree.claimx import ApiSettings
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from claimx_pipeline.cli.config import app
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.settings.loader import LoadedSettings
-from claimx_pipeline.settings.tree import SettingsSection
+from claimx_pipeline.settings.tree.settings import SettingsSection
 
 
 @frozen(kw_only=True)

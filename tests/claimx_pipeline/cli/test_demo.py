@@ -10,7 +10,7 @@ from command import run
 from claimx_pipeline import Pipeline
 from claimx_pipeline.claimx.tables import ENTITY_TABLES
 from claimx_pipeline.delta.contents import contents
-from claimx_pipeline.delta.query import run_query
+from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.media.cache_mark import MARK
 from claimx_pipeline.simulator.world import World
 

@@ -11,9 +11,9 @@ import pytest
 from command import Running, run
 
 from claimx_pipeline import OutRecord, Pipeline
-from claimx_pipeline.broker.sqlite_log import StoredRecord
-from claimx_pipeline.delta.query import run_query
-from claimx_pipeline.runtime.dead_letter import DeadLetter
+from claimx_pipeline.broker.sqlite.log import StoredRecord
+from claimx_pipeline.delta.querying.query import run_query
+from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
 from claimx_pipeline.runtime.headers import Origin
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World

@@ -5,13 +5,14 @@ import pytest
 from settings_text import load_text, problems_of
 from typer.testing import CliRunner
 
-from claimx_pipeline import core
+from claimx_pipeline import builtin as core
 from claimx_pipeline.cli.init import app, template
-from claimx_pipeline.plugins.loading import load_plugins
+from claimx_pipeline.plugins.host.loading import load_plugins
 from claimx_pipeline.plugins.task_trigger import TaskTriggerPlugin
-from claimx_pipeline.settings.leaves import leaves
-from claimx_pipeline.settings.tree import CORE_ENVIRONMENT, PluginsSettings, Settings
-from claimx_pipeline.settings.yaml_nodes import read_yaml
+from claimx_pipeline.settings.loading.leaves import leaves
+from claimx_pipeline.settings.loading.yaml_nodes import read_yaml
+from claimx_pipeline.settings.tree.plugins import PluginsSettings
+from claimx_pipeline.settings.tree.settings import CORE_ENVIRONMENT, Settings
 
 
 def run(*arguments):

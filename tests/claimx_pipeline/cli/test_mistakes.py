@@ -149,6 +149,7 @@ def test_help_comes_at_once_and_imports_nothing_heavy(tmp_path):
         "try: main()\n"
         "except SystemExit: pass\n"
         "heavy = {'deltalake', 'pyarrow', 'httpx', 'aiohttp', 'aiokafka', 'cattrs', 'starlette'}\n"
+        "heavy |= {'sqlglot'}\n"
         "print(sorted(heavy & set(sys.modules)), file=sys.stderr)\n"
     )
     result = subprocess.run(

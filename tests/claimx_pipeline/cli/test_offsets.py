@@ -8,7 +8,7 @@ import pytest
 from command import run
 
 from claimx_pipeline import OutRecord, Pipeline
-from claimx_pipeline.delta.query import run_query
+from claimx_pipeline.delta.querying.query import run_query
 
 EVENTS = [
     {
@@ -110,7 +110,7 @@ def test_adopting_goes_on_with_a_topic_that_was_made_anew(folder):
     (folder / "claimx-data" / "broker.db").unlink()
     create(folder)
     publish(folder, [{**EVENTS[0], "eventId": f"new{number}"} for number in range(2)])
-    assert "made anew" in run("worker", "events", "--until-idle", cwd=folder).stderr
+    assert "recreated" in run("worker", "events", "--until-idle", cwd=folder).stderr
     asked = run("offsets", "adopt", "events", cwd=folder)
     assert (asked.returncode, "add --yes" in asked.stderr) == (2, True)
     assert run("offsets", "adopt", "events", "--yes", cwd=folder).returncode == 0

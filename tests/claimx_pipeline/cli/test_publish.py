@@ -6,7 +6,7 @@ import pytest
 from command import Running, run, stop_all
 
 from claimx_pipeline import Pipeline
-from claimx_pipeline.delta.query import run_query
+from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.simulator.world import World
 
 SEED = 7

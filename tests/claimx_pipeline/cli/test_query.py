@@ -8,7 +8,7 @@ from delta_tables import append_from_elsewhere, event, make_store, minutes
 from typer.testing import CliRunner
 
 from claimx_pipeline.cli.query import app
-from claimx_pipeline.delta.queries import NamedQuery, Parameter
+from claimx_pipeline.delta.querying.queries import NamedQuery, Parameter
 from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.errors import UsageError
 
@@ -91,7 +91,7 @@ def test_a_mistake_is_named(command_line, arguments, what):
 def test_a_command_imports_nothing_heavy_before_it_runs(module):
     code = (
         f"import claimx_pipeline.cli.{module}, sys;"
-        "print([m for m in ('pyarrow', 'deltalake') if m in sys.modules])"
+        "print([m for m in ('pyarrow', 'deltalake', 'sqlglot') if m in sys.modules])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -89,7 +89,7 @@ async def test_each_worker_runs_alone_and_two_instances_share_the_partitions(
         assert codes == [0] * len(started), [running.lines[-5:] for running in started]
         completed = {assignment for assignment, _ in world.expected_submissions(EVENTS)}
         assert len(sim.submissions) == len(completed)
-    from claimx_pipeline.delta.query import run_query
+    from claimx_pipeline.delta.querying.query import run_query
 
     counted = run_query(pipeline.table_store, "SELECT count(*) AS n FROM claimx_event_log")
     assert counted.to_pylist() == [{"n": EVENTS}]

@@ -9,7 +9,7 @@ import pytest
 from hasty_clock import HastyClock
 
 from claimx_pipeline.connections.client import Connection
-from claimx_pipeline.settings.tree import ConnectionSettings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.errors import Category
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import ConnectionSettings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
 
 OK = Reply({"ok": True})
 

@@ -5,7 +5,7 @@ import pytest
 from claimx_pipeline.connections.credential import check_connection, credential_headers, token_of
 from claimx_pipeline.errors import SettingsError
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import ConnectionSettings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
 
 
 def settings(base_url="https://a.test", **given):

@@ -6,7 +6,7 @@ import pytest
 
 from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import ConnectionSettings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
 
 
 @pytest.fixture

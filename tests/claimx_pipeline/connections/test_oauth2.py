@@ -14,7 +14,7 @@ from http_service import Reply, http_service
 from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.errors import Category, SettingsError
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import OAuth2Settings
+from claimx_pipeline.settings.tree.connections import OAuth2Settings
 
 SECRET = "client-s3cret"
 

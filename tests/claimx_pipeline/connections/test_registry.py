@@ -6,7 +6,7 @@ from http_service import Reply, http_service
 from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.connections.registry import Connections
 from claimx_pipeline.errors import SettingsError
-from claimx_pipeline.settings.tree import ConnectionSettings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
 
 
 async def test_one_name_is_one_connection(clock):

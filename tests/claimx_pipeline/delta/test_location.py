@@ -3,7 +3,7 @@ import pytest
 from claimx_pipeline.delta.location import locate
 from claimx_pipeline.errors import TableError
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import TablesSettings
+from claimx_pipeline.settings.tree.tables import TablesSettings
 
 
 def test_a_table_lies_under_the_root(tmp_path):

@@ -12,6 +12,7 @@ from claimx_pipeline import SystemClock
 from claimx_pipeline.media.cleaner import CacheCleaner
 from claimx_pipeline.media.messages import cached_record
 from claimx_pipeline.telemetry.health import Health
+from claimx_pipeline.workers.upload import cache_cleaner
 
 HOUR, KEEP = 3600.0, 72
 
@@ -26,7 +27,7 @@ def cleaner(rig: FileRig) -> CacheCleaner:
     resources = rig.pipeline.resources(
         rig.pipeline.broker(), Health(rig.pipeline.clock), rig.metrics
     )
-    return CacheCleaner.of(rig.cache, rig.pipeline.workers["upload"], resources)
+    return cache_cleaner(rig.cache, resources.of(rig.pipeline.workers["upload"]))
 
 
 def aged(rig: FileRig, path: str, hours: float) -> None:

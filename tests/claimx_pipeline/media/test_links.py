@@ -5,7 +5,7 @@ from hasty_clock import HastyClock
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claimx_pipeline.claimx.api import Answered
+from claimx_pipeline.connections.answer import Answered
 from claimx_pipeline.media.links import CurrentLink, DeadLinkError, LinkTimes, times_of
 from claimx_pipeline.media.messages import DownloadTask
 

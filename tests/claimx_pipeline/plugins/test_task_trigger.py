@@ -23,9 +23,9 @@ from claimx_pipeline import (
     hookspecs,
 )
 from claimx_pipeline.plugins.action_messages import ActionMessage, to_json
-from claimx_pipeline.plugins.answers import PublishRules
-from claimx_pipeline.plugins.dispatch import Dispatcher
-from claimx_pipeline.plugins.loading import PluginSet
+from claimx_pipeline.plugins.host.dispatch import Dispatcher
+from claimx_pipeline.plugins.host.loading import PluginSet
+from claimx_pipeline.plugins.host.results import PublishRules
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 
 AT = datetime(2026, 1, 12, 8, tzinfo=UTC)

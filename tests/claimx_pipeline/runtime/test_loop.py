@@ -6,8 +6,8 @@ import pytest
 from worker_rig import OUT, Rig, Scripted
 
 from claimx_pipeline import Done, OutRecord, RecordError, TableRow
+from claimx_pipeline.runtime.delivery.batch import RecordFailedError
 from claimx_pipeline.runtime.outcome import Dead
-from claimx_pipeline.runtime.settlement import RecordFailedError
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def event_row(text: str) -> TableRow:
 
 
 def rows_in(rig: Rig) -> list[str]:
-    from claimx_pipeline.delta.query import run_query
+    from claimx_pipeline.delta.querying.query import run_query
 
     found = run_query(rig.pipeline.table_store, "SELECT event_id FROM claimx_events ORDER BY 1")
     return found.column("event_id").to_pylist()

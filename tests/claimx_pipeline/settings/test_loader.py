@@ -14,24 +14,21 @@ from hypothesis import strategies as st
 from settings_text import load_text, problems_of
 
 from claimx_pipeline.errors import SettingsError
-from claimx_pipeline.settings.leaves import leaves
 from claimx_pipeline.settings.loader import (
     load_settings,
     plugins_settings,
     read_sources,
     require,
 )
-from claimx_pipeline.settings.objects import shape
-from claimx_pipeline.settings.paths import format_path
+from claimx_pipeline.settings.loading.leaves import leaves
+from claimx_pipeline.settings.loading.objects import shape
+from claimx_pipeline.settings.loading.paths import format_path
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.show import shown_settings
-from claimx_pipeline.settings.tree import (
-    INLINE,
-    PluginSettings,
-    Settings,
-    SettingsSection,
-    WorkerSettings,
-)
+from claimx_pipeline.settings.tree.plugins import PluginSettings
+from claimx_pipeline.settings.tree.settings import Settings, SettingsSection
+from claimx_pipeline.settings.tree.validators import INLINE
+from claimx_pipeline.settings.tree.workers import WorkerSettings
 
 
 @frozen(kw_only=True)

@@ -6,7 +6,7 @@ from settings_text import problems_of
 
 from claimx_pipeline.cli.init import template
 from claimx_pipeline.settings.schema import settings_schema
-from claimx_pipeline.settings.tree import SettingsSection
+from claimx_pipeline.settings.tree.settings import SettingsSection
 
 
 @frozen(kw_only=True)

@@ -9,7 +9,7 @@ from http_service import Reply, http_service
 from claimx_pipeline import Item, LookupConfig, LookupStage, SettingsError, SystemClock
 from claimx_pipeline.connections.registry import Connections
 from claimx_pipeline.runtime.outcome import Dead, Retry
-from claimx_pipeline.settings.tree import ConnectionSettings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
 
 
 @define

@@ -16,9 +16,10 @@ from virtual_clock import VirtualClock
 from claimx_pipeline import SettingsError
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.delta.thread import TableThread
-from claimx_pipeline.settings.tree import HealthSettings
-from claimx_pipeline.telemetry.health import Health, HealthServer
+from claimx_pipeline.settings.tree.health import HealthSettings
+from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.metrics import Metrics
+from claimx_pipeline.telemetry.server import HealthServer
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.connections.registry import Connections
 from claimx_pipeline.errors import Category
 from claimx_pipeline.runtime.outcome import Dead, Retry
-from claimx_pipeline.settings.tree import ConnectionSettings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.stages.protocol import Item
 from itel_cabinet_plugin.form import parse_form
 from itel_cabinet_plugin.submission.stage import SendConfig, SendStage

@@ -11,7 +11,7 @@ from itel_samples import completed
 from claimx_pipeline.errors import Category
 from claimx_pipeline.runtime.outcome import Dead, Done, Retry
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import ConnectionSettings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.simulator.faults import Fault
 from claimx_pipeline.stages.protocol import Item
 from itel_cabinet_plugin.form import parse_form

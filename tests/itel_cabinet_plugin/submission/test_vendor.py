@@ -15,7 +15,7 @@ from claimx_pipeline.errors import RecordError, SettingsError
 from claimx_pipeline.pipeline import Pipeline
 from claimx_pipeline.runtime.outcome import Done, Retry
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree import ConnectionSettings
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.simulator.faults import Fault
 from itel_cabinet_plugin.form import CabinetForm, parse_form
 from itel_cabinet_plugin.form.questions import QUESTIONS

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from attrs import evolve
 
-from claimx_pipeline.delta.convert import to_arrow
+from claimx_pipeline.delta.writing.convert import to_arrow
 from claimx_pipeline.errors import Category, SettingsError
 from claimx_pipeline.runtime.outcome import Dead, Done, Retry
 from claimx_pipeline.simulator.faults import Fault

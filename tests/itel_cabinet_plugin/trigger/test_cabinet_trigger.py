@@ -9,8 +9,8 @@ from attrs import evolve
 
 from claimx_pipeline.claimx.entities import EntityRows
 from claimx_pipeline.claimx.events import Event
-from claimx_pipeline.plugins.context import EnrichmentContext
-from claimx_pipeline.settings.tree import Settings
+from claimx_pipeline.hooks.context import EnrichmentContext
+from claimx_pipeline.settings.tree.settings import Settings
 from itel_cabinet_plugin.settings import SECTION, ItelSettings
 from itel_cabinet_plugin.submission import claimx_register_settings
 from itel_cabinet_plugin.tracking.worker import WORKER

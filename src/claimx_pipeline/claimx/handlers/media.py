@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from claimx_pipeline.claimx.api import Answered, Json
+from claimx_pipeline.claimx.api import Json
 from claimx_pipeline.claimx.entities import EntityRows
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.handlers.group import RowMaker, numeric_id, shared, sorted_out
 from claimx_pipeline.claimx.handlers.protocol import Handled
 from claimx_pipeline.claimx.reader import ClaimxReader, ProjectAnswer, both
 from claimx_pipeline.claimx.rows import media_id_of, media_row
+from claimx_pipeline.connections.answer import Answered
 from claimx_pipeline.errors import RecordError
 
 _IDS_PER_REQUEST = 100

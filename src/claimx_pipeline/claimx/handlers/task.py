@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
-from claimx_pipeline.claimx.api import Answered, Json
+from claimx_pipeline.claimx.api import Json
 from claimx_pipeline.claimx.entities import EntityRows
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.handlers.group import RowMaker, numeric_id, shared, sorted_out
@@ -19,6 +19,7 @@ from claimx_pipeline.claimx.rows import (
     template_row,
     with_link_contact,
 )
+from claimx_pipeline.connections.answer import Answered
 
 _Found = tuple[Answered[Json], ProjectAnswer, int]
 """The task, its project and the project's id."""

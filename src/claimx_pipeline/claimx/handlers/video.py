@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from claimx_pipeline.claimx.api import Answered, Json
+from claimx_pipeline.claimx.api import Json
 from claimx_pipeline.claimx.entities import EntityRows
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.handlers.group import RowMaker, numeric_id, shared
 from claimx_pipeline.claimx.handlers.protocol import Handled
 from claimx_pipeline.claimx.reader import ClaimxReader, ProjectAnswer, both
 from claimx_pipeline.claimx.rows import video_of, video_row
+from claimx_pipeline.connections.answer import Answered
 
 
 class VideoHandler:

@@ -25,7 +25,7 @@ from claimx_pipeline.claimx.rows import (
     with_link_contact,
 )
 from claimx_pipeline.claimx.tables import ENTITY_TABLES
-from claimx_pipeline.delta.convert import to_arrow
+from claimx_pipeline.delta.writing.convert import to_arrow
 
 
 def at(*parts):

@@ -1,0 +1,301 @@
+"""Apache Kafka as the broker, through aiokafka 0.14."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import errors as kafka_errors
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import NewTopic as KafkaNewTopic
+from attrs import define, field
+
+from claimx_pipeline.broker.kafka.client import KafkaConnection, stopped
+from claimx_pipeline.broker.kafka.consumer import KafkaConsumer
+from claimx_pipeline.broker.kafka.producer import KafkaProducer
+from claimx_pipeline.broker.naming import has_members
+from claimx_pipeline.broker.protocol import NewTopic, OnRevoked, Record
+from claimx_pipeline.broker.protocol import TopicPartition as Place
+from claimx_pipeline.errors import BrokerError, UnknownTopicError
+from claimx_pipeline.settings.tree.broker import BrokerSettings
+
+ASK_AGAIN_SECONDS = 0.1
+READ_MILLISECONDS = 200
+HOUR_MILLISECONDS = 3_600_000
+
+T = TypeVar("T")
+
+
+class KafkaBroker:
+    """Topics in Apache Kafka, or in whatever speaks its protocol."""
+
+    url: str
+    """Where it is; credentials are never part of it."""
+
+    def __init__(self, url: str, settings: BrokerSettings) -> None:
+        """Remember where Kafka is; connects to nothing.
+
+        Args:
+            url: ``kafka://HOST:PORT[,HOST:PORT]``.
+            settings: The ``broker`` settings.
+
+        Raises:
+            SettingsError: The URL is malformed, or the settings do not fit together.
+        """
+        self._connection = KafkaConnection.of(url, settings)
+        self.url = f"kafka://{','.join(self._connection.hosts)}"
+
+    def consumer(
+        self, *, group: str, topics: Sequence[str], on_revoked: OnRevoked | None = None
+    ) -> KafkaConsumer:
+        """Return a member of *group* that reads *topics*; call ``start`` on it."""
+        return KafkaConsumer(self._connection, group, tuple(topics), on_revoked)
+
+    def producer(self) -> KafkaProducer:
+        """Return a producer; call ``start`` on it."""
+        return KafkaProducer(self._connection)
+
+    def admin(self) -> KafkaAdmin:
+        """Return an administrator; it connects when it is first asked."""
+        return KafkaAdmin(self._connection)
+
+
+@define(eq=False)
+class KafkaAdmin:
+    """Looks at topics and groups, creates topics, sets the offsets of groups at rest."""
+
+    _connection: KafkaConnection
+    _client: Any = field(default=None, init=False)
+    _reader: Any = field(default=None, init=False)
+    _connecting: asyncio.Lock = field(factory=asyncio.Lock, init=False)
+
+    async def topics(self) -> Mapping[str, int]:
+        """Return every topic's number of partitions, Kafka's internal ones left out."""
+        found = await self._ask(lambda client: client.describe_topics())
+        return {
+            topic["topic"]: len(topic["partitions"])
+            for topic in found
+            if not topic["is_internal"] and not topic["error_code"]
+        }
+
+    async def create_topics(self, topics: Sequence[NewTopic]) -> Sequence[str]:
+        """Create those of *topics* that do not exist; return the names created.
+
+        Raises:
+            BrokerError: Kafka refused one of them.
+        """
+        existing = await self.topics()
+        missing = [topic for topic in topics if topic.name not in existing]
+        if not missing:
+            return []
+        wanted = [_kafka_topic(topic) for topic in missing]
+        answer = await self._ask(lambda client: client.create_topics(wanted))
+        created = []
+        for name, code, *details in answer.topic_errors:
+            # create_topics does not raise; its answer says what went wrong.
+            error = kafka_errors.for_code(code)
+            if error is kafka_errors.NoError:
+                created.append(name)
+            elif error is not kafka_errors.TopicAlreadyExistsError:
+                reason = (details and details[0]) or error.__name__
+                raise BrokerError(
+                    f"topic {name!r} cannot be created on {self._connection.name}: {reason}"
+                )
+        await self._wait_until_known({topic.name for topic in missing})
+        return created
+
+    async def end_offsets(self, topic: str) -> Mapping[int, int]:
+        """Return, by partition, the offset the next record will get.
+
+        Raises:
+            UnknownTopicError: The topic does not exist.
+        """
+        return await self._offsets(topic, lambda reader, places: reader.end_offsets(places))
+
+    async def begin_offsets(self, topic: str) -> Mapping[int, int]:
+        """Return, by partition, the offset of the oldest record still kept.
+
+        Raises:
+            UnknownTopicError: The topic does not exist.
+        """
+        return await self._offsets(topic, lambda reader, places: reader.beginning_offsets(places))
+
+    async def committed(self, group: str, topic: str) -> Mapping[int, int]:
+        """Return, by partition, what *group* committed; partitions without are left out.
+
+        Raises:
+            UnknownTopicError: The topic does not exist.
+        """
+        places = await self._places(topic)
+        found = await self._ask(lambda client: _group_offsets(client, group, places))
+        return {at.partition: stored.offset for at, stored in found.items() if stored.offset >= 0}
+
+    async def commit_offsets(self, group: str, topic: str, positions: Mapping[int, int]) -> None:
+        """Store, by partition, the next offset that *group* is to read of *topic*.
+
+        Raises:
+            UnknownTopicError: The topic, or a partition of it, does not exist.
+            BrokerError: The group has members; their commits would undo it.
+        """
+        places = {TopicPartition(topic, number): after for number, after in positions.items()}
+        if not places.keys() <= set(await self._places(topic)):
+            raise UnknownTopicError(topic)
+        # A consumer that was told its partitions and never joins; Kafka takes its commits
+        # only while the group is empty.
+        committer = AIOKafkaConsumer(
+            **self._connection.options(), enable_auto_commit=False, group_id=group
+        )
+        try:
+            async with self._connection.answering():
+                await committer.start()
+                committer.assign(list(places))
+                await committer.commit(places)
+        except BrokerError as error:
+            if isinstance(error.__cause__, kafka_errors.CommitFailedError):
+                raise BrokerError(has_members(group)) from error
+            raise
+        finally:
+            await stopped(committer.stop)
+
+    async def read(
+        self, place: Place, start: int, stop: int, *, max_records: int
+    ) -> Sequence[Record]:
+        """Return the next records from offset *start* on and before *stop*.
+
+        Raises:
+            UnknownTopicError: The topic does not exist, or has no such partition.
+        """
+        at = TopicPartition(place.topic, place.partition)
+        reader = await self._groupless_reader()
+        if reader.assignment() != {at}:
+            if at not in await self._places(place.topic):
+                raise UnknownTopicError(f"{place.topic}[{place.partition}]")
+            reader.assign([at])
+            reader.seek(at, start)
+        async with self._connection.answering():
+            if await reader.position(at) != start:
+                reader.seek(at, start)
+            # The position passes over what is no record, such as the marks of transactions.
+            while await reader.position(at) < stop:
+                polled = await reader.getmany(
+                    at, timeout_ms=READ_MILLISECONDS, max_records=max_records
+                )
+                if records := polled.get(at):
+                    return [record for record in records if record.offset < stop]
+        return []
+
+    async def close(self) -> None:
+        """Disconnect; does nothing the second time."""
+        client, self._client = self._client, None
+        reader, self._reader = self._reader, None
+        if client is not None:
+            await stopped(client.close)
+        if reader is not None:
+            await stopped(reader.stop)
+
+    async def _ask(self, question: Callable[[Any], Awaitable[T]]) -> T:
+        """Return the answer to *question*, asked again while Kafka is not ready."""
+        client = await self._admin()
+        try:
+            async with self._connection.answering():
+                return await _persistently(lambda: question(client))
+        except BrokerError:
+            await self.close()
+            raise
+
+    async def _offsets(
+        self, topic: str, question: Callable[[Any, list[TopicPartition]], Awaitable[Any]]
+    ) -> Mapping[int, int]:
+        places = await self._places(topic)
+        reader = await self._groupless_reader()
+        async with self._connection.answering():
+            found = await _persistently(lambda: question(reader, places))
+        return {at.partition: offset for at, offset in sorted(found.items())}
+
+    async def _places(self, topic: str) -> list[TopicPartition]:
+        count = (await self.topics()).get(topic)
+        if count is None:
+            raise UnknownTopicError(topic)
+        return [TopicPartition(topic, number) for number in range(count)]
+
+    async def _wait_until_known(self, names: set[str]) -> None:
+        # Kafka answers before every server knows the new topics.
+        async with self._connection.answering():
+            while not names <= (await self.topics()).keys():  # noqa: ASYNC110 - the servers tell nobody
+                await asyncio.sleep(ASK_AGAIN_SECONDS)
+
+    async def _admin(self) -> Any:
+        async with self._connecting:
+            if self._client is None:
+                client = AIOKafkaAdminClient(**self._connection.options())
+                try:
+                    async with self._connection.starting():
+                        await client.start()
+                except BaseException:
+                    await stopped(client.close)
+                    raise
+                self._client = client
+            return self._client
+
+    async def _groupless_reader(self) -> Any:
+        async with self._connecting:
+            if self._reader is None:
+                reader = AIOKafkaConsumer(
+                    **self._connection.options(),
+                    enable_auto_commit=False,
+                    group_id=None,
+                    auto_offset_reset="earliest",
+                )
+                try:
+                    async with self._connection.starting():
+                        await reader.start()
+                except BaseException:
+                    await stopped(reader.stop)
+                    raise
+                self._reader = reader
+            return self._reader
+
+
+async def _persistently(question: Callable[[], Awaitable[T]]) -> T:
+    while True:
+        try:
+            return await question()
+        except kafka_errors.KafkaError as error:
+            # For example the coordinator of the first group ever, still being set up.
+            if not error.retriable:
+                raise
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
+
+
+async def _group_offsets(
+    client: Any, group: str, places: Sequence[TopicPartition]
+) -> Mapping[TopicPartition, Any]:
+    """Return what *group* has stored of each place; an offset of -1 where it has nothing.
+
+    Raises:
+        GroupLoadInProgressError: The answer is none: a coordinator that has just started
+            leaves all places out and says why in a field that aiokafka 0.14 does not read.
+            Taken for "nothing stored" it would look like a group that was reset.
+    """
+    found: Mapping[TopicPartition, Any] = await client.list_consumer_group_offsets(
+        group, partitions=list(places)
+    )
+    if not found.keys() >= set(places):
+        raise kafka_errors.GroupLoadInProgressError(group)
+    return found
+
+
+def _kafka_topic(topic: NewTopic) -> KafkaNewTopic:
+    kept = -1 if topic.retention_hours is None else round(topic.retention_hours * HOUR_MILLISECONDS)
+    return KafkaNewTopic(
+        topic.name,
+        topic.partitions,
+        topic.replication,
+        topic_configs={
+            "retention.ms": str(kept),
+            "retention.bytes": str(topic.retention_bytes or -1),
+            "cleanup.policy": "delete",
+        },
+    )

@@ -1,0 +1,1 @@
+"""The embedded broker: topics, groups and offsets in one SQLite file."""

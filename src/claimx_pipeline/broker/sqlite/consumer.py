@@ -1,0 +1,231 @@
+"""A member of a consumer group of the embedded broker."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import logging
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+
+from attrs import define, field
+
+from claimx_pipeline.broker.naming import describe
+from claimx_pipeline.broker.protocol import Assignment, OnRevoked, PolledBatch
+from claimx_pipeline.broker.sqlite import groups as sqlite_groups
+from claimx_pipeline.broker.sqlite.groups import Member, Owned
+from claimx_pipeline.broker.sqlite.log import Wanted, read
+from claimx_pipeline.broker.sqlite.thread import MissingFileError, SqliteThread
+from claimx_pipeline.clock import Clock
+from claimx_pipeline.errors import BrokerError, FencedError, UnknownTopicError
+
+TICK_SECONDS = 0.1
+"""How often a member looks whether others came or went."""
+RENEWALS_PER_LEASE = 3
+REVOKE_SHARE = 0.6
+"""Share of a lease that ``on_revoked`` may take."""
+
+_log = logging.getLogger(__name__)
+
+
+@define(eq=False)
+class SqliteConsumer:
+    """Reads topics as a member of a group.
+
+    Partitions change hands one by one: those that a member keeps keep their epoch, and
+    ``on_revoked`` hears of the others only.
+    """
+
+    _thread: SqliteThread
+    _clock: Clock
+    _lease: float
+    _me: Member
+    _on_revoked: OnRevoked | None = None
+    _owned: dict[Assignment, Owned] = field(factory=dict, init=False)
+    _next: dict[Assignment, int] = field(factory=dict, init=False)
+    _paused: set[Assignment] = field(factory=set, init=False)
+    _generation: int = field(default=-1, init=False)
+    _renew_at: float = field(default=0.0, init=False)
+    _turn: int = field(default=0, init=False)
+    _resumed: int = field(default=0, init=False)
+    _dry: tuple[int, int] = field(default=(-1, -1), init=False)
+    """State in which nothing was left to read; the same state again needs no look."""
+    _keeper: asyncio.Task[None] | None = field(default=None, init=False)
+    _started: bool = field(default=False, init=False)
+
+    async def start(self) -> None:
+        """Join the group.
+
+        Raises:
+            UnknownTopicError: A topic does not exist; nothing is created.
+        """
+        self._thread.use()
+        self._started = True
+        try:
+            await self._balance()
+        except MissingFileError as error:
+            await self.close()
+            raise UnknownTopicError(self._me.topics[0]) from error
+        except BaseException:
+            await self.close()
+            raise
+        self._keeper = asyncio.create_task(self._keep(), name=f"lease of {self._me.name}")
+
+    async def poll(self, *, max_records: int, timeout: float) -> Sequence[PolledBatch]:  # noqa: ASYNC109 - the protocol's
+        """Return up to *max_records* new records, waiting *timeout* seconds at most."""
+        if self._keeper is None:
+            raise BrokerError("the consumer is not started, or is closed")
+        if self._keeper.done():
+            # It ends only by an error nobody foresaw, and without it there is no lease.
+            self._keeper.result()
+        loop = asyncio.get_running_loop()
+        end = loop.time() + timeout
+        while True:
+            state = (self._thread.news, self._resumed)
+            if state != self._dry:
+                if batches := await self._read(max_records):
+                    return batches
+                self._dry = state
+            if (left := end - loop.time()) <= 0:
+                return []
+            # Also woken by a tick: a resumed or newly owned partition is no news of the file.
+            await self._thread.wait_for_news(state[0], min(left, TICK_SECONDS))
+
+    async def commit(self, positions: Mapping[Assignment, int]) -> None:
+        """Store the next offset to read of each partition.
+
+        Raises:
+            FencedError: One of the assignments is no longer current.
+        """
+        current = {a: (self._owned[a], after) for a, after in positions.items() if a in self._owned}
+        refused: list[int] = []
+        if current:
+            wanted = [(own.log, own.epoch, after) for own, after in current.values()]
+            refused = await self._thread.run(
+                functools.partial(sqlite_groups.commit, me=self._me, positions=wanted)
+            )
+        for assignment in positions:
+            if assignment not in current or current[assignment][0].log in refused:
+                raise FencedError(assignment.topic, assignment.partition)
+
+    def assignments(self) -> frozenset[Assignment]:
+        """Return the partitions owned now."""
+        return frozenset(self._owned)
+
+    def pause(self, assignments: Iterable[Assignment]) -> None:
+        """Stop returning records of these partitions; those not owned now are left out."""
+        self._paused.update(self._owned.keys() & set(assignments))
+
+    def resume(self, assignments: Iterable[Assignment]) -> None:
+        """Return records of these partitions again."""
+        self._paused.difference_update(assignments)
+        self._resumed += 1
+
+    async def close(self) -> None:
+        """Leave the group; does nothing the second time."""
+        if not self._started:
+            return
+        self._started = False
+        keeper, self._keeper = self._keeper, None
+        if keeper is not None:
+            keeper.cancel()
+            await asyncio.wait({keeper})
+        self._forget(tuple(self._owned))
+        try:
+            await self._thread.run(
+                functools.partial(sqlite_groups.leave, me=self._me), announce=True
+            )
+        except MissingFileError:
+            _log.debug("group %s: left before there was a file", self._me.group)
+        finally:
+            await self._thread.leave()
+
+    async def _read(self, max_records: int) -> list[PolledBatch]:
+        reading = [a for a in self._owned if a not in self._paused]
+        if not reading:
+            return []
+        # Each call begins with another partition, so that a busy one starves none.
+        self._turn = (self._turn + 1) % len(reading)
+        reading = reading[self._turn :] + reading[: self._turn]
+        wanted = [Wanted(a.topic, a.partition, self._owned[a].log, self._next[a]) for a in reading]
+        found = await self._thread.run(functools.partial(read, wanted=wanted, limit=max_records))
+        batches = []
+        for assignment, records in zip(reading, found, strict=True):
+            # It may have been given up or paused while the thread was reading.
+            if records and assignment in self._owned and assignment not in self._paused:
+                self._next[assignment] = records[-1].offset + 1
+                batches.append(PolledBatch(assignment, records))
+        return batches
+
+    async def _keep(self) -> None:
+        """Renew the lease, and follow the group when others come and go."""
+        seen = -1
+        while True:
+            await self._clock.sleep(TICK_SECONDS)
+            try:
+                if self._clock.monotonic() < self._renew_at:
+                    if seen == self._thread.news:
+                        continue
+                    seen = self._thread.news
+                    if await self._thread.run(self._read_generation) == self._generation:
+                        continue
+                await self._balance()
+            except BrokerError as error:
+                # The lease may run out meanwhile, which the epochs make harmless.
+                _log.warning("group %s: lease not renewed: %s", self._me.group, error)
+
+    async def _balance(self) -> None:
+        now = self._clock.now().timestamp()
+        self._renew_at = self._clock.monotonic() + self._lease / RENEWALS_PER_LEASE
+        found = await self._thread.run(
+            functools.partial(sqlite_groups.balance, me=self._me, now=now, lease=self._lease),
+            announce=True,
+        )
+        self._generation = found.generation
+        current = {Assignment(own.topic, own.partition, own.epoch): own for own in found.owned}
+        if lost := tuple(a for a in self._owned if a not in current):
+            await self._give_up(lost)
+        self._take(current)
+        if surplus := tuple(a for a, own in current.items() if own.log in found.surplus):
+            await self._give_up(surplus)
+            released = [current[a] for a in surplus]
+            await self._thread.run(
+                functools.partial(sqlite_groups.release, me=self._me, owned=released), announce=True
+            )
+
+    async def _give_up(self, leaving: tuple[Assignment, ...]) -> None:
+        try:
+            if self._on_revoked is not None:
+                async with asyncio.timeout(self._lease * REVOKE_SHARE):
+                    await self._on_revoked(leaving)
+        except TimeoutError:
+            _log.warning("group %s: giving up %s took too long", self._me.group, describe(leaving))
+        except Exception:  # noqa: BLE001 - whatever it was, the partitions go; others read on
+            _log.exception("group %s: giving up %s failed", self._me.group, describe(leaving))
+        finally:
+            self._forget(leaving)
+
+    def _forget(self, leaving: tuple[Assignment, ...]) -> None:
+        for assignment in leaving:
+            self._owned.pop(assignment, None)
+            self._next.pop(assignment, None)
+            self._paused.discard(assignment)
+
+    def _take(self, current: Mapping[Assignment, Owned]) -> None:
+        fresh = {a: own for a, own in current.items() if a not in self._owned}
+        if not fresh:
+            return
+        self._owned.update(fresh)
+        for assignment, own in fresh.items():
+            self._next[assignment] = max(own.begin, own.committed or 0)
+        self._resumed += 1
+        _log.info("group %s owns %s", self._me.group, describe(self._owned))
+        if earliest := [a for a, own in fresh.items() if own.committed is None]:
+            _log.info(
+                "group %s has no offset for %s and starts at the earliest record",
+                self._me.group,
+                describe(earliest),
+            )
+
+    def _read_generation(self, connection: sqlite3.Connection) -> int:
+        return sqlite_groups.generation(connection, self._me.group)

@@ -1,0 +1,258 @@
+"""Topics and records in the file of the embedded broker.
+
+Plain functions on a connection; they block, so they run in the broker's own thread. The
+records of a partition have neighbouring row ids: the partition's number in the upper
+bits, the offset in the lower 40.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping, Sequence
+
+import msgspec
+from attrs import define, frozen
+
+from claimx_pipeline.broker.partitioning import partition_of
+from claimx_pipeline.broker.protocol import NewTopic, OutRecord, TopicPartition
+from claimx_pipeline.broker.sqlite.file import RECORD_BYTES, writing
+from claimx_pipeline.errors import RecordTooLargeError, UnknownTopicError
+
+OFFSET_BITS = 40
+MOST_BYTES = 32 * 1024 * 1024
+"""One answer holds no more than this, and one record."""
+LARGEST_RECORD = 64 * 1024 * 1024
+"""Bytes of a record: what a reader has to hold at once."""
+SLICE = 5_000
+"""Records deleted in one transaction: others wait for it."""
+VACUUM_PAGES = 2_000
+HOUR_MILLISECONDS = 3_600_000
+
+_headers = msgspec.msgpack.Decoder(tuple[tuple[str, bytes], ...])
+
+
+@define(eq=False)
+class StoredRecord:
+    """A record as it was read; has the shape of ``broker.protocol.Record``."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: Sequence[tuple[str, bytes]]
+    timestamp: int
+    """Milliseconds since 1970 UTC."""
+
+
+@frozen
+class Wanted:
+    """Where to go on reading one partition."""
+
+    topic: str
+    partition: int
+    log: int
+    position: int
+
+
+def topics(connection: sqlite3.Connection) -> dict[str, int]:
+    """Return every topic's number of partitions."""
+    return dict(connection.execute("SELECT name, partitions FROM topic ORDER BY name"))
+
+
+def create_topics(connection: sqlite3.Connection, wanted: Sequence[NewTopic]) -> list[str]:
+    """Create the topics that do not exist; return their names."""
+    with writing(connection):
+        existing = topics(connection)
+        fresh = {topic.name: topic for topic in wanted if topic.name not in existing}
+        for topic in fresh.values():
+            hours = topic.retention_hours
+            connection.execute(
+                "INSERT INTO topic VALUES (?, ?, ?, ?)",
+                (
+                    topic.name,
+                    topic.partitions,
+                    None if hours is None else round(hours * HOUR_MILLISECONDS),
+                    topic.retention_bytes,
+                ),
+            )
+            connection.executemany(
+                "INSERT INTO partition (topic, number) VALUES (?, ?)",
+                [(topic.name, number) for number in range(topic.partitions)],
+            )
+    return list(fresh)
+
+
+def append(
+    connection: sqlite3.Connection, records: Sequence[OutRecord], now: int, turn: int
+) -> None:
+    """Store *records* durably, all or none, without gaps between offsets.
+
+    Args:
+        connection: The file.
+        records: In this order within each partition.
+        now: Milliseconds since 1970 UTC.
+        turn: Where records without key and bucket begin to take turns.
+
+    Raises:
+        UnknownTopicError: A topic does not exist.
+        RecordTooLargeError: A record is too large; none was stored.
+    """
+    with writing(connection):
+        heads = {topic: _heads(connection, topic) for topic in {out.topic for out in records}}
+        rows = []
+        for index, out in enumerate(records):
+            head = heads[out.topic]
+            place = head[partition_of(out, len(head), turn + index)]
+            headers = msgspec.msgpack.encode(out.headers) if out.headers else None
+            size = sum(len(part) for part in (out.key, out.value, headers) if part)
+            if size > LARGEST_RECORD:
+                remedy = "keep the content elsewhere and publish where it lies"
+                raise RecordTooLargeError(out.topic, index, size, LARGEST_RECORD, remedy=remedy)
+            rows.append((place[0] + place[1], now, out.key, out.value, headers))
+            place[1] += 1
+            place[2] += size
+        connection.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?)", rows)
+        connection.executemany(
+            "UPDATE partition SET next = ?, bytes = bytes + ? WHERE log = ?",
+            [
+                (after, size, base >> OFFSET_BITS)
+                for head in heads.values()
+                for base, after, size in head.values()
+            ],
+        )
+
+
+def read(
+    connection: sqlite3.Connection, wanted: Sequence[Wanted], limit: int
+) -> list[list[StoredRecord]]:
+    """Return the next records of each partition of *wanted*, *limit* in all."""
+    answer, room = [], MOST_BYTES
+    for place in wanted:
+        found: list[StoredRecord] = []
+        answer.append(found)
+        if limit <= 0 or room <= 0:
+            continue
+        base = place.log << OFFSET_BITS
+        rows = connection.execute(
+            "SELECT id, timestamp, key, value, headers FROM record "
+            "WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
+            (base + place.position, (place.log + 1) << OFFSET_BITS, limit),
+        )
+        for row, timestamp, key, value, headers in rows:
+            found.append(
+                StoredRecord(
+                    place.topic,
+                    place.partition,
+                    row - base,
+                    key,
+                    value,
+                    _headers.decode(headers) if headers else (),
+                    timestamp,
+                )
+            )
+            room -= len(value or b"")
+            if room <= 0:
+                break
+        limit -= len(found)
+    return answer
+
+
+def read_range(
+    connection: sqlite3.Connection, place: TopicPartition, start: int, stop: int, limit: int
+) -> list[StoredRecord]:
+    """Return the next records of one partition from *start* on and before *stop*.
+
+    Raises:
+        UnknownTopicError: The topic does not exist, or has no such partition.
+    """
+    head = _heads(connection, place.topic).get(place.partition)
+    if head is None:
+        raise UnknownTopicError(f"{place.topic}[{place.partition}]")
+    wanted = Wanted(place.topic, place.partition, head[0] >> OFFSET_BITS, start)
+    (found,) = read(connection, [wanted], min(limit, max(0, stop - start)))
+    return [record for record in found if record.offset < stop]
+
+
+def end_offsets(connection: sqlite3.Connection, topic: str) -> dict[int, int]:
+    """Return, by partition, the offset the next record will get."""
+    return _partition_column(connection, topic, "next")
+
+
+def begin_offsets(connection: sqlite3.Connection, topic: str) -> dict[int, int]:
+    """Return, by partition, the offset of the oldest record still kept."""
+    return _partition_column(connection, topic, "begin")
+
+
+def delete_expired(connection: sqlite3.Connection, now: int) -> bool:
+    """Delete a slice of what is older, or is more, than its topic keeps.
+
+    Returns whether there is more to delete.
+
+    Args:
+        connection: The file.
+        now: Milliseconds since 1970 UTC.
+    """
+    more = False
+    limited = connection.execute(
+        "SELECT log, retention_ms, max(0, bytes - retention_bytes) FROM partition "
+        "JOIN topic ON topic.name = partition.topic WHERE begin < next "
+        "AND (retention_ms IS NOT NULL OR bytes > retention_bytes)"
+    ).fetchall()
+    for log, kept, surplus in limited:
+        before = None if kept is None else now - kept
+        more |= _delete_slice(connection, log, before, surplus or 0)
+    if limited:
+        # Hands free pages back to the disk, a few at a time.
+        connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+    return more
+
+
+def _delete_slice(
+    connection: sqlite3.Connection, log: int, before: int | None, surplus: int
+) -> bool:
+    """Delete the oldest records that were published *before*, or lie within the *surplus*."""
+    base = log << OFFSET_BITS
+    oldest = connection.execute(
+        f"SELECT id, timestamp, {RECORD_BYTES} FROM record "  # noqa: S608 - a constant
+        "WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
+        (base, (log + 1) << OFFSET_BITS, SLICE),
+    ).fetchall()
+    count = freed = 0
+    for _, stamp, size in oldest:
+        # What is kept is never less than the limit: a record goes if all of it is surplus.
+        if not (before is not None and stamp < before) and freed + size > surplus:
+            break
+        count, freed = count + 1, freed + size
+    if not count:
+        return False
+    begin = oldest[count - 1][0] + 1
+    with writing(connection):
+        connection.execute("DELETE FROM record WHERE id >= ? AND id < ?", (base, begin))
+        connection.execute(
+            "UPDATE partition SET begin = max(begin, ?), bytes = bytes - ? WHERE log = ?",
+            (begin - base, freed, log),
+        )
+    return count == SLICE
+
+
+def _heads(connection: sqlite3.Connection, topic: str) -> Mapping[int, list[int]]:
+    """Return, by partition, the row id of offset 0, the next offset, and bytes added: 0."""
+    rows = connection.execute(
+        "SELECT number, log, next FROM partition WHERE topic = ?", (topic,)
+    ).fetchall()
+    if not rows:
+        raise UnknownTopicError(topic)
+    return {number: [log << OFFSET_BITS, after, 0] for number, log, after in rows}
+
+
+def _partition_column(connection: sqlite3.Connection, topic: str, column: str) -> dict[int, int]:
+    found = dict(
+        connection.execute(
+            f"SELECT number, {column} FROM partition WHERE topic = ? ORDER BY number",  # noqa: S608 - a constant of this module
+            (topic,),
+        )
+    )
+    if not found:
+        raise UnknownTopicError(topic)
+    return found

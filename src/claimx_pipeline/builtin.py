@@ -1,0 +1,154 @@
+"""The pipeline's own parts, offered through the same hooks that plugins use.
+
+Imports stand inside the functions: ``claimx-run --help`` asks for the commands only.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from claimx_pipeline.hooks.command import Command
+from claimx_pipeline.hooks.markers import hookimpl
+
+if TYPE_CHECKING:
+    from claimx_pipeline.broker.protocol import BrokerFactory
+    from claimx_pipeline.claimx.handlers.protocol import Handler
+    from claimx_pipeline.clock import Clock
+    from claimx_pipeline.delta.querying.queries import NamedQuery
+    from claimx_pipeline.delta.spec import TableSpec
+    from claimx_pipeline.hooks.context import FileContext
+    from claimx_pipeline.runtime.worker import WorkerSpec
+    from claimx_pipeline.settings.tree.settings import Settings
+    from claimx_pipeline.stages.protocol import Stage
+
+log = logging.getLogger(__name__)
+
+
+@hookimpl
+def claimx_register_brokers() -> Mapping[str, BrokerFactory]:
+    """Offer Kafka and the embedded broker."""
+    from claimx_pipeline.broker.kafka.broker import KafkaBroker
+    from claimx_pipeline.broker.sqlite.broker import SqliteBroker
+
+    return {"kafka": KafkaBroker, "sqlite": SqliteBroker}
+
+
+@hookimpl
+def claimx_register_tables() -> Iterable[TableSpec]:
+    """Declare the event tables and the seven entity tables."""
+    from claimx_pipeline.claimx.tables import TABLES
+
+    return TABLES
+
+
+@hookimpl
+def claimx_register_handlers(clock: Clock) -> Iterable[Handler]:
+    """Enrich every ClaimX event type."""
+    from claimx_pipeline.claimx.handlers import core_handlers
+
+    return core_handlers(clock)
+
+
+@hookimpl
+def claimx_register_stages() -> Mapping[str, type[Stage]]:
+    """Offer the stages that chains are usually made of."""
+    from claimx_pipeline.stages.delta import DeltaStage
+    from claimx_pipeline.stages.lookup import LookupStage
+    from claimx_pipeline.stages.send import SendStage
+    from claimx_pipeline.stages.transform import TransformStage
+    from claimx_pipeline.stages.validation import ValidationStage
+
+    return {
+        "transform": TransformStage,
+        "validation": ValidationStage,
+        "lookup": LookupStage,
+        "delta": DeltaStage,
+        "send": SendStage,
+    }
+
+
+@hookimpl
+def claimx_register_workers(settings: Settings) -> Iterable[WorkerSpec]:  # noqa: ARG001 - hook
+    """Offer the ClaimX workers."""
+    from claimx_pipeline.workers import (
+        actions,
+        download,
+        enrichment,
+        entities,
+        events,
+        ingest,
+        results,
+        retry,
+        upload,
+    )
+
+    return [
+        ingest.WORKER,
+        events.WORKER,
+        enrichment.WORKER,
+        entities.WORKER,
+        download.WORKER,
+        upload.WORKER,
+        results.WORKER,
+        actions.WORKER,
+        retry.WORKER,
+    ]
+
+
+@hookimpl
+async def claimx_download_complete(context: FileContext) -> None:
+    """Trace the file for whoever follows one through the log."""
+    _trace(context)
+
+
+@hookimpl
+async def claimx_upload_complete(context: FileContext) -> None:
+    """Trace the file for whoever follows one through the log."""
+    _trace(context)
+
+
+def _trace(context: FileContext) -> None:
+    file = context.file
+    log.debug("%s: media %s of %s, %s", context.stage, file.media_id, file.owner, file.blob_path)
+
+
+@hookimpl
+def claimx_register_queries() -> Iterable[NamedQuery]:
+    """Offer the queries that a newcomer asks first."""
+    from claimx_pipeline.claimx.queries import QUERIES
+
+    return QUERIES
+
+
+@hookimpl
+def claimx_register_commands() -> Iterable[Command]:
+    """Offer the commands of ``claimx-run``."""
+    start, run, look = "Start here", "Run", "Look"
+    place = "claimx_pipeline.cli"
+    return [
+        Command(
+            "demo",
+            "Run everything on sample events and show the result.",
+            f"{place}.demo:app",
+            start,
+        ),
+        Command("init", "Write a commented claimx.yaml to start from.", f"{place}.init:app", start),
+        Command("config", "Check and show the settings.", f"{place}.config:app", start),
+        Command("worker", "Run workers, or list them.", f"{place}.worker:app", run),
+        Command("up", "Run every worker.", f"{place}.up:app", run),
+        Command("publish", "Publish events from a file.", f"{place}.publish:app", run),
+        Command("simulate", "Serve simulated APIs to try things on.", f"{place}.simulate:app", run),
+        Command("topics", "List and create topics.", f"{place}.topics:app", run),
+        Command("tables", "List, create and describe tables.", f"{place}.tables:app", look),
+        Command("query", "Ask the tables with SQL.", f"{place}.query:app", look),
+        Command(
+            "offsets",
+            "Compare what tables and groups have, and repair it.",
+            f"{place}.offsets:app",
+            look,
+        ),
+        Command("dlq", "See, replay and export dead letters.", f"{place}.dlq:app", look),
+        Command("plugins", "List the plugins.", f"{place}.plugins:app", look),
+    ]

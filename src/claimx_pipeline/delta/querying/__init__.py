@@ -1,0 +1,1 @@
+"""Reading tables: SQL over all of them, and rows as Python values."""

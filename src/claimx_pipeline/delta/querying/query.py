@@ -1,0 +1,111 @@
+"""Questions to the tables in SQL: one statement, and it only reads them."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Sequence
+
+import pyarrow as pa
+from deltalake import QueryBuilder
+from deltalake.exceptions import DeltaError
+from sqlglot import TokenType
+
+from claimx_pipeline.delta.faults import first_line
+from claimx_pipeline.delta.querying.datediff import rewrite_datediff
+from claimx_pipeline.delta.querying.reading import plain
+from claimx_pipeline.delta.querying.relations import relations
+from claimx_pipeline.delta.querying.sql import name, where
+from claimx_pipeline.delta.querying.statement import Statement, checked
+from claimx_pipeline.delta.store import TableStore
+from claimx_pipeline.errors import UsageError
+
+_ENGINE = {"datafusion.sql_parser.enable_ident_normalization": "true"}
+"""Bare names count in lower case, as in any other SQL; deltalake has that switched off."""
+_SYNTAX = re.compile(
+    r'(?:Parser|Tokenizer)Error\("(.+?)\.?(?: at Line: (\d+), Column: (\d+))?"\)', re.DOTALL
+)
+_NO_TABLE = re.compile(r"table '(?:datafusion\.public\.)?(.+?)' not found")
+_NO_FIELD = re.compile(r"No field named (\S+?)\.?(?:\s|$)")
+
+
+def run_query(store: TableStore, sql: str) -> pa.Table:
+    """Return the answer to *sql*, one statement that reads tables of *store*.
+
+    Blocks; ``DATEDIFF(unit, start, end)`` and ``DATEDIFF(end, start)`` are understood.
+
+    Raises:
+        UsageError: The statement does more than read tables, or cannot be run.
+        TableError: A table it names has not been created.
+    """
+    statement = checked(sql)
+    names = _tables(statement, store)
+    runnable = rewrite_datediff(sql)
+    builder = QueryBuilder(_ENGINE)
+    for table in names:
+        builder.register(table, store.open(table))
+    try:
+        answer = pa.table(builder.execute(runnable).read_all())
+    except (DeltaError, OSError, ValueError) as error:  # ValueError: a name with a null character
+        if _SYNTAX.search(str(error)):
+            raise _syntax_error(error, sql, runnable) from error
+        raise _explained(error, names, store) from error
+    answer = answer.cast(pa.schema([plain(column) for column in answer.schema]))
+    # The engine forgets a limit when a query reads partition columns alone; nothing can be
+    # done about that in a subquery, but the answer is cut here.
+    return answer.slice(0, statement.limit())
+
+
+def _tables(statement: Statement, store: TableStore) -> list[str]:
+    if statement.tree is None:  # Whatever may be one; the engine reports what it then misses.
+        mentioned = dict.fromkeys(
+            name(token.text, quoted=token.token_type == TokenType.IDENTIFIER)
+            for token in statement.tokens
+        )
+        return [table for table in mentioned if table in store.specs]
+    names = relations(statement.tree)
+    for table in names:
+        if table not in store.specs:
+            raise _unknown_table(table, store)
+    return names
+
+
+def _unknown_table(table: str, store: TableStore) -> UsageError:
+    near = difflib.get_close_matches(table, store.specs, 1)
+    hint = f"did you mean {near[0]!r}? " if near else ""
+    return UsageError(
+        f"there is no table {table!r}; {hint}tables are {', '.join(sorted(store.specs))}"
+    )
+
+
+def _syntax_error(error: Exception, sql: str, runnable: str) -> UsageError:
+    """Return what the engine finds wrong with *sql*, with line and column as it was typed."""
+    found = _SYNTAX.search(str(error))
+    if runnable != sql:
+        try:  # The engine reads a whole statement before it runs any of it.
+            QueryBuilder(_ENGINE).execute(sql)
+        except DeltaError as typed:
+            found = _SYNTAX.search(str(typed)) or found
+    if found is None:
+        raise ValueError("not an error of the syntax") from error
+    reason, line, column = found.groups()
+    position = f"line {line}, column {column}" if line else where(sql, len(sql.rstrip()))
+    reason = reason.replace('\\"', '"').replace("found: EOF", "found the end of the query")
+    reason = reason.replace("Expected: ", "expected ").replace(", found: ", ", found ")
+    return UsageError(f"the query is not valid SQL at {position}: {reason}")
+
+
+def _explained(error: Exception, names: Sequence[str], store: TableStore) -> UsageError:
+    missing = _NO_TABLE.search(str(error))
+    if missing is not None:
+        return _unknown_table(missing.group(1), store)
+    match = _NO_FIELD.search(str(error))
+    if match is None:
+        return UsageError(f"the query cannot be run: {first_line(error)}")
+    wrong = match.group(1).replace('"', "")
+    columns = {c.name: table for table in names for c in store.spec(table).stored_columns()}
+    near = difflib.get_close_matches(wrong.rpartition(".")[2], columns, 1)
+    hint = f"did you mean {near[0]!r} of {columns[near[0]]}? " if near else ""
+    return UsageError(
+        f"there is no column {wrong!r}; {hint}'DESCRIBE table' shows the columns of a table"
+    )

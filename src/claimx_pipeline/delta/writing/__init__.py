@@ -1,0 +1,1 @@
+"""Writing tables: appends once per key, merges, and the positions stored in commits."""

@@ -1,0 +1,315 @@
+"""The writer of keyed tables: one row per key, one merge per batch at most.
+
+The stored rows of the batch's keys are read, the batch's rows are applied to them in
+order, and what has changed is merged. Reading and merging use one handle: a commit in
+between makes the merge fail, and all is done again on what is then there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from attrs import define, evolve, field, frozen
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+
+from claimx_pipeline.broker.protocol import Record, TopicPartition
+from claimx_pipeline.clock import Clock
+from claimx_pipeline.delta.handle import KeptHandle
+from claimx_pipeline.delta.querying.reading import batches, literal, names
+from claimx_pipeline.delta.rows import TableRow
+from claimx_pipeline.delta.spec import TableSpec, bucket_of
+from claimx_pipeline.delta.writing.convert import Converter
+from claimx_pipeline.delta.writing.fold import CREATED_AT, UPDATED_AT, Rules, State, digest
+from claimx_pipeline.delta.writing.keys import find_keys
+from claimx_pipeline.delta.writing.known import Key, Known, KnownRows
+from claimx_pipeline.delta.writing.positions import (
+    GROUP,
+    VERIFIED,
+    Acquired,
+    Claim,
+    Positions,
+    acquire_keyed,
+    refuse_restored,
+)
+from claimx_pipeline.delta.writing.sink import Committed, WriteResult
+
+_LISTED_KEYS = 200
+"""Keys named in the SQL that reads them; planning a longer list takes longer than it saves."""
+
+
+@frozen
+class KeyedRow:
+    """One row of a batch."""
+
+    position: int
+    values: State
+    content: bytes
+    """Hash of what it says about the claim."""
+
+
+@frozen
+class KeyedBatch:
+    """A batch, converted and sorted out by key; rows of one key in their order."""
+
+    groups: dict[Key, list[KeyedRow]]
+    refused: tuple[tuple[int, str], ...]
+
+
+@frozen
+class Change:
+    """What the rows of one key make of what is stored."""
+
+    key: Key
+    rows: tuple[KeyedRow, ...]
+    state: State
+    was_stored: bool
+    is_new: bool
+    """Whether the table has to be changed."""
+    refused: tuple[tuple[int, str], ...] = ()
+
+
+@define
+class MergeWriter:
+    """Keeps one row per key."""
+
+    spec: TableSpec
+    handle: KeptHandle
+    clock: Clock
+    group: str = ""
+    """Consumer group that reads the rows; commits name it."""
+    known: KnownRows = field(factory=KnownRows)
+    _rules: Rules = field(init=False)
+    _converter: Converter = field(init=False)
+    _schema: pa.Schema = field(init=False)
+    _declared: tuple[str, ...] = field(init=False)
+    _identity: tuple[str, ...] = field(init=False)
+    _version: int = field(default=-1, init=False)
+    _contended: bool = field(default=False, init=False)
+    """Another writer was just faster: merge, which fails for fewer of its commits."""
+
+    def __attrs_post_init__(self) -> None:
+        spec = self.spec
+        self._rules = Rules(spec)
+        # Rows are partial: any other column may be in the table already.
+        self._identity = spec.identity()
+        self._converter = Converter(spec, self._identity)
+        self._schema = spec.schema()
+        self._declared = tuple(column.name for column in spec.columns)
+
+    def open(self) -> None:
+        """Open the table."""
+        self.handle.table()
+
+    def reload(self) -> None:
+        """See the table as it is now, and trust nothing remembered."""
+        self.handle.drop()
+        self.known.clear()
+        self._contended = True
+
+    def acquire(self, owned: Sequence[TopicPartition]) -> Acquired:  # noqa: ARG002 - any may have changed hands
+        """Trust nothing remembered; a merge is safe to repeat, so there are no positions."""
+        self.handle.drop()
+        self.known.clear()
+        return acquire_keyed(self.handle.table(), self.group)
+
+    def prepare(self, rows: Sequence[TableRow], sources: Sequence[Record]) -> KeyedBatch:  # noqa: ARG002 - keys tell rows apart
+        """Return *rows* converted and by key; a row without its whole key is refused."""
+        found = self._converter.convert([row.values for row in rows])
+        groups: dict[Key, list[KeyedRow]] = {}
+        for position, *values in zip(found.positions, *found.values.values(), strict=True):
+            row = dict(zip(self._declared, values, strict=True))
+            content = digest(self._rules.content(row))
+            groups.setdefault(self._key_of(row), []).append(KeyedRow(position, row, content))
+        return KeyedBatch(groups, tuple(found.refused))
+
+    def commit(self, batch: KeyedBatch, claim: Claim) -> Committed:
+        """Merge what changes something.
+
+        Raises:
+            CommitFailedError: Another writer was first. Nothing was written.
+            TableFencedError: Rows were taken back meanwhile.
+        """
+        self._follow()
+        unknown = {
+            key: rows for key, rows in batch.groups.items() if not self._all_known(key, rows)
+        }
+        skipped = sum(len(rows) for key, rows in batch.groups.items() if key not in unknown)
+        if not unknown:
+            return Committed(WriteResult(0, batch.refused, skipped), claim.held)
+        held = self._verified(claim.held)
+        stored = self._read(unknown)
+        changes = [self._change(key, rows, stored.get(key)) for key, rows in unknown.items()]
+        refused = [*batch.refused, *(item for change in changes for item in change.refused)]
+        changed = [change for change in changes if change.is_new and not change.refused]
+        if changed:
+            held = self._write(changed, held)
+        for change in changes:
+            if not change.refused:
+                self._remember(change)
+        written = sum(len(change.rows) for change in changed)
+        total = sum(len(rows) for rows in batch.groups.values()) + len(batch.refused)
+        result = WriteResult(written, tuple(sorted(refused)), total - written - len(refused))
+        return Committed(result, held)
+
+    def _verified(self, held: Positions) -> Positions:
+        """Return *held* at the version of the handle.
+
+        Raises:
+            TableFencedError: Rows were taken back meanwhile. They come again only if
+                somebody sets the group back, so the guard has to ask.
+        """
+        table = self.handle.table()
+        if held.version < 0 or table.version() == held.version:
+            return held
+        refuse_restored(self.spec.name, table, held.version)
+        return evolve(held, version=table.version())
+
+    def _key_of(self, row: State) -> Key:
+        return tuple(row[name] for name in self._identity)
+
+    def _follow(self) -> None:
+        """Trust nothing remembered if someone else may have written the same keys.
+
+        A bucket has one writer at a time, which forgets when it gets the bucket. A table
+        without buckets may have several at any time.
+        """
+        if self.spec.bucket_column:
+            return
+        table = self.handle.table()
+        table.update_incremental()
+        if table.version() != self._version:
+            self.known.clear()
+            self._version = table.version()
+
+    def _all_known(self, key: Key, rows: Sequence[KeyedRow]) -> bool:
+        """Return whether no row of *key* changes anything; notes the time of its answer."""
+        known = self.known.get(key)
+        if known is None:
+            return False
+        if not all(row.content in known.rows for row in rows):
+            return False
+        if self.spec.answer_time is not None:
+            times = [known.answered, *(row.values[self.spec.answer_time] for row in rows)]
+            latest = max((time for time in times if time is not None), default=None)
+            self.known.set(key, evolve(known, answered=latest))
+        return True
+
+    def _change(self, key: Key, rows: list[KeyedRow], stored: State | None) -> Change:
+        state: State = dict(stored or {})
+        known = self.known.get(key)
+        if known is not None and known.answered is not None and self.spec.answer_time is not None:
+            self._rules.apply(state, {self.spec.answer_time: known.answered})
+        for row in rows:
+            self._rules.apply(state, row.values)
+        is_new = stored is None or self._rules.content(state) != self._rules.content(stored)
+        refused: tuple[tuple[int, str], ...] = ()
+        if is_new:
+            self._stamp(state)
+            refused = tuple((row.position, why) for why in self._missing(state) for row in rows)
+        return Change(key, tuple(rows), state, stored is not None, is_new, refused)
+
+    def _stamp(self, state: State) -> None:
+        now = self.clock.now()
+        if CREATED_AT in self._declared and state.get(CREATED_AT) is None:
+            state[CREATED_AT] = now
+        if UPDATED_AT in self._declared:
+            state[UPDATED_AT] = now
+        state["_row_hash"] = self._rules.row_hash(state)
+        if self.spec.bucket_column:
+            state["_bucket"] = bucket_of(str(state[self.spec.bucket_column]))
+
+    def _missing(self, state: State) -> Iterator[str]:
+        for column in self.spec.columns:
+            if not column.nullable and state.get(column.name) is None:
+                yield f"table {self.spec.name!r}: column {column.name!r} is missing"
+                return
+
+    def _remember(self, change: Change) -> None:
+        answered = None
+        if self.spec.answer_time is not None:
+            answered = change.state.get(self.spec.answer_time)
+        known = self.known.get(change.key)
+        fresh = Known(answered, () if change.is_new or known is None else known.rows)
+        for row in change.rows:
+            if self._rules.adds_nothing(change.state, row.values):
+                fresh = fresh.with_row(row.content)
+        self.known.set(change.key, fresh)
+
+    def _read(self, groups: Mapping[Key, list[KeyedRow]]) -> dict[Key, State]:
+        """Return what is stored under the keys of *groups*."""
+        table, keys = self.handle.table(), set(groups)
+        where = "true"
+        if self.spec.bucket_column:
+            ids = {row.values[self.spec.bucket_column] for rows in groups.values() for row in rows}
+            buckets = sorted({bucket_of(str(value)) for value in ids})
+            where = f"_bucket IN ({', '.join(map(str, buckets))})"
+        if len(keys) > _LISTED_KEYS:
+            # Many keys are mostly new ones; reading keys alone costs a tenth of reading rows.
+            keys = find_keys(table, self._identity, where, keys)
+        first = {key[0] for key in keys}
+        if len(first) <= _LISTED_KEYS and all(isinstance(value, (str, int)) for value in first):
+            listed = ", ".join(literal(value) for value in first)
+            where += f" AND {names(self._identity[:1])} IN ({listed})"
+        return self._read_where(table, where, keys) if keys else {}
+
+    def _read_where(self, table: DeltaTable, where: str, keys: set[Key]) -> dict[Key, State]:
+        sql = f"SELECT {names(self._declared)} FROM t WHERE {where}"  # noqa: S608 - own names
+        at = self._declared.index(self._identity[0])
+        wanted: pa.Array | None = None
+        found: dict[Key, State] = {}
+        for part in batches(table, sql):
+            column = part.column(at)
+            if wanted is None:
+                wanted = pa.array({key[0] for key in keys}, column.type)
+            for row in part.filter(pc.is_in(column, value_set=wanted)).to_pylist():
+                key = self._key_of(row)
+                if key in keys:
+                    found[key] = row
+        return found
+
+    def _write(self, changes: Sequence[Change], held: Positions) -> Positions:
+        table = self.handle.table()
+        before = table.version()
+        source = pa.Table.from_pylist([change.state for change in changes], schema=self._schema)
+        if any(change.was_stored for change in changes) or self._contended:
+            self._merge(table, source, held)
+        else:
+            # New keys only, read at this very version: an append is a tenth of a merge.
+            alone = _properties(held, retries=0)
+            write_deltalake(table, source, mode="append", commit_properties=alone)
+        self._contended = False
+        self._version = table.version()
+        self.handle.committed()
+        # What others have committed in between is looked at before the next commit.
+        return evolve(held, version=self._version) if self._version == before + 1 else held
+
+    def _merge(self, table: DeltaTable, source: pa.Table, held: Positions) -> None:
+        conditions = [f't."{name}" = s."{name}"' for name in self._identity]
+        retries = 0
+        if self.spec.bucket_column:
+            # Literals, so that two writers of different buckets do not get in each
+            # other's way; then a rebase over the other's commit is safe as well.
+            buckets = sorted(set(source["_bucket"].to_pylist()))
+            conditions.insert(0, f"t._bucket IN ({', '.join(map(str, buckets))})")
+            retries = 15
+        (
+            table.merge(
+                source,
+                " AND ".join(conditions),
+                source_alias="s",
+                target_alias="t",
+                # Streaming would hide the source's statistics, and every file be read.
+                streamed_exec=False,
+                commit_properties=_properties(held, retries=retries),
+            )
+            .when_matched_update_all()
+            .when_not_matched_insert_all()
+            .execute()
+        )
+
+
+def _properties(held: Positions, *, retries: int) -> CommitProperties:
+    told = {GROUP: held.group, VERIFIED: str(held.version)} if held.group else None
+    return CommitProperties(max_commit_retries=retries, custom_metadata=told)

@@ -1,0 +1,260 @@
+"""How far a table is in each partition of a topic, kept in the table's own log.
+
+Rows and position go into one commit, so they cannot disagree: after any crash the table
+itself tells which records its rows cover. A position is a Delta transaction whose version
+is the next offset. Delta checks none of it by itself (delta-rs 1.6 accepts any version,
+see delta-rs#2580); what makes it exact is how a writer uses it:
+
+- The snapshot whose positions were verified is the one that the commit is made against,
+  and the commit fails if any other came first.
+- Every commit states every position that its owner holds, moved or not. Stating only what
+  moves would let a commit pass over one in which another owner moved the rest.
+- After a reload all of them are looked at again. One that neither is what the owner last
+  saw nor what it attempted has been moved by somebody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from attrs import evolve, field, frozen
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.exceptions import DeltaError
+
+from claimx_pipeline.broker.protocol import TopicPartition
+from claimx_pipeline.delta.faults import TableFencedError, first_line
+from claimx_pipeline.delta.location import TableLocation
+from claimx_pipeline.errors import TableError
+
+APP = "claimx-pipeline"
+GROUP = "claimx-group"
+"""Key in a commit's information that names the group whose rows it brings."""
+VERIFIED = "claimx-verified"
+"""Key that names the version up to which its writer had looked for what others did.
+
+Without it that is the commit's own: it would have failed had any other come first.
+"""
+FIRST_GENERATION = 1
+_LOOKED_BACK = 32
+"""Commits of the history read at first; mostly the newest is enough."""
+
+
+@frozen
+class Positions:
+    """Where a table stands in the partitions that one member of a group owns."""
+
+    group: str = field(default="", eq=False)
+    offsets: Mapping[TopicPartition, int] = field(factory=dict)
+    """The next offset of each; 0 where the table has nothing of it."""
+    generations: Mapping[str, int] = field(factory=dict)
+    """Topic to how many topics of that name there were, as far as the table was told.
+
+    A topic that is recreated counts from 0 again; offsets of the old and the new one must
+    never be compared.
+    """
+    version: int = field(default=-1, eq=False)
+    """Version of the table that says so."""
+
+    def advanced(self, next_offsets: Mapping[TopicPartition, int]) -> Positions:
+        """Return these moved forward to *next_offsets*; none moves back.
+
+        Raises:
+            RuntimeError: A partition is not among those acquired.
+        """
+        if not self.offsets.keys() >= next_offsets.keys():
+            strangers = ", ".join(map(shown, next_offsets.keys() - self.offsets.keys()))
+            raise RuntimeError(f"rows of {strangers}, which was not acquired")
+        moved = {at: max(after, self.offsets[at]) for at, after in next_offsets.items()}
+        return evolve(self, offsets={**self.offsets, **moved})
+
+    def properties(self) -> CommitProperties:
+        """Return what makes a commit carry all of these, and fail if another came first."""
+        topics = [
+            Transaction(_topic_id(self.group, topic), generation)
+            for topic, generation in self.generations.items()
+        ]
+        partitions = [
+            Transaction(_partition_id(self.group, at, self.generations[at.topic]), after)
+            for at, after in self.offsets.items()
+        ]
+        return CommitProperties(
+            max_commit_retries=0,
+            app_transactions=[*topics, *partitions] or None,
+            custom_metadata={GROUP: self.group} if self.group else None,
+        )
+
+
+@frozen
+class Acquired:
+    """What a table tells the new owner of some partitions."""
+
+    positions: Positions = field(factory=Positions)
+    restored: int | None = None
+    """Version that restored an older one and that the group has not seen, if there is one.
+
+    Restoring takes rows back and leaves the positions as they are.
+    """
+    keyed: bool = False
+    """The table keeps no positions, since a merge is safe to repeat."""
+
+
+@frozen
+class Claim:
+    """What an owner brings to a commit."""
+
+    held: Positions = field(factory=Positions)
+    """What it last saw or wrote."""
+    doubtful: tuple[Positions, ...] = ()
+    """What it attempted to write; any of them may have landed, one at most has."""
+    next_offsets: Mapping[TopicPartition, int] = field(factory=dict)
+    """Per partition of the batch, the offset up to which every record is settled."""
+
+    def verified(self, table: str, stored: Positions) -> Positions:
+        """Return where the owner stands, given what the table has *stored*.
+
+        Raises:
+            TableFencedError: It is not the owner any more.
+        """
+        if stored == self.held or stored in self.doubtful:
+            return stored
+        for topic, generation in self.held.generations.items():
+            if stored.generations[topic] != generation:
+                raise TableFencedError(table, f"topic {topic} has been adopted anew")
+        for at, offset in self.held.offsets.items():
+            if stored.offsets[at] != offset:
+                told = f"{shown(at)} stands at {stored.offsets[at]} there and at {offset} here"
+                raise TableFencedError(table, f"{told}, so another worker has taken it over")
+        raise RuntimeError(f"{stored} and {self.held} differ in no position")
+
+
+def shown(place: TopicPartition) -> str:
+    """Return a partition as people read it."""
+    return f"{place.topic}[{place.partition}]"
+
+
+def read_positions(table: DeltaTable, group: str, places: Collection[TopicPartition]) -> Positions:
+    """Return where *table*, as the handle sees it, stands in *places* for *group*."""
+    generations = {
+        topic: table.transaction_version(_topic_id(group, topic)) or FIRST_GENERATION
+        for topic in dict.fromkeys(at.topic for at in places)
+    }
+    offsets = {
+        at: table.transaction_version(_partition_id(group, at, generations[at.topic])) or 0
+        for at in places
+    }
+    return Positions(group, offsets, generations, table.version())
+
+
+def restore_since(
+    table: DeltaTable, *, version: int = -1, group: str = ""
+) -> dict[str, Any] | None:
+    """Return the history's entry of the latest RESTORE that is newer than both limits.
+
+    Args:
+        table: The table.
+        version: Only what came after this version counts.
+        group: Only what the last commit of this group had not seen counts.
+    """
+    seen = version
+    limit = _LOOKED_BACK if version < 0 else table.version() - version
+    while limit > 0:
+        entries = table.history(limit)
+        for entry in entries:
+            if group and entry.get(GROUP) == group:
+                seen = max(seen, int(entry.get(VERIFIED, entry["version"])))
+                group = ""
+            if entry["version"] <= seen:
+                return None
+            if entry["operation"] == "RESTORE":
+                return entry
+        if version >= 0 or len(entries) < limit:
+            return None
+        limit *= 8
+    return None
+
+
+def refuse_restored(name: str, table: DeltaTable, version: int) -> None:
+    """See that nothing was taken back from table *name* after *version*.
+
+    Raises:
+        TableFencedError: An older version was restored.
+    """
+    restore = restore_since(table, version=version)
+    if restore is not None:
+        what = f"version {restore['version']} has restored an older one meanwhile"
+        raise TableFencedError(name, what)
+
+
+def acquire_positions(
+    table: DeltaTable, group: str, places: Collection[TopicPartition]
+) -> Acquired:
+    """Return where *table* stands for *group*, and whether rows were taken back since."""
+    positions = read_positions(table, group, places)
+    if not any(positions.offsets.values()):
+        return Acquired(positions)
+    restore = restore_since(table, group=group)
+    return Acquired(positions, None if restore is None else int(restore["version"]))
+
+
+def acquire_keyed(table: DeltaTable, group: str) -> Acquired:
+    """Return the version of a keyed table, and whether rows were taken back since."""
+    restore = restore_since(table, group=group)
+    positions = Positions(group, version=table.version())
+    return Acquired(positions, None if restore is None else int(restore["version"]), keyed=True)
+
+
+def positions_of_rows(
+    location: TableLocation, group: str, places: Collection[TopicPartition]
+) -> Positions:
+    """Return the positions that fit the rows: after a restore those of the version restored.
+
+    Generations are the present ones.
+
+    Raises:
+        TableError: There is no table, or what was restored is not in its log any more.
+    """
+    table = location.open()
+    present = read_positions(table, group, places)
+    restore = restore_since(table, group=group)
+    if restore is None:
+        return present
+    old = location.open()
+    try:
+        old.load_as_version(_restored_point(restore["operationParameters"]))
+    except (DeltaError, ValueError, KeyError) as error:
+        raise TableError(
+            location.table,
+            f"cannot tell what version {restore['version']} has restored ({first_line(error)}); "
+            "name the offset to go on from with 'claimx-run offsets rewind WORKER --to OFFSET'",
+        ) from error
+    before = read_positions(old, group, places)
+    same = before.generations == present.generations
+    return evolve(present, offsets=before.offsets if same else dict.fromkeys(places, 0))
+
+
+def write_positions(table: DeltaTable, positions: Positions) -> None:
+    """Commit *positions* and nothing else.
+
+    Raises:
+        CommitFailedError: Another writer was first. Nothing was written.
+    """
+    # ``write_deltalake`` of no rows would commit a file without rows beside them.
+    table.create_write_transaction(
+        [], "append", table.schema(), commit_properties=positions.properties()
+    )
+
+
+def _restored_point(asked: Mapping[str, Any]) -> int | datetime:
+    if asked.get("version") is not None:
+        return int(asked["version"])
+    return datetime.fromtimestamp(int(asked["datetime"]) / 1000, UTC)
+
+
+def _topic_id(group: str, topic: str) -> str:
+    return f"{APP}/{group}/{topic}"
+
+
+def _partition_id(group: str, at: TopicPartition, generation: int) -> str:
+    return f"{APP}/{group}/{at.topic}@{generation}/{at.partition}"

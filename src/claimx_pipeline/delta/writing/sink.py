@@ -1,0 +1,240 @@
+"""Where rows go: one sink per table, with its own thread and its own handle."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
+from typing import Any, Protocol, TypeVar
+
+from attrs import define, field, frozen
+from deltalake.exceptions import CommitFailedError
+
+from claimx_pipeline.broker.protocol import Record, TopicPartition
+from claimx_pipeline.clock import Clock
+from claimx_pipeline.delta.faults import TableFencedError, TableWriteError, write_error
+from claimx_pipeline.delta.rows import TableRow
+from claimx_pipeline.delta.thread import TableThread
+from claimx_pipeline.delta.writing.positions import Acquired, Claim, Positions
+from claimx_pipeline.errors import Category, ClaimxError
+
+T = TypeVar("T")
+
+TRIES = 30
+"""Commits attempted while other writers keep getting in first.
+
+With the waits below about half a minute: four writers committing without pause never
+needed more than a few.
+"""
+_FIRST_WAIT, _LONGEST_WAIT = 0.005, 1.0
+
+
+@frozen
+class WriteResult:
+    """What became of a batch: ``written + skipped + len(refused)`` is its length."""
+
+    written: int
+    """Rows that are in the table now and were not before, or changed what was there."""
+    refused: tuple[tuple[int, str], ...] = ()
+    """Position in the batch, and why the table can never take that row."""
+    skipped: int = 0
+    """Rows that the table had already."""
+
+
+@frozen
+class Committed:
+    """What a writer did."""
+
+    result: WriteResult
+    positions: Positions
+    """Where the owner stands now."""
+
+
+class TableSink(Protocol):
+    """Writes rows to one table. Not for use by two tasks at once."""
+
+    async def open(self) -> None:
+        """Compare the declared with the stored schema and open the table.
+
+        Raises:
+            TableError: There is no such table, or it differs from what is declared.
+        """
+        ...
+
+    async def acquire(self, owned: Collection[TopicPartition]) -> Acquired:
+        """Take note that rows of *owned* are written here, and of no other partition.
+
+        To be called before the first write and after every change of the assignment.
+        Nothing remembered from before is trusted. An append table tells how far it is in
+        each of them; a keyed one has no positions, since a merge is safe to repeat.
+
+        Raises:
+            TableWriteError: The table could not be read.
+        """
+        ...
+
+    async def write(
+        self,
+        rows: Sequence[TableRow],
+        sources: Sequence[Record],
+        next_offsets: Mapping[TopicPartition, int],
+    ) -> WriteResult:
+        """Write *rows*; when it returns, what was not refused is durable.
+
+        An append table takes a row only if its record lies at or after the position it
+        stores, and stores *next_offsets* in the same commit.
+
+        Args:
+            rows: The rows, in the order of their records.
+            sources: The record behind each row.
+            next_offsets: Of each partition in the batch the offset up to which all is
+                settled once these rows are written and the refused are dead letters.
+
+        Raises:
+            TableFencedError: Another worker writes rows of these partitions now. Nothing
+                was written; drop the batch, join the group anew, and ``acquire``.
+            TableWriteError: Nothing is known to be written; writing the same rows again
+                is safe. Its category says whether that can help.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release thread and handle."""
+        ...
+
+
+class TableWriter(Protocol):
+    """The blocking half of a sink; lives in the sink's thread.
+
+    After a timeout the thread of an earlier one may still be at work, so whatever has to
+    outlive a writer is handed in and returned, never kept and changed.
+    """
+
+    def open(self) -> None:
+        """Open the table."""
+        ...
+
+    def acquire(self, owned: Sequence[TopicPartition]) -> Acquired:
+        """Forget all that is known about the table; return how far it is in *owned*."""
+        ...
+
+    def prepare(self, rows: Sequence[TableRow], sources: Sequence[Record]) -> Any:
+        """Return *rows* converted, refused rows put aside; does not touch the table."""
+        ...
+
+    def commit(self, prepared: Any, claim: Claim) -> Committed:
+        """Write what ``prepare`` returned.
+
+        Raises:
+            CommitFailedError: Another writer was first; ``reload``, then call again.
+            TableFencedError: The rows' partitions belong to another worker.
+        """
+        ...
+
+    def reload(self) -> None:
+        """Forget all that is known about the table; the next call sees it as it is."""
+        ...
+
+
+@define
+class DeltaSink:
+    """The sink of a Delta table."""
+
+    table: str
+    make_writer: Callable[[], TableWriter]
+    check: Callable[[], object]
+    """Compares declared and stored schema."""
+    clock: Clock
+    time_limit: float
+    tries: int = TRIES
+    _thread: TableThread = field(init=False)
+    _writer: TableWriter | None = field(default=None, init=False)
+    _held: Positions | None = field(default=None, init=False)
+    """Where this owner stands; None before it has acquired anything, or was fenced."""
+    _doubtful: tuple[Positions, ...] = field(default=(), init=False)
+    """Where attempts of unknown outcome would bring it."""
+
+    def __attrs_post_init__(self) -> None:
+        self._thread = TableThread(self.table, self.time_limit)
+
+    async def open(self) -> None:
+        """Compare the declared with the stored schema and open the table."""
+        await self._run(self.check)
+        await self._run(self._opened().open)
+
+    async def acquire(self, owned: Collection[TopicPartition]) -> Acquired:
+        """Take note that rows of *owned* are written here, and of no other partition."""
+        self._held = None
+        acquired = await self._run(partial(self._opened().acquire, tuple(owned)))
+        self._held, self._doubtful = acquired.positions, ()
+        return acquired
+
+    async def write(
+        self,
+        rows: Sequence[TableRow],
+        sources: Sequence[Record],
+        next_offsets: Mapping[TopicPartition, int],
+    ) -> WriteResult:
+        """Write *rows*; a conflict with another writer is settled here."""
+        if self._held is None:
+            raise RuntimeError(f"table {self.table!r} is written to before it was acquired")
+        if not rows:
+            return WriteResult(0)
+        prepared = await self._run(partial(self._opened().prepare, rows, sources))
+        before = self._doubtful
+        claim = self._claim(self._held, next_offsets)
+        self._doubtful = claim.doubtful
+        done = await self._commit(prepared, claim)
+        # Once a commit of ours is in, no earlier attempt can land any more: each was made
+        # against an older version, and fails on the newer one.
+        self._doubtful = before if done.positions == self._held else ()
+        self._held = done.positions
+        return done.result
+
+    def _claim(self, held: Positions, next_offsets: Mapping[TopicPartition, int]) -> Claim:
+        known = [held, *self._doubtful]
+        attempts = [each.advanced(next_offsets) for each in known] if held.offsets else []
+        fresh = [each for at, each in enumerate(attempts) if each not in attempts[:at]]
+        doubtful = (*self._doubtful, *(each for each in fresh if each not in self._doubtful))
+        return Claim(held, doubtful, next_offsets)
+
+    async def _commit(self, prepared: Any, claim: Claim) -> Committed:
+        wait = _FIRST_WAIT
+        for _ in range(self.tries):
+            writer = self._opened()
+            try:
+                return await self._run(partial(writer.commit, prepared, claim))
+            except CommitFailedError:
+                await self._run(writer.reload)
+            except TableFencedError:
+                self._held = None
+                raise
+            # Two writers that wait equally long would meet again.
+            await self.clock.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
+            wait = min(wait * 2, _LONGEST_WAIT)
+        raise TableWriteError(
+            f"other writers were first {self.tries} times", Category.TRANSIENT, table=self.table
+        )
+
+    async def close(self) -> None:
+        """Release thread and handle."""
+        self._writer = None
+        self._thread.abandon()
+
+    def _opened(self) -> TableWriter:
+        if self._writer is None:
+            self._writer = self.make_writer()
+        return self._writer
+
+    async def _run(self, work: Callable[[], T]) -> T:
+        try:
+            return await self._thread.run(work)
+        except CommitFailedError:
+            raise
+        except Exception as error:
+            # What the handle believes may be wrong now, and after a timeout its old
+            # thread may still be using it: the next write starts afresh.
+            self._writer = None
+            if isinstance(error, ClaimxError):
+                raise
+            raise write_error(self.table, error) from error

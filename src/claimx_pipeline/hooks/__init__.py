@@ -1,0 +1,1 @@
+"""What hooks are told and what they may answer."""

@@ -1,0 +1,281 @@
+"""What a plugin is told: about an event, or about a file."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Literal, Protocol, Self
+
+from attrs import define, evolve, field
+
+from claimx_pipeline.broker.protocol import OutRecord
+from claimx_pipeline.claimx.entities import EntityRow, EntityRows
+from claimx_pipeline.claimx.events import Event
+from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask
+from claimx_pipeline.media.requests import checked
+
+Stage = Literal["enrichment_complete"]
+FileStage = Literal["download_complete", "upload_complete"]
+
+
+class HookContext(Protocol):
+    """What the dispatcher needs of the context of any hook that is called while events flow."""
+
+    headers: dict[str, str]
+    """Headers of everything that the plugins publish."""
+
+    @property
+    def event_id(self) -> str:
+        """Id of the event that all began with."""
+        ...
+
+    @property
+    def event_type(self) -> str:
+        """The event's type."""
+        ...
+
+    @property
+    def project_id(self) -> str:
+        """The project it belongs to."""
+        ...
+
+    @property
+    def hops(self) -> int:
+        """How many plugins' messages led here."""
+        ...
+
+    @property
+    def cause(self) -> str:
+        """What the hook is called about, the same whenever it is called again."""
+        ...
+
+    def copy(self) -> Self:
+        """Return a copy that a plugin may change, whatever becomes of the plugin."""
+        ...
+
+    def adopt(self, changed: Self) -> None:
+        """Take over what a plugin that succeeded changed in its copy."""
+        ...
+
+
+@define
+class EnrichmentContext:
+    """An event after the API answered, before its rows are published."""
+
+    event: Event
+    entities: EntityRows
+    """Rows found for this event, of all seven kinds. They may be changed in place."""
+    headers: dict[str, str] = field(factory=dict)
+    """Headers of everything the plugins of this event publish."""
+    attempt: int = 1
+    """Which try this is, from 1."""
+    handler: str = ""
+    """Name of the handler that asked the API; empty if there is none for the type."""
+    api_calls: int = 0
+    """Requests to the ClaimX API made for this event."""
+    duration_seconds: float = 0.0
+    """How long the enrichment took."""
+    hops: int = 0
+    """How many plugins' messages led to this event; 0 for one from outside."""
+    stage: Stage = "enrichment_complete"
+    downloads: list[DownloadTask] = field(factory=list)
+    """Files that plugins have asked for; see ``request_download``."""
+
+    def request_download(  # noqa: PLR0913 - the fields of a message, by name
+        self,
+        *,
+        owner: str,
+        media_id: str,
+        download_url: str,
+        blob_path: str,
+        owner_ref: str = "",
+        file_type: str = "",
+        file_name: str = "",
+        expires_at: datetime | None = None,
+    ) -> None:
+        """Have a file of this event's project copied to the object store.
+
+        What became of it is told on ``claimx.downloads.results`` with the same owner and
+        ``owner_ref``; the pipeline writes it to no table of its own. Asking again for the
+        same owner, media id and path does nothing new. If the plugin fails afterwards,
+        nothing that it asked for is done.
+
+        Args:
+            owner: Who wants the file: the plugin's own word, at most 100 letters.
+            media_id: ClaimX's id of the file.
+            download_url: The signed link, as the API gave it.
+            blob_path: Where it is to lie, below ``storage.files.root``.
+            owner_ref: Returned in the result as it is.
+            file_type: ``mediaType`` as the API gave it.
+            file_name: ``mediaName`` as the API gave it.
+            expires_at: When the link ends, with its zone.
+
+        Raises:
+            ValueError: The owner is the pipeline itself, a field is empty, or the path
+                is not one that every store takes.
+        """
+        task = DownloadTask(
+            owner=owner,
+            owner_ref=owner_ref,
+            media_id=media_id,
+            project_id=self.project_id,
+            event_id=self.event_id,
+            download_url=download_url,
+            blob_path=blob_path,
+            file_type=file_type,
+            file_name=file_name,
+            expires_at=expires_at,
+            created_at=self.event.ingested_at,
+        )
+        self.downloads.append(checked(task))
+
+    @property
+    def event_id(self) -> str:
+        """The event's id."""
+        return self.event.event_id
+
+    @property
+    def event_type(self) -> str:
+        """The event's type."""
+        return self.event.event_type
+
+    @property
+    def project_id(self) -> str:
+        """The project the event belongs to."""
+        return self.event.project_id
+
+    @property
+    def cause(self) -> str:
+        """The event's id: the hook is called once per event."""
+        return self.event.event_id
+
+    @property
+    def tasks(self) -> list[EntityRow]:
+        """Task rows of the event; empty unless it is a task event."""
+        return self.entities.tasks
+
+    @property
+    def project(self) -> EntityRow | None:
+        """The project's row, if the event brought one."""
+        return self.entities.projects[0] if self.entities.projects else None
+
+    def describe(self) -> dict[str, Any]:
+        """Return the names that message templates may use."""
+        return {
+            "event_id": self.event_id,
+            "event_type": self.event_type,
+            "project_id": self.project_id,
+        }
+
+    def copy(self) -> Self:
+        """Return a copy with rows and headers of its own."""
+        rows = {kind: [copied(row) for row in rows] for kind, rows in self.entities.items()}
+        return evolve(
+            self,
+            entities=EntityRows(**rows),
+            headers=dict(self.headers),
+            downloads=list(self.downloads),
+        )
+
+    def adopt(self, changed: Self) -> None:
+        """Take over rows, headers and the files asked for."""
+        self.entities, self.headers = changed.entities, changed.headers
+        self.downloads = changed.downloads
+
+
+@define
+class FileContext:
+    """A file on its way: fetched and checked, or stored where it belongs."""
+
+    file: CachedFile | DownloadResult
+    """``CachedFile`` at ``download_complete``, ``DownloadResult`` at ``upload_complete``."""
+    stage: FileStage
+    headers: dict[str, str] = field(factory=dict)
+    """Headers of everything the plugins publish about this file."""
+    attempt: int = 1
+    """Which try this is, from 1."""
+
+    @property
+    def event_id(self) -> str:
+        """Id of the event through which the file was first heard of."""
+        return self.file.event_id
+
+    @property
+    def project_id(self) -> str:
+        """The project the file belongs to."""
+        return self.file.project_id
+
+    @property
+    def cause(self) -> str:
+        """What is being told: the same for every try, another for every file and stage."""
+        return f"{self.stage}|{self.file.identity}"
+
+    @property
+    def event_type(self) -> str:
+        """What is told in an event's place: the stage."""
+        return self.stage
+
+    @property
+    def hops(self) -> int:
+        """How many plugins' messages led here: none, a file is asked for by the pipeline."""
+        return 0
+
+    def copy(self) -> Self:
+        """Return a copy with headers of its own; the file's facts cannot be changed."""
+        return evolve(self, headers=dict(self.headers))
+
+    def adopt(self, changed: Self) -> None:
+        """Take over headers."""
+        self.headers = changed.headers
+
+
+def copied(value: Any) -> Any:
+    """Return a JSON-like value with mappings and lists of its own."""
+    if type(value) is dict:
+        return {
+            name: copied(inner) if type(inner) in (dict, list) else inner
+            for name, inner in value.items()
+        }
+    if type(value) is list:
+        return [copied(inner) for inner in value]
+    return value
+
+
+@define
+class Dispatched:
+    """What the plugins made of an event."""
+
+    publish: list[OutRecord] = field(factory=list)
+    filtered: str | None = None
+    """Why the event's own rows are to be dropped; None if they are not."""
+    failed: list[tuple[str, Exception]] = field(factory=list)
+    """Plugins that failed, with their errors; the event goes on without them."""
+
+
+class EventHooks(Protocol):
+    """Calls the plugins: what workers and the process that runs them need of the host."""
+
+    async def enrichment_complete(
+        self, context: EnrichmentContext, only: str | None = None
+    ) -> Dispatched:
+        """Ask every listener to ``claimx_enrichment_complete``, or *only* one plugin."""
+        ...
+
+    async def file_complete(self, context: FileContext, only: str | None = None) -> Dispatched:
+        """Ask every listener to the hook of the file's stage, or *only* one plugin."""
+        ...
+
+    async def worker_starting(self, **given: Any) -> None:
+        """Call every plugin because a worker is about to start.
+
+        Raises:
+            HookFailedError: A plugin cannot start.
+        """
+        ...
+
+    async def worker_stopping(self, **given: Any) -> None:
+        """Call every plugin because a worker has stopped; errors are logged."""
+        ...
+
+    def close(self) -> None:
+        """Release what calling the plugins needs."""
+        ...

@@ -1,0 +1,167 @@
+"""Opens the stores that the settings name, with one set of credentials for tables and files.
+
+Tables (deltalake) and files (obstore) stand on the same Rust library and take the same
+option names; obstore wants those of the HTTP client and of retries apart.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from obstore.exceptions import BaseError, UnknownConfigurationKeyError
+from obstore.store import LocalStore, MemoryStore, from_url
+
+from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.media.store import FileStore
+from claimx_pipeline.settings.secret import Secret
+from claimx_pipeline.settings.tree.storage import CacheSettings, FilesSettings, StorageSettings
+
+SCHEMES = frozenset({"s3", "s3a", "abfs", "abfss", "az", "azure", "adl", "gs", "file", "memory"})
+"""URL schemes of places for files."""
+
+_CLIENT = frozenset(
+    {
+        "allow_http",
+        "connect_timeout",
+        "http1_only",
+        "http2_only",
+        "pool_idle_timeout",
+        "pool_max_idle_per_host",
+        "proxy_ca_certificate",
+        "proxy_excludes",
+        "proxy_url",
+        "read_timeout",
+        "root_certificate",
+        "timeout",
+        "user_agent",
+    }
+)
+"""Options of the HTTP client. Switching the check of certificates off is none of them."""
+
+_TABLES_ONLY = (
+    "aws_s3_allow_unsafe_rename",
+    "aws_s3_locking_provider",
+    "delta_dynamo_",
+    "max_retries",
+    "retry_timeout",
+    "backoff_config",
+)
+"""Beginnings of options that mean something to tables only."""
+
+_TIMEOUTS = {"connect_timeout": "5s", "timeout": "120s"}
+"""Of one request; a part of a large file may be slow."""
+
+_TRIES = 3
+_TRIES_SECONDS = 30.0
+"""Further tries of one request; after them the worker waits and asks again."""
+
+
+def open_files(settings: StorageSettings) -> FileStore:
+    """Return the store in which files end.
+
+    Raises:
+        SettingsError: The setting is no place that can be opened.
+    """
+    return _open("storage.files", settings.files, settings)
+
+
+def open_cache(settings: StorageSettings) -> FileStore:
+    """Return the store in which a file lies between download and upload.
+
+    Raises:
+        SettingsError: The setting is no place that can be opened.
+    """
+    return _open("storage.cache", settings.cache, settings)
+
+
+def _open(name: str, place: FilesSettings | CacheSettings, settings: StorageSettings) -> FileStore:
+    return open_store(place.root, {**settings.options, **place.options}, name)
+
+
+def open_store(root: str, options: Mapping[str, Secret], name: str = "storage") -> FileStore:
+    """Return the store at *root*; a folder is made if it is not there.
+
+    Connects to nothing. ``memory://`` is a store of its own each time.
+
+    Args:
+        root: A folder, or a URL of one of ``SCHEMES``.
+        options: As for a table's ``storage_options``; those for tables only are left out.
+        name: The setting, for messages.
+
+    Raises:
+        SettingsError: *root* or an option cannot be used.
+    """
+    scheme = urlsplit(root).scheme if "://" in root else ""
+    if "${" in root:
+        raise _refused(f"{name}.root", f"{root!r} is not resolved; set it to a folder or a URL")
+    if not scheme or scheme == "file":
+        folder = Path(root.removeprefix("file://")).expanduser().absolute()
+        try:
+            # A folder goes with its last file: the cache has one for each.
+            return FileStore(str(folder), LocalStore(folder, automatic_cleanup=True, mkdir=True))
+        except (BaseError, OSError) as error:
+            why = f"the folder {folder} cannot be made: {str(error).splitlines()[0]}"
+            raise _refused(f"{name}.root", why) from error
+    if scheme not in SCHEMES:
+        known = ", ".join(sorted(SCHEMES))
+        raise _refused(f"{name}.root", f"the scheme {scheme!r} is unknown; known: {known}")
+    if scheme == "memory":
+        return FileStore(root, MemoryStore())
+    return _remote(root, options, name)
+
+
+def _remote(root: str, options: Mapping[str, Secret], name: str) -> FileStore:
+    config, client = _sorted_out(options)
+    seconds = timedelta(seconds=_TRIES_SECONDS)
+    try:
+        store = from_url(
+            root,
+            config=config,
+            client_options=client,
+            retry_config={"max_retries": _TRIES, "retry_timeout": seconds},
+        )
+    except UnknownConfigurationKeyError as error:
+        why = f"an option is unknown: {str(error).splitlines()[0]}"
+        raise _refused("storage.options", why) from error
+    except (BaseError, ValueError) as error:
+        why = f"{_public(root)} cannot be used: {str(error).splitlines()[0]}"
+        raise _refused(f"{name}.root", why) from error
+    return FileStore(_public(root), store)
+
+
+def _sorted_out(options: Mapping[str, Secret]) -> tuple[Any, Any]:
+    """Return the options of the store and of its HTTP client, as obstore takes them.
+
+    Raises:
+        SettingsError: One would switch the check of certificates off.
+    """
+    config: dict[str, str] = {}
+    client = dict(_TIMEOUTS)
+    for key, secret in options.items():
+        option = key.lower()
+        bare = option.removeprefix("aws_").removeprefix("azure_").removeprefix("google_")
+        if bare == "allow_invalid_certificates":
+            why = f"{key!r} is not offered; give a private authority as 'root_certificate'"
+            raise _refused("storage.options", why)
+        if bare in _CLIENT:
+            client[bare] = secret.reveal()
+        elif not option.startswith(_TABLES_ONLY):
+            config[option] = secret.reveal()
+    return config, client
+
+
+def _public(root: str) -> str:
+    """Return a URL without what must not be shown: user, password and query."""
+    parts = urlsplit(root)
+    at = parts.netloc.rpartition("@")
+    # In abfss:// what stands before the @ is the container, elsewhere a credential.
+    host = parts.netloc if parts.scheme in ("abfs", "abfss") else at[2]
+    return parts._replace(netloc=host, query="", fragment="").geturl()
+
+
+def _refused(where: str, why: str) -> SettingsError:
+    return SettingsError([Problem(where, why)])

@@ -1,0 +1,1 @@
+"""Finds and loads plugins, calls them, and carries out what they answer."""

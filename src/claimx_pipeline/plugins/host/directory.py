@@ -1,0 +1,125 @@
+"""Directory plugins: ``<name>/config.yaml`` below ``plugins.dir``, and the class it names."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from attrs import evolve, field, frozen
+
+from claimx_pipeline.errors import ClaimxError, SettingsError
+from claimx_pipeline.settings.loading.structure import structure_config
+
+CONFIG_FILE = "config.yaml"
+
+
+@frozen(kw_only=True)
+class DirectoryPlugin:
+    """What ``config.yaml`` says."""
+
+    name: str = ""
+    """What the plugin is called; the folder's name if not given."""
+    module: str
+    """A file beside ``config.yaml``, without ``.py``, or an installed module."""
+    class_name: str = field(alias="class_")
+    enabled: bool = True
+    priority: int | None = None
+    config: Mapping[str, Any] = field(factory=dict, repr=False)
+
+
+@frozen
+class FoundPlugin:
+    """A folder with a ``config.yaml`` in it."""
+
+    name: str
+    folder: Path
+    content: DirectoryPlugin | None = None
+    problem: str = ""
+    """Why there is no content."""
+
+    @property
+    def origin(self) -> str:
+        """The file, for messages."""
+        return str(self.folder / CONFIG_FILE)
+
+    def load(self) -> Any:
+        """Return the class.
+
+        Raises:
+            ClaimxError: The file is wrong, or the module has no such class.
+        """
+        if self.content is None:
+            raise ClaimxError(self.problem)
+        local = self.folder / f"{self.content.module}.py"
+        if local.is_file():
+            module = _module_of_file(local)
+        else:
+            module = importlib.import_module(self.content.module)
+        try:
+            return getattr(module, self.content.class_name)
+        except AttributeError:
+            raise ClaimxError(
+                f"module {self.content.module!r} has no class {self.content.class_name!r}"
+            ) from None
+
+
+def find(directory: Path | None, environ: Mapping[str, str]) -> list[FoundPlugin]:
+    """Return the plugins in *directory*, in the order of their folders.
+
+    Args:
+        directory: ``plugins.dir``; None or a folder that is not there for none.
+        environ: Fills ``${VAR}`` in their files.
+    """
+    if directory is None or not directory.is_dir():
+        return []
+    return [_read(file, environ) for file in sorted(directory.glob(f"*/{CONFIG_FILE}"))]
+
+
+def _read(file: Path, environ: Mapping[str, str]) -> FoundPlugin:
+    from claimx_pipeline.settings.loading.yaml_nodes import read_yaml  # noqa: PLC0415 - only if used
+
+    folder, name = file.parent, file.parent.name
+    try:
+        given = read_yaml(file, environ)
+        if isinstance(given.get("name"), str):
+            name = given["name"]
+        # As it is: what it must look like is known once the class is loaded.
+        config = _mapping(given.pop("config", {}), file)
+        content = structure_config(given, DirectoryPlugin, str(file))
+    except ClaimxError as error:
+        return FoundPlugin(name, folder, problem=_readable(error))
+    return FoundPlugin(name, folder, evolve(content, config=config))
+
+
+def _mapping(config: Any, file: Path) -> Mapping[str, Any]:
+    if not isinstance(config, Mapping):
+        raise ClaimxError(f"{file}: config: must be a mapping of settings")
+    return config
+
+
+def _readable(error: ClaimxError) -> str:
+    """Return all problems in one line."""
+    if not isinstance(error, SettingsError):
+        return str(error)
+    return "; ".join(str(problem) for problem in error.problems)
+
+
+def _module_of_file(file: Path) -> ModuleType:
+    """Import a plugin's own file under a name that no other module has."""
+    name = f"claimx_directory_plugin_{file.parent.name}_{file.stem}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise ClaimxError(f"{file} cannot be imported")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module

@@ -1,0 +1,187 @@
+"""Calls what listens to an event: collected at start, called as plain objects per event."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+from attrs import define
+
+from claimx_pipeline.clock import Clock
+from claimx_pipeline.errors import HookFailedError
+from claimx_pipeline.hooks.context import Dispatched, EnrichmentContext, FileContext, HookContext
+from claimx_pipeline.hooks.result import PluginResult
+from claimx_pipeline.media.messages import task_record
+from claimx_pipeline.plugins.base import Plugin
+from claimx_pipeline.plugins.host.calling import Listener, PluginCaller
+from claimx_pipeline.plugins.host.results import AnswerReader, PublishRules
+from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
+
+if TYPE_CHECKING:
+    from claimx_pipeline.plugins.host.loading import PluginSet
+
+log = logging.getLogger(__name__)
+
+ENRICHMENT_COMPLETE = "claimx_enrichment_complete"
+
+EVENT_HOOKS = (ENRICHMENT_COMPLETE, "claimx_download_complete", "claimx_upload_complete")
+"""Hooks that are called while events flow; each takes a ``context`` and may answer."""
+
+STOP_SECONDS = 5.0
+"""How long a plugin may take to stop."""
+
+
+@define
+class Dispatcher:
+    """Knows who listens to what, in order of priority."""
+
+    listeners: Mapping[str, Sequence[Listener]]
+    """Hook to who listens, in the order they are asked."""
+    callers: Mapping[str, PluginCaller]
+    answers: AnswerReader
+
+    @classmethod
+    def of(
+        cls, plugins: PluginSet, *, rules: PublishRules, clock: Clock, metrics: PluginMetrics
+    ) -> Dispatcher:
+        """Return the dispatcher for the loaded plugins."""
+        hooks = (*EVENT_HOOKS, "claimx_worker_starting", "claimx_worker_stopping")
+        listeners = {
+            name: _listeners(getattr(plugins.manager.hook, name), plugins) for name in hooks
+        }
+        names = {each.plugin for found in listeners.values() for each in found}
+        callers = {
+            name: PluginCaller(name, plugins.timeout_seconds(name), clock, metrics)
+            for name in names
+        }
+        return cls(listeners, callers, AnswerReader(rules, metrics))
+
+    async def enrichment_complete(
+        self, context: EnrichmentContext, only: str | None = None
+    ) -> Dispatched:
+        """Ask every listener to ``claimx_enrichment_complete``, as ``ask`` does."""
+        dispatched = await self.ask(ENRICHMENT_COMPLETE, context, only)
+        dispatched.publish += [task_record(task) for task in context.downloads]
+        return dispatched
+
+    async def file_complete(self, context: FileContext, only: str | None = None) -> Dispatched:
+        """Ask every listener to the hook of the file's stage, as ``ask`` does.
+
+        A file cannot be filtered out: a listener that does so only stops the later ones.
+        """
+        return await self.ask(f"claimx_{context.stage}", context, only)
+
+    async def ask(self, hook: str, context: HookContext, only: str | None = None) -> Dispatched:
+        """Ask every listener, in order; stop at the first that filters the event out.
+
+        A plugin that raises, takes too long or answers what cannot be carried out is
+        noted, nothing of it is done or changed, and the others are asked all the same.
+
+        Args:
+            hook: One of ``EVENT_HOOKS``.
+            context: What it is about; plugins change it.
+            only: Ask this plugin alone.
+        """
+        dispatched = Dispatched()
+        for listener in self.listeners[hook]:
+            if only is not None and listener.plugin != only:
+                continue
+            try:
+                result = await self._ask_one(listener, context, dispatched)
+            except HookFailedError as error:
+                dispatched.failed.append((listener.plugin, error))
+                log.warning("event %s goes on without a plugin: %s", context.event_id, error)
+                continue
+            if result is not None and result.filtered:
+                dispatched.filtered = result.message or f"filtered out by {listener.plugin}"
+                break
+        return dispatched
+
+    async def _ask_one(
+        self, listener: Listener, context: HookContext, dispatched: Dispatched
+    ) -> PluginResult | None:
+        """Ask one listener and carry out its answer, wholly or not at all.
+
+        Raises:
+            HookFailedError: It failed; nothing was done and *context* is as it was.
+        """
+        if listener.wants is not None:
+            try:
+                if not listener.wants(context):
+                    return None
+            except Exception as error:
+                reason = f"{type(error).__name__}: {error} (in should_run)"
+                raise listener.failed(reason) from error
+        # It may fail half-way, or still be at it when its time is over.
+        its_own = context.copy()
+        result = await self.callers[listener.plugin].ask(listener, context=its_own)
+        if result is None:
+            context.adopt(its_own)
+            return None
+        if not isinstance(result, PluginResult):
+            told = f"it returned {type(result).__name__}, not PluginResult or None"
+            raise listener.failed(told)
+        try:
+            prepared = self.answers.prepare(listener.plugin, listener.hook, its_own, result)
+        except (ValueError, TypeError, AttributeError) as error:
+            raise listener.failed(str(error)) from error
+        for deed in prepared.deeds:
+            deed()
+        context.adopt(its_own)
+        dispatched.publish += prepared.records
+        return result
+
+    async def worker_starting(self, **given: Any) -> None:
+        """Tell every plugin that a worker is about to start; the first error stops the start.
+
+        Raises:
+            HookFailedError: A plugin cannot start.
+        """
+        for listener in self.listeners["claimx_worker_starting"]:
+            await _tell(listener, given)
+
+    async def worker_stopping(self, **given: Any) -> None:
+        """Tell every plugin that a worker has stopped; errors are logged, all are told."""
+        for listener in self.listeners["claimx_worker_stopping"]:
+            try:
+                async with asyncio.timeout(STOP_SECONDS):
+                    await _tell(listener, given)
+            except (HookFailedError, TimeoutError):
+                log.exception("plugin %r could not stop cleanly", listener.plugin)
+
+    def close(self) -> None:
+        """Let the plugins' threads end; what hangs is left behind."""
+        for caller in self.callers.values():
+            caller.close()
+
+
+async def _tell(listener: Listener, given: Mapping[str, Any]) -> None:
+    try:
+        answer = listener.call(**given)
+        if inspect.isawaitable(answer):
+            await answer
+    except Exception as error:
+        raise listener.failed(f"{type(error).__name__}: {error}") from error
+
+
+def _listeners(hook: pluggy.HookCaller, plugins: PluginSet) -> list[Listener]:
+    """Return the implementations of *hook*: lower priority first, then by plugin name."""
+    found = [
+        _listener(implementation, hook.name, plugins) for implementation in hook.get_hookimpls()
+    ]
+    return sorted(found, key=lambda listener: (listener.priority, listener.plugin))
+
+
+def _listener(implementation: pluggy.HookImpl, hook: str, plugins: PluginSet) -> Listener:
+    name, plugin = implementation.plugin_name, implementation.plugin
+    function, arguments, wants = implementation.function, implementation.argnames, None
+    if isinstance(plugin, Plugin) and hook in EVENT_HOOKS:
+        inherited = getattr(type(plugin), hook) is getattr(Plugin, hook)
+        if inherited:
+            # The same in two steps, so that an event that it does not want costs next to nothing.
+            function, arguments, wants = plugin.execute, ("context",), plugin.should_run
+    return Listener(name, hook, plugins.priority(name), function, arguments, wants)

@@ -1,0 +1,303 @@
+"""Finds plugins (installed packages, a directory), checks them and names the culprit."""
+
+from __future__ import annotations
+
+import inspect
+import logging
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping
+from importlib import metadata
+from pathlib import Path
+from types import ModuleType
+from typing import Any, Literal
+
+import pluggy
+from attrs import define, field, frozen
+
+from claimx_pipeline import hookspecs
+from claimx_pipeline.errors import ClaimxError, PluginLoadError, Problem, SettingsError
+from claimx_pipeline.hooks.markers import API_VERSION, PROJECT
+from claimx_pipeline.plugins.literals import literal_credentials
+from claimx_pipeline.settings.loading.unresolved import Unresolved, missing_of
+from claimx_pipeline.settings.tree.plugins import PluginSettings, PluginsSettings
+
+log = logging.getLogger(__name__)
+
+CORE = "core"
+"""Name under which the pipeline's own parts are registered."""
+
+DEFAULT_PRIORITY = 100
+
+State = Literal["loaded", "disabled", "failed"]
+
+
+@frozen
+class PluginInfo:
+    """One plugin as ``claimx-run plugins list`` shows it."""
+
+    name: str
+    origin: str
+    """Distribution and version, or the file it was read from."""
+    state: State
+    priority: int = DEFAULT_PRIORITY
+    hooks: tuple[str, ...] = ()
+    problem: str = ""
+    """Why it could not be loaded."""
+    version: str = ""
+    timeout_seconds: float = 5.0
+    description: str = ""
+
+
+@define
+class Candidate:
+    """A plugin that was found and is not loaded yet."""
+
+    name: str
+    origin: str
+    load: Callable[[], Any]
+    """Returns a module, an object, or a ``Plugin`` class."""
+    required: bool
+    enabled: bool = True
+    version: str = ""
+    priority: int | None = None
+    config: Mapping[str, Any] = field(factory=dict, repr=False)
+    """What stands beside the plugin; the settings are laid over it."""
+
+    @property
+    def where(self) -> str:
+        """Dotted path of its settings, after the file that they begin in."""
+        path = f"plugins.{self.name}.config"
+        return f"{self.origin}: {path}" if self.config else path
+
+
+@define
+class PluginSet:
+    """All plugins that were found, and pluggy's manager with those that were loaded."""
+
+    manager: pluggy.PluginManager
+    infos: dict[str, PluginInfo] = field(factory=dict)
+    warnings: list[Problem] = field(factory=list)
+    """What is unwise in their settings."""
+    unresolved: list[Problem] = field(factory=list)
+    """What in their own files waits for a variable; plugins cannot be run without."""
+
+    def priority(self, name: str) -> int:
+        """Return the priority of plugin *name*."""
+        info = self.infos.get(name)
+        return info.priority if info else DEFAULT_PRIORITY
+
+    def timeout_seconds(self, name: str) -> float:
+        """Return how long plugin *name* may take over one event."""
+        info = self.infos.get(name)
+        return info.timeout_seconds if info else PluginSettings().timeout_seconds
+
+    def loaded(self) -> list[tuple[str, Any]]:
+        """Return the loaded plugins by name, the core's own left out."""
+        pairs = self.manager.list_name_plugin()
+        return sorted((name, plugin) for name, plugin in pairs if plugin and name != CORE)
+
+
+def load_plugins(
+    settings: PluginsSettings,
+    *,
+    core: ModuleType,
+    directory: Path | None,
+    environ: Mapping[str, str] | None = None,
+    tolerant: bool = False,
+) -> PluginSet:
+    """Return every enabled plugin, loaded, besides *core*.
+
+    Args:
+        settings: The ``plugins`` section.
+        core: The module with the pipeline's own hook implementations.
+        directory: Folder of directory plugins; None for none.
+        environ: Fills ``${VAR}`` in their files.
+        tolerant: Leave out what cannot be loaded, whatever the settings say, and let the
+            story of each tell. For commands that only look.
+
+    Raises:
+        PluginLoadError: A required plugin cannot be loaded, two plugins have one name,
+            or a plugin implements a hook that does not exist.
+    """
+    plugins = PluginSet(pluggy.PluginManager(PROJECT))
+    plugins.manager.add_hookspecs(hookspecs)
+    plugins.manager.register(core, name=CORE)
+    by_name: defaultdict[str, list[Candidate]] = defaultdict(list)
+    for candidate in (*_installed(settings), *_in_directory(settings, directory, environ or {})):
+        by_name[candidate.name].append(candidate)
+    for name, found in sorted(by_name.items()):
+        _load(plugins, found, settings.of(name), tolerant=tolerant)
+    return plugins
+
+
+def _installed(settings: PluginsSettings) -> Iterable[Candidate]:
+    for point in metadata.entry_points(group=PROJECT):
+        yield Candidate(
+            point.name,
+            f"{point.dist.name} {point.dist.version}" if point.dist else point.value,
+            point.load,
+            required=settings.of(point.name).required is not False,
+            version=point.dist.version if point.dist else "",
+        )
+
+
+def _in_directory(
+    settings: PluginsSettings, directory: Path | None, environ: Mapping[str, str]
+) -> Iterable[Candidate]:
+    if directory is None:
+        return
+    from claimx_pipeline.plugins.host import directory as directory_plugins  # noqa: PLC0415 - only if used
+
+    for found in directory_plugins.find(directory, environ):
+        content = found.content
+        yield Candidate(
+            found.name,
+            found.origin,
+            found.load,
+            required=settings.of(found.name).required is True,
+            enabled=content.enabled if content else True,
+            priority=content.priority if content else None,
+            config=content.config if content else {},
+        )
+
+
+def files_of_plugins(directory: Path, plugins: PluginSet) -> list[tuple[Path, str]]:
+    """Return the settings files in the plugins *directory*, each with its one section.
+
+    ``<plugin>/workers.yaml``, unless the plugin there was not loaded, and
+    ``shared/connections/*.yaml``.
+    """
+    out = {info.origin for info in plugins.infos.values() if info.state != "loaded"}
+    workers = [
+        (file, "workers")
+        for file in sorted(directory.glob("*/workers.yaml"))
+        if str(file.parent / "config.yaml") not in out
+    ]
+    connections = sorted(directory.glob("shared/connections/*.yaml"))
+    return [*workers, *((file, "connections") for file in connections)]
+
+
+def _load(
+    plugins: PluginSet, found: list[Candidate], settings: PluginSettings, *, tolerant: bool
+) -> None:
+    """Load the one candidate of a name; two are refused."""
+    candidate = found[0]
+    name, origin = candidate.name, " and ".join(each.origin for each in found)
+    if not settings.enabled or not any(each.enabled for each in found):
+        plugins.infos[name] = PluginInfo(name, origin, "disabled", version=candidate.version)
+        return
+    # Two of one name are nobody's to choose between.
+    required = len(found) > 1 or any(each.required for each in found)
+    try:
+        _check_name(name, found)
+        plugin = _made(plugins, candidate, settings)
+        plugins.manager.register(plugin, name=name)
+        plugins.manager.check_pending()
+        _refuse_wrappers(plugins, plugin)
+    except Exception as error:
+        # Whatever a stranger's module raises at import is that plugin's story to tell.
+        reason = _reason(error)
+        if plugins.manager.has_plugin(name) and name != CORE:
+            plugins.manager.unregister(name=name)
+        if required and not tolerant:
+            raise PluginLoadError(name, origin, reason) from error
+        if not tolerant:
+            log.warning("plugin %r (%s) is left out: %s", name, origin, reason)
+        plugins.infos[name] = PluginInfo(
+            name, origin, "failed", problem=reason, version=candidate.version
+        )
+        return
+    plugins.infos[name] = _info(plugins, candidate, plugin, settings)
+
+
+def _check_name(name: str, found: list[Candidate]) -> None:
+    if len(found) > 1:
+        raise ClaimxError("each of them has a plugin of this name; rename or remove one")
+    if name in (CORE, "dir"):
+        raise ClaimxError("this name has a meaning of its own; give the plugin another")
+
+
+def _refuse_wrappers(plugins: PluginSet, plugin: Any) -> None:
+    """Refuse what is written to wrap other implementations: they are called one by one."""
+    for caller in plugins.manager.get_hookcallers(plugin) or ():
+        for each in caller.get_hookimpls():
+            if each.plugin is plugin and (each.wrapper or each.hookwrapper):
+                raise ClaimxError(f"{caller.name} cannot be a wrapper; remove 'wrapper=True'")
+
+
+def _info(
+    plugins: PluginSet, candidate: Candidate, plugin: Any, settings: PluginSettings
+) -> PluginInfo:
+    given = (settings.priority, candidate.priority, getattr(plugin, "priority", None))
+    return PluginInfo(
+        candidate.name,
+        candidate.origin,
+        "loaded",
+        next((each for each in given if isinstance(each, int)), DEFAULT_PRIORITY),
+        tuple(sorted(caller.name for caller in plugins.manager.get_hookcallers(plugin) or ())),
+        version=candidate.version or str(getattr(plugin, "version", "")),
+        timeout_seconds=settings.timeout_seconds,
+        description=str(getattr(plugin, "description", "")),
+    )
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, SettingsError):
+        return "; ".join(map(str, error.problems))
+    return str(error) if isinstance(error, ClaimxError) else f"{type(error).__name__}: {error}"
+
+
+def _made(plugins: PluginSet, candidate: Candidate, settings: PluginSettings) -> Any:
+    """Return the object to register: a module, an object, or a ``Plugin`` made from its class."""
+    plugin = candidate.load()
+    check_api(getattr(plugin, "requires_api", ""))
+    config = {**candidate.config, **settings.config}
+    if inspect.isclass(plugin):
+        from claimx_pipeline.plugins.base import Plugin  # noqa: PLC0415 - slow to import
+
+        if not issubclass(plugin, Plugin):
+            raise ClaimxError(f"class {plugin.__name__} is no claimx_pipeline.Plugin")
+        made = plugin.from_settings(config, candidate.where)
+        made.name = candidate.name
+        plugin = made
+    elif config:
+        raise ClaimxError(
+            f"plugins.{candidate.name}.config: this plugin reads no settings from here; "
+            "see its documentation for its own section"
+        )
+    plugins.warnings += literal_credentials(config, candidate.where)
+    plugins.unresolved += _unresolved(candidate.config, candidate.where)
+    return plugin
+
+
+def check_api(required: object) -> None:
+    """See that a plugin written for version *required* of the API works with this one.
+
+    Raises:
+        ClaimxError: It does not, or *required* is no version.
+    """
+    if not required:
+        return
+    parts = str(required).split(".")
+    if not all(part.isdigit() for part in parts) or len(parts) > 2:  # noqa: PLR2004 - major.minor
+        raise ClaimxError(f"requires_api is {required!r}; write a version such as '1.0'")
+    major, minor = int(parts[0]), int(parts[1]) if len(parts) > 1 else 0
+    our_major, our_minor = (int(part) for part in API_VERSION.split("."))
+    if major != our_major or minor > our_minor:
+        other = "claimx-pipeline" if (major, minor) > (our_major, our_minor) else "the plugin"
+        raise ClaimxError(
+            f"it is written for version {required} of the plugin API and this is version "
+            f"{API_VERSION}; install a newer {other.removeprefix('the ')}"
+        )
+
+
+def _unresolved(config: Any, where: str) -> Iterable[Problem]:
+    if isinstance(config, Unresolved):
+        said = ", ".join(f"{each.variable} {each.reason}" for each in missing_of(config))
+        yield Problem(where, f"{said}; set it, or give the setting a value in the file")
+    elif isinstance(config, Mapping):
+        for name, value in config.items():
+            yield from _unresolved(value, f"{where}.{name}")
+    elif isinstance(config, (list, tuple)):
+        for index, value in enumerate(config):
+            yield from _unresolved(value, f"{where}[{index}]")

@@ -1,0 +1,186 @@
+"""What a plugin answered becomes records to publish, and what is done in place."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable, Collection
+from functools import partial
+from typing import Any
+
+from attrs import define, field, frozen
+
+from claimx_pipeline.broker.protocol import OutRecord
+from claimx_pipeline.hooks.context import HookContext
+from claimx_pipeline.hooks.result import (
+    AddHeader,
+    CreateClaimxTask,
+    Log,
+    Metric,
+    PluginResult,
+    Publish,
+    Webhook,
+)
+from claimx_pipeline.plugins.action_messages import ActionMessage, to_json
+from claimx_pipeline.runtime import headers
+from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
+from claimx_pipeline.topics import ACTIONS_PENDING
+
+_LEVELS = {
+    "debug": logging.DEBUG,
+    "info": logging.INFO,
+    "warning": logging.WARNING,
+    "error": logging.ERROR,
+}
+
+_OVERHEAD_BYTES = 1024
+"""What a record needs beside its value, and to spare."""
+
+
+@frozen(kw_only=True)
+class PublishRules:
+    """What plugins may publish."""
+
+    core_topics: Collection[str] = ()
+    """Topics that belong to the pipeline."""
+    known_topics: Collection[str] | None = None
+    """All topics there are; None if that is not known."""
+    most_bytes: int = 1_000_000
+    """What the broker takes as one record."""
+
+    def check(self, topic: str) -> None:
+        """Refuse a topic that a plugin must not publish to.
+
+        Raises:
+            ValueError: It belongs to the pipeline, or there is none of that name.
+        """
+        if topic in self.core_topics:
+            raise ValueError(
+                f"topic {topic!r} belongs to the pipeline; publish to a topic of your own"
+            )
+        if self.known_topics is not None and topic not in self.known_topics:
+            raise ValueError(
+                f"there is no topic {topic!r}; a plugin names what it publishes to in 'topics()'"
+            )
+
+
+@define
+class Prepared:
+    """All that one answer asks for, ready to be carried out."""
+
+    records: list[OutRecord] = field(factory=list)
+    deeds: list[Callable[[], Any]] = field(factory=list)
+    """Done in place, in order; none of them fails."""
+
+
+@frozen
+class AnswerReader:
+    """Turns answers into what is to be done: all of an answer, or nothing."""
+
+    rules: PublishRules
+    metrics: PluginMetrics
+
+    def prepare(
+        self, plugin: str, hook: str, context: HookContext, result: PluginResult
+    ) -> Prepared:
+        """Return what *result* asks for; nothing has been done yet.
+
+        Args:
+            plugin: Who answered.
+            hook: To what.
+            context: About what; its headers get those that the answer adds.
+            result: The answer.
+
+        Raises:
+            ValueError: Something in it cannot be carried out.
+            TypeError: Something in it is no action.
+        """
+        prepared = Prepared()
+        for number, action in enumerate(result.actions):
+            counted = partial(self.metrics.acted, plugin, _name_of(action))
+            match action:
+                case Log(level, message):
+                    prepared.deeds.append(_logging(plugin, level, message))
+                case AddHeader(name, value):
+                    _check_header(name, value)
+                    context.headers[name] = value
+                case Metric(name, value, labels):
+                    if problem := self.metrics.problem(name, value, labels):
+                        raise ValueError(problem)
+                    count = partial(self.metrics.count, plugin, name, value, dict(labels))
+                    prepared.deeds.append(count)
+                case Publish():
+                    self.rules.check(action.topic)
+                    cause = f"{hook}|{context.cause}|{plugin}|{action.topic}|{number}"
+                    key = action.key or context.event_id
+                    prepared.records.append(self._published(context, action, key, cause))
+                case Webhook() | CreateClaimxTask():
+                    cause = f"{hook}|{context.cause}|{plugin}|{ACTIONS_PENDING.name}|{number}"
+                    prepared.records.append(self._asked_for(plugin, context, action, cause))
+                case _:
+                    raise TypeError(f"{type(action).__name__} is no action of a PluginResult")
+            prepared.deeds.append(counted)
+        return prepared
+
+    def _published(self, context: HookContext, action: Publish, key: str, cause: str) -> OutRecord:
+        for name, value in (*action.headers.items(), *context.headers.items()):
+            _check_header(name, value)
+        given = {**context.headers, **action.headers}
+        return self._record(context, action.topic, to_json(action.payload), key, given, cause)
+
+    def _asked_for(
+        self, plugin: str, context: HookContext, action: Webhook | CreateClaimxTask, cause: str
+    ) -> OutRecord:
+        if isinstance(action, Webhook) and (problem := action.problem()):
+            raise ValueError(problem)
+        message = ActionMessage.of(
+            action, plugin=plugin, event_id=context.event_id, project_id=context.project_id
+        )
+        value = to_json(message)
+        return self._record(context, ACTIONS_PENDING.name, value, context.event_id, {}, cause)
+
+    def _record(  # noqa: PLR0913 - the parts of a record
+        self,
+        context: HookContext,
+        topic: str,
+        value: bytes,
+        key: str,
+        given: dict[str, str],
+        cause: str,
+    ) -> OutRecord:
+        hops = context.hops + 1
+        if hops > headers.MOST_HOPS:
+            raise ValueError(
+                f"{headers.MOST_HOPS} messages of plugins led here, so they go round in a circle; "
+                f"nothing more is published to {topic!r}"
+            )
+        size = len(value) + len(key) + sum(len(n) + len(v) for n, v in given.items())
+        if size + _OVERHEAD_BYTES > self.rules.most_bytes:
+            raise ValueError(
+                f"a message for topic {topic!r} has {size} bytes and the limit is "
+                f"{self.rules.most_bytes}; publish less, or raise broker.kafka.max_request_bytes"
+            )
+        own = {
+            headers.ID: hashlib.sha256(cause.encode()).hexdigest()[:32],
+            headers.HOPS: str(hops),
+        }
+        return OutRecord(topic, value, key.encode(), headers.encoded({**given, **own}))
+
+
+def _logging(plugin: str, level: str, message: str) -> Callable[[], None]:
+    if level not in _LEVELS:
+        raise ValueError(f"{level!r} is no level of a log line; use {', '.join(_LEVELS)}")
+    logger = logging.getLogger(f"claimx_pipeline.plugin.{plugin}")
+    return partial(logger.log, _LEVELS[level], "%s", message)
+
+
+def _check_header(name: str, value: str) -> None:
+    if not isinstance(name, str) or not isinstance(value, str) or not name:
+        raise TypeError(f"header {name!r} must be a text with a text as its value")
+    if name.lower().startswith(headers.OWN_PREFIX):
+        raise ValueError(f"header {name!r} is the pipeline's own; use another name")
+
+
+def _name_of(action: object) -> str:
+    names = {AddHeader: "add_header", CreateClaimxTask: "create_claimx_task"}
+    return names.get(type(action), type(action).__name__.lower())

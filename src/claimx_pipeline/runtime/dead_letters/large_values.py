@@ -1,0 +1,136 @@
+"""Values too large for the topic of dead letters: a file each, and a pointer in the letter.
+
+A record that the broker took may be too large for it once it carries the headers of a
+dead letter. Its value then lies under ``storage.files.root`` and the letter is empty.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Awaitable, Callable, Sequence
+from pathlib import Path
+
+from attrs import evolve, frozen
+
+from claimx_pipeline.broker.protocol import OutRecord, Record
+from claimx_pipeline.errors import DeadLetterError, RecordTooLargeError
+from claimx_pipeline.runtime import headers
+from claimx_pipeline.runtime.dead_letters.letter import PREFIX, VALUE_FILE
+
+FOLDER = "dead-letters"
+_POINTER = re.compile(rf"{FOLDER}/([0-9a-f]{{64}})")
+
+
+@frozen
+class ValueFiles:
+    """Keeps values as files named by their SHA-256. Blocks, so it runs in a thread."""
+
+    root: str
+    """Folder of all files; an object store is refused when a value is to be kept there."""
+
+    def put_aside(self, letter: OutRecord) -> OutRecord:
+        """Return *letter* with its value in a file; what is on disk then stays there.
+
+        Raises:
+            DeadLetterError: It cannot be kept there, or is in a file already: the letter
+                is too large without its value.
+        """
+        origin = headers.header(letter.headers, f"{PREFIX}origin") or letter.topic
+        if letter.value is None or headers.header(letter.headers, VALUE_FILE) is not None:
+            raise DeadLetterError(
+                origin,
+                "it is larger than the broker takes even without its value; raise "
+                "broker.kafka.max_request_bytes and the topic's max.message.bytes",
+            )
+        folder = self._folder(origin)
+        digest = hashlib.sha256(letter.value).hexdigest()
+        try:
+            _write(folder / digest, letter.value)
+        except OSError as error:
+            raise DeadLetterError(
+                origin, f"its value cannot be kept in {folder}: {error.strerror or error}"
+            ) from error
+        pointer = (VALUE_FILE, f"{FOLDER}/{digest}".encode())
+        return evolve(letter, value=b"", headers=(*letter.headers, pointer))
+
+    def value(self, record: Record) -> bytes | None:
+        """Return the value of the dead letter *record*, wherever it lies.
+
+        Raises:
+            DeadLetterError: The file is gone, is not readable or is not what was written.
+        """
+        pointer = headers.header(record.headers, VALUE_FILE)
+        if pointer is None:
+            return record.value
+        place = f"{record.topic}/{record.partition}/{record.offset}"
+        named = _POINTER.fullmatch(pointer)
+        if named is None:
+            raise DeadLetterError(place, f"its value is said to lie in {pointer!r}, which is odd")
+        file = self._folder(place) / named[1]
+        try:
+            found = file.read_bytes()
+        except OSError as error:
+            raise DeadLetterError(
+                place, f"its value cannot be read from {file}: {error.strerror or error}"
+            ) from error
+        if hashlib.sha256(found).hexdigest() != named[1]:
+            raise DeadLetterError(place, f"{file} is not what was written there")
+        return found
+
+    def _folder(self, letter: str) -> Path:
+        root = self.root.removeprefix("file://")
+        if "://" in root or "${" in root:
+            raise DeadLetterError(
+                letter,
+                "its value is too large for the broker, and it can be kept on a local path "
+                f"only; storage.files.root is {self.root!r}: raise broker.kafka."
+                "max_request_bytes and the topic's max.message.bytes, or set a local path",
+            )
+        return Path(root).expanduser().absolute() / FOLDER
+
+
+async def publish_letters(
+    letters: Sequence[OutRecord],
+    publish: Callable[[Sequence[OutRecord]], Awaitable[None]],
+    files: ValueFiles,
+) -> None:
+    """Publish dead letters; the value of one that is too large goes into a file first.
+
+    Raises:
+        DeadLetterError: The value of one cannot be kept, or is not what makes it large.
+    """
+    going = list(letters)
+    while True:
+        try:
+            await publish(going)
+        except RecordTooLargeError as error:
+            going[error.index] = await asyncio.to_thread(files.put_aside, going[error.index])
+            if error.left is not None:
+                going = [going[at] for at in error.left]
+            continue
+        return
+
+
+def _write(file: Path, value: bytes) -> None:
+    """Write *value* so that *file* is there whole or not at all, also after a power cut."""
+    if file.exists():
+        return
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.NamedTemporaryFile(dir=file.parent, prefix=".", delete=False) as fresh:
+        try:
+            fresh.write(value)
+            fresh.flush()
+            os.fsync(fresh.fileno())
+            Path(fresh.name).rename(file)
+        except BaseException:
+            Path(fresh.name).unlink(missing_ok=True)
+            raise
+    folder = os.open(file.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)

@@ -1,0 +1,1 @@
+"""From a polled batch to its commit: process, publish, write, commit, or pause and wait."""

@@ -1,0 +1,44 @@
+"""What became of every record that a member took: nothing disappears between poll and outcome."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import define, field
+
+from claimx_pipeline.telemetry.metrics import WorkerMetrics
+
+
+@define
+class RecordCounts:
+    """Counts for one member: received = committed + revoked + paused + in flight."""
+
+    _metrics: WorkerMetrics
+    in_flight: int = field(default=0, init=False)
+    paused: int = field(default=0, init=False)
+
+    def receive(self, count: int) -> None:
+        """Count records taken from the broker; they are in flight."""
+        self.in_flight += count
+        self._metrics.received(count)
+
+    def commit(self, counts: Mapping[str, int]) -> None:
+        """Count what became of records in flight."""
+        self.in_flight -= sum(counts.values())
+        self._metrics.settled(counts)
+
+    def pause(self, count: int) -> None:
+        """Count records in flight that wait here from now on; below 0: that go on."""
+        self.paused += count
+        self.in_flight -= count
+        self._metrics.parked(count)
+
+    def revoke(self, count: int) -> None:
+        """Count records in flight that are another member's now."""
+        self.in_flight -= count
+        self._metrics.given_up(count)
+
+    def end(self) -> None:
+        """Count all that is in flight or waits as another member's."""
+        self.pause(-self.paused)
+        self.revoke(self.in_flight)

@@ -1,0 +1,66 @@
+"""Decoding records and having them processed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from attrs import define
+
+from claimx_pipeline.broker.protocol import Record, UnreadableRecords
+from claimx_pipeline.errors import DecodeError
+from claimx_pipeline.runtime.delivery.batch import BatchRecord, assign_outcomes
+from claimx_pipeline.runtime.headers import GROUP, RETURN_TO, header
+from claimx_pipeline.runtime.outcome import Dead, Done, failure
+from claimx_pipeline.runtime.worker import Processor
+
+log = logging.getLogger(__name__)
+
+FOR_ANOTHER_GROUP = Done(skipped="returned for another group")
+
+
+@define
+class RecordProcessing:
+    """The processor of one member, and which records it is spared."""
+
+    worker: str
+    group: str
+    """Consumer group, as the broker calls it."""
+    processor: Processor
+
+    def decoded(self, records: Sequence[Record]) -> list[BatchRecord]:
+        """Return *records* with the messages in them; what cannot be read is dead alone."""
+        decode = self.processor.decode
+        decoded: list[BatchRecord] = []
+        for record in records:
+            if isinstance(record, UnreadableRecords):
+                log.error(
+                    "worker %s passes over records that cannot be read: %s", self.worker, record
+                )
+                decoded.append(BatchRecord(record, None, Dead(DecodeError(str(record)))))
+                continue
+            if record.headers and self._is_for_another(record):
+                decoded.append(BatchRecord(record, None, FOR_ANOTHER_GROUP))
+                continue
+            try:
+                decoded.append(BatchRecord(record, decode(record)))
+            except DecodeError as error:
+                decoded.append(BatchRecord(record, None, Dead(error)))
+        return decoded
+
+    async def process(self, records: Sequence[BatchRecord]) -> None:
+        """Have *records* processed, and note what became of each."""
+        try:
+            outcomes = await self.processor.process(records)
+        except Exception as error:
+            # Not one record's failure: the processor itself broke on this batch.
+            log.exception("worker %s failed on a batch of %d", self.worker, len(records))
+            outcomes = [failure(error)] * len(records)
+        assign_outcomes(records, outcomes)
+
+    def _is_for_another(self, record: Record) -> bool:
+        """Return whether a returned record is for another group than this one."""
+        group = header(record.headers, GROUP)
+        if group is None or group == self.group:
+            return False
+        return header(record.headers, RETURN_TO) is None  # with it, it has not returned yet

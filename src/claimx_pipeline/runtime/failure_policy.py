@@ -1,0 +1,118 @@
+"""What becomes of a record that failed: it climbs the ladder, waits, or is dead."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from attrs import frozen
+
+from claimx_pipeline.broker.protocol import OutRecord, Record
+from claimx_pipeline.clock import Clock
+from claimx_pipeline.errors import Category, RecordError, category_of
+from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
+from claimx_pipeline.runtime.outcome import Dead, Held
+from claimx_pipeline.runtime.resources import Resources
+from claimx_pipeline.runtime.retry_ladder import RetryLadder
+from claimx_pipeline.runtime.worker import WorkerSpec
+from claimx_pipeline.topics import Topology
+
+OUTAGES = frozenset({Category.AUTH, Category.THROTTLED, Category.CIRCUIT_OPEN})
+"""Failures of something that every record needs; they say nothing about the record."""
+
+
+@frozen
+class FailurePolicy:
+    """Decides for one worker. Looks at types and codes, never at an error's text."""
+
+    worker: str
+    group: str
+    """Consumer group, as the broker calls it."""
+    ladder: RetryLadder | None
+    dead_letters: str | None
+    """Logical name of the topic of dead letters."""
+    outage: Literal["wait", "detour", "dead_letter"]
+    topology: Topology
+    clock: Clock
+
+    @classmethod
+    def of(cls, spec: WorkerSpec, resources: Resources) -> FailurePolicy:
+        """Return the policy of worker *spec*."""
+        return cls(
+            worker=spec.name,
+            group=resources.topology.group(spec.group),
+            ladder=spec.retry,
+            dead_letters=spec.dead_letters.name if spec.dead_letters else None,
+            outage=spec.outage,
+            topology=resources.topology,
+            clock=resources.clock,
+        )
+
+    def is_outage(self, error: Exception) -> bool:
+        """Tell whether *error* is of the service and not of the record."""
+        told = isinstance(error, RecordError) and error.outage
+        return self.outage != "dead_letter" and (told or category_of(error) in OUTAGES)
+
+    def decide(
+        self, record: Record, error: Exception, *, detour: bool = False
+    ) -> OutRecord | Held | Dead:
+        """Return the record as it waits in a retry topic, or why it does not.
+
+        Args:
+            record: It failed.
+            error: Why.
+            detour: Whether it waits in a retry topic for a service that is away.
+        """
+        category = category_of(error)
+        attempts = attempts_of(record) + 1
+        if self.is_outage(error):
+            return self.sit_out(record, error, detour=detour)
+        if category is Category.PERMANENT or (category is Category.BUG and attempts > 1):
+            return Dead(error)
+        if self.ladder is None:
+            # Without a ladder a passing failure is waited for, and a defect does not pass.
+            return Dead(error) if category is Category.BUG else Held(error)
+        rung = self.ladder.rung(attempts, _retry_after(error))
+        if rung is None:
+            return Dead(error)
+        return self.ladder.waiting(
+            record,
+            rung,
+            group=self.group,
+            return_to=self.topology.logical(record.topic),
+            now=self.clock.now(),
+        )
+
+    def sit_out(
+        self, record: Record, error: Exception, *, detour: bool = False
+    ) -> OutRecord | Held:
+        """Return how *record* waits for a service to come back; it is not the record's fault."""
+        if not (detour or self.outage == "detour") or self.ladder is None:
+            return Held(error)
+        return self.ladder.waiting(
+            record,
+            self.ladder.rung(1, _retry_after(error)) or 0,
+            group=self.group,
+            return_to=self.topology.logical(record.topic),
+            now=self.clock.now(),
+            counted=False,
+        )
+
+    def letter(self, record: Record, error: Exception, plugin: str = "") -> OutRecord | None:
+        """Return *record* as a dead letter; None if the worker has no topic for them."""
+        if self.dead_letters is None:
+            return None
+        known = DeadLetter.of(
+            record,
+            error,
+            group=self.group,
+            worker=self.worker,
+            now=self.clock.now(),
+            # One that came back for a plugin and died again is the plugin's as before.
+            plugin=plugin or header(record.headers, PLUGIN) or "",
+        )
+        return known.letter(record, self.dead_letters)
+
+
+def _retry_after(error: Exception) -> float | None:
+    return error.retry_after if isinstance(error, RecordError) else None

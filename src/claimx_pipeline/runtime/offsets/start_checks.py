@@ -1,0 +1,153 @@
+"""What must not be started: a worker whose table, group and topic contradict each other.
+
+Each of them remembers how far things are. Normally they agree but for the last batch
+before a crash. When one was deleted, reset or put back, going on would lose rows or write
+them twice without a word, so a person is asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import enum
+from collections.abc import Iterable, Mapping
+
+from attrs import frozen
+
+from claimx_pipeline.broker.protocol import Admin, TopicPartition
+from claimx_pipeline.errors import ClaimxError
+
+
+class Verdict(enum.Enum):
+    """How a table, a group and a topic go together."""
+
+    CONSISTENT = "ok"
+    NEW = "new"
+    """The group starts here; it commits where, before anything is written."""
+    GROUP_LOST = "the group has no offset"
+    TOPIC_RECREATED = "the topic was recreated"
+    RECORDS_DELETED = "retention deleted what was never read"
+    RESTORED = "the table was restored"
+
+
+@frozen
+class PartitionOffsets:
+    """What the broker knows of one partition, for one group."""
+
+    committed: int | None
+    """The next offset the group reads; None without."""
+    log_start: int
+    """Offset of the oldest record that the topic still has."""
+    log_end: int
+    """Offset that the next record will get."""
+
+
+@frozen(kw_only=True)
+class OffsetCheck:
+    """One partition as table, group and topic have it."""
+
+    table: str | None = None
+    """None where a worker has none."""
+    keyed: bool = False
+    """The table keeps no positions; its rows may be merged again at any time."""
+    group: str
+    partition: TopicPartition
+    stored: int = 0
+    """The next offset according to the table; 0 if it has nothing of the partition."""
+    restored: int | None = None
+    """Version of the table that put back an older one since the group's last commit."""
+    offsets: PartitionOffsets
+
+    @property
+    def verdict(self) -> Verdict:
+        """How they go together."""
+        offsets = self.offsets
+        if self.restored is not None and not (self.keyed and offsets.committed is None):
+            return Verdict.RESTORED
+        if max(self.stored, offsets.committed or 0) > offsets.log_end:
+            return Verdict.TOPIC_RECREATED
+        if offsets.committed is None:
+            # A new group commits its start before it writes, so rows without an offset
+            # mean that the offset was lost.
+            return Verdict.GROUP_LOST if self.stored else Verdict.NEW
+        # A crash between table and group leaves the group behind; that much is not lost.
+        if max(self.stored, offsets.committed) < offsets.log_start:
+            return Verdict.RECORDS_DELETED
+        return Verdict.CONSISTENT
+
+    def refusal(self, worker: str) -> str:
+        """Return what is wrong and which command puts it right; nothing if all is well."""
+        partition, offsets = f"{self.partition.topic}[{self.partition.partition}]", self.offsets
+        command = "'claimx-run offsets"
+        rewind, adopt = f"{command} rewind {worker}", f"{command} adopt {worker}'"
+        held = f"table {self.table!r} has the rows of {partition} up to offset {self.stored}"
+        if self.verdict is Verdict.RESTORED:
+            # A keyed table cannot tell from where on; all that the topic still has is merged again.
+            start = "--to-earliest" if self.keyed else "--to-table"
+            return (
+                f"version {self.restored} of table {self.table!r} put back an older one, so rows "
+                f"are missing that group {self.group!r} has read; write them again with {rewind} "
+                f"{start}', or go on without them with {adopt}"
+            )
+        if self.verdict is Verdict.TOPIC_RECREATED:
+            known = held if self.stored > offsets.log_end else self._read_up_to(partition)
+            return (
+                f"{known}, but the topic ends at {offsets.log_end}, so it was recreated; "
+                f"go on with the new one with {adopt}"
+            )
+        if self.verdict is Verdict.GROUP_LOST:
+            return (
+                f"{held}, but group {self.group!r} has no offset there; if it was reset, set it "
+                f"to the table with {rewind} --to-table', if the topic was recreated, go on with "
+                f"the new one with {adopt}"
+            )
+        if self.verdict is Verdict.RECORDS_DELETED:
+            gone = offsets.log_start - max(self.stored, offsets.committed or 0)
+            return (
+                f"{self._read_up_to(partition)}, but the topic begins at {offsets.log_start}, so "
+                f"retention deleted {gone} records that were never read; go on with what is left "
+                f"with {rewind} --to-earliest'"
+            )
+        return ""
+
+    def _read_up_to(self, partition: str) -> str:
+        return f"group {self.group!r} has read {partition} up to offset {self.offsets.committed}"
+
+
+class StartRefusedError(ClaimxError):
+    """A worker must not go on before a person has decided what is right."""
+
+
+def guard(worker: str, checks: Iterable[OffsetCheck]) -> None:
+    """See that *worker* may write.
+
+    Raises:
+        StartRefusedError: It may not; the first reason, and what to do.
+    """
+    for check in checks:
+        if refusal := check.refusal(worker):
+            raise StartRefusedError(f"worker {worker!r} is not started: {refusal}")
+
+
+async def look_at(
+    admin: Admin, group: str, partitions: Iterable[TopicPartition]
+) -> Mapping[TopicPartition, PartitionOffsets]:
+    """Return what the broker knows of *partitions*.
+
+    Raises:
+        UnknownTopicError: A topic does not exist.
+        BrokerUnavailableError: The broker does not answer.
+    """
+    wanted = set(partitions)
+    found = {}
+    for topic in sorted({partition.topic for partition in wanted}):
+        committed, log_start = await asyncio.gather(
+            admin.committed(group, topic), admin.begin_offsets(topic)
+        )
+        # Last, so that nothing read before can be beyond it.
+        for number, log_end in (await admin.end_offsets(topic)).items():
+            partition = TopicPartition(topic, number)
+            if partition in wanted:
+                found[partition] = PartitionOffsets(
+                    committed.get(number), log_start[number], log_end
+                )
+    return found

@@ -1,0 +1,155 @@
+"""What the settings are read from: files, the environment, the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from pathlib import Path
+
+from attrs import evolve, field, frozen
+
+from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.settings.loading.nodes import Block, Node, ValueOrigin, merge
+from claimx_pipeline.settings.loading.spellings import canonical
+
+DEFAULT_FILE = "claimx.yaml"
+"""Read from the working folder if no file is named."""
+
+
+@frozen(kw_only=True)
+class SettingsSources:
+    """Everything that was read, before it is known which plugins there are."""
+
+    root: Block = field(repr=False)
+    """The files, later ones laid over earlier ones; nothing filled in yet."""
+    files: tuple[str, ...] = ()
+    """The files that were read, in order."""
+    environ: Mapping[str, str] = field(factory=dict, repr=False)
+    overrides: Mapping[str, str] = field(factory=dict, repr=False)
+    problems: tuple[Problem, ...] = ()
+    """Mistakes such as duplicate keys, to be reported together with all others."""
+    warnings: tuple[Problem, ...] = ()
+
+
+def read_sources(
+    config: Path | None,
+    *,
+    environ: Mapping[str, str],
+    overrides: Mapping[str, str] | None = None,
+    cwd: Path,
+) -> SettingsSources:
+    """Read the settings files.
+
+    Args:
+        config: A file, or a folder of which all ``*.yaml`` are read in the order of their
+            names, later ones winning. None for ``claimx.yaml`` in *cwd*, if there.
+        environ: The environment.
+        overrides: Dotted path to text, from the command line; taken as it is.
+        cwd: Folder that a relative *config* is relative to.
+
+    Raises:
+        SettingsError: A file cannot be read or is no YAML; or *config* does not exist.
+    """
+    files, warnings = _files(config, cwd)
+    root: Node = Block({}, ValueOrigin.named(""))
+    problems: list[Problem] = []
+    broken: list[Problem] = []
+    for shown, file in files:
+        try:
+            text = file.read_bytes().decode("utf-8-sig")
+        except OSError as error:
+            broken.append(Problem(shown, f"cannot be read: {error.strerror}"))
+            continue
+        except UnicodeDecodeError as error:
+            broken.append(Problem(shown, f"is not UTF-8 (byte {error.start})"))
+            continue
+        from claimx_pipeline.settings.loading.yaml_nodes import (  # noqa: PLC0415 - slow, not always needed
+            parse_yaml,
+        )
+
+        parsed = parse_yaml(text, partial(ValueOrigin.line_of, shown))
+        (broken if parsed.fatal else problems).extend(parsed.problems)
+        root = merge(root, canonical(parsed.root, problems))
+    if broken:
+        raise SettingsError([*broken, *problems])
+    if not isinstance(root, Block):
+        raise TypeError("the top of the settings is always a block")
+    return SettingsSources(
+        root=root,
+        files=tuple(shown for shown, _ in files),
+        environ=environ,
+        overrides=overrides or {},
+        problems=tuple(problems),
+        warnings=tuple(warnings),
+    )
+
+
+def lay_beneath(
+    sources: SettingsSources, files: Sequence[tuple[Path, str]], cwd: Path
+) -> SettingsSources:
+    """Return *sources* with further files beneath them: what those say wins.
+
+    Args:
+        sources: What the user's own files hold.
+        files: Files, each with the one section that it may hold.
+        cwd: Folder that the names in messages are relative to.
+
+    Raises:
+        SettingsError: A file cannot be read, is no YAML, or holds another section.
+    """
+    from claimx_pipeline.settings.loading.yaml_nodes import (  # noqa: PLC0415 - slow, not always needed
+        parse_yaml,
+    )
+
+    beneath: Node = Block({}, ValueOrigin.named(""))
+    problems: list[Problem] = []
+    for file, section in files:
+        shown = str(file.relative_to(cwd) if file.is_relative_to(cwd) else file)
+        try:
+            text = file.read_bytes().decode("utf-8-sig")
+        except (OSError, UnicodeDecodeError) as error:
+            problems.append(Problem(shown, f"cannot be read: {error}"))
+            continue
+        parsed = parse_yaml(text, partial(ValueOrigin.line_of, shown))
+        problems += parsed.problems
+        problems += [
+            Problem(node.origin.where, f"unknown key {key!r}; this file holds {section!r} only")
+            for key, node in parsed.root.entries.items()
+            if key != section
+        ]
+        beneath = merge(beneath, canonical(parsed.root, problems))
+    if problems:
+        raise SettingsError(problems)
+    root = merge(beneath, sources.root)
+    if not isinstance(root, Block):
+        raise TypeError("the top of the settings is always a block")
+    return evolve(sources, root=root)
+
+
+def _files(config: Path | None, cwd: Path) -> tuple[Sequence[tuple[str, Path]], list[Problem]]:
+    """Return the files to read, each with the name to show, and warnings."""
+    if config is None:
+        default = cwd / DEFAULT_FILE
+        if default.exists():
+            return [(DEFAULT_FILE, default)], []
+        return [], _passed_over("", [default.with_suffix(".yml")])
+    place = cwd / config
+    if not place.exists():
+        raise SettingsError(
+            [Problem(str(config), "does not exist; --config names a settings file")]
+        )
+    if not place.is_dir():
+        return [(str(config), place)], []
+    visible = [file for file in sorted(place.iterdir()) if not file.name.startswith(".")]
+    files = [file for file in visible if file.suffix == ".yaml" and file.is_file()]
+    if not files:
+        raise SettingsError([Problem(str(config), "has no *.yaml file in it")])
+    return [(str(config / file.name), file) for file in files], _passed_over(str(config), visible)
+
+
+def _passed_over(folder: str, files: Sequence[Path]) -> list[Problem]:
+    return [
+        Problem(str(Path(folder, file.name)), "is not read; its name must end in .yaml")
+        for file in files
+        if file.suffix == ".yml" and file.is_file()
+    ]

@@ -1,0 +1,234 @@
+"""Raw settings to attrs objects: strict, and with every problem at once.
+
+cattrs finds the hook for a type; the hooks are strict where cattrs is not (it would turn
+null into ``'None'`` and ``'abc'`` into a list of letters) and know file and line.
+"""
+
+from __future__ import annotations
+
+import types
+from collections import abc
+from collections.abc import Mapping
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_origin
+
+import attrs
+from attrs import define, evolve, field
+
+from claimx_pipeline.errors import SettingsError
+from claimx_pipeline.settings.loading import scalars
+from claimx_pipeline.settings.loading.nodes import (
+    Block,
+    FilledText,
+    Items,
+    Node,
+    Place,
+    Scalar,
+    ValueOrigin,
+    from_value,
+    is_blank,
+)
+from claimx_pipeline.settings.loading.objects import ClassBuilder
+from claimx_pipeline.settings.loading.scalars import RefusedError, refuse, wrong
+from claimx_pipeline.settings.loading.unresolved import Unresolved, UnresolvedSetting
+from claimx_pipeline.settings.secret import Secret
+
+if TYPE_CHECKING:
+    from cattrs import Converter
+
+T = TypeVar("T")
+
+_LISTS = (list, tuple, set, frozenset, abc.Sequence, abc.Set)
+_MAPPINGS = (dict, abc.Mapping, abc.MutableMapping)
+
+
+def structure_config(config: Mapping[str, Any], kind: type[T], where: str) -> T:
+    """Return *config*, plain values from somewhere in the settings, as a *kind*.
+
+    Args:
+        config: Values as ``PluginSettings.config`` has them.
+        kind: attrs class.
+        where: Dotted path of *config*, for messages.
+
+    Raises:
+        SettingsError: All that is wrong with *config*.
+    """
+    structurer = Structurer()
+    place = Place(from_value(config, ValueOrigin.named(where)))
+    try:
+        built: T = structurer.build(place, kind)
+    except RefusedError as refused:
+        problems = refused.problems
+    else:
+        return built
+    raise SettingsError(problems)
+
+
+@define
+class Structurer:
+    """Turns nodes into objects, and remembers what waits for a variable."""
+
+    sections: Mapping[str, type[Any]] | None = field(factory=dict)
+    """Section name to class, as plugins registered them; None if not known yet."""
+    unresolved: list[UnresolvedSetting] = field(factory=list)
+    broken: bool = False
+    """Whether a part was left out because it had been reported as unusable before."""
+    _converter: Converter = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        from cattrs import Converter  # noqa: PLC0415 - slow to import, and not always needed
+
+        self._converter = Converter()
+        classes = ClassBuilder(self.build, self.unresolved, self.sections)
+        # The last one registered is asked first.
+        for predicate, hook in (
+            (lambda _: True, _unknown_kind),
+            (attrs.has, classes.build),
+            (lambda kind: _is_one_of(kind, _LISTS), self._items),
+            (lambda kind: _is_one_of(kind, _MAPPINGS), self._mapping),
+            (_is_union, self._union),
+            (_is_literal, _choice),
+            (_is_any, self._free),
+        ):
+            self._converter.register_structure_hook_func(predicate, hook)
+        for kind, exact in (
+            (Secret, scalars.as_secret),
+            (str, scalars.as_text),
+            (int, scalars.as_whole),
+            (float, scalars.as_number),
+            (bool, scalars.as_truth),
+            (bytes, _unknown_kind),
+            (Enum, _unknown_kind),
+            (Path, _unknown_kind),
+        ):
+            self._converter.register_structure_hook(kind, exact)
+
+    def build(self, place: Place, kind: Any) -> Any:
+        """Return what stands at *place* as a *kind*.
+
+        A value that waits for a variable becomes ``Unresolved``, whatever *kind* is.
+
+        Raises:
+            RefusedError: It cannot; every problem beneath *place* is named.
+        """
+        node = place.node
+        if isinstance(node, Scalar) and node.broken:
+            self.broken = True
+            raise RefusedError([])
+        if isinstance(node, Scalar) and node.missing:
+            setting = UnresolvedSetting(place.path, node.origin.where, node.missing)
+            self.unresolved.append(setting)
+            return Unresolved(setting)
+        return self._converter.structure(place, kind)
+
+    def _mapping(self, place: Place, kind: Any) -> dict[Any, Any]:
+        key_kind, value_kind = get_args(kind) or (str, Any)
+        if isinstance(place.node, Scalar) and place.node.blank:
+            return {}
+        if not isinstance(place.node, Block):
+            raise wrong(place, "a mapping")
+        built: dict[Any, Any] = {}
+        problems = []
+        for key, node in place.node.entries.items():
+            here = place.child(key, node)
+            try:
+                built[self._key(here, key, key_kind)] = self.build(here, value_kind)
+            except RefusedError as refused:
+                problems += refused.problems
+        if problems:
+            raise RefusedError(problems)
+        return built
+
+    def _key(self, here: Place, key: str, kind: Any) -> Any:
+        if kind in (str, Any):
+            return key
+        name = Scalar(key, here.node.origin, text=True)
+        return self.build(Place(name, here.path), kind)
+
+    def _items(self, place: Place, kind: Any) -> Any:
+        node = _split(place.node)
+        if not isinstance(node, Items):
+            raise wrong(place, "a list")
+        item_kind = (get_args(kind) or (Any,))[0]
+        built = []
+        problems = []
+        for index, item in enumerate(node.items):
+            try:
+                built.append(self.build(place.child(index, item), item_kind))
+            except RefusedError as refused:
+                problems += refused.problems
+        if problems:
+            raise RefusedError(problems)
+        made = {list: list, set: set, frozenset: frozenset, abc.Set: frozenset}
+        return made.get(get_origin(kind) or kind, tuple)(built)
+
+    def _free(self, place: Place, _: Any) -> Any:
+        node = place.node
+        if isinstance(node, Scalar):
+            value = scalars.as_is(node, place)
+            return FilledText(value) if node.text and _is_config(place) else value
+        if isinstance(node, Items):
+            return self._items(place, list[Any])
+        written = {key: child for key, child in node.entries.items() if not is_blank(child)}
+        return self._mapping(evolve(place, node=evolve(node, entries=written)), dict[str, Any])
+
+    def _union(self, place: Place, kind: Any) -> Any:
+        """Choose the member that has the shape of what stands at *place*."""
+        members = [member for member in get_args(kind) if member is not types.NoneType]
+        node = place.node
+        optional = len(members) < len(get_args(kind))
+        if optional and isinstance(node, Scalar):
+            written_null = node.value is None and not node.text
+            if written_null or scalars.is_empty_text(place):
+                return None
+        fitting = [member for member in members if _shape(member) is type(node)] or members[:1]
+        for member in fitting[:-1]:
+            try:
+                return self.build(place, member)
+            except RefusedError:
+                continue  # the last one says what is wrong
+        return self.build(place, fitting[-1])
+
+
+def _split(node: Node) -> Node:
+    """Return a text from outside as the list that it writes with commas, all else as it is."""
+    if not isinstance(node, Scalar) or not node.text or not isinstance(node.value, str):
+        return node
+    words = [word.strip() for word in node.value.split(",")]
+    return Items([evolve(node, value=word) for word in words if word], node.origin)
+
+
+def _is_config(place: Place) -> bool:
+    """Tell whether *place* is in a plugin's own settings, which are structured later."""
+    return place.path[:1] == ("plugins",) and place.path[2:3] == ("config",)
+
+
+def _choice(place: Place, kind: Any) -> Any:
+    return scalars.as_choice(place, get_args(kind))
+
+
+def _unknown_kind(place: Place, kind: Any) -> Any:
+    raise refuse(place, f"its class asks for {kind!r}, which settings cannot hold")
+
+
+def _is_one_of(kind: Any, kinds: tuple[Any, ...]) -> bool:
+    return (get_origin(kind) or kind) in kinds
+
+
+def _is_any(kind: Any) -> bool:
+    return kind is Any
+
+
+def _is_literal(kind: Any) -> bool:
+    return get_origin(kind) is Literal
+
+
+def _is_union(kind: Any) -> bool:
+    return get_origin(kind) in (Union, types.UnionType)
+
+
+def _shape(kind: Any) -> type[Node]:
+    if kind is not Secret and (attrs.has(kind) or _is_one_of(kind, _MAPPINGS)):
+        return Block
+    return Items if _is_one_of(kind, _LISTS) else Scalar

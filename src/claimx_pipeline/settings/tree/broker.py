@@ -1,0 +1,86 @@
+"""Section ``broker``: where records are, and what topics and groups are called."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from attrs import field, frozen
+from attrs.validators import ge, gt, optional
+
+from claimx_pipeline.settings.masking import masked_repr
+from claimx_pipeline.settings.secret import Secret
+from claimx_pipeline.settings.tree.validators import no_blank_values, not_blank
+
+
+@frozen(kw_only=True)
+class TopicSettings:
+    """What differs for one topic from what its worker declares."""
+
+    name: str | None = field(default=None, validator=optional(not_blank))
+    """What the topic is called on the broker, if not prefix and logical name."""
+
+    partitions: int | None = field(default=None, validator=optional(ge(1)))
+    """Number of partitions when it is created."""
+
+    retention_hours: float | None = field(default=None, validator=optional(gt(0)))
+    """How long records are kept."""
+    retention_bytes: int | None = field(default=None, validator=optional(ge(1)))
+    """What each partition keeps, in bytes; its oldest records go when it holds more."""
+
+    replication: int | None = field(default=None, validator=optional(ge(1)))
+    """Copies of each partition; Kafka only."""
+
+
+@frozen(kw_only=True)
+class KafkaSettings:
+    """How to talk to Kafka; unused with the embedded broker."""
+
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    """Encryption and authentication of the connection."""
+
+    username: str | None = None
+    """SASL PLAIN user; ``$ConnectionString`` for Azure Event Hubs."""
+
+    password: Secret | None = None
+    """SASL PLAIN password; the connection string for Azure Event Hubs."""
+
+    ca_file: str | None = None
+    """PEM file of the authority that signed the broker's certificate, if it is a private one."""
+
+    compression: Literal["none", "lz4", "snappy", "zstd"] = "zstd"
+    """How published batches are compressed."""
+
+    session_timeout_seconds: float = field(default=30.0, validator=gt(0))
+    """A member not heard of for this long loses its partitions."""
+
+    max_request_bytes: int = field(default=1_000_000, validator=ge(1024))
+    """Largest batch sent; must not exceed what the broker accepts."""
+
+
+@frozen(kw_only=True)
+class BrokerSettings:
+    """Where the topics live."""
+
+    url: str = field(
+        default="sqlite:///./claimx-data/broker.db", validator=not_blank, repr=masked_repr
+    )
+    """``sqlite:///FILE`` is the embedded broker, ``kafka://HOST:PORT[,HOST:PORT]`` is Kafka."""
+
+    prefix: str = ""
+    """Put in front of every topic and group name."""
+
+    replication: int = field(default=1, validator=ge(1))
+    """Copies of each partition of topics that are created; Kafka only."""
+
+    deadline_seconds: float = field(default=30.0, validator=gt(0))
+    """How long any single answer of the broker may take."""
+
+    topics: Mapping[str, TopicSettings] = field(factory=dict)
+    """By logical topic name."""
+
+    groups: Mapping[str, str] = field(factory=dict, validator=no_blank_values)
+    """Logical consumer group name to the name on the broker."""
+
+    kafka: KafkaSettings = field(factory=KafkaSettings)
+    """How to talk to Kafka."""

@@ -1,0 +1,115 @@
+"""Section ``claimx``: the ClaimX API, and where its files go."""
+
+from __future__ import annotations
+
+from string import Formatter
+from typing import Any, Literal
+
+from attrs import Attribute, field, frozen
+from attrs.validators import ge, gt, le, optional
+
+from claimx_pipeline.settings.masking import masked_repr
+from claimx_pipeline.settings.secret import Secret
+from claimx_pipeline.settings.tree.validators import hosts, not_blank
+
+
+@frozen(kw_only=True)
+class ApiSettings:
+    """The ClaimX REST API."""
+
+    base_url: str | None = field(default=None, validator=optional(not_blank), repr=masked_repr)
+    """For example ``https://www.claimxperience.com/service/cxedirest``."""
+
+    token: Secret | None = None
+    """Credential, without the word Basic or Bearer."""
+
+    token_file: str | None = field(default=None, validator=optional(not_blank))
+    """File that holds the credential instead; read again when it changes."""
+
+    auth: Literal["basic", "bearer"] = "basic"
+    """How the token is sent; basic takes it already base64-encoded."""
+
+    max_concurrent: int = field(default=20, validator=[ge(1), le(1000)])
+    """Requests under way at once in one process."""
+
+    timeout_seconds: float = field(default=30.0, validator=gt(0))
+    """Total time of one request."""
+
+    connect_timeout_seconds: float = field(default=5.0, validator=gt(0))
+    """Time to open a connection."""
+
+    max_retries: int = field(default=2, validator=[ge(0), le(10)])
+    """Further tries of a request that failed in a way that may pass."""
+
+    breaker_failures: int = field(default=5, validator=ge(0))
+    """Requests that fail in a row before no more are sent for a while; 0 for never."""
+
+    breaker_open_seconds: float = field(default=15.0, validator=gt(0))
+    """How long nothing is sent then; afterwards one request tries whether it works again."""
+
+    probe: str | None = field(default=None, validator=optional(not_blank))
+    """Path of a harmless GET that tells a failing service from a failing request."""
+
+    project_cache_seconds: float = field(default=300.0, validator=ge(0))
+    """How long a project's answer serves events that do not change the project."""
+
+    project_cache_entries: int = field(default=10_000, validator=ge(1))
+    """Answers kept at most."""
+
+    sender_username: str = "claimx-pipeline"
+    """Named as sender where the API asks for one (video reports)."""
+
+
+PATH_NAMES = frozenset({"project_id", "media_id", "file_name"})
+"""What may stand in braces in a file's path."""
+
+
+def path_template(_: Any, attribute: Attribute[Any], value: str) -> None:
+    """Refuse a path of which two files could share one.
+
+    Raises:
+        ValueError: A name in braces is unknown, the media id is missing, or it is no path.
+    """
+    try:
+        names = {name for _, name, _, _ in Formatter().parse(value) if name is not None}
+    except ValueError as error:
+        raise ValueError(f"{attribute.name!r} is {value!r}, which is odd: {error}") from error
+    if unknown := sorted(names - PATH_NAMES):
+        known = ", ".join(sorted(PATH_NAMES))
+        raise ValueError(f"{attribute.name!r} names {unknown[0]!r}; it may name {known}")
+    if "media_id" not in names:
+        raise ValueError(f"{attribute.name!r} must name {{media_id}}; else files share a path")
+    if any(part in ("", ".", "..") for part in value.split("/")):
+        raise ValueError(f"{attribute.name!r} is {value!r}, which is no relative path")
+
+
+@frozen(kw_only=True)
+class ClaimxMediaSettings:
+    """The files of claims, as far as they are ClaimX's own."""
+
+    allowed_hosts: tuple[str, ...] = field(
+        default=(
+            "www.claimxperience.com",
+            "claimxperience.com",
+            "claimxperience.s3.amazonaws.com",
+            "claimxperience.s3.us-east-1.amazonaws.com",
+            "xactware-claimx-us-prod.s3.us-west-1.amazonaws.com",
+            "usw2-prod-xn-exportreceiver-publish.s3.us-west-2.amazonaws.com",
+        ),
+        validator=hosts,
+    )
+    """Hosts that files may come from, exactly: ``host`` (port 443) or ``host:port``."""
+
+    path: str = field(default="{project_id}/media/{media_id}/{file_name}", validator=path_template)
+    """Where a file is put below ``storage.files.root``; must name the file by ``{media_id}``."""
+
+
+@frozen(kw_only=True)
+class ClaimxSettings:
+    """ClaimX itself."""
+
+    api: ApiSettings = field(factory=ApiSettings)
+    """The ClaimX REST API."""
+
+    media: ClaimxMediaSettings = field(factory=ClaimxMediaSettings)
+    """The files of claims, as far as they are ClaimX's own."""

@@ -1,0 +1,17 @@
+"""Section ``health``: the probes and the metrics."""
+
+from __future__ import annotations
+
+from attrs import field, frozen
+from attrs.validators import ge, le, optional
+
+
+@frozen(kw_only=True)
+class HealthSettings:
+    """The health and metrics server of each process."""
+
+    host: str = "127.0.0.1"
+    """Address it listens on; ``0.0.0.0`` in a container."""
+
+    port: int | None = field(default=None, validator=optional([ge(0), le(65535)]))
+    """Its port; 0 for none. Not given: 8080, or the next free one."""

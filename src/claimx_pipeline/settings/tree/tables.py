@@ -1,0 +1,29 @@
+"""Section ``tables``: where the Delta tables are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from attrs import field, frozen
+from attrs.validators import gt
+
+from claimx_pipeline.settings.masking import masked_repr
+from claimx_pipeline.settings.secret import Secret
+from claimx_pipeline.settings.tree.validators import no_blank_values, not_blank
+
+
+@frozen(kw_only=True)
+class TablesSettings:
+    """Where the Delta tables live."""
+
+    root: str = field(default="./claimx-data/tables", validator=not_blank, repr=masked_repr)
+    """Folder or URL (``s3://``, ``abfss://``, ``az://``) under which each table has its own."""
+
+    paths: Mapping[str, str] = field(factory=dict, validator=no_blank_values)
+    """Table name to a place of its own."""
+
+    storage_options: Mapping[str, Secret] = field(factory=dict)
+    """What differs for tables from ``storage.options``, by the names deltalake knows."""
+
+    dedupe_window_hours: float = field(default=168.0, validator=gt(0))
+    """How far back an append table looks for an earlier row of a key that holds no time."""

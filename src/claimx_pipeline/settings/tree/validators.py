@@ -1,0 +1,54 @@
+"""Validators that several sections share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from attrs import Attribute
+
+INLINE = "inline"
+"""Metadata of a mapping field whose keys stand beside the other fields in a file.
+
+Its value says which keys those are: ``any``, or the ``sections`` that plugins registered.
+"""
+
+
+def not_blank(_: Any, attribute: Attribute[Any], value: str) -> None:
+    """Refuse an empty text: as a place it would be a folder nobody chose.
+
+    Raises:
+        ValueError: *value* is empty or white space.
+    """
+    if not value.strip():
+        raise ValueError(f"{attribute.name!r} must not be empty; give it a value or remove it")
+
+
+def no_blank_values(_: Any, __: Attribute[Any], value: Mapping[str, str]) -> None:
+    """Refuse a mapping with an empty value.
+
+    Raises:
+        ValueError: A value is empty or white space.
+    """
+    for key, text in value.items():
+        if not text.strip():
+            raise ValueError(f"the value of {key!r} must not be empty")
+
+
+HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
+"""A host, and a port if one is given."""
+
+
+def hosts(_: Any, attribute: Attribute[Any], value: tuple[str, ...]) -> None:
+    """Refuse what is no host, with or without a port.
+
+    Raises:
+        ValueError: One of *value* is none.
+    """
+    for host in value:
+        if not HOST.fullmatch(host):
+            raise ValueError(
+                f"{attribute.name!r} holds {host!r}, which is no host; write host or host:port, "
+                "without https://"
+            )

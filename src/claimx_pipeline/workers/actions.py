@@ -1,0 +1,220 @@
+"""``actions``: does outside what plugins asked for: webhooks, and tasks in ClaimX.
+
+Plugins only ask; a service that is away costs the enrichment nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import urlsplit
+
+from attrs import define, field
+
+from claimx_pipeline.broker.protocol import Record
+from claimx_pipeline.claimx.project_actions import create_task, find_project, project_number
+from claimx_pipeline.connections.client import Connection
+from claimx_pipeline.connections.origin import url_origin
+from claimx_pipeline.errors import Category, RecordError, SettingsError
+from claimx_pipeline.media.guard import (
+    Guard,
+    GuardedResolver,
+    GuardedSockets,
+    LinkRefusedError,
+)
+from claimx_pipeline.plugins.action_messages import (
+    ActionMessage,
+    TaskRequest,
+    WebhookCall,
+    decode_action,
+)
+from claimx_pipeline.runtime import headers
+from claimx_pipeline.runtime.outcome import DONE, Outcome, failure
+from claimx_pipeline.runtime.resources import Resources
+from claimx_pipeline.runtime.worker import Received, WorkerSpec
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from claimx_pipeline.topics import ACTIONS_DLQ, ACTIONS_PENDING
+
+log = logging.getLogger(__name__)
+
+MOST_HOSTS = 200
+"""Hosts that stay connected; URLs may come from events, and would fill the memory."""
+
+
+STRANGERS: Final = Guard(allowed_hosts=None, development_hosts=())
+"""A plugin may take a URL out of an event, which a stranger wrote: such a URL must not lead
+into the network that the worker runs in."""
+
+
+@define(eq=False)
+class Hosts:
+    """One connection per host that is called by URL; owns and closes them."""
+
+    _resources: Resources
+    _known: frozenset[str]
+    """Scheme, host and port of each URL in the settings; these may be anywhere."""
+    _open: dict[str, Connection] = field(factory=dict, init=False)
+    _leaving: list[Connection] = field(factory=list, init=False)
+
+    def get(self, url: str) -> Connection:
+        """Return the connection to the host of *url*, if it may be called.
+
+        Raises:
+            RecordError: It may not; permanent.
+        """
+        origin = url_origin(url)
+        if origin is None:
+            raise RecordError("a webhook is not called: it has no http or https URL with a host")
+        if origin not in self._known:
+            try:
+                STRANGERS.check(url)
+            except LinkRefusedError as error:
+                hint = "write the URL into the plugin's settings, or make it a connection"
+                raise RecordError(f"a webhook is not called: {error}; {hint}") from error
+        if origin not in self._open:
+            if len(self._open) >= MOST_HOSTS:
+                # Closed after the batch: requests may be under way on it.
+                self._leaving.append(self._open.pop(next(iter(self._open))))
+            self._open[origin] = self._connection(origin)
+        return self._open[origin]
+
+    def _connection(self, origin: str) -> Connection:
+        settings, clock = ConnectionSettings(base_url=origin), self._resources.clock
+        if origin in self._known:
+            return Connection(origin, settings, clock)
+        return Connection(
+            origin,
+            settings,
+            clock,
+            resolver=GuardedResolver(STRANGERS),
+            sockets=GuardedSockets(STRANGERS),
+        )
+
+    async def tidy(self) -> None:
+        """Close those that others took the place of; nothing may be under way."""
+        while self._leaving:
+            await self._leaving.pop().close()
+
+    async def close(self) -> None:
+        """Close all of them."""
+        self._leaving += self._open.values()
+        self._open.clear()
+        await self.tidy()
+
+
+class ActionsProcessor:
+    """Carries out each action of a batch, all at once; each connection has its own limit."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        connections = resources.settings.connections.values()
+        # One that waits for a variable is no text yet, and nobody's business here.
+        named = [each.base_url for each in connections if isinstance(each.base_url, str)]
+        known = frozenset(filter(None, map(url_origin, [*resources.webhooks.urls, *named])))
+        self._hosts = Hosts(resources, known)
+
+    async def open(self) -> None:
+        """Connections open when they are first used."""
+
+    def decode(self, record: Record) -> ActionMessage:
+        """Return the action in *record*."""
+        return decode_action(record.value)
+
+    async def process(self, batch: Sequence[Received[ActionMessage]]) -> Sequence[Outcome]:
+        """Return what became of each action."""
+        outcomes = await asyncio.gather(*(self._outcome(received) for received in batch))
+        await self._hosts.tidy()
+        return outcomes
+
+    async def close(self) -> None:
+        """Close the connections to hosts; the named ones belong to the process."""
+        await self._hosts.close()
+
+    async def _outcome(self, received: Received[ActionMessage]) -> Outcome:
+        action, record = received.message, received.record
+        key = headers.header(record.headers, headers.ID) or str(headers.origin_of(record))
+        try:
+            if action.webhook is not None:
+                await self._call(action.webhook, action.plugin, key)
+            if action.create_claimx_task is not None:
+                await self._create_task(action.create_claimx_task, key)
+        except Exception as error:  # noqa: BLE001 - the failure of this action alone
+            return failure(error)
+        log.debug("%s of plugin %s for event %s is done", action.kind, action.plugin, key)
+        return DONE
+
+    async def _call(self, call: WebhookCall, plugin: str, key: str) -> None:
+        if call.url is not None:
+            connection, path = self._hosts.get(call.url), path_of(call.url)
+        else:
+            connection, path = self._named(call.connection or ""), call.path
+        await connection.request(
+            call.method,
+            path,
+            json=call.body,
+            headers={**self._headers(plugin, call.headers_from), **call.headers},
+            idempotency_key=key,
+            timeout_seconds=call.timeout,
+        )
+
+    async def _create_task(self, wanted: TaskRequest, key: str) -> None:
+        connection = self._named(wanted.connection)
+        if wanted.project_id is not None:
+            project_id = project_number(wanted.project_id)
+        else:
+            project_id = await find_project(connection, wanted.claim_number or "")
+        await create_task(
+            connection,
+            project_id=project_id,
+            task_type=wanted.task_type,
+            task_data=wanted.task_data,
+            use_primary_contact_as_sender=wanted.use_primary_contact_as_sender,
+            sender_username=wanted.sender_username,
+            idempotency_key=key,
+        )
+
+    def _headers(self, plugin: str, key: str | None) -> Mapping[str, str]:
+        if key is None:
+            return {}
+        found = self._resources.webhooks.headers.get((plugin, key))
+        if found is None:
+            raise RecordError(
+                f"plugin {plugin!r} has no webhook headers {key!r} here; "
+                "give this worker the settings of the worker that runs the plugins",
+                Category.PERMANENT,
+            )
+        return found
+
+    def _named(self, name: str) -> Connection:
+        try:
+            return self._resources.connections.get(name)
+        except SettingsError as error:
+            raise RecordError(str(error), Category.PERMANENT) from error
+
+
+def path_of(url: str) -> str:
+    """Return path and query of *url*."""
+    parts = urlsplit(url)
+    return f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+
+
+def build(resources: Resources) -> ActionsProcessor:
+    """Return the processor of one member."""
+    return ActionsProcessor(resources)
+
+
+WORKER = WorkerSpec(
+    name="actions",
+    summary="Calls webhooks and creates ClaimX tasks that plugins asked for.",
+    group="claimx-action-worker",
+    reads=(ACTIONS_PENDING,),
+    needs=("broker", "plugins"),
+    family="claimx.actions",
+    dead_letters=ACTIONS_DLQ,
+    outage="detour",
+    build=build,
+    batch_size=100,
+    sets=frozenset({"claimx"}),
+)

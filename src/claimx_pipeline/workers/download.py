@@ -1,0 +1,271 @@
+"""``download``: fetches each file behind its signed link and puts it into the cache store.
+
+A file is checked on its way: where its link leads, whether it came whole, whether it is what
+it is called. One that lies in the cache already is not fetched again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections import defaultdict
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from attrs import evolve
+
+from claimx_pipeline.broker.protocol import Record
+from claimx_pipeline.claimx.api import ClaimxApi, missing_access
+from claimx_pipeline.connections.stream import StreamClient
+from claimx_pipeline.errors import Category, Problem, category_of
+from claimx_pipeline.hooks.context import FileContext
+from claimx_pipeline.media.cache_mark import mark
+from claimx_pipeline.media.content import FileType, expected_type, type_of_extension
+from claimx_pipeline.media.download_buffer import Landed, Landing, disk_error
+from claimx_pipeline.media.guard import Guard, GuardedResolver, GuardedSockets
+from claimx_pipeline.media.links import CurrentLink
+from claimx_pipeline.media.messages import (
+    CachedFile,
+    DownloadTask,
+    cached_record,
+    decode_download_task,
+)
+from claimx_pipeline.media.names import cache_folder, cache_name
+from claimx_pipeline.media.open_store import open_cache
+from claimx_pipeline.media.partial_file import remove_stale
+from claimx_pipeline.media.store import FileStore
+from claimx_pipeline.media.transfer import Transfer
+from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
+from claimx_pipeline.runtime.outcome import Dead, Done, Held, Outcome, Retry, failure
+from claimx_pipeline.runtime.resources import Resources
+from claimx_pipeline.runtime.worker import Received, WorkerSpec
+from claimx_pipeline.settings.tree.settings import Settings
+from claimx_pipeline.topics import DOWNLOADS_CACHED, DOWNLOADS_DLQ, DOWNLOADS_PENDING
+
+NAME = "download"
+
+_STALE = timedelta(hours=24)
+"""A partial file that nobody has gone on with for this long is removed."""
+_STALE_EVERY_SECONDS = 3600.0
+
+_CACHED_NAME = re.compile(r"([0-9a-f]{64})\.([a-z0-9]+)\Z")
+"""What a cached file is called: its checksum, and the extension of its kind."""
+
+
+class DownloadProcessor:
+    """Fetches a batch of files, several at once."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._clock = resources.clock
+        self._media = resources.settings.media
+        self._folder = Path(self._media.work_dir)
+        self._slots = asyncio.Semaphore(self._media.max_concurrent)
+        self._api: ClaimxApi | None = None
+        self._client: StreamClient | None = None
+        self._cleaned_at: float | None = None
+        self._marked = False
+        self._cache: FileStore
+        self._transfer: Transfer
+
+    async def open(self) -> None:
+        """Get the cache store and the clients ready."""
+        settings = self._resources.settings
+        self._cache = open_cache(settings.storage)
+        self._api = ClaimxApi(settings.claimx.api, self._clock)
+        guard = Guard(settings.claimx.media.allowed_hosts, self._media.development_hosts)
+        self._client = StreamClient(
+            self._media.connect_timeout_seconds,
+            self._media.read_timeout_seconds,
+            self._media.max_concurrent,
+            self._clock,
+            GuardedResolver(guard),
+            GuardedSockets(guard),
+        )
+        self._transfer = Transfer(self._media, guard, self._client, self._clock)
+
+    def decode(self, record: Record) -> DownloadTask:
+        """Return the file that is to be fetched."""
+        return decode_download_task(record.value)
+
+    async def process(self, batch: Sequence[Received[DownloadTask]]) -> Sequence[Outcome]:
+        """Return what became of each file."""
+        await self._remove_stale()
+        # The same file twice is fetched once: the second finds it in the cache.
+        same: defaultdict[str, list[int]] = defaultdict(list)
+        for number, received in enumerate(batch):
+            same[received.message.identity].append(number)
+        outcomes: dict[int, Outcome] = {}
+
+        async def in_turn(numbers: list[int]) -> None:
+            for number in numbers:
+                async with self._slots:
+                    outcomes[number] = await self._counted(batch[number])
+
+        await asyncio.gather(*(in_turn(numbers) for numbers in same.values()))
+        return [outcomes[number] for number in range(len(batch))]
+
+    async def close(self) -> None:
+        """Close the clients, and let go of the cache store."""
+        for client in (self._client, self._api):
+            if client is not None:
+                await client.close()
+        if self._client is not None:
+            await self._cache.close(self._clock)
+
+    async def _counted(self, received: Received[DownloadTask]) -> Outcome:
+        metrics, began = self._resources.metrics, self._clock.monotonic()
+        outcome = await self._outcome(received)
+        match outcome:
+            case Done():
+                told = "fetched"
+            case Held(error=None):
+                told = "goes on"
+            case Retry(error=error) | Dead(error=error):
+                told = category_of(error).value
+            case _:
+                told = "held"
+        metrics.files.labels(NAME, told).inc()
+        metrics.file_seconds.labels(NAME).observe(self._clock.monotonic() - began)
+        return outcome
+
+    async def _outcome(self, received: Received[DownloadTask]) -> Outcome:
+        record, task = received.record, received.message
+        try:
+            cached = await self._cached(task) or await self._fetch(task)
+        except Exception as error:  # noqa: BLE001 - the failure of this file alone
+            return failure(error)
+        if cached is None:
+            return Held(until=self._clock.now())
+        only = header(record.headers, PLUGIN) if record.headers else None
+        context = FileContext(cached, "download_complete", attempt=attempts_of(record) + 1)
+        dispatched = await self._resources.dispatcher.file_complete(context, only)
+        # When a plugin alone is asked again, the file was dealt with before.
+        told = () if only is not None else (cached_record(cached),)
+        return Done(publish=(*told, *dispatched.publish), failed_plugins=tuple(dispatched.failed))
+
+    async def _cached(self, task: DownloadTask) -> CachedFile | None:
+        """Return the file if it lies in the cache."""
+        always = self._clock.now() + timedelta(days=365)
+        found = [each async for each in self._cache.older_than(always, cache_folder(task))]
+        for stored in sorted(found, key=lambda each: each.modified, reverse=True):
+            name = _CACHED_NAME.search(stored.path)
+            kind = type_of_extension(name[2]) if name else None
+            if name and kind:
+                return _told(task, stored.path, stored.size, name[1], kind, stored.modified)
+        return None
+
+    async def _fetch(self, task: DownloadTask) -> CachedFile | None:
+        """Fetch the file; None if it is not whole yet and others should have a turn."""
+        kind = expected_type(task.file_name, task.download_url, task.file_type)
+        if self._api is None:
+            raise RuntimeError("the worker is not open")
+        link = CurrentLink(task, self._api, self._clock)
+        landing = Landing(self._folder, task.identity)
+        discard = False
+        try:
+            await landing.begin()
+            fetched = await self._transfer.fetch(link, kind, landing)
+            if fetched is None:
+                return None
+            landed = await landing.finish()
+            cached = await self._put(evolve(task, download_url=link.link), landed, fetched)
+            discard = True
+        except Exception as error:
+            discard = category_of(error) is Category.PERMANENT
+            raise
+        finally:
+            self._resources.metrics.link_renewals.inc(link.renewals)
+            await landing.close(discard=discard)
+        self._resources.metrics.file_bytes.labels(NAME).inc(cached.bytes_downloaded)
+        return cached
+
+    async def _put(self, task: DownloadTask, landed: Landed, kind: FileType) -> CachedFile:
+        path = f"{cache_folder(task)}/{cache_name(landed.checksum, kind.content_types[0])}"
+        if not self._marked:
+            await mark(self._cache)
+            self._marked = True
+        await put(self._cache, path, landed, kind.content_types[0])
+        now = self._clock.now()
+        return _told(task, path, landed.size, landed.checksum, kind, now)
+
+    async def _remove_stale(self) -> None:
+        """Remove what deaths have left, now and then."""
+        now = self._clock.monotonic()
+        if self._cleaned_at is not None and now < self._cleaned_at + _STALE_EVERY_SECONDS:
+            return
+        self._cleaned_at = now
+        before = (self._clock.now() - _STALE).timestamp()
+        try:
+            await asyncio.to_thread(remove_stale, self._folder, before)
+        except OSError as error:
+            raise disk_error(error, self._folder) from error
+
+
+async def put(store: FileStore, path: str, landed: Landed, content_type: str) -> None:
+    """Write a file that has landed into *store*.
+
+    Raises:
+        DiskError: It cannot be read.
+        StorageError: The store failed.
+    """
+    if isinstance(landed.content, bytes):
+        await store.put(path, _alone(landed.content), content_type)
+        return
+    try:
+        await store.put_file(path, landed.content, content_type)
+    except OSError as error:
+        raise disk_error(error, landed.content) from error
+
+
+async def _alone(content: bytes) -> AsyncIterator[bytes]:
+    yield content
+
+
+def _told(  # noqa: PLR0913 - what is known of a cached file
+    task: DownloadTask, path: str, size: int, checksum: str, kind: FileType, at: datetime
+) -> CachedFile:
+    return CachedFile(
+        media_id=task.media_id,
+        project_id=task.project_id,
+        event_id=task.event_id,
+        download_url=task.download_url,
+        blob_path=task.blob_path,
+        file_type=task.file_type,
+        file_name=task.file_name,
+        owner=task.owner,
+        owner_ref=task.owner_ref,
+        cache_path=path,
+        bytes_downloaded=size,
+        checksum=checksum,
+        content_type=kind.content_types[0],
+        downloaded_at=at,
+    )
+
+
+def check(settings: Settings) -> list[Problem]:
+    """Return what is missing before links can be renewed."""
+    return missing_access(settings.claimx.api, NAME)
+
+
+def build(resources: Resources) -> DownloadProcessor:
+    """Return the processor of one member."""
+    return DownloadProcessor(resources)
+
+
+WORKER = WorkerSpec(
+    name=NAME,
+    summary="Fetches the files behind signed links into the cache.",
+    group="claimx-download-worker",
+    reads=(DOWNLOADS_PENDING,),
+    writes=(DOWNLOADS_CACHED,),
+    needs=("broker", "claimx", "media", "storage"),
+    check=check,
+    family="claimx.downloads",
+    dead_letters=DOWNLOADS_DLQ,
+    calls=("claimx_download_complete",),
+    build=build,
+    batch_size=50,
+    sets=frozenset({"claimx"}),
+)

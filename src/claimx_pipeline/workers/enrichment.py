@@ -1,0 +1,286 @@
+"""``enrichment``: asks the ClaimX API about each event and lets plugins react.
+
+Events of one project are asked about together; every event becomes one message on
+``claimx.entities.rows``, whether or not it brought rows, a download task for each file
+that it brought, and what plugins publish.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from datetime import datetime
+
+from attrs import define, frozen
+
+from claimx_pipeline.broker.protocol import OutRecord, Record
+from claimx_pipeline.claimx.api import ClaimxApi, missing_access
+from claimx_pipeline.claimx.entities import EntityRow, EntityRows
+from claimx_pipeline.claimx.events import Event
+from claimx_pipeline.claimx.handlers.protocol import Handled, Handler
+from claimx_pipeline.claimx.messages import EntityMessage, decode_task, encode_entities
+from claimx_pipeline.claimx.reader import ClaimxReader
+from claimx_pipeline.claimx.tables import ROW_COUNT_COLUMNS
+from claimx_pipeline.delta.spec import bucket_of
+from claimx_pipeline.errors import Problem
+from claimx_pipeline.hooks.context import EnrichmentContext
+from claimx_pipeline.media.messages import DownloadTask, task_record
+from claimx_pipeline.media.paths import target_path
+from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header, hops_of
+from claimx_pipeline.runtime.outcome import Done, Outcome, failure
+from claimx_pipeline.runtime.resources import Resources
+from claimx_pipeline.runtime.worker import Received, WorkerSpec
+from claimx_pipeline.settings.tree.settings import Settings
+from claimx_pipeline.topics import (
+    ACTIONS_PENDING,
+    DOWNLOADS_PENDING,
+    ENRICHMENT_DLQ,
+    ENRICHMENT_PENDING,
+    ENTITIES_ROWS,
+)
+
+
+@frozen
+class HandlerIndex:
+    """Finds the handler of an event type: by its exact name, else by the longest prefix."""
+
+    handlers: Sequence[Handler]
+
+    def find(self, event_type: str) -> Handler | None:
+        """Return the handler of *event_type*, None if there is none."""
+        for handler in self.handlers:
+            if event_type in handler.event_types:
+                return handler
+        by_prefix = [
+            (len(prefix), handler)
+            for handler in self.handlers
+            for prefix in handler.event_prefixes
+            if event_type.startswith(prefix)
+        ]
+        return max(by_prefix, key=lambda pair: pair[0])[1] if by_prefix else None
+
+
+@define
+class Enriched:
+    """What the API said about one event, before plugins have seen it."""
+
+    handled: Handled
+    handler: str
+    began: datetime
+    ended: datetime
+    skipped: str = ""
+
+
+class EnrichmentProcessor:
+    """Enriches a batch: groups by project, asks, then runs the plugins event by event."""
+
+    def __init__(self, resources: Resources) -> None:
+        self._resources = resources
+        self._clock = resources.clock
+        self._index = HandlerIndex(resources.handlers)
+        self._api: ClaimxApi | None = None
+        self._reader: ClaimxReader
+
+    async def open(self) -> None:
+        """Get the API client ready."""
+        settings = self._resources.settings.claimx.api
+        self._api = ClaimxApi(settings, self._clock)
+        self._reader = ClaimxReader.of(self._api, settings, self._clock)
+
+    def decode(self, record: Record) -> Event:
+        """Return the event that is to be enriched."""
+        return decode_task(record.value).event()
+
+    async def process(self, batch: Sequence[Received[Event]]) -> Sequence[Outcome]:
+        """Return what became of each event."""
+        enriched = await self._ask([received.message for received in batch])
+        return [
+            await self._finish(received.record, received.message, found)
+            for received, found in zip(batch, enriched, strict=True)
+        ]
+
+    async def close(self) -> None:
+        """Close the API client."""
+        if self._api is not None:
+            await self._api.close()
+
+    async def _ask(self, events: Sequence[Event]) -> list[Enriched]:
+        """Ask the API about all events, those of one project and handler together."""
+        groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
+        found: dict[int, Enriched] = {}
+        for number, event in enumerate(events):
+            handler = self._index.find(event.event_type)
+            if handler is None:
+                now = self._clock.now()
+                reason = f"no handler for events {event.event_type}"
+                found[number] = Enriched(Handled(), "", now, now, reason)
+            else:
+                groups[handler.name, event.project_id].append(number)
+        handlers = {handler.name: handler for handler in self._resources.handlers}
+
+        async def ask(name: str, project_id: str, numbers: list[int]) -> None:
+            group = [events[number] for number in numbers]
+            began = self._clock.now()
+            try:
+                handled = await handlers[name].handle(project_id, group, self._reader)
+            except Exception as error:  # noqa: BLE001 - the failure of this group alone
+                handled = [Handled(error=error) for _ in group]
+            ended = self._clock.now()
+            for number, one in zip(numbers, handled, strict=True):
+                found[number] = Enriched(one, name, began, ended)
+
+        await asyncio.gather(*(ask(*group, numbers) for group, numbers in groups.items()))
+        return [found[number] for number in range(len(events))]
+
+    async def _finish(self, record: Record, event: Event, enriched: Enriched) -> Outcome:
+        """Run the plugins and return what is to be published."""
+        handled = enriched.handled
+        if handled.error is not None:
+            return failure(handled.error)
+        context = EnrichmentContext(
+            event,
+            handled.entities,
+            attempt=attempts_of(record) + 1,
+            handler=enriched.handler,
+            hops=hops_of(record),
+            api_calls=handled.api_calls,
+            duration_seconds=(enriched.ended - enriched.began).total_seconds(),
+        )
+        only = header(record.headers, PLUGIN) if record.headers else None
+        if only is not None:
+            return await self._finish_for(only, context, enriched)
+        dispatched = await self._resources.dispatcher.enrichment_complete(context)
+        outcome, reason = "enriched", ""
+        if enriched.skipped:
+            outcome, reason = "skipped", enriched.skipped
+        if dispatched.filtered is not None:
+            outcome, reason = "filtered", dispatched.filtered
+            drop_own_rows(context.entities)
+        rows = entity_record(message_of(context, enriched, outcome=outcome, reason=reason))
+        files = self._download_tasks(event, context.entities.media, enriched.ended)
+        return Done(
+            publish=(rows, *files, *dispatched.publish),
+            skipped=enriched.skipped,
+            failed_plugins=tuple(dispatched.failed),
+        )
+
+    async def _finish_for(
+        self, plugin: str, context: EnrichmentContext, enriched: Enriched
+    ) -> Outcome:
+        """Run *plugin* alone: the event was dealt with when it failed, its work is what is left.
+
+        Rows that it changes are merged again. What it would filter out is stored already.
+        """
+        before = context.copy().entities
+        dispatched = await self._resources.dispatcher.enrichment_complete(context, plugin)
+        publish = dispatched.publish
+        if context.entities != before:
+            outcome = "skipped" if enriched.skipped else "enriched"
+            message = message_of(context, enriched, outcome=outcome, reason=enriched.skipped)
+            publish = [entity_record(message), *publish]
+        return Done(publish=tuple(publish), failed_plugins=tuple(dispatched.failed))
+
+    def _download_tasks(
+        self, event: Event, media: Sequence[EntityRow], now: datetime
+    ) -> list[OutRecord]:
+        """Return the tasks to fetch the files of an event; one without a link has none."""
+        template = self._resources.settings.claimx.media.path
+        tasks = []
+        for row in media:
+            if not (link := row.get("full_download_link")):
+                continue
+            media_id, project_id = str(row["media_id"]), str(row["project_id"])
+            name = row.get("file_name") or ""
+            task = DownloadTask(
+                media_id=media_id,
+                project_id=project_id,
+                event_id=event.event_id,
+                download_url=link,
+                blob_path=target_path(template, project_id, media_id, name),
+                file_type=row.get("file_type") or "",
+                file_name=name,
+                created_at=now,
+                expires_at=row.get("expires_at"),
+            )
+            tasks.append(task_record(task))
+        return tasks
+
+
+def drop_own_rows(entities: EntityRows) -> None:
+    """Drop the rows that only this event needs; the project and its contacts stay."""
+    for kind, rows in entities.items():
+        if kind not in ("projects", "contacts"):
+            rows.clear()
+
+
+def message_of(
+    context: EnrichmentContext, enriched: Enriched, *, outcome: str, reason: str
+) -> EntityMessage:
+    """Return the message that stores the event's rows and its line of the event log."""
+    return EntityMessage(
+        event_id=context.event_id,
+        event_type=context.event_type,
+        project_id=context.project_id,
+        log=log_row(context, enriched, outcome=outcome, reason=reason),
+        rows=context.entities,
+    )
+
+
+def log_row(
+    context: EnrichmentContext, enriched: Enriched, *, outcome: str, reason: str
+) -> EntityRow:
+    """Return the event's line of the event log."""
+    event = context.event
+    return {
+        "event_id": event.event_id,
+        "event_type": event.event_type,
+        "project_id": event.project_id,
+        "outcome": outcome,
+        "reason": reason,
+        "category": "",
+        "api_calls": context.api_calls,
+        **{ROW_COUNT_COLUMNS[kind]: len(rows) for kind, rows in context.entities.items()},
+        "attempts": context.attempt,
+        "duration_ms": round(context.duration_seconds * 1000),
+        "ingested_at": event.ingested_at,
+        "enriched_at": enriched.ended,
+    }
+
+
+def entity_record(message: EntityMessage) -> OutRecord:
+    """Return *message* as a record; all rows of a project go to one partition."""
+    return OutRecord(
+        ENTITIES_ROWS.name,
+        encode_entities(message),
+        message.project_id.encode(),
+        (("claimx-id", message.event_id.encode()),),
+        bucket=bucket_of(message.project_id),
+    )
+
+
+def check(settings: Settings) -> list[Problem]:
+    """Return what is missing before the API can be asked."""
+    return missing_access(settings.claimx.api, "enrichment")
+
+
+def build(resources: Resources) -> EnrichmentProcessor:
+    """Return the processor of one member."""
+    return EnrichmentProcessor(resources)
+
+
+WORKER = WorkerSpec(
+    name="enrichment",
+    summary="Asks the ClaimX API about each event and runs the plugins.",
+    group="claimx-enrichment-worker",
+    reads=(ENRICHMENT_PENDING,),
+    writes=(ENTITIES_ROWS, DOWNLOADS_PENDING, ACTIONS_PENDING),
+    needs=("broker", "claimx.api", "claimx.media.path", "plugins"),
+    check=check,
+    family="claimx.enrichment",
+    dead_letters=ENRICHMENT_DLQ,
+    calls=("claimx_enrichment_complete",),
+    build=build,
+    batch_size=200,
+    sets=frozenset({"claimx"}),
+)

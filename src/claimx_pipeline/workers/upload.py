@@ -1,0 +1,181 @@
+"""``upload``: a file that was fetched goes from the cache to where it belongs.
+
+A file leaves the cache when its result is on ``claimx.downloads.results``: only there is
+it certain that nobody will ask for it again. So this worker reads that topic as well.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from datetime import timedelta
+
+from attrs import define, evolve, field
+
+from claimx_pipeline.broker.protocol import OutRecord, Record
+from claimx_pipeline.errors import category_of
+from claimx_pipeline.hooks.context import Dispatched, FileContext
+from claimx_pipeline.media.cleaner import CacheCleaner
+from claimx_pipeline.media.copying import copy_file
+from claimx_pipeline.media.messages import (
+    CachedFile,
+    DownloadResult,
+    decode_cached_file,
+    decode_result,
+    result_record,
+)
+from claimx_pipeline.media.open_store import open_cache, open_files
+from claimx_pipeline.media.store import FileStore
+from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
+from claimx_pipeline.runtime.outcome import DONE, Done, Outcome, failure
+from claimx_pipeline.runtime.resources import Resources
+from claimx_pipeline.runtime.retry_ladder import RETRY_GROUP
+from claimx_pipeline.runtime.worker import Received, WorkerSpec
+from claimx_pipeline.topics import DOWNLOADS_CACHED, DOWNLOADS_DLQ, DOWNLOADS_RESULTS
+
+NAME = "upload"
+
+CACHED_AT = "claimx-cached-at"
+"""Header of a result: where in the cache the file lies that is not needed any more."""
+
+
+@define
+class UploadProcessor:
+    """Copies files, several at once; each has an outcome of its own."""
+
+    _resources: Resources
+    _cache: FileStore = field(init=False)
+    _files: FileStore = field(init=False)
+    _turns: asyncio.Semaphore = field(init=False)
+    _cleaner: CacheCleaner | None = field(default=None, init=False)
+
+    async def open(self) -> None:
+        """Open both stores, and begin to look for files that nobody claims."""
+        storage = self._resources.settings.storage
+        self._cache = await asyncio.to_thread(open_cache, storage)
+        self._files = await asyncio.to_thread(open_files, storage)
+        self._turns = asyncio.Semaphore(storage.files.max_concurrent)
+        self._cleaner = cache_cleaner(self._cache, self._resources)
+        self._cleaner.start()
+
+    def decode(self, record: Record) -> CachedFile | DownloadResult:
+        """Return the file that waits, or the result of one that need not any more.
+
+        Raises:
+            DecodeError: It is neither.
+        """
+        if record.topic == self._resources.topology.physical(DOWNLOADS_RESULTS.name):
+            return decode_result(record.value)
+        return decode_cached_file(record.value)
+
+    async def process(
+        self, batch: Sequence[Received[CachedFile | DownloadResult]]
+    ) -> Sequence[Outcome]:
+        """Return what became of each file."""
+        return await asyncio.gather(*(self._one(each.record, each.message) for each in batch))
+
+    async def close(self) -> None:
+        """Stop looking for files that nobody claims, and let go of the stores."""
+        if self._cleaner is not None:
+            await self._cleaner.close()
+            await self._cache.close(self._resources.clock)
+
+    async def _one(self, record: Record, message: CachedFile | DownloadResult) -> Outcome:
+        async with self._turns:
+            try:
+                if isinstance(message, DownloadResult):
+                    return await self._tidy(record)
+                return await self._counted(record, message)
+            except Exception as error:  # noqa: BLE001 - the failure of this file alone
+                return failure(error)
+
+    async def _tidy(self, record: Record) -> Outcome:
+        """Remove a stored file from the cache; one that was given up may be replayed."""
+        path = header(record.headers, CACHED_AT)
+        if path is not None:
+            await self._cache.delete(path)
+        return DONE
+
+    async def _counted(self, record: Record, file: CachedFile) -> Outcome:
+        metrics, began = self._resources.metrics, self._resources.clock.monotonic()
+        try:
+            outcome = await self._upload(record, file)
+        except Exception as error:
+            metrics.files.labels(NAME, category_of(error).value).inc()
+            raise
+        metrics.files.labels(NAME, "stored").inc()
+        metrics.file_bytes.labels(NAME).inc(file.bytes_downloaded)
+        metrics.file_seconds.labels(NAME).observe(self._resources.clock.monotonic() - began)
+        return outcome
+
+    async def _upload(self, record: Record, file: CachedFile) -> Outcome:
+        only = header(record.headers, PLUGIN) if record.headers else None
+        if only is None:
+            await copy_file(file, self._cache, self._files)
+        result = self._result(file)
+        dispatched = await self._tell(record, result, only)
+        # A plugin alone is asked again only for its own sake: all else was told already.
+        told = [] if only else [told_of(result, file.cache_path)]
+        return Done(publish=(*told, *dispatched.publish), failed_plugins=tuple(dispatched.failed))
+
+    async def _tell(self, record: Record, result: DownloadResult, only: str | None) -> Dispatched:
+        context = FileContext(result, "upload_complete", attempt=attempts_of(record) + 1)
+        return await self._resources.dispatcher.file_complete(context, only)
+
+    def _result(self, file: CachedFile) -> DownloadResult:
+        return DownloadResult(
+            media_id=file.media_id,
+            project_id=file.project_id,
+            event_id=file.event_id,
+            download_url=file.download_url,
+            blob_path=file.blob_path,
+            file_type=file.file_type,
+            file_name=file.file_name,
+            owner=file.owner,
+            owner_ref=file.owner_ref,
+            status="completed",
+            bytes_uploaded=file.bytes_downloaded,
+            checksum=file.checksum,
+            content_type=file.content_type,
+            downloaded_at=file.downloaded_at,
+            created_at=self._resources.clock.now(),
+        )
+
+
+def told_of(result: DownloadResult, cache_path: str) -> OutRecord:
+    """Return *result* as a record that says which cached file it settles."""
+    record = result_record(result)
+    return evolve(record, headers=(*record.headers, (CACHED_AT, cache_path.encode())))
+
+
+def cache_cleaner(cache: FileStore, resources: Resources) -> CacheCleaner:
+    """Return the cleaner of *cache*, which waits for every record that may name a file."""
+    topology, worker = resources.topology, resources.worker
+    waiting = [(topic.name, worker.group) for topic in worker.reads]
+    if worker.retry is not None:
+        waiting += [(topic.name, RETRY_GROUP) for topic in worker.retry.topics()]
+    named = [(topology.physical(name), topology.group(group)) for name, group in waiting]
+    keep = timedelta(hours=resources.settings.storage.cache.keep_hours)
+    return CacheCleaner(cache, resources.broker, resources.clock, keep, named)
+
+
+def build(resources: Resources) -> UploadProcessor:
+    """Return the processor of one member."""
+    return UploadProcessor(resources)
+
+
+WORKER = WorkerSpec(
+    name=NAME,
+    summary="Copies fetched files from the cache to the object store.",
+    group="claimx-upload-worker",
+    reads=(DOWNLOADS_CACHED, DOWNLOADS_RESULTS),
+    writes=(DOWNLOADS_RESULTS,),
+    needs=("broker", "storage"),
+    calls=("claimx_upload_complete",),
+    family="claimx.downloads",
+    dead_letters=DOWNLOADS_DLQ,
+    build=build,
+    batch_size=100,
+    sets=frozenset({"claimx"}),
+    stop_seconds=30.0,
+)
