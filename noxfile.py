@@ -222,7 +222,7 @@ def mutations(session: nox.Session) -> None:
 def core_alone(session: nox.Session) -> None:
     """Run the tests of what looks for plugins, with none installed."""
     install(session, CORE, *group("tests"))
-    rooms = ("cli", "plugins", "settings", "stages", "testing", "test_chains.py")
+    rooms = ("cli", "plugins", "settings", "stages", "testing")
     chosen = [f"tests/claimx_pipeline/{room}" for room in rooms]
     session.run("pytest", *PARALLEL, *chosen, "-m", "not kafka and not plugin", *session.posargs)
 
