@@ -25,9 +25,9 @@ def test_every_public_name_says_what_it_is(name):
 def test_every_public_name_is_in_the_changelog():
     """A name that comes has an entry that it came, one that goes that it went."""
     text = CHANGELOG.read_text(encoding="utf-8")
-    section = text.partition("### Public API")[2].partition("\n#")[0]
-    told = set(re.findall(r"`([A-Za-z_]+)`", section))
-    removed = set(re.findall(r"removed `([A-Za-z_]+)`", section))
+    sections = re.findall(r"^### Public API\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
+    told = set(re.findall(r"`([A-Za-z_]+)`", "".join(sections)))
+    removed = set(re.findall(r"removed `([A-Za-z_]+)`", "".join(sections)))
     names = {name.rpartition(".")[2] for name in public_names()}
     assert names - (told - removed) == set(), "name them under 'Public API' in CHANGELOG.md"
     assert (told - removed) - names == set(), "say 'removed `name`' in CHANGELOG.md"
