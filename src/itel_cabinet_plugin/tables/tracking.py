@@ -7,18 +7,8 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from claimx_pipeline import (
-    BOOL,
-    DOUBLE,
-    INT,
-    LONG,
-    STRING,
-    TIMESTAMP,
-    Column,
-    Problem,
-    SettingsError,
-    TableSpec,
-)
+from claimx_pipeline import Problem, SettingsError
+from claimx_pipeline.tables import BOOL, DOUBLE, INT, LONG, STRING, TIMESTAMP, Column, TableSpec
 from itel_cabinet_plugin.settings import ExtraColumn
 
 TASK_TRACKING: Final = TableSpec(

@@ -6,11 +6,12 @@ from pathlib import Path
 import pytest
 from attrs import evolve
 
-from claimx_pipeline import OutRecord, create_all
+from claimx_pipeline import OutRecord
 from claimx_pipeline.claimx.entities import KINDS
 from claimx_pipeline.claimx.messages import EntityDecoder
 from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.domain import entities as domain
+from claimx_pipeline.operations import create_all
 from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
 from claimx_pipeline.runtime.dead_letters.reader import DeadLetterFilter, DeadLetterReader
 from claimx_pipeline.runtime.dead_letters.replay import Replayer
