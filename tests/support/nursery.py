@@ -142,7 +142,7 @@ def _import_everything() -> None:
     """Import what commands and workers import, without starting anything."""
     from claimx_pipeline import Pipeline
 
-    for module in ("cli.worker", "cli.running", "delta.sink", "runtime.process"):
+    for module in ("cli.worker", "cli.running", "delta.writing.sink", "runtime.process"):
         importlib.import_module(f"claimx_pipeline.{module}")
     with tempfile.TemporaryDirectory() as folder:
         for url in (f"sqlite:///{folder}/broker.db", "kafka://127.0.0.1:1"):
