@@ -164,7 +164,7 @@ def _decoded(value: bytes | None, decode: Callable[[bytes], M], what: str) -> M:
     try:
         return decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DecodeError(f"the record is no {what}: {error}") from error
+        raise DecodeError(f"the record is not a valid {what}: {error}") from error
 
 
 def _columns_with_times(spec: TableSpec) -> tuple[tuple[str, Any], ...]:

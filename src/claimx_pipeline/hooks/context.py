@@ -1,4 +1,4 @@
-"""What a plugin is told: about an event, or about a file."""
+"""What a plugin is given: about an event, or about a file."""
 
 from __future__ import annotations
 
@@ -94,7 +94,7 @@ class EnrichmentContext:
     ) -> None:
         """Have a file of this event's project copied to the object store.
 
-        What became of it is told on ``claimx.downloads.results`` with the same owner and
+        What became of it is reported on ``claimx.downloads.results`` with the same owner and
         ``owner_ref``; the pipeline writes it to no table of its own. Asking again for the
         same owner, media id and path does nothing new. If the plugin fails afterwards,
         nothing that it asked for is done.
@@ -205,12 +205,12 @@ class FileContext:
 
     @property
     def cause(self) -> str:
-        """What is being told: the same for every try, another for every file and stage."""
+        """What is reported: the same for every try, another for every file and stage."""
         return f"{self.stage}|{self.file.identity}"
 
     @property
     def event_type(self) -> str:
-        """What is told in an event's place: the stage."""
+        """In place of an event's type: the stage."""
         return self.stage
 
     @property
