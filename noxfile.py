@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
+import os
 import pathlib
+import re
 
 import nox
 
@@ -10,13 +14,40 @@ nox.needs_version = ">=2025.5.1"
 nox.options.default_venv_backend = "uv|virtualenv"
 nox.options.reuse_existing_virtualenvs = True
 nox.options.error_on_external_run = True
+nox.options.error_on_missing_interpreters = False
 nox.options.sessions = ["lint", "typing", "tests", "core_alone"]
 
 CORE = "."
 PLUGIN = "./src/itel_cabinet_plugin"
-# The tests wait more than they compute. A file stays with one process: its fixtures are shared.
+SUPPORTED = ("3.11", "3.12", "3.13")
+# Tests wait more than they compute. A file stays with one process: its fixtures are shared.
 PARALLEL = ("-n", "2", "--dist", "loadfile")
+# Quick, without Kafka, and touching every library that the records pass through.
+QUICK = (
+    "tests/claimx_pipeline/settings",
+    "tests/claimx_pipeline/claimx",
+    "tests/claimx_pipeline/stages",
+    "tests/itel_cabinet_plugin/form",
+    "tests/promises/test_hooks.py",
+)
 PYPROJECT = nox.project.load_toml("pyproject.toml")
+CONSTRAINTS = pathlib.Path("constraints.txt")
+PURELIB = "import sysconfig; print(sysconfig.get_path('purelib'))"
+VERSION_FILE = pathlib.Path("src/claimx_pipeline/_version.py")
+
+
+def find_pyenv_pythons() -> None:
+    """Let nox find interpreters that pyenv keeps but has not chosen."""
+    root = pathlib.Path(os.environ.get("PYENV_ROOT") or pathlib.Path.home() / ".pyenv")
+    found = [
+        str(folder)
+        for version in SUPPORTED
+        for folder in sorted(root.glob(f"versions/{version}.*/bin"))
+    ]
+    os.environ["PATH"] = os.pathsep.join([os.environ.get("PATH", ""), *found])
+
+
+find_pyenv_pythons()
 
 
 def group(name: str) -> list[str]:
@@ -24,32 +55,134 @@ def group(name: str) -> list[str]:
     return list(nox.project.dependency_groups(PYPROJECT, name))
 
 
+def install(session: nox.Session, *what: str) -> None:
+    """Install *what* in the versions that constraints.txt names."""
+    session.install("--constraint", str(CONSTRAINTS), *what)
+
+
+def smoke_run(session: nox.Session, *more: str) -> None:
+    """Run the quick tests, then whole pipelines on 20 events."""
+    session.run("pytest", *PARALLEL, "-m", "not kafka", *QUICK, *more)
+    small_demo(session)
+
+
+def small_demo(session: nox.Session) -> None:
+    """Run every worker on 20 events."""
+    folder = pathlib.Path(session.create_tmp()) / "demo"
+    demo = ("demo", "--events", "20", "--data-dir", str(folder), "--again")
+    session.run("claimx-run", *demo, silent=True)
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Check style and format."""
-    session.install(*group("lint"))
+    install(session, *group("lint"))
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
 
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Check the types of both distributions."""
-    session.install("-e", CORE, "-e", PLUGIN, *group("typing"), *group("bench"))
+    """Check the types of both distributions, and of what authors of plugins write."""
+    install(session, "-e", CORE, "-e", PLUGIN, *group("typing"), *group("bench"))
     session.run("mypy")
+    session.run("pytest", "tests/typing")
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run every test, those on a real Apache Kafka included."""
-    session.install(CORE, PLUGIN, *group("tests"))
+    """Run every test, those on a real Apache Kafka included, on the Python that runs nox."""
+    install(session, CORE, PLUGIN, *group("tests"))
     session.run("pytest", *PARALLEL, *session.posargs)
+
+
+@nox.session(python=SUPPORTED)
+def tests_on(session: nox.Session) -> None:
+    """Run every test on each supported Python that is found; ``tests_on-3.12`` on that one."""
+    install(session, CORE, PLUGIN, *group("tests"))
+    session.run("pytest", *PARALLEL, *session.posargs)
+
+
+@nox.session(python=SUPPORTED)
+def smoke(session: nox.Session) -> None:
+    """Run the quick tests and a small demo on each supported Python that is found."""
+    install(session, CORE, PLUGIN, *group("tests"))
+    smoke_run(session, *session.posargs)
+
+
+@nox.session(python=SUPPORTED[0])
+def lowest(session: nox.Session) -> None:
+    """Run the quick tests with the lowest versions that both pyproject.toml files allow."""
+    session.install("uv")
+    versions = str(pathlib.Path(session.create_tmp()) / "lowest.txt")
+    compile_versions(session, versions, "--resolution", "lowest-direct")
+    session.install("--constraint", versions, CORE, PLUGIN, *group("tests"))
+    rooms = (f"tests/claimx_pipeline/{room}" for room in ("connections", "delta"))
+    smoke_run(session, *rooms, *session.posargs)
+
+
+@nox.session
+def newest(session: nox.Session) -> None:
+    """Run the quick tests with the newest versions that the registry has."""
+    session.install("--upgrade", CORE, PLUGIN, *group("tests"))
+    smoke_run(session, *session.posargs)
+
+
+@nox.session
+def constraints(session: nox.Session) -> None:
+    """Write constraints.txt: the newest versions, which ``tests`` then has to pass with."""
+    session.install("uv")
+    groups = ("--group", "pyproject.toml:dev")
+    compile_versions(session, str(CONSTRAINTS), "--upgrade", "--universal", *groups)
+
+
+def compile_versions(session: nox.Session, out: str, *options: str) -> None:
+    """Write the versions that both distributions get by *options* to *out*."""
+    session.run(
+        *("uv", "pip", "compile", "--quiet", "--python-version", SUPPORTED[0]),
+        *("pyproject.toml", f"{PLUGIN}/pyproject.toml", "--no-emit-package", "claimx-pipeline"),
+        *(
+            "--no-annotate",
+            "--custom-compile-command",
+            "nox -s constraints",
+            "--output-file",
+            out,
+            *options,
+        ),
+    )
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """Run every test and print what of both distributions ran; ``-- PATH`` for a part.
+
+    Commands that tests start are measured too, whatever environment they get: a ``.pth`` file
+    starts the measurement in each process. Those killed on purpose leave no figures.
+    """
+    install(session, CORE, PLUGIN, *group("tests"), *group("coverage"))
+    data = pathlib.Path(session.create_tmp()).resolve() / "coverage"
+    for old in data.parent.glob("coverage*"):
+        old.unlink()
+    env = {
+        "COVERAGE_FILE": str(data),
+        "COVERAGE_PROCESS_START": str(pathlib.Path("pyproject.toml").resolve()),
+    }
+    asked = f"import os; os.environ.update({env!r}); import coverage; coverage.process_startup()\n"
+    site = session.run("python", "-c", PURELIB, silent=True)
+    started = pathlib.Path(str(site).strip(), "measured.pth")
+    started.write_text(asked)
+    try:
+        session.run("pytest", *PARALLEL, *session.posargs)
+    finally:
+        started.unlink()
+        session.run("coverage", "combine", "--quiet", env=env)
+        session.run("coverage", "report", env=env)
 
 
 @nox.session
 def kafka(session: nox.Session) -> None:
     """Run the tests that need Apache Kafka, and only those."""
-    session.install(CORE, PLUGIN, *group("tests"))
+    install(session, CORE, PLUGIN, *group("tests"))
     session.run("pytest", "-m", "kafka", *session.posargs)
 
 
@@ -67,55 +200,152 @@ def faults(session: nox.Session) -> None:
         del asked[at : at + 2]
     if "--long" in asked:
         asked.remove("--long")
-    session.install(CORE, PLUGIN, *group("tests"))
+    install(session, CORE, PLUGIN, *group("tests"))
     session.run("pytest", "tests/faults", "-s", *asked, env=env)
 
 
 @nox.session
 def pages(session: nox.Session) -> None:
     """Write the pages that are made from the code and its tests; tests say when one is stale."""
-    session.install(CORE, PLUGIN, *group("tests"))
-    for page in ("reliability", "hooks_page", "public_api_page", "form_mapping", "tables_page"):
-        session.run("python", f"tests/support/{page}.py")
+    install(session, CORE, PLUGIN, *group("tests"))
+    for page in ("reliability", "hooks", "public_api", "form_mapping", "tables"):
+        session.run("python", "-m", f"tests.pages.{page}")
 
 
 @nox.session
 def mutations(session: nox.Session) -> None:
     """Break each mechanism in turn and see its tests fail; ``-- --mutations 3`` for three."""
-    session.install(CORE, PLUGIN, *group("tests"))
+    install(session, CORE, PLUGIN, *group("tests"))
     session.run("pytest", "tests/promises/test_mutations.py", "-m", "mutation", *session.posargs)
 
 
 @nox.session
 def core_alone(session: nox.Session) -> None:
     """Run the tests of what looks for plugins, with none installed."""
-    session.install(CORE, *group("tests"))
-    rooms = ("cli", "plugins", "settings", "stages", "testing", "test_chains.py")
-    chosen = (
-        *(f"tests/claimx_pipeline/{room}" for room in rooms),
-        "-m",
-        "not kafka and not plugin",
-    )
-    session.run("pytest", *PARALLEL, *chosen, *session.posargs)
+    install(session, CORE, *group("tests"))
+    rooms = ("cli", "plugins", "settings", "stages", "testing")
+    chosen = [f"tests/claimx_pipeline/{room}" for room in rooms]
+    session.run("pytest", *PARALLEL, *chosen, "-m", "not kafka and not plugin", *session.posargs)
 
 
 @nox.session
 def build(session: nox.Session) -> None:
     """Build both distributions, then install what was built and run it."""
-    session.install("build")
+    install(session, "build")
     out = pathlib.Path(session.create_tmp()) / "dist"
+    build_into(session, out)
+    session.install(
+        "--force-reinstall", "--constraint", str(CONSTRAINTS), *map(str, out.glob("*.whl"))
+    )
+    session.run("claimx-run", "plugins", "list")
+    session.run("claimx-run", "tables", "create", "--dry-run")
+
+
+def build_into(session: nox.Session, out: pathlib.Path, **env: str) -> None:
+    """Build the source distribution of each, and its wheel from that, into an emptied *out*."""
     out.mkdir(exist_ok=True)
     for old in out.iterdir():
         old.unlink()
     for folder in (CORE, PLUGIN):
-        session.run("python", "-m", "build", "--outdir", str(out), folder, silent=True)
-    session.install(*map(str, out.glob("*.whl")))
-    session.run("claimx-run", "plugins", "list")
-    session.run("claimx-run", "tables", "create", "--dry-run")
+        session.run("python", "-m", "build", "--outdir", str(out), folder, silent=True, env=env)
+
+
+@nox.session
+def audit(session: nox.Session) -> None:
+    """Write the bill of materials of an installation, and ask for known vulnerabilities in it.
+
+    The bill is ``sbom.cdx.json`` (CycloneDX) in this session's ``tmp``. Vulnerabilities come
+    from the package index's own service; a mirror that does not offer it answers for no package.
+    Then the session ends as skipped and says so: nothing was found because nothing was asked.
+    """
+    install(session, *group("audit"))
+    tmp = pathlib.Path(session.create_tmp()).resolve()
+    python = installation(session, tmp / "installed")
+    bill_of_materials(session, python, tmp / "sbom.cdx.json")
+    answer = tmp / "audit.json"
+    answer.unlink(missing_ok=True)
+    site = session.run(python, "-c", PURELIB, external=True, silent=True)
+    session.run(
+        *("pip-audit", "--path", str(site).strip(), "--skip-editable"),
+        *("--format", "json", "--output", str(answer)),
+        success_codes=[0, 1],
+        silent=True,
+    )
+    judge_audit(session, answer)
+
+
+def installation(session: nox.Session, folder: pathlib.Path) -> str:
+    """Install both distributions and nothing else into *folder*; return its Python."""
+    session.run("python", "-m", "venv", "--clear", str(folder))
+    python = str(folder / "bin" / "python")
+    asked = ("-m", "pip", "install", "-q", "--constraint", str(CONSTRAINTS), CORE, PLUGIN)
+    session.run(python, *asked, external=True)
+    session.run(python, "-m", "pip", "uninstall", "-q", "-y", "pip", external=True)
+    return python
+
+
+def bill_of_materials(session: nox.Session, python: str, out: pathlib.Path) -> None:
+    """Write what the installation of *python* consists of to *out*."""
+    asked = ("--pyproject", "pyproject.toml", "--output-reproducible", "--output-file", str(out))
+    session.run("cyclonedx-py", "environment", *asked, python)
+
+
+def judge_audit(session: nox.Session, answer: pathlib.Path) -> None:
+    """End the session by what pip-audit has found out."""
+    packages = json.loads(answer.read_text())["dependencies"] if answer.exists() else []
+    asked = [each for each in packages if "vulns" in each]
+    found = [
+        f"{each['name']} {each['version']}: {flaw['id']}, fixed in {flaw['fix_versions']}"
+        for each in asked
+        for flaw in each["vulns"]
+    ]
+    if not asked:
+        session.skip("the vulnerability service cannot be asked: nothing was audited")
+    if found:
+        session.error("known vulnerabilities:\n" + "\n".join(found))
+    session.log(f"{len(asked)} of {len(packages)} packages audited, no known vulnerability")
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """Build what is released into ``dist/``; ``-- --try`` before version and changelog are set.
+
+    Both distributions, checked, installed and run; bill of materials; SHA-256 sums.
+    """
+    version = version_to_release(session, trying="--try" in session.posargs)
+    install(session, *group("release"), *group("audit"))
+    made = session.run("git", "log", "-1", "--format=%ct", external=True, silent=True)
+    build_into(session, dist := pathlib.Path("dist"), SOURCE_DATE_EPOCH=str(made).strip())
+    built = sorted(dist.iterdir())
+    session.run("twine", "check", "--strict", *map(str, built))
+    install(session, "--force-reinstall", *map(str, dist.glob("*.whl")))
+    said = str(session.run("claimx-run", "--version", silent=True)).split()
+    if said[-1] != version:
+        session.error(f"the wheel says it is {said[-1]}, {VERSION_FILE} says {version}")
+    small_demo(session)
+    python = installation(session, pathlib.Path(session.create_tmp()).resolve() / "installed")
+    bill = dist / f"claimx-pipeline-{version}.cdx.json"
+    bill_of_materials(session, python, bill)
+    sums = [f"{hashlib.sha256(f.read_bytes()).hexdigest()}  {f.name}\n" for f in [*built, bill]]
+    (dist / "SHA256SUMS").write_text("".join(sums))
+    session.log("".join(["in dist/:\n", *sums]))
+
+
+def version_to_release(session: nox.Session, *, trying: bool) -> str:
+    """Return the version; unless *trying*, end the session if it cannot be released."""
+    version = VERSION_FILE.read_text().split('"')[-2]
+    heading = rf"^## {re.escape(version)} - \d{{4}}-\d\d-\d\d$"
+    if trying:
+        return version
+    if not re.search(heading, pathlib.Path("CHANGELOG.md").read_text(), re.MULTILINE):
+        session.error(f"CHANGELOG.md has no heading '## {version} - YEAR-MONTH-DAY': write it")
+    if session.run("git", "status", "--porcelain", external=True, silent=True):
+        session.error("the checkout has changes that are not committed: commit or remove them")
+    return version
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
     """Print the ratios of the product to bare loops; ``-- --quick`` for a short run."""
-    session.install(CORE, PLUGIN, *group("bench"), *group("tests"))
+    install(session, CORE, PLUGIN, *group("bench"), *group("tests"))
     session.run("python", "benchmarks/run.py", *session.posargs)

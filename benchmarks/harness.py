@@ -177,4 +177,4 @@ def _cpu_seconds() -> float:
 
 def support() -> None:
     """Make the tests' helpers importable: a real Kafka is started the same way."""
-    sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "support"))
+    sys.path.insert(0, str(Path(__file__).parents[1]))

@@ -33,9 +33,9 @@ class MeasuringMetrics(WorkerMetrics):
             self.watch.start()
         WorkerMetrics.received(self, count)
 
-    def settled(self, counts: Mapping[str, int]) -> None:
+    def committed(self, counts: Mapping[str, int]) -> None:
         """Stop the watch after the last record."""
-        WorkerMetrics.settled(self, counts)
+        WorkerMetrics.committed(self, counts)
         if self.records >= self.expected:
             self.watch.stop()
             self.finished()

@@ -16,8 +16,8 @@ STEP = 0.05
 async def bench(run: Conditions) -> list[Result]:
     """Let records fail on every tier; compare when they come back with when they were due."""
     # The tests' rig is not typed.
-    rigs = importlib.import_module("worker_rig")
-    clock = importlib.import_module("virtual_clock").VirtualClock()
+    rigs = importlib.import_module("tests.rigs.worker")
+    clock = importlib.import_module("tests.fakes.virtual_clock").VirtualClock()
     delays: tuple[float, ...] = rigs.DELAYS
 
     from claimx_pipeline.errors import Category, RecordError

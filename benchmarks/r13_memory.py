@@ -34,14 +34,14 @@ async def worker(url: str, name: str, count: int) -> None:
     from claimx_pipeline.workers.events import WORKER
 
     found: list[float] = []
-    settled = MeasuringMetrics.settled
+    committed = MeasuringMetrics.committed
 
     def counted(self: MeasuringMetrics, counts: Mapping[str, int]) -> None:
-        settled(self, counts)
+        committed(self, counts)
         if self.records >= count // THIRD * (len(found) + 1):
             found.append(resident_mb())
 
-    MeasuringMetrics.settled = counted  # type: ignore[method-assign]
+    MeasuringMetrics.committed = counted  # type: ignore[method-assign]
     with tempfile.TemporaryDirectory() as folder:
         topic = FilledTopic(url, name, count)
         pipeline = pipeline_in(Path(folder), topic)

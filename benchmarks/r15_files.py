@@ -80,13 +80,12 @@ async def bare(url: str, count: int, folder: Path) -> Measured:
 
 async def product(url: str, count: int, folder: Path) -> Measured:
     """Fetch, check and put into the cache store, as the worker does it."""
-    from media_rig import media_rig
-
     from claimx_pipeline.media.content import expected_type
     from claimx_pipeline.media.download_buffer import Landing
     from claimx_pipeline.media.links import CurrentLink
     from claimx_pipeline.media.open_store import open_store
     from claimx_pipeline.workers.download import put
+    from tests.rigs.media import media_rig
 
     store = open_store(str(folder / "cache"), {})
     host = f"http://{urlsplit(url).netloc}"

@@ -17,7 +17,7 @@ import harness
 
 harness.support()
 
-from kafka_server import kafka  # noqa: E402 - the tests' helpers must be importable first
+from tests.rigs.kafka_server import kafka  # noqa: E402 - the tests' helpers must be importable first
 
 HERE = Path(__file__).parent
 

@@ -11,8 +11,15 @@ from typing import TypeVar
 
 import pytest
 from hypothesis import HealthCheck, settings
-from kafka_server import KafkaServer, KafkaUnavailableError, free_port, kafka, kafka_server
-from nursery import Nursery
+
+from tests.faults.nursery import Nursery
+from tests.rigs.kafka_server import (
+    KafkaServer,
+    KafkaUnavailableError,
+    free_port,
+    kafka,
+    kafka_server,
+)
 
 T = TypeVar("T")
 

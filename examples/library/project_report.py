@@ -1,4 +1,4 @@
-"""Uses claimx-pipeline as a library: publishes events, runs workers, asks the tables.
+"""Uses claimx-pipeline as a library: publishes events, runs workers, looks at what failed, asks.
 
 ``python project_report.py events.jsonl`` with the settings of the folder it runs in
 (``claimx.yaml``, ``CLAIMX_API_URL``, ``CLAIMX_API_TOKEN``).
@@ -11,7 +11,7 @@ import os
 import sys
 from pathlib import Path
 
-from claimx_pipeline import Pipeline, create_all, publish, query, run_until_idle
+from claimx_pipeline import Pipeline, operations
 
 REPORT = """
 SELECT state_province AS state, COUNT(*) AS projects
@@ -22,20 +22,25 @@ LIMIT 5
 """
 
 
-async def work(pipeline: Pipeline, events: list[bytes]) -> None:
-    """Put *events* through the pipeline."""
-    await create_all(pipeline)
-    await publish(pipeline, "claimx.events.raw", events)
-    await run_until_idle(pipeline, "ingest", "events", "enrichment", "entities")
+async def work(pipeline: Pipeline, file: Path) -> None:
+    """Put the events in *file* through the pipeline, and print what became of them."""
+    await operations.create_all(pipeline)
+    with file.open("rb") as lines:
+        sent = await operations.publish_events(pipeline, lines)
+    print(f"{sent.published} events")
+    for refused in sent.refused:
+        print(f"{file}:{refused.line}: {refused.reason}")
+    await operations.run_until_idle(pipeline, "ingest", "events", "enrichment", "entities")
+    failed = await operations.look_at_dead_letters(pipeline)
+    for group in failed.groups.largest_first():
+        print(f"{group.count} failed, such as {group.newest.location}")
 
 
 def main(file: Path) -> None:
     """Work on the events in *file*, one JSON object per line, and print where projects are."""
     pipeline = Pipeline.load(environ=os.environ)
-    events = file.read_bytes().splitlines()
-    asyncio.run(work(pipeline, events))
-    print(f"{len(events)} events")
-    for row in query(pipeline, REPORT).to_pylist():
+    asyncio.run(work(pipeline, file))
+    for row in operations.query(pipeline, REPORT).to_pylist():
         print(f"{row['state'] or 'unknown':>8} {row['projects']:4}")
 
 

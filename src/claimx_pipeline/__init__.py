@@ -62,7 +62,7 @@ if TYPE_CHECKING:
     )
     from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask
     from claimx_pipeline.media.paths import target_path
-    from claimx_pipeline.operations.driving import (
+    from claimx_pipeline.operations import (
         create_all,
         publish,
         query,
@@ -235,7 +235,7 @@ _HOMES = {
         "TIMESTAMP",
         "TableSpec",
     ),
-    "operations.driving": ("create_all", "publish", "query", "read_topic", "run_until_idle"),
+    "operations": ("create_all", "publish", "query", "read_topic", "run_until_idle"),
     "delta.rows": ("TableRow",),
     "errors": (
         "Category",
@@ -291,12 +291,14 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 
-def __getattr__(name: str) -> Any:
-    """Import a public name from its home."""
-    module = _HOME_OF.get(name)
-    if module is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{module}"), name)
+if not TYPE_CHECKING:
+    # A type checker goes by the imports above: for it, a name that is not there is a mistake.
+    def __getattr__(name: str) -> Any:
+        """Import a public name from its home."""
+        module = _HOME_OF.get(name)
+        if module is None:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(importlib.import_module(f"{__name__}.{module}"), name)
 
 
 def __dir__() -> list[str]:

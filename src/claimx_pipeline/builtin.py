@@ -1,6 +1,6 @@
 """The pipeline's own parts, offered through the same hooks that plugins use.
 
-Imports stand inside the functions: ``claimx-run --help`` asks for the commands only.
+Imports are inside the functions: ``claimx-run --help`` asks for the commands only.
 """
 
 from __future__ import annotations
@@ -99,13 +99,13 @@ def claimx_register_workers(settings: Settings) -> Iterable[WorkerSpec]:  # noqa
 
 @hookimpl
 async def claimx_download_complete(context: FileContext) -> None:
-    """Trace the file for whoever follows one through the log."""
+    """Log the file, so that it can be traced."""
     _trace(context)
 
 
 @hookimpl
 async def claimx_upload_complete(context: FileContext) -> None:
-    """Trace the file for whoever follows one through the log."""
+    """Log the file, so that it can be traced."""
     _trace(context)
 
 
@@ -126,29 +126,29 @@ def claimx_register_queries() -> Iterable[NamedQuery]:
 def claimx_register_commands() -> Iterable[Command]:
     """Offer the commands of ``claimx-run``."""
     start, run, look = "Start here", "Run", "Look"
-    place = "claimx_pipeline.cli"
+    cli = "claimx_pipeline.cli"
     return [
         Command(
             "demo",
             "Run everything on sample events and show the result.",
-            f"{place}.demo:app",
+            f"{cli}.demo:app",
             start,
         ),
-        Command("init", "Write a commented claimx.yaml to start from.", f"{place}.init:app", start),
-        Command("config", "Check and show the settings.", f"{place}.config:app", start),
-        Command("worker", "Run workers, or list them.", f"{place}.worker:app", run),
-        Command("up", "Run every worker.", f"{place}.up:app", run),
-        Command("publish", "Publish events from a file.", f"{place}.publish:app", run),
-        Command("simulate", "Serve simulated APIs to try things on.", f"{place}.simulate:app", run),
-        Command("topics", "List and create topics.", f"{place}.topics:app", run),
-        Command("tables", "List, create and describe tables.", f"{place}.tables:app", look),
-        Command("query", "Ask the tables with SQL.", f"{place}.query:app", look),
+        Command("init", "Write a commented claimx.yaml to start from.", f"{cli}.init:app", start),
+        Command("config", "Check and show the settings.", f"{cli}.config:app", start),
+        Command("worker", "Run workers, or list them.", f"{cli}.worker:app", run),
+        Command("up", "Run every worker.", f"{cli}.up:app", run),
+        Command("publish", "Publish events from a file.", f"{cli}.publish:app", run),
+        Command("simulate", "Serve simulated APIs to try things on.", f"{cli}.simulate:app", run),
+        Command("topics", "List and create topics.", f"{cli}.topics:app", run),
+        Command("tables", "List, create and describe tables.", f"{cli}.tables:app", look),
+        Command("query", "Ask the tables with SQL.", f"{cli}.query:app", look),
         Command(
             "offsets",
             "Compare what tables and groups have, and repair it.",
-            f"{place}.offsets:app",
+            f"{cli}.offsets:app",
             look,
         ),
-        Command("dlq", "See, replay and export dead letters.", f"{place}.dlq:app", look),
-        Command("plugins", "List the plugins.", f"{place}.plugins:app", look),
+        Command("dlq", "See, replay and export dead letters.", f"{cli}.dlq:app", look),
+        Command("plugins", "List the plugins.", f"{cli}.plugins:app", look),
     ]

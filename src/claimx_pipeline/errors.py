@@ -2,7 +2,7 @@
 
 The text of an error starts in lower case, has no full stop, says what is wrong
 and, after a semicolon, what to do. Whether a failed record is worth another try
-is told by ``Category``, never by the text.
+is decided by ``Category``, never by the text.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Category(enum.Enum):
     CIRCUIT_OPEN = "circuit_open"
     """The breaker is open, nothing was sent."""
     BUG = "bug"
-    """An exception nobody foresaw: a defect of the pipeline or of a plugin."""
+    """An unexpected exception: a defect of the pipeline or of a plugin."""
 
 
 class ClaimxError(Exception):
@@ -116,13 +116,13 @@ class RecordTooLargeError(BrokerError):
 
     topic: str
     index: int
-    """Its place among the records that were to be published, from 0."""
+    """Its index among the records that were to be published, from 0."""
     size: int
     """Bytes."""
     limit: int | None
-    """Bytes; None if the broker does not tell."""
+    """Bytes; None if the broker does not say."""
     left: tuple[int, ...] | None = None
-    """Places of those that were not published, this one among them; None: none was."""
+    """Indices of the records not published, this one among them; None if none was published."""
     remedy: str = "raise broker.kafka.max_request_bytes and the topic's max.message.bytes"
 
     def __str__(self) -> str:
@@ -145,12 +145,12 @@ class FencedError(BrokerError):
 class DeadLetterError(ClaimxError):
     """A dead letter cannot be found, stored or replayed."""
 
-    letter: str
-    """Where it lies, ``topic/partition/offset``, or where the record behind it does."""
+    location: str
+    """``topic/partition/offset`` of the dead letter, or of the record behind it."""
     reason: str
 
     def __str__(self) -> str:
-        return f"dead letter {self.letter}: {self.reason}"
+        return f"dead letter {self.location}: {self.reason}"
 
 
 @define
@@ -184,7 +184,7 @@ class DecodeError(RecordError):
 
 
 def category_of(error: BaseException) -> Category:
-    """Return the category of *error*; what nobody foresaw is a bug."""
+    """Return the category of *error*; an unexpected one is a bug."""
     if isinstance(error, RecordTooLargeError):
         return Category.PERMANENT
     return error.category if isinstance(error, RecordError) else Category.BUG

@@ -6,8 +6,8 @@ the entry-point group ``claimx_pipeline``. The core registers its own parts here
 ``claimx_register_*`` hooks are called once, when the parts are put together, and return
 objects. The others are called while workers run; they may be ``async``.
 
-An implementation may leave out arguments that it does not need. One whose name is no hook
-is refused when the plugin is loaded. Every example below is run by the tests.
+An implementation may leave out arguments that it does not need. One whose name is not that of
+a hook is refused when the plugin is loaded. Every example below is run by the tests.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def claimx_register_handlers(  # type: ignore[empty-body]
 
     Args:
         settings: All settings.
-        clock: Tells the time.
+        clock: The pipeline's clock.
 
     Returns:
         Handlers, each naming its event types; a type has one handler. A type that no
@@ -165,7 +165,8 @@ def claimx_register_stages() -> Mapping[str, type[Stage]]:  # type: ignore[empty
     Called once, at start.
 
     Returns:
-        Name, as it is written in settings, to the stage's class.
+        Name, as it is written in settings, to the stage's class. Two plugins may offer the
+        same class under one name, so that each works without the other.
 
     Raises:
         Exception: Nothing starts; the error is shown.
@@ -332,8 +333,8 @@ def claimx_enrichment_complete(
     Raises:
         Exception: The event goes on without this plugin, as if it had not been asked, and
             becomes a dead letter of kind ``plugin`` that ``claimx-run dlq replay`` gives to
-            this plugin alone. The same becomes of an event over which it takes longer than
-            ``plugins.<name>.timeout_seconds``, or to which it answers what cannot be done.
+            this plugin alone. The same happens if it takes longer
+            than ``plugins.<name>.timeout_seconds``, or returns what cannot be done.
 
     Example::
 
@@ -356,8 +357,8 @@ def claimx_download_complete(
 ) -> PluginResult | Awaitable[PluginResult | None] | None:
     """React to a file that was fetched.
 
-    Called for every file, of every owner, once it lies in the cache and its size,
-    checksum and kind of content are known, before that is told to the uploader; in the
+    Called for every file, of every owner, once it is in the cache and its size,
+    checksum and kind of content are known, before it is published to the uploader; in the
     same order and with the same limits as ``claimx_enrichment_complete``. Called again if
     the file comes again.
 
@@ -367,7 +368,7 @@ def claimx_download_complete(
 
     Returns:
         ``PluginResult.publish(…)``, ``.webhook(…)``, ``.log(…)`` and so on; what is published
-        is acknowledged before the file is settled. None or ``.ok()`` for nothing. A file
+        is acknowledged before the file's offset is committed. None or ``.ok()`` for nothing. A file
         cannot be filtered out.
 
     Raises:
@@ -389,7 +390,7 @@ def claimx_download_complete(
 def claimx_upload_complete(
     context: FileContext,
 ) -> PluginResult | Awaitable[PluginResult | None] | None:
-    """React to a file that lies where it belongs.
+    """React to a file that was stored.
 
     Called for every file, of every owner, once the object store has it whole and before
     the result is published; in the same order and with the same limits as
@@ -448,7 +449,7 @@ def claimx_worker_starting(worker: WorkerSpec, settings: Settings) -> Awaitable[
 def claimx_worker_stopping(worker: WorkerSpec) -> Awaitable[None] | None:
     """Release what ``claimx_worker_starting`` took; sync or async.
 
-    Called once per worker and process, after its last record was settled and also
+    Called once per worker and process, after its last record was committed and also
     after a failure. It has 5 seconds. A ``Plugin`` has ``on_unload`` for it.
 
     Args:

@@ -206,7 +206,7 @@ class Pipeline:
         if not separator or scheme not in factories:
             known = " or ".join(f"{name}://" for name in sorted(factories))
             where = self.loaded.origins.get("broker.url", "broker.url")
-            what = f"broker.url is {url!r}, which is no broker; it starts with {known}"
+            what = f"broker.url is {url!r}, which is not a valid broker URL; start it with {known}"
             raise SettingsError([Problem(where, what)])
         broker: Broker = factories[scheme](url, self.settings.broker)
         return broker
@@ -423,12 +423,15 @@ class Pipeline:
         return found
 
     def _merged(self, hook: str, what: str) -> dict[str, Any]:
-        """Return the mappings registered through *hook* as one; no key twice."""
+        """Return the mappings registered through *hook* as one; no key means two things.
+
+        Parts of one distribution may each bring the same stage, so that any of them works
+        without the others.
+        """
         pairs = [(plugin, list(answer.items())) for plugin, answer in self.answers(hook)]
         found: dict[str, Any] = {}
         for plugin, items in pairs:
             for name, thing in items:
-                if name in found:
+                if found.setdefault(name, thing) is not thing:
                     raise ClaimxError(f"plugin {plugin!r} registers {what} {name!r} a second time")
-                found[name] = thing
         return found

@@ -26,11 +26,11 @@ class Topic:
     retention_hours: float | None = None
     """None keeps records for ever."""
     retention_bytes: int | None = field(default=None, validator=optional(ge(1)))
-    """Of each partition; its oldest records go when it holds more. None for no limit."""
+    """Of each partition; its oldest records are deleted when it holds more. None for no limit."""
     source: bool = False
-    """Written from outside, so a missing writer is no mistake."""
+    """Written from outside, so a missing writer is not a mistake."""
     terminal: bool = False
-    """Read by people and tools, so a missing reader is no mistake."""
+    """Read by people and tools, so a missing reader is not a mistake."""
 
 
 WEEK_HOURS = 7 * 24.0
@@ -152,7 +152,7 @@ class Topology:
         return made
 
     def without_reader(self) -> list[str]:
-        """Return the topics that are written, are read by nobody and should be."""
+        """Return the topics that are written and have no reader, but should."""
         return sorted(
             name
             for name, topic in self.topics.items()
@@ -160,7 +160,7 @@ class Topology:
         )
 
     def without_writer(self) -> list[str]:
-        """Return the topics that are read, are written by nobody and should be."""
+        """Return the topics that are read and have no writer, but should."""
         return sorted(
             name
             for name, topic in self.topics.items()

@@ -1,7 +1,8 @@
 """What several tests of this folder share."""
 
 import pytest
-from attacked_pipeline import undisturbed
+
+from tests.faults.attacked_pipeline import undisturbed
 
 
 @pytest.fixture(scope="module")

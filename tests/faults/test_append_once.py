@@ -8,14 +8,15 @@ import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import append_worker
 import pytest
-from append_worker import PARTITIONS
 from attrs import define, field
-from fault_form import FORM
 
 from claimx_pipeline import OutRecord, Pipeline
 from claimx_pipeline.broker.protocol import NewTopic
+from tests.faults import append_worker
+from tests.faults.append_worker import PARTITIONS
+from tests.faults.form import FORM
+from tests.rigs import processes
 
 PATIENCE_SECONDS = 300.0
 TOTAL = 175 * FORM.owners
@@ -34,13 +35,13 @@ class Workers:
     started: list[subprocess.Popen[str]] = field(factory=list)
 
     def start(self, kind: str, seed: int) -> subprocess.Popen[str]:
-        command = [sys.executable, append_worker.__file__, kind, str(self.folder), self.url]
+        command = processes.command(append_worker, kind, str(self.folder), self.url)
         process = subprocess.Popen(
             [*command, str(seed), str(self.total)],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
-            env={"PYTHONPATH": ":".join(sys.path)},
+            env=processes.importing(),
         )
         self.started.append(process)
         return process

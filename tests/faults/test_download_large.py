@@ -3,16 +3,15 @@
 import asyncio
 import hashlib
 import sys
-from pathlib import Path
 
 import pytest
-from download_rig import download_rig
-from fault_form import FORM
 
 from claimx_pipeline.simulator.faults import Fault
+from tests.faults.form import FORM
+from tests.rigs import processes
+from tests.rigs.download import download_rig
 
 MIB = 1024 * 1024
-SUPPORT = Path(__file__).parents[1] / "support"
 LARGE_MIB = FORM.large_file_mib
 
 
@@ -23,14 +22,14 @@ async def test_a_large_file_takes_little_memory(tmp_path):
     async with download_rig(tmp_path, media_bytes=LARGE_MIB * MIB) as rig:
         media = rig.files[0]
         child = await asyncio.create_subprocess_exec(
-            sys.executable,
-            str(SUPPORT / "fetch_process.py"),
+            *(sys.executable, "-m", "tests.faults.fetch_process"),
             rig.task(media).download_url,
             media.name,
             str(tmp_path),
             str(threshold * MIB),
             str(size * MIB),
             stdout=asyncio.subprocess.PIPE,
+            env=processes.importing(),
         )
         out, _ = await child.communicate()
         assert child.returncode == 0

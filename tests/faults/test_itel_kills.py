@@ -10,14 +10,14 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from command import Running, stop_all
-from fault_form import FORM
-from itel_rig import WORKERS, cabinet_events, itel_rig, publish, status_message
-from whole_pipeline import WholePipeline
 
 from claimx_pipeline.runtime.idle import wait_until_idle
 from claimx_pipeline.simulator.faults import Fault, FaultKind
 from claimx_pipeline.simulator.world import World
+from tests.faults.form import FORM
+from tests.rigs.command import Running, stop_all
+from tests.rigs.itel import WORKERS, cabinet_events, itel_rig, publish, status_message
+from tests.rigs.whole_pipeline import WholePipeline
 
 pytestmark = pytest.mark.plugin
 

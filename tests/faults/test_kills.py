@@ -6,9 +6,10 @@ Kafka itself is killed and started again; the services that are asked fail in ev
 """
 
 import pytest
-from fault_form import FORM
-from fault_plan import FaultPlan
-from fault_run import assert_unharmed, disturbed
+
+from tests.faults.form import FORM
+from tests.faults.plan import FaultPlan
+from tests.faults.run import assert_unharmed, disturbed
 
 
 @pytest.mark.kafka

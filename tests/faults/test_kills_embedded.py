@@ -1,9 +1,10 @@
 """Whole pipelines on the embedded broker under attack, as those on Kafka are."""
 
 import pytest
-from fault_form import FORM
-from fault_plan import FaultPlan
-from fault_run import assert_unharmed, disturbed
+
+from tests.faults.form import FORM
+from tests.faults.plan import FaultPlan
+from tests.faults.run import assert_unharmed, disturbed
 
 
 @pytest.mark.plugin

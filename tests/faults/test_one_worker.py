@@ -8,16 +8,16 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from attacked_pipeline import PATIENCE_SECONDS
 from attrs import define
-from fault_form import FORM
-from judgement import table_differences
-from nursery import Nursery
-from whole_pipeline import WholePipeline, contents_of, whole_pipeline
 
 from claimx_pipeline import OutRecord, Pipeline
 from claimx_pipeline.broker.protocol import Admin, Record
 from claimx_pipeline.claimx.messages import DECODER
+from tests.faults.attacked_pipeline import PATIENCE_SECONDS
+from tests.faults.form import FORM
+from tests.faults.judgement import table_differences
+from tests.faults.nursery import Nursery
+from tests.rigs.whole_pipeline import WholePipeline, contents_of, whole_pipeline
 
 WORLD = 3
 ROWS_PER_EVENT = 5.0

@@ -1,10 +1,10 @@
 """Services go away and come back: nothing is lost, doubled or dead, nobody has to help."""
 
 import pytest
-from evidence import Evidence, judge_files
-from whole_pipeline import WholePipeline, whole_pipeline
 
 from claimx_pipeline.simulator.faults import Fault
+from tests.faults.evidence import Evidence, judge_files
+from tests.rigs.whole_pipeline import WholePipeline, whole_pipeline
 
 EVENTS = 80
 KINDS = (

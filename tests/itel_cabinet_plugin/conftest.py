@@ -9,7 +9,6 @@ from typing import Any
 import msgspec
 import pytest
 from attrs import define, evolve, field, frozen
-from virtual_clock import VirtualClock
 
 from claimx_pipeline import TableSpec
 from claimx_pipeline import builtin as core
@@ -26,6 +25,7 @@ from claimx_pipeline.stages.chain import ChainProcessor
 from itel_cabinet_plugin import form, submission, tracking
 from itel_cabinet_plugin.settings import SECTION, ItelSettings
 from itel_cabinet_plugin.tables import ATTACHMENTS, FORMS, SUBMISSIONS, TASK_TRACKING
+from tests.fakes.virtual_clock import VirtualClock
 
 TABLES = (TASK_TRACKING, FORMS, ATTACHMENTS, SUBMISSIONS)
 

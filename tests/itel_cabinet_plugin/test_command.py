@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
-from itel_samples import FOLDER, completed, question
 from typer.testing import CliRunner
 
 from claimx_pipeline.errors import UsageError
 from itel_cabinet_plugin import form
 from itel_cabinet_plugin.command import app
+from tests.fakes.itel_samples import FOLDER, completed, question
 
 SAMPLE = str(FOLDER / "task_32513_completed.json")
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from whole_pipeline import whole_pipeline
 
 from claimx_pipeline.simulator.entities import CABINET_TEMPLATE
+from tests.rigs.whole_pipeline import whole_pipeline
 
 pytestmark = pytest.mark.plugin
 

@@ -8,11 +8,18 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from itel_rig import WORKERS, cabinet_events, count, itel_rig, publish, records, status_message
-from whole_pipeline import WholePipeline
 
 from claimx_pipeline.runtime.delivery import paused
 from claimx_pipeline.simulator.faults import Fault
+from tests.rigs.itel import (
+    WORKERS,
+    cabinet_events,
+    count,
+    itel_rig,
+    publish,
+    status_message,
+)
+from tests.rigs.whole_pipeline import WholePipeline
 
 pytestmark = pytest.mark.plugin
 
@@ -82,9 +89,9 @@ async def test_with_nothing_wrong_everything_is_there_and_told_of(rig):
     await publish(rig, sent)
     await assert_complete(rig, sent)
     assert await rig.dead() == {}
-    told = await records(rig, "itel.cabinet.task.tracking.success")
+    told = await rig.records("itel.cabinet.task.tracking.success")
     assert len(told) == len(sent)
-    accepted = await records(rig, "itel.cabinet.api.success")
+    accepted = await rig.records("itel.cabinet.api.success")
     assert len(accepted) >= len(pairs(rig))
     assert {row["outcome"] for row in rig.rows(f"SELECT outcome FROM {SUBMISSIONS}")} == {
         "accepted"
@@ -159,7 +166,7 @@ async def test_a_row_that_the_table_refuses_is_dead_alone_and_submitted_all_the_
     await publish(rig, [bad, *(each for each in sent if each is not done)])
     await rig.idle()
     assert await rig.dead() == {TRACKING_ERRORS: 1}
-    (letter,) = await records(rig, TRACKING_ERRORS)
+    (letter,) = await rig.records(TRACKING_ERRORS)
     assert b"evt-bad" in letter.value
     assert b"task_id" in dict(letter.headers)["claimx-dlq-error"]
     assert count(rig, TRACKING) == len(sent) - 1

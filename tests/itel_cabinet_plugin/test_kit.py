@@ -2,12 +2,11 @@
 
 import json
 
-from itel_samples import FOLDER
-
 from claimx_pipeline import EnrichmentContext, EntityRows
 from claimx_pipeline.testing import PluginContract, StageContract, make_event
 from itel_cabinet_plugin.form.stage import FormConfig, FormStage
 from itel_cabinet_plugin.trigger import CabinetTrigger
+from tests.fakes.itel_samples import FOLDER
 
 COMPLETED = json.loads((FOLDER / "task_32513_completed.json").read_text())
 

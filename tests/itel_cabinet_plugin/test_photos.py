@@ -6,7 +6,13 @@ from datetime import UTC, datetime
 
 import attrs
 import pytest
-from itel_rig import (
+
+from claimx_pipeline import DownloadResult
+from claimx_pipeline.media.messages import result_record
+from claimx_pipeline.runtime.delivery import paused
+from claimx_pipeline.simulator.faults import Fault
+from itel_cabinet_plugin.settings import ItelSettings
+from tests.rigs.itel import (
     MEDIA_WORKERS,
     WORKERS,
     cabinet_events,
@@ -15,13 +21,7 @@ from itel_rig import (
     publish,
     status_message,
 )
-from whole_pipeline import WholePipeline
-
-from claimx_pipeline import DownloadResult
-from claimx_pipeline.media.messages import result_record
-from claimx_pipeline.runtime.delivery import paused
-from claimx_pipeline.simulator.faults import Fault
-from itel_cabinet_plugin.settings import ItelSettings
+from tests.rigs.whole_pipeline import WholePipeline
 
 pytestmark = pytest.mark.plugin
 

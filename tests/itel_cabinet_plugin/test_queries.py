@@ -8,12 +8,11 @@ from collections.abc import Callable
 from importlib import resources
 from typing import Any
 
-from command import run
-from itel_rig import cabinet_events, itel_rig, publish, status_message
-
 from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.simulator.entities import WorldEvent
 from itel_cabinet_plugin.queries import queries
+from tests.rigs.command import run
+from tests.rigs.itel import cabinet_events, itel_rig, publish, status_message
 
 NAMES = (
     "newest-task-events",

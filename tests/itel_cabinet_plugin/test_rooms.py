@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from command import run
 
 from claimx_pipeline import Pipeline
+from claimx_pipeline.stages.from_settings import stages_of
+from tests.rigs.command import run
 
 pytestmark = pytest.mark.plugin
 
@@ -18,6 +19,15 @@ TABLES = {
     "claimx_itel_attachments",
     "itel_cabinet_submissions",
 }
+
+
+ACKNOWLEDGING = """\
+workers:
+  seen:
+    input_topic: claimx.events.raw
+    enrichment_handlers:
+      - {type: itel_told, config: {topic: itel.cabinet.seen, fields: [event_id]}}
+"""
 
 
 def load(folder: Path, *disabled: str) -> Pipeline:
@@ -53,6 +63,22 @@ def test_a_disabled_room_takes_its_workers_with_it_and_no_others(tmp_path, disab
     assert bool(TABLES & set(pipeline.tables)) is (disabled != "itel_cabinet_tracking")
     brought = "itel_cabinet_api" in pipeline.settings.connections
     assert brought is (disabled != "itel_cabinet_api")
+
+
+@pytest.mark.parametrize(
+    "disabled",
+    [
+        ("itel_cabinet_form",),
+        ("itel_cabinet_form", "itel_cabinet_tracking"),
+        ("itel_cabinet_form", "itel_cabinet_api"),
+    ],
+)
+def test_a_chain_that_acknowledges_works_without_the_form_parser(tmp_path, disabled):
+    (tmp_path / "claimx.yaml").write_text(ACKNOWLEDGING)
+    pipeline = load(tmp_path, *disabled)
+    (spec,) = stages_of(pipeline.workers["seen"], pipeline.settings)
+    assert pipeline.stages[spec.type].__name__ == "AcknowledgeStage"
+    assert spec.config.topic == "itel.cabinet.seen"
 
 
 def test_without_any_room_the_core_is_as_it_was(tmp_path):

@@ -7,15 +7,23 @@ from pathlib import Path
 
 import attrs
 import pytest
-from command import run
-from http_service import Asked, Reply, http_service
-from itel_rig import cabinet_events, count, itel_rig, publish, records, status_message
-from itel_samples import ANSWERS, IDENTITY, PHOTOS, completed, old_wording, question, sample
 
 from claimx_pipeline import SystemClock
 from claimx_pipeline.simulator.world import World
 from itel_cabinet_plugin.form import CabinetForm, parse_form
 from itel_cabinet_plugin.tables import ATTACHMENTS, FORMS, SUBMISSIONS, TASK_TRACKING
+from tests.fakes.http_service import Asked, Reply, http_service
+from tests.fakes.itel_samples import (
+    ANSWERS,
+    IDENTITY,
+    PHOTOS,
+    completed,
+    old_wording,
+    question,
+    sample,
+)
+from tests.rigs.command import run
+from tests.rigs.itel import cabinet_events, count, itel_rig, publish, status_message
 
 pytestmark = pytest.mark.plugin
 
@@ -108,7 +116,7 @@ async def test_half_a_box_is_kept_as_it_was_answered_counted_and_its_column_is_n
         await publish(rig, [message()])
         await rig.idle()
         (form,) = rig.rows("SELECT num_damaged_lower_boxes, raw_data FROM claimx_itel_forms")
-        (told,) = await records(rig, "itel.cabinet.task.tracking.success")
+        (told,) = await rig.records("itel.cabinet.task.tracking.success")
     assert form["num_damaged_lower_boxes"] is None
     assert '"a": 2.5' in form["raw_data"]
     assert json.loads(told.value)["form_misfits"] == {"bad_value": 1}

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from form_mapping import COMMAND, DOCUMENT, page
-
 from itel_cabinet_plugin.form.questions import QUESTIONS
+from tests.pages.form_mapping import COMMAND, DOCUMENT, page
 
 
 def test_the_page_is_up_to_date():

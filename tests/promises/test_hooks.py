@@ -10,7 +10,6 @@ from pathlib import Path
 import attrs
 import pluggy
 import pytest
-from hooks_page import hooks_page, signature_of
 from prometheus_client import CollectorRegistry
 
 from claimx_pipeline import (
@@ -35,6 +34,7 @@ from claimx_pipeline.plugins.host.dispatch import EVENT_HOOKS, Dispatcher
 from claimx_pipeline.plugins.host.loading import PluginSet
 from claimx_pipeline.plugins.host.results import PublishRules
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
+from tests.pages.hooks import hooks_page, signature_of
 
 HOOKS = [
     function

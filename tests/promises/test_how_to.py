@@ -4,11 +4,11 @@ import re
 from pathlib import Path
 
 import pytest
-from how_to import Terminal, blocks
-from kafka_server import free_port
 
-from claimx_pipeline import Pipeline
+from claimx_pipeline import Pipeline, operations
 from claimx_pipeline.stages.from_settings import stages_of
+from tests.promises.how_to import Terminal, blocks, run_python
+from tests.rigs.kafka_server import free_port
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -48,3 +48,27 @@ def test_the_worker_of_the_page_on_stages_loads_as_written(tmp_path):
     pipeline.require(pipeline.select(["copies"]))
     stages = [spec.type for spec in stages_of(pipeline.workers["copies"], pipeline.settings)]
     assert stages == ["transform", "validation", "lookup", "send"]
+
+
+async def test_the_code_of_the_page_on_the_library_runs_as_written(tmp_path, monkeypatch):
+    """Every operation is on the page, and every block of it runs, one after the other."""
+    page, port = "how-to/use-as-a-library.md", free_port()
+    (serve,) = (each.replace("8765", str(port)) for each in blocks(page))
+    monkeypatch.chdir(tmp_path)
+    names: dict = {}
+    with Terminal(tmp_path).serving(serve, port):
+        printed = [
+            await run_python(block.replace("8765", str(port)), names)
+            for block in blocks(page, "python")
+        ]
+    said = "\n".join(printed)
+    assert "50 published, 0 refused" in said
+    assert "enrichment 50\n" in said
+    assert "[{'events': 51}]" in said
+    assert "b'not an event'" in said
+    assert "1 to replay, 0 refused\n1 replayed" in said
+    assert "Publish" in printed[-2]
+    assert printed[-1].count("claimx.enrichment.") > 1
+    page_text = (DOCS / page).read_text(encoding="utf-8")
+    functions = [name for name in operations.__all__ if name[0].islower()]
+    assert [name for name in functions if name not in page_text] == []

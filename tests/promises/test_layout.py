@@ -61,6 +61,27 @@ def test_nothing_but_the_command_line_imports_the_command_line(file):
 
 
 @pytest.mark.parametrize("file", modules(CORE), ids=name)
+def test_operations_are_for_callers_alone(file):
+    """The command line, the test kit and users call them; no part of the pipeline does."""
+    parts = file.relative_to(CORE).parts
+    if parts[0] not in ("cli", "operations", "testing", "__init__.py"):
+        assert not [each for each in imports(file) if each.startswith("claimx_pipeline.operations")]
+
+
+@pytest.mark.parametrize("file", modules(CORE / "operations"), ids=name)
+def test_an_operation_prints_nothing_asks_nothing_and_ends_no_process(file):
+    assert not {"sys", "typer", "claimx_pipeline.cli"} & {
+        part for module in imports(file) for part in (module, module.rpartition(".")[0])
+    }
+    called = {
+        node.func.id
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
+    assert not called & {"print", "input", "exit", "quit"}
+
+
+@pytest.mark.parametrize("file", modules(CORE), ids=name)
 def test_only_the_composition_point_knows_all_parts(file):
     """``pipeline.py`` is imported by the command line and by users, by nothing else.
 

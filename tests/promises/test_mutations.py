@@ -6,8 +6,9 @@ import random
 import re
 
 import pytest
-from mutation import Mutation, copied, mutations, run_tests
-from reliability import ROOT, marks
+
+from tests.pages.reliability import ROOT, marks
+from tests.promises.mutation import Mutation, copied, mutations, run_tests
 
 
 def name(mutation: Mutation) -> str:

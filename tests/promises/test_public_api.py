@@ -4,14 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
-from public_api_page import PAGE, public_api_page, public_names
+
+from tests.pages.public_api import PAGE, public_api_page, public_names
 
 CHANGELOG = Path(__file__).parents[2] / "CHANGELOG.md"
 
 
 def test_the_reference_lists_every_public_name():
     assert PAGE.read_text(encoding="utf-8") == public_api_page(), (
-        "run python tests/support/public_api_page.py"
+        "run python -m tests.pages.public_api"
     )
 
 
@@ -24,9 +25,9 @@ def test_every_public_name_says_what_it_is(name):
 def test_every_public_name_is_in_the_changelog():
     """A name that comes has an entry that it came, one that goes that it went."""
     text = CHANGELOG.read_text(encoding="utf-8")
-    section = text.partition("### Public API")[2].partition("\n#")[0]
-    told = set(re.findall(r"`([A-Za-z_]+)`", section))
-    removed = set(re.findall(r"removed `([A-Za-z_]+)`", section))
+    sections = re.findall(r"^### Public API\n(.*?)(?=^#|\Z)", text, re.MULTILINE | re.DOTALL)
+    told = set(re.findall(r"`([A-Za-z_]+)`", "".join(sections)))
+    removed = set(re.findall(r"removed `([A-Za-z_]+)`", "".join(sections)))
     names = {name.rpartition(".")[2] for name in public_names()}
     assert names - (told - removed) == set(), "name them under 'Public API' in CHANGELOG.md"
     assert (told - removed) - names == set(), "say 'removed `name`' in CHANGELOG.md"

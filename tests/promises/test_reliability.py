@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from reliability import COMMAND, DOCUMENT, Register, written
+
+from tests.pages.reliability import COMMAND, DOCUMENT, Register, written
 
 COUNTS = {
     "OFF": 11,

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from tables_page import COMMAND, PAGE, page, tables
 
 from claimx_pipeline import Pipeline
+from tests.pages.tables import COMMAND, PAGE, page, tables
 
 
 def test_the_page_is_up_to_date():

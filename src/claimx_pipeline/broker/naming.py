@@ -7,18 +7,18 @@ from collections.abc import Iterable
 from typing import Protocol
 
 
-class _Place(Protocol):
+class _Partition(Protocol):
     @property
     def topic(self) -> str: ...
     @property
     def partition(self) -> int: ...
 
 
-def describe(places: Iterable[_Place]) -> str:
-    """Return *places* as ``events[0,1,2], retries[4]``."""
+def describe(partitions: Iterable[_Partition]) -> str:
+    """Return *partitions* as ``events[0,1,2], retries[4]``."""
     numbers: defaultdict[str, list[int]] = defaultdict(list)
-    for place in places:
-        numbers[place.topic].append(place.partition)
+    for partition in partitions:
+        numbers[partition.topic].append(partition.partition)
     return (
         ", ".join(
             f"{topic}[{','.join(map(str, sorted(found)))}]"

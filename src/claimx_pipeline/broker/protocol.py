@@ -29,7 +29,7 @@ class Record(Protocol):
 
     @property
     def offset(self) -> int:
-        """Place in the partition; grows, may have gaps."""
+        """Position in the partition; grows, may have gaps."""
         ...
 
     @property
@@ -55,7 +55,7 @@ class Record(Protocol):
 
 @frozen(kw_only=True)
 class UnreadableRecords:
-    """Records that the broker holds and nobody can read; has the shape of a ``Record``.
+    """Records that the broker holds and no client can read; has the shape of a ``Record``.
 
     Its value is what lies in the log instead of them. A commit past it skips them all.
     """
@@ -111,7 +111,7 @@ class PolledBatch:
 
 @frozen
 class TopicPartition:
-    """A partition, whoever owns it."""
+    """A partition, regardless of its owner."""
 
     topic: str
     partition: int
@@ -131,7 +131,7 @@ class NewTopic:
 
 
 OnRevoked = Callable[[Sequence[Assignment]], Awaitable[None]]
-"""Called before partitions are given up; what it commits is still accepted. Must be quick."""
+"""Called before partitions are revoked; what it commits is still accepted. Must be quick."""
 
 
 class Consumer(Protocol):
@@ -152,8 +152,8 @@ class Consumer(Protocol):
         """Store the next offset to read of each partition.
 
         Raises:
-            FencedError: One of the assignments is no longer current. Those that
-                are were committed all the same.
+            FencedError: One of the assignments is not current any more. Those that
+                are current were committed.
         """
         ...
 
@@ -199,7 +199,7 @@ class Producer(Protocol):
 
 
 class Admin(Protocol):
-    """Looks at topics and groups, creates topics, sets the offsets of groups at rest."""
+    """Looks at topics and groups, creates topics, sets the offsets of groups without members."""
 
     async def topics(self) -> Mapping[str, int]:
         """Return every topic's number of partitions."""
@@ -233,7 +233,7 @@ class Admin(Protocol):
         ...
 
     async def read(
-        self, place: TopicPartition, start: int, stop: int, *, max_records: int
+        self, partition: TopicPartition, start: int, stop: int, *, max_records: int
     ) -> Sequence[Record]:
         """Return the next records from offset *start* on and before *stop*, as part of no group.
 
@@ -252,7 +252,7 @@ class Admin(Protocol):
 
 
 class Broker(Protocol):
-    """One place where topics live."""
+    """A server or a file that holds topics."""
 
     url: str
     """Where it is, without credentials."""

@@ -16,21 +16,17 @@ import msgspec
 import pyarrow as pa
 from attrs import define, field
 
-from claimx_pipeline.broker.protocol import Admin, Broker, OutRecord, Producer
+from claimx_pipeline import operations
 from claimx_pipeline.cli.output import note
 from claimx_pipeline.delta.querying.queries import NamedQuery
-from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.errors import UsageError
+from claimx_pipeline.operations import Running
 from claimx_pipeline.pipeline import Pipeline
-from claimx_pipeline.runtime.idle import progress, wait_until_idle
-from claimx_pipeline.runtime.process import WorkerProcess, stop_on_signals
 from claimx_pipeline.settings.tree.logging import LoggingSettings
 from claimx_pipeline.simulator.entities import WorldEvent
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
-from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.log import configure
-from claimx_pipeline.telemetry.metrics import Metrics
 from claimx_pipeline.topics import EVENTS_RAW
 
 MARK = "# Written by 'claimx-run demo'."
@@ -123,16 +119,11 @@ class Demo:
         configure(LoggingSettings(level="WARNING", format="plain"))
         async with SimulatorServer(world, api_token=API_TOKEN, itel_token=ITEL_TOKEN) as simulator:
             pipeline = self._pipeline = self._load(simulator)
-            broker = pipeline.broker()
-            admin = broker.admin()
-            try:
-                await admin.create_topics(pipeline.topology.new_topics())
-                for table in pipeline.tables:
-                    await asyncio.to_thread(pipeline.table_store.create, table)
-                await self._work(pipeline, broker, admin, world)
-                topics = await _topic_counts(pipeline, admin)
-            finally:
-                await admin.close()
+            await operations.create_all(pipeline)
+            await self._work(pipeline, world)
+            topics = {
+                topic.name: topic.records or 0 for topic in await operations.list_topics(pipeline)
+            }
             submissions = len(simulator.submissions)
         tables = {name: await asyncio.to_thread(self._rows, name) for name in pipeline.tables}
         dead = sum(count for name, count in topics.items() if name.endswith((".dlq", ".errors")))
@@ -151,13 +142,13 @@ class Demo:
         pipeline = self._pipeline
         asked = [query for query in pipeline.queries.values() if not query.parameters]
         return [
-            (query, run_query(pipeline.table_store, query.sql)) for query in asked[:QUERIES_SHOWN]
+            (named, operations.named_query(pipeline, named.name)) for named in asked[:QUERIES_SHOWN]
         ]
 
     def _load(self, simulator: SimulatorServer) -> Pipeline:
         """Write the demo's settings and read them as any settings are read.
 
-        The environment is left out: the demo never talks to anybody's real service.
+        The environment is left out: the demo never calls a real service.
         """
         folder = self.data_dir.resolve()
         text = SETTINGS.format(
@@ -177,63 +168,35 @@ class Demo:
         config.write_text(text)
         return Pipeline.load(config, environ={})
 
-    async def _work(self, pipeline: Pipeline, broker: Broker, admin: Admin, world: World) -> None:
+    async def _work(self, pipeline: Pipeline, world: World) -> None:
         """Run all workers while the events are published part by part."""
-        workers = list(pipeline.workers.values())
-        pipeline.require(workers)
-        health = Health(pipeline.clock)
-        metrics = Metrics()
-        process = WorkerProcess(workers, pipeline.resources(broker, health, metrics), metrics)
-        note(f"running {', '.join(worker.name for worker in workers)}")
-        producer = broker.producer()
-        await producer.start()
-        async with stop_on_signals(process.stop.set):
-            running = asyncio.create_task(process.run())
-            try:
-                for wave in _waves(world.events(self.events)):
-                    await self._wave(pipeline, producer, admin, world, wave, running)
-                    if process.stop.is_set():
-                        break
-            finally:
-                process.stop.set()
-                await producer.close()
-                await running
+        note(f"running {', '.join(pipeline.workers)}")
+        async with operations.running(pipeline, *pipeline.workers, signals=True) as run:
+            for wave in _waves(world.events(self.events)):
+                await self._wave(pipeline, world, wave, run)
+                if run.stopping:
+                    break
 
     async def _wave(
-        self,
-        pipeline: Pipeline,
-        producer: Producer,
-        admin: Admin,
-        world: World,
-        wave: Sequence[WorldEvent],
-        running: asyncio.Task[None],
+        self, pipeline: Pipeline, world: World, wave: Sequence[WorldEvent], run: Running
     ) -> None:
         """Let one part of the events happen and wait until all of it is in the tables."""
         world.set_clock(wave[-1].at)
-        topic = pipeline.topology.physical(EVENTS_RAW.name)
-        await producer.publish(
-            [
-                OutRecord(topic, msgspec.json.encode(event.value), str(event.project_id).encode())
-                for event in wave
-            ]
-        )
+        events = [event.value for event in wave]
+        keys = [str(event.project_id) for event in wave]
+        await operations.publish(pipeline, EVENTS_RAW.name, events, keys=keys)
         first, last = f"{wave[0].at:%d %b %H:%M}", f"{wave[-1].at:%d %b %H:%M}"
         note(f"{first} to {last}: {len(wave)} events published")
-        workers = list(pipeline.workers.values())
-        idle = asyncio.create_task(
-            wait_until_idle(admin, pipeline.topology, workers, pipeline.clock)
-        )
-        ticking = asyncio.create_task(_tick(admin, pipeline)) if sys.stderr.isatty() else None
-        await asyncio.wait([idle, running], return_when=asyncio.FIRST_COMPLETED)
-        for task in (idle, ticking):
-            if task is not None and not task.done():
-                task.cancel()
-        await asyncio.gather(*(task for task in (idle, ticking) if task), return_exceptions=True)
-        if running.done():
-            running.result()
+        ticking = asyncio.create_task(_tick(pipeline, run)) if sys.stderr.isatty() else None
+        try:
+            await run.until_idle()
+        finally:
+            if ticking is not None:
+                ticking.cancel()
+                await asyncio.gather(ticking, return_exceptions=True)
 
     def _rows(self, table: str) -> int:
-        counted = run_query(self._pipeline.table_store, f"SELECT count(*) AS n FROM {table}")  # noqa: S608 - a declared name
+        counted = operations.query(self._pipeline, f"SELECT count(*) AS n FROM {table}")  # noqa: S608 - a declared name
         return int(counted.column("n")[0].as_py())
 
 
@@ -243,22 +206,14 @@ def _waves(events: Sequence[WorldEvent]) -> Iterator[Sequence[WorldEvent]]:
         yield events[start : start + size]
 
 
-async def _tick(admin: Admin, pipeline: Pipeline) -> None:
+async def _tick(pipeline: Pipeline, run: Running) -> None:
     """Show on a terminal how much each worker has left."""
     while True:
-        now = await progress(admin, pipeline.topology, pipeline.workers.values())
+        now = await run.progress()
         left = ", ".join(f"{name} {lag}" for name, lag in now.lag.items() if lag)
         sys.stderr.write(f"\r\x1b[K  left: {left}" if left else "\r\x1b[K")
         sys.stderr.flush()
         await pipeline.clock.sleep(0.3)
-
-
-async def _topic_counts(pipeline: Pipeline, admin: Admin) -> dict[str, int]:
-    topology = pipeline.topology
-    return {
-        name: sum((await admin.end_offsets(topology.physical(name))).values())
-        for name in sorted(topology.topics)
-    }
 
 
 def _files(folder: Path) -> dict[str, int]:

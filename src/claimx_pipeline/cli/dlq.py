@@ -10,12 +10,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.output import note, print_json, print_table
 from claimx_pipeline.errors import Category, UsageError
 
 if TYPE_CHECKING:
-    from claimx_pipeline.cli.dlq_work import Replayed
+    from claimx_pipeline.operations import Replayed, ReplayPlan
+    from claimx_pipeline.pipeline import Pipeline
+    from claimx_pipeline.runtime.dead_letters.reader import DeadLetterFilter
 
 app = typer.Typer(
     add_completion=False,
@@ -34,12 +37,12 @@ Kind = Annotated[
 CategoryOption = Annotated[
     Category | None, typer.Option("--category", help="Only failures of this category.")
 ]
-Worker = Annotated[str | None, typer.Option(help="Only what died at this worker.")]
+Worker = Annotated[str | None, typer.Option(help="Only what failed at this worker.")]
 Since = Annotated[
-    str | None, typer.Option(help="Only what died since: a time, or how long ago (30m, 2h, 7d).")
+    str | None, typer.Option(help="Only what failed since: a time, or how long ago (30m, 2h, 7d).")
 ]
-Until = Annotated[str | None, typer.Option(help="Only what died until then; as --since.")]
-EventId = Annotated[str | None, typer.Option(help="Only letters about this event.")]
+Until = Annotated[str | None, typer.Option(help="Only what failed until then; as --since.")]
+EventId = Annotated[str | None, typer.Option(help="Only dead letters about this event.")]
 Fingerprint = Annotated[
     str | None, typer.Option(help="Only this group of 'dlq list'; its first letters will do.")
 ]
@@ -58,24 +61,23 @@ def list_(
     event_id: EventId = None,
     fingerprint: Fingerprint = None,
     all_: Annotated[
-        bool, typer.Option("--all", "--again", help="Also letters that were replayed.")
+        bool, typer.Option("--all", "--again", help="Also those that were replayed.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """List dead letters, those that died of the same thing together.
+    """List dead letters, those that failed with the same thing together.
 
-    The last column says where the newest of a group lies: 'claimx-run dlq show' takes it.
+    The last column says where the newest of a group is: 'claimx-run dlq show' takes it.
     """
-    from claimx_pipeline.cli.dlq_output import COLUMNS, readable
-    from claimx_pipeline.cli.dlq_work import DeadLetters
+    from claimx_pipeline.cli.dlq_output import COLUMNS, readable, rows_of
 
     command_line: CommandLine = context.obj
-    letters = DeadLetters.of(command_line.pipeline())
-    wanted = letters.wanted(
-        topic, kind, category, worker, since, until, event_id, fingerprint, replayed=all_
+    pipeline = command_line.pipeline()
+    wanted = chosen(
+        pipeline, topic, kind, category, worker, since, until, event_id, fingerprint, replayed=all_
     )
-    look = asyncio.run(letters.look(wanted))
-    rows = look.groups.rows()
+    look = asyncio.run(operations.look_at_dead_letters(pipeline, wanted))
+    rows = rows_of(look.groups)
     if json:
         print_json(rows)
         return
@@ -92,17 +94,14 @@ def show(
     json: Json = False,
 ) -> None:
     """Show everything about one dead letter: failure, traceback, headers, value."""
-    from claimx_pipeline.cli.dlq_output import described, facts
-    from claimx_pipeline.cli.dlq_work import DeadLetters
+    from claimx_pipeline.cli.dlq_output import described
 
     command_line: CommandLine = context.obj
-    letters = DeadLetters.of(command_line.pipeline())
-    found = asyncio.run(letters.at(letters.place(letter)))
-    value, missing = letters.value(found)
+    found = asyncio.run(operations.show_dead_letter(command_line.pipeline(), letter))
     if json:
-        print_json(facts(found, value, missing))
+        print_json(found.as_json())
     else:
-        sys.stdout.write(described(found, value, missing) + "\n")
+        sys.stdout.write(described(found) + "\n")
 
 
 @app.command()
@@ -121,7 +120,7 @@ def replay(
     event_id: EventId = None,
     fingerprint: Fingerprint = None,
     again: Annotated[
-        bool, typer.Option("--again", help="Also letters that were replayed already.")
+        bool, typer.Option("--again", help="Also those that were replayed already.")
     ] = False,
     limit: Annotated[int | None, typer.Option(help="This many at most.", min=1)] = None,
     dry_run: Annotated[
@@ -132,24 +131,22 @@ def replay(
 ) -> None:
     """Send dead letters back to where they came from, to the worker that failed on them.
 
-    No other worker takes them up again, and a plugin's letter runs that plugin alone. A
-    letter is marked once it is on its way, and left out from then on. Ctrl-C ends it
-    between two letters. Ends with 1 if a letter could not be replayed.
+    No other worker takes them up again, and the dead letter of a plugin runs that plugin
+    alone. Each is marked once it is on its way, and left out from then on. Ctrl-C ends it
+    between two of them. Ends with 1 if one could not be replayed.
     """
-    from claimx_pipeline.cli.dlq_work import DeadLetters
-
     command_line: CommandLine = context.obj
-    dead = DeadLetters.of(command_line.pipeline())
-    wanted = dead.wanted(
-        topic, kind, category, worker, since, until, event_id, fingerprint, replayed=again
+    pipeline = command_line.pipeline()
+    wanted = chosen(
+        pipeline, topic, kind, category, worker, since, until, event_id, fingerprint, replayed=again
     )
-    places = [dead.place(letter) for letter in letters or ()]
-    plan = asyncio.run(dead.plan(wanted, places, limit))
-    outcome = plan.nothing_yet()
+    planning = operations.plan_replay(pipeline, wanted, locations=letters or (), limit=limit)
+    plan = asyncio.run(planning)
+    outcome = operations.Replayed(plan.groups, plan.refused)
     if plan.count and not dry_run:
         if not yes:
             confirm(plan.count, json=json)
-        outcome = asyncio.run(dead.replay(plan))
+        outcome = asyncio.run(carried_out(pipeline, plan))
     report(outcome, planned=plan.count, hidden=plan.hidden, dry_run=dry_run, json=json)
     if outcome.error is not None:
         raise outcome.error
@@ -170,31 +167,66 @@ def export(
     event_id: EventId = None,
     fingerprint: Fingerprint = None,
     all_: Annotated[
-        bool, typer.Option("--all", "--again", help="Also letters that were replayed.")
+        bool, typer.Option("--all", "--again", help="Also those that were replayed.")
     ] = False,
 ) -> None:
     """Write dead letters to a file, a JSON object per line with everything about each.
 
-    Keys, values and headers that are no text are base64; 'value_encoding' says so.
+    Keys, values and headers that are not text are base64; 'value_encoding' says so.
     """
-    from claimx_pipeline.cli.dlq_work import DeadLetters
-
     command_line: CommandLine = context.obj
-    dead = DeadLetters.of(command_line.pipeline())
-    wanted = dead.wanted(
-        topic, kind, category, worker, since, until, event_id, fingerprint, replayed=all_
+    pipeline = command_line.pipeline()
+    wanted = chosen(
+        pipeline, topic, kind, category, worker, since, until, event_id, fingerprint, replayed=all_
     )
     if str(file) == "-":
-        count = asyncio.run(dead.export(wanted, sys.stdout.buffer))
+        count = asyncio.run(operations.export_dead_letters(pipeline, sys.stdout.buffer, wanted))
     else:
         try:
             with file.open("xb") as out:
-                count = asyncio.run(dead.export(wanted, out))
+                count = asyncio.run(operations.export_dead_letters(pipeline, out, wanted))
         except FileExistsError as error:
             raise UsageError(f"{file} is there already; give the name of a new file") from error
         except OSError as error:
             raise UsageError(f"{file} cannot be written: {error.strerror}") from error
     note(f"wrote {counted(count)} to {'standard output' if str(file) == '-' else file}")
+
+
+def chosen(
+    pipeline: Pipeline,
+    topic: str | None,
+    kind: Literal["record", "plugin"] | None,
+    category: Category | None,
+    worker: str | None,
+    since: str | None,
+    until: str | None,
+    event_id: str | None,
+    fingerprint: str | None,
+    *,
+    replayed: bool,
+) -> DeadLetterFilter:
+    """Return the filter that the options mean."""
+    return operations.dead_letter_filter(
+        pipeline,
+        topic=topic,
+        kind=kind,
+        category=category,
+        worker=worker,
+        since=since,
+        until=until,
+        event_id=event_id,
+        fingerprint=fingerprint,
+        replayed=replayed,
+    )
+
+
+async def carried_out(pipeline: Pipeline, plan: ReplayPlan) -> Replayed:
+    """Replay until the plan is done or a signal comes."""
+    from claimx_pipeline.runtime.process import stop_on_signals
+
+    stop = asyncio.Event()
+    async with stop_on_signals(stop.set):
+        return await operations.replay_dead_letters(pipeline, plan, stop=stop)
 
 
 def counted(count: int) -> str:
@@ -208,7 +240,7 @@ def confirm(count: int, *, json: bool) -> None:
     """Ask whether to go on.
 
     Raises:
-        UsageError: Nobody is there to answer.
+        UsageError: Standard input is not a terminal, so there is no answer.
         Abort: The answer is no.
     """
     if json or not sys.stdin.isatty():
@@ -218,9 +250,9 @@ def confirm(count: int, *, json: bool) -> None:
 
 def report(outcome: Replayed, *, planned: int, hidden: int, dry_run: bool, json: bool) -> None:
     """Say what was replayed, by cause, and what was not."""
-    from claimx_pipeline.cli.dlq_output import COLUMNS, readable
+    from claimx_pipeline.cli.dlq_output import COLUMNS, readable, rows_of
 
-    rows = outcome.groups.rows()
+    rows = rows_of(outcome.groups)
     if json:
         print_json(
             {
@@ -229,14 +261,15 @@ def report(outcome: Replayed, *, planned: int, hidden: int, dry_run: bool, json:
                 "interrupted": outcome.interrupted,
                 "groups": rows,
                 "refused": [
-                    {"letter": str(each.letter), "reason": each.reason} for each in outcome.refused
+                    {"letter": str(each.location), "reason": each.reason}
+                    for each in outcome.refused
                 ],
             }
         )
         return
     if rows:
         print_table(readable(rows), COLUMNS, "Would be replayed" if dry_run else "Replayed")
-    tell_refused([f"{each.letter}: {each.reason}" for each in outcome.refused])
+    note_refused([f"{each.location}: {each.reason}" for each in outcome.refused])
     if outcome.interrupted:
         note(f"interrupted after {outcome.groups.count} of {planned}; the same command goes on")
     elif planned:
@@ -246,8 +279,8 @@ def report(outcome: Replayed, *, planned: int, hidden: int, dry_run: bool, json:
         note(f"nothing to replay{known}")
 
 
-def tell_refused(lines: Sequence[str]) -> None:
-    """Say which letters were left where they are."""
+def note_refused(lines: Sequence[str]) -> None:
+    """Say which dead letters were left as they are."""
     for line in lines[:REFUSED_SHOWN]:
         note(f"not replayed: {line}")
     if len(lines) > REFUSED_SHOWN:

@@ -19,7 +19,7 @@ FILES = {
     "claimx.yaml": Path("claimx.yaml"),
     "task_trigger.yaml": Path("plugins/config/task_trigger/config.yaml"),
 }
-"""Template to the place it is written to."""
+"""Template to the path it is written to."""
 
 app = typer.Typer(help="Write a commented claimx.yaml to start from.")
 
@@ -32,9 +32,9 @@ def init(
 ) -> None:
     """Write a commented claimx.yaml, and a task trigger that is switched off.
 
-    Every setting stands in the file with its default, commented out.
+    Every setting is in the file with its default, commented out.
     """
-    targets = {name: directory / place for name, place in FILES.items()}
+    targets = {name: directory / path for name, path in FILES.items()}
     existing = [str(target) for target in targets.values() if target.exists()]
     if existing and not force:
         verb = "exists" if len(existing) == 1 else "exist"

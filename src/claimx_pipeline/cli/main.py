@@ -137,6 +137,6 @@ def main() -> None:
         wrong_use = isinstance(error, (SettingsError, UsageError, PluginLoadError))
         sys.exit(USAGE if wrong_use else FAILED)
     except BrokenPipeError:
-        # Whoever read our output has seen enough; there is nobody left to tell.
+        # The reader of our output has closed it; nothing more can be shown there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)

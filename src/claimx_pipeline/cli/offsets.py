@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.output import note, print_json, print_table
-from claimx_pipeline.errors import UnknownTopicError, UsageError
+from claimx_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from claimx_pipeline.broker.protocol import TopicPartition
-    from claimx_pipeline.pipeline import Pipeline
-    from claimx_pipeline.runtime.offsets.repair import Moved, WorkerOffsets
-
-T = TypeVar("T")
+    from claimx_pipeline.operations import ShownOffset
+    from claimx_pipeline.operations.offsets import RewindTo
+    from claimx_pipeline.runtime.offsets.repair import Moved
 
 app = typer.Typer(
     add_completion=False,
@@ -42,8 +41,8 @@ def show(
     """Show how far table, group and topic are in each partition, and whether that fits."""
     command_line: CommandLine = context.obj
     pipeline = command_line.pipeline()
-    chosen = pipeline.select(workers) if workers else list(pipeline.workers.values())
-    rows = [row for worker in chosen for row in _with(pipeline, worker.name, _rows)]
+    shown = asyncio.run(operations.show_offsets(pipeline, *(workers or ())))
+    rows = [_row(each) for each in shown]
     if json:
         print_json(rows)
         return
@@ -65,14 +64,16 @@ def adopt(
     For a topic that was recreated: its offsets start again, and are kept apart from those
     of the old one. Rows of the tables stay as they are.
     """
+    from claimx_pipeline.operations.names import one_worker
+
     command_line: CommandLine = context.obj
     pipeline = command_line.pipeline()
-    _only(pipeline, worker)
+    one_worker(pipeline, worker)
     if not yes:
         if not sys.stdin.isatty():
-            raise UsageError("nobody is there to be asked; add --yes to do it")
+            raise UsageError("standard input is not a terminal to ask at; add --yes to do it")
         typer.confirm(f"Go on with the topics of worker {worker} as they are?", abort=True)
-    _tell(_with(pipeline, worker, lambda offsets: offsets.adopt()), json=json)
+    _print_moved(asyncio.run(operations.adopt_offsets(pipeline, worker)), json=json)
 
 
 @app.command()
@@ -100,88 +101,51 @@ def rewind(
     """
     if [to_table, to_earliest, bool(to)].count(True) != 1:
         raise UsageError("say where to: --to-table, --to-earliest or --to OFFSET")
+    where: RewindTo = "table" if to_table else "earliest" if to_earliest else _named(to or [])
     command_line: CommandLine = context.obj
-    pipeline = command_line.pipeline()
-    _only(pipeline, worker)
-
-    async def work(offsets: WorkerOffsets) -> Sequence[Moved]:
-        if to_table:
-            targets = await offsets.of_tables()
-        elif to_earliest:
-            targets = await offsets.earliest()
-        else:
-            targets = _named(to or [], await offsets.partitions())
-        if topic is not None:
-            wanted = pipeline.topology.physical(topic)
-            targets = {at: offset for at, offset in targets.items() if at.topic == wanted}
-            if not targets:
-                raise UsageError(f"worker {worker!r} does not read topic {topic!r}")
-        return await offsets.rewind(targets)
-
-    _tell(_with(pipeline, worker, work), json=json)
+    rewinding = operations.rewind_offsets(command_line.pipeline(), worker, where, topic=topic)
+    _print_moved(asyncio.run(rewinding), json=json)
 
 
-def _only(pipeline: Pipeline, name: str) -> None:
-    if name not in pipeline.workers:
-        pipeline.select([name])  # says what is there, if it is nothing at all
-        raise UsageError(f"{name!r} is a set of workers; name one of them")
-
-
-def _with(pipeline: Pipeline, name: str, work: Callable[[WorkerOffsets], Awaitable[T]]) -> T:
-    from claimx_pipeline.runtime.offsets.repair import WorkerOffsets
-
-    async def run() -> T:
-        admin = pipeline.broker().admin()
-        try:
-            return await work(
-                WorkerOffsets(
-                    pipeline.workers[name], pipeline.topology, pipeline.table_store, admin
-                )
-            )
-        finally:
-            await admin.close()
-
-    return asyncio.run(run())
-
-
-async def _rows(offsets: WorkerOffsets) -> list[dict[str, Any]]:
-    worker = offsets.spec.name
-    try:
-        checks = await offsets.checks()
-    except UnknownTopicError as error:
-        return [{"worker": worker, "topic": error.topic, "state": "not created", "refusal": ""}]
-    return [
-        {
-            "worker": worker,
-            "table": each.table,
-            "topic": each.partition.topic,
-            "partition": each.partition.partition,
-            "stored": each.stored if each.table and not each.keyed else None,
-            "group": each.offsets.committed,
-            "begin": each.offsets.log_start,
-            "end": each.offsets.log_end,
-            "state": each.verdict.value,
-            "refusal": each.refusal(worker),
+def _row(shown: ShownOffset) -> dict[str, Any]:
+    if not shown.topic_created:
+        return {
+            "worker": shown.worker,
+            "topic": shown.topic,
+            "state": shown.state,
+            "refusal": shown.refusal,
         }
-        for each in checks
-    ]
+    return {
+        "worker": shown.worker,
+        "table": shown.table,
+        "topic": shown.topic,
+        "partition": shown.partition,
+        "stored": shown.stored,
+        "group": shown.committed,
+        "begin": shown.log_start,
+        "end": shown.log_end,
+        "state": shown.state,
+        "refusal": shown.refusal,
+    }
 
 
-def _named(texts: Sequence[str], places: Sequence[TopicPartition]) -> dict[TopicPartition, int]:
-    """Return what ``--to`` says: ``OFFSET`` for all partitions, ``PARTITION:OFFSET`` for one."""
-    targets: dict[TopicPartition, int] = {}
+def _named(texts: Sequence[str]) -> dict[int | None, int]:
+    """Return what ``--to`` says: ``OFFSET`` for all partitions, ``PARTITION:OFFSET`` for one.
+
+    The last one that speaks of a partition holds for it.
+    """
+    offsets: dict[int | None, int] = {}
     for text in texts:
         partition, separator, offset = text.rpartition(":")
         if not offset.isdigit() or (separator and not partition.isdigit()):
             raise UsageError(f"--to {text!r} is neither OFFSET nor PARTITION:OFFSET")
-        meant = [at for at in places if not separator or at.partition == int(partition)]
-        if not meant:
-            raise UsageError(f"--to {text!r}: there is no partition {partition}")
-        targets |= dict.fromkeys(meant, int(offset))
-    return targets
+        if not separator:
+            offsets.clear()
+        offsets[int(partition) if separator else None] = int(offset)
+    return offsets
 
 
-def _tell(moved: Sequence[Moved], *, json: bool) -> None:
+def _print_moved(moved: Sequence[Moved], *, json: bool) -> None:
     rows = [
         {
             "what": each.what,
@@ -197,4 +161,4 @@ def _tell(moved: Sequence[Moved], *, json: bool) -> None:
     elif rows:
         print_table(rows, ["what", "topic", "partition", "before", "after"], "Changed")
     else:
-        note("everything stood there already")
+        note("nothing was changed; everything was there already")

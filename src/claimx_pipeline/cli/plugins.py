@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import inspect
 import keyword
 import re
-from collections.abc import Iterable, Mapping
 from importlib import resources
 from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from attrs import asdict, has
+from attrs import asdict
 
+from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.output import note, print_json, print_table
 from claimx_pipeline.errors import DecodeError, UsageError
 
 if TYPE_CHECKING:
     from claimx_pipeline.claimx.events import Event
-    from claimx_pipeline.pipeline import Pipeline
+    from claimx_pipeline.operations import DescribedPlugin
 
 app = typer.Typer(
     add_completion=False,
@@ -40,7 +39,7 @@ FILES = {
     "test_plugin.py.txt": "tests/test_plugin.py",
     "test_stage.py.txt": "tests/test_stage.py",
 }
-"""Template to the place it is written to."""
+"""Template to the path it is written to."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="Name of the plugin.")]
@@ -70,7 +69,7 @@ def list_(context: typer.Context, json: Json = False) -> None:
 def show(context: typer.Context, name: Name, json: Json = False) -> None:
     """Show what a plugin is, what it brings along, and its settings."""
     command_line: CommandLine = context.obj
-    facts = described(command_line.pipeline(), name)
+    facts = _facts(operations.describe_plugin(command_line.pipeline(), name))
     if json:
         print_json(facts)
     else:
@@ -127,8 +126,8 @@ def new(
         "worker": name.replace("_", "-"),
         "class": "".join(part.capitalize() for part in name.split("_")),
     }
-    for template, place in FILES.items():
-        file = target / Template(place).substitute(words)
+    for template, path in FILES.items():
+        file = target / Template(path).substitute(words)
         file.parent.mkdir(parents=True, exist_ok=True)
         text = (resources.files(TEMPLATES) / template).read_text(encoding="utf-8")
         file.write_text(Template(text).substitute(words), encoding="utf-8")
@@ -136,27 +135,17 @@ def new(
     note(f"next: 'pip install ./{target}', 'pytest {target}', 'claimx-run plugins show {name}'")
 
 
-def described(pipeline: Pipeline, name: str) -> dict[str, Any]:
-    """Return what there is to know about the plugin *name*.
-
-    Raises:
-        UsageError: There is no such plugin.
-    """
-    info = pipeline.plugins.infos.get(name)
-    if info is None:
-        known = ", ".join(sorted(pipeline.plugins.infos)) or "none"
-        raise UsageError(f"there is no plugin {name!r}; there are: {known}")
-    facts = asdict(info)
-    plugin = dict(pipeline.plugins.loaded()).get(name)
-    if plugin is None:
-        return facts
+def _facts(plugin: DescribedPlugin) -> dict[str, Any]:
+    info = asdict(plugin.info)
+    if plugin.info.state != "loaded":
+        return info
     return {
-        **facts,
-        "what it does": (inspect.getdoc(plugin) or "").partition("\n")[0],
-        "event types": sorted(getattr(plugin, "event_types", ())),
-        "publishes to": [topic for by, topic in _published(pipeline) if by == name],
-        **dict(_brought(pipeline, name)),
-        "settings": _options(getattr(plugin, "config", None)),
+        **info,
+        "what it does": plugin.summary,
+        "event types": plugin.event_types,
+        "publishes to": plugin.publishes_to,
+        **plugin.brings,
+        "settings": plugin.settings,
     }
 
 
@@ -166,39 +155,13 @@ def first_event(file: Path) -> Event:
     Raises:
         UsageError: It cannot be read, or holds none.
     """
-    from claimx_pipeline.claimx.events import decode_event
-
     try:
         text = file.read_bytes().strip()
     except OSError as error:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
     for value in (text, text.partition(b"\n")[0]):
         try:
-            return decode_event(value, 0)
+            return operations.read_event(value)
         except DecodeError as error:
             problem = error
-    raise UsageError(f"{file} holds no event: {problem}")
-
-
-def _published(pipeline: Pipeline) -> Iterable[tuple[str, str]]:
-    return ((by, topic.name) for by, topic in pipeline.published_by_plugins)
-
-
-def _brought(pipeline: Pipeline, name: str) -> Iterable[tuple[str, list[str]]]:
-    """Yield what the plugin registers, by kind."""
-    for what in ("workers", "tables", "stages", "queries", "handlers"):
-        names: list[str] = []
-        for by, answer in pipeline.answers(f"claimx_register_{what}"):
-            if by == name:
-                each = answer if isinstance(answer, Mapping) else (one.name for one in answer)
-                names += each
-        yield what, names
-
-
-def _options(config: Any) -> list[str]:
-    """Return the plugin's settings as ``name = value``; secrets stay hidden."""
-    if config is None or not has(type(config)):
-        return []
-    from claimx_pipeline.settings.loading.objects import as_plain
-
-    return [f"{key} = {value!r}" for key, value in as_plain(config).items()]
+    raise UsageError(f"{file} does not hold a valid event: {problem}")

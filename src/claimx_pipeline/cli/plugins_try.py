@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 from collections.abc import AsyncIterator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from attrs import asdict
 
+from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
-from claimx_pipeline.errors import ClaimxError, UsageError
-from claimx_pipeline.hooks.result import PluginResult
+from claimx_pipeline.errors import ClaimxError
 
 if TYPE_CHECKING:
     from claimx_pipeline.claimx.events import Event
+    from claimx_pipeline.hooks.result import PluginResult
+    from claimx_pipeline.operations import TriedPlugin
     from claimx_pipeline.pipeline import Pipeline
 
 
@@ -23,7 +24,7 @@ SEED, EVENTS = 7, 1000
 """The simulated world, that of 'claimx-run demo', and how much has happened in it."""
 
 TARGETS = ("topic", "url", "connection", "task_type", "level", "name")
-"""Fields of actions that say where it would go, the telling ones first."""
+"""Fields of actions that say where it would go, the most specific first."""
 
 
 def tried(command_line: CommandLine, name: str, event: Event, *, simulated: bool) -> dict[str, Any]:
@@ -33,48 +34,29 @@ def tried(command_line: CommandLine, name: str, event: Event, *, simulated: bool
         UsageError: There is no such plugin, or it does not react to events.
         ClaimxError: The event cannot be enriched.
     """
-    pipeline = command_line.pipeline()
-    react = _implementation(pipeline, name)
-    return asyncio.run(_try(command_line, pipeline, react, event, simulated=simulated))
+    return asyncio.run(_try(command_line, name, event, simulated=simulated))
 
 
 async def _try(
-    command_line: CommandLine, pipeline: Pipeline, react: Any, event: Event, *, simulated: bool
+    command_line: CommandLine, name: str, event: Event, *, simulated: bool
 ) -> dict[str, Any]:
-    from claimx_pipeline.operations.try_event import context_of
+    from claimx_pipeline.operations.try_event import reaction_of
 
+    pipeline = command_line.pipeline()
+    reaction_of(pipeline, name)  # a wrong name is reported before a simulator starts
     async with contextlib.AsyncExitStack() as stack:
         if simulated:
             pipeline = await stack.enter_async_context(_simulated(command_line, event))
         else:
             pipeline.require(pipeline.select(["enrichment"]))
-        context = await context_of(pipeline, event)
-        answer = react(context)
-        if inspect.isawaitable(answer):
-            answer = await answer
-    facts = {"event_id": event.event_id, "event_type": event.event_type}
-    facts |= {"project_id": event.project_id}
-    if answer is None:
-        return {**facts, "answer": "nothing: it does not want this event", "actions": []}
-    if not isinstance(answer, PluginResult):
-        wrong = f"a {type(answer).__name__}, which is a failure: it must be PluginResult or None"
-        return {**facts, "answer": wrong, "actions": []}
-    return {**facts, "answer": _told(answer), "actions": list(_actions(answer))}
-
-
-def _implementation(pipeline: Pipeline, name: str) -> Any:
-    """Return the function of plugin *name* that reacts to enriched events."""
-    info = pipeline.plugins.infos.get(name)
-    if info is None:
-        known = ", ".join(sorted(pipeline.plugins.infos)) or "none"
-        raise UsageError(f"there is no plugin {name!r}; there are: {known}")
-    if info.state != "loaded":
-        raise UsageError(f"plugin {name!r} is {info.state}: {info.problem or info.origin}")
-    hook = pipeline.plugins.manager.hook.claimx_enrichment_complete
-    for implementation in hook.get_hookimpls():
-        if implementation.plugin_name == name:
-            return implementation.function
-    raise UsageError(f"plugin {name!r} does not react to events; its hooks: {info.hooks}")
+        done = await operations.try_plugin(pipeline, name, event)
+    return {
+        "event_id": event.event_id,
+        "event_type": event.event_type,
+        "project_id": event.project_id,
+        "answer": _in_words(done),
+        "actions": list(_actions(done.answer)) if done.answer else [],
+    }
 
 
 @contextlib.asynccontextmanager
@@ -96,8 +78,11 @@ async def _simulated(command_line: CommandLine, event: Event) -> AsyncIterator[P
         yield command_line.pipeline(overrides)
 
 
-def _told(answer: PluginResult) -> str:
+def _in_words(tried: TriedPlugin) -> str:
     """Return the answer in words."""
+    answer = tried.answer
+    if answer is None:
+        return tried.problem or "nothing: it does not want this event"
     if answer.filtered:
         return f"filter the event out: {answer.message}"
     if answer.actions:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.output import note, print_json, print_table
 from claimx_pipeline.errors import UsageError
@@ -42,12 +44,12 @@ def query(
         return
     if (sql is None) == (name is None):
         raise UsageError("give either SQL or --name; 'claimx-run query --list' shows the names")
-    statement = sql if sql is not None else _named(pipeline, name or "", param or [])
     if sql is not None and param:
         raise UsageError("--param goes with --name")
-    from claimx_pipeline.delta.querying.query import run_query
-
-    answer = run_query(pipeline.table_store, statement)
+    if sql is not None:
+        answer = operations.query(pipeline, sql)
+    else:
+        answer = operations.named_query(pipeline, name or "", _parameters(param or []))
     rows = answer.to_pylist()
     if json:
         print_json(rows)
@@ -72,15 +74,11 @@ def _print_queries(pipeline: Pipeline, *, json: bool) -> None:
     print_table(rows, ["name", "summary", "parameters"], "Named queries")
 
 
-def _named(pipeline: Pipeline, name: str, given: list[str]) -> str:
-    found = pipeline.queries.get(name)
-    if found is None:
-        known = ", ".join(sorted(pipeline.queries)) or "none"
-        raise UsageError(f"there is no query {name!r}; there are {known}")
+def _parameters(texts: Sequence[str]) -> dict[str, str]:
     values = {}
-    for pair in given:
+    for pair in texts:
         key, equals, value = pair.partition("=")
         if not equals:
             raise UsageError(f"--param {pair!r} is not of the form NAME=VALUE")
         values[key] = value
-    return found.render(values)
+    return values

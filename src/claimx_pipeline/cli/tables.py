@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import asyncio
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.output import note, print_json, print_table
-from claimx_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
-    from claimx_pipeline.delta.maintenance import Maintained, Maintenance
-    from claimx_pipeline.delta.store import TableStore
+    from claimx_pipeline.delta.maintenance import Maintained
+    from claimx_pipeline.operations import ListedTable
+    from claimx_pipeline.pipeline import Pipeline
 
 app = typer.Typer(
     add_completion=False,
@@ -32,9 +34,8 @@ DRY_RUN = Annotated[bool, typer.Option("--dry-run", help="Only say what would be
 
 @app.command("list")
 def list_(context: typer.Context, json: JSON = False) -> None:
-    """List every table: what it is, how much is in it, where it lies."""
-    store = _store(context)
-    rows = [_facts(store, name) for name in sorted(store.specs)]
+    """List every table: what it is, how much is in it, where it is."""
+    rows = [_facts(each) for each in asyncio.run(operations.list_tables(_pipeline(context)))]
     if json:
         print_json(rows)
         return
@@ -54,17 +55,13 @@ def create(
     json: JSON = False,
 ) -> None:
     """Create the tables that are missing; those that exist are left as they are."""
-    store = _store(context)
-    # All names are looked at before anything is created.
-    wanted = [store.spec(name).name for name in names or sorted(store.specs)]
-    missing = [name for name in wanted if not store.exists(name)]
-    created = missing if dry_run else [name for name in missing if store.create(name)]
+    creating = operations.create_tables(_pipeline(context), *(names or ()), dry_run=dry_run)
+    created = asyncio.run(creating)
     if json:
-        print_json({"dry_run": dry_run, "created": created})
+        print_json({"dry_run": dry_run, "created": [each.table for each in created]})
         return
-    for name in created:
-        verb = "would create" if dry_run else "created"
-        note(f"{verb} {name} at {store.location(name).uri}")
+    for each in created:
+        note(f"{'would create' if dry_run else 'created'} {each.table} at {each.location}")
     if not created:
         note("every table exists already")
 
@@ -76,26 +73,25 @@ def describe(
     json: JSON = False,
 ) -> None:
     """Show a table: its columns, its key, and how a second row of one key is treated."""
-    store = _store(context)
-    spec = store.spec(name)
+    found = asyncio.run(operations.describe_table(_pipeline(context), name))
     columns = [
         {
-            "column": column.name,
-            "type": str(column.type),
+            "column": column.column,
+            "type": column.type,
             "null": column.nullable,
-            "role": _roles(store, name, column.name),
-            "meaning": column.doc,
+            "role": column.roles,
+            "meaning": column.meaning,
             "source": column.source,
         }
-        for column in spec.stored_columns()
+        for column in found.columns
     ]
-    facts = {**_facts(store, name), "summary": spec.summary, "key": spec.key}
-    facts["partitions"] = spec.partitions()
+    facts = {**_facts(found.listed), "summary": found.summary, "key": found.key}
+    facts["partitions"] = found.partitions
     if json:
         print_json({**facts, "columns": columns})
         return
-    print_table(columns, ["column", "type", "null", "role", "meaning"], f"{name}: {spec.summary}")
-    note(f"{facts['mode']}, key {', '.join(spec.key)}; {facts['state']}, at {facts['place']}")
+    print_table(columns, ["column", "type", "null", "role", "meaning"], f"{name}: {found.summary}")
+    note(f"{facts['mode']}, key {', '.join(found.key)}; {facts['state']}, at {facts['place']}")
 
 
 @app.command()
@@ -107,7 +103,8 @@ def maintain(
     Workers may go on meanwhile. Once a day is often enough. Files go that no version of the
     last seven days needs.
     """
-    _look_after(context, names, lambda each: each.maintain(), dry_run=dry_run, json=json)
+    work = operations.maintain_tables(_pipeline(context), *(names or ()), dry_run=dry_run)
+    _print_maintained(work, dry_run=dry_run, json=json)
 
 
 @app.command()
@@ -115,7 +112,8 @@ def compact(
     context: typer.Context, names: NAMES = None, dry_run: DRY_RUN = False, json: JSON = False
 ) -> None:
     """Join the small files of each partition. Workers may go on meanwhile."""
-    _look_after(context, names, lambda each: each.compact(), dry_run=dry_run, json=json)
+    work = operations.compact_tables(_pipeline(context), *(names or ()), dry_run=dry_run)
+    _print_maintained(work, dry_run=dry_run, json=json)
 
 
 @app.command()
@@ -137,33 +135,21 @@ def vacuum(
 
     Older versions can be neither read nor restored afterwards.
     """
-    from claimx_pipeline.delta.maintenance import SAFE_HOURS
-
-    kept = SAFE_HOURS if hours is None else hours
-    if kept < SAFE_HOURS and not (force or dry_run):
-        raise UsageError(
-            f"files that were in use {kept} hours ago may be in use still, and nothing older could "
-            f"be restored; keep {SAFE_HOURS} hours, or add --force if no worker or reader runs"
-        )
-    _look_after(
-        context, names, lambda each: each.vacuum(kept, orphans=orphans), dry_run=dry_run, json=json
+    work = operations.vacuum_tables(
+        _pipeline(context),
+        *(names or ()),
+        hours=hours,
+        orphans=orphans,
+        force=force,
+        dry_run=dry_run,
     )
+    _print_maintained(work, dry_run=dry_run, json=json)
 
 
-def _look_after(
-    context: typer.Context,
-    names: Sequence[str] | None,
-    work: Callable[[Maintenance], Maintained],
-    *,
-    dry_run: bool,
-    json: bool,
+def _print_maintained(
+    work: Coroutine[Any, Any, list[Maintained]], *, dry_run: bool, json: bool
 ) -> None:
-    from claimx_pipeline.delta.maintenance import Maintenance
-
-    store = _store(context)
-    wanted = [store.spec(name).name for name in names or sorted(store.specs)]
-    there = wanted if names else [name for name in wanted if store.exists(name)]
-    rows = [_maintained(work(Maintenance(store.location(name), dry_run))) for name in there]
+    rows = [_maintained(each) for each in asyncio.run(work)]
     if json:
         print_json({"dry_run": dry_run, "tables": rows})
         return
@@ -188,36 +174,18 @@ def _maintained(done: Maintained) -> dict[str, Any]:
     }
 
 
-def _store(context: typer.Context) -> TableStore:
+def _pipeline(context: typer.Context) -> Pipeline:
     command_line: CommandLine = context.obj
-    return command_line.pipeline().table_store
+    return command_line.pipeline()
 
 
-def _facts(store: TableStore, name: str) -> dict[str, Any]:
-    known: dict[str, Any] = {
-        "table": name,
-        "mode": store.spec(name).mode,
-        "rows": None,
-        "version": None,
-        "bytes": None,
-        "state": "not created",
-        "place": store.location(name).uri,
+def _facts(listed: ListedTable) -> dict[str, Any]:
+    return {
+        "table": listed.table,
+        "mode": listed.mode,
+        "rows": listed.rows,
+        "version": listed.version,
+        "bytes": listed.bytes,
+        "state": "ok" if listed.created else "not created",
+        "place": listed.location,
     }
-    if store.exists(name):
-        facts = store.facts(name)
-        known |= {"rows": facts.rows, "version": facts.version, "bytes": facts.bytes, "state": "ok"}
-    return known
-
-
-def _roles(store: TableStore, name: str, column: str) -> Sequence[str]:
-    spec = store.spec(name)
-    written_by_us = column in {"_bucket", "_row_hash"}
-    roles = {
-        "key": column in spec.key,
-        "partition": column in spec.partitions(),
-        "event time": column == spec.event_time or column in spec.event_columns.values(),
-        "answer time": column == spec.answer_time,
-        "set by events": column in spec.event_columns,
-        "bookkeeping": written_by_us or spec.column(column).bookkeeping,
-    }
-    return [role for role, has in roles.items() if has]

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.output import note, print_json, print_table
 
 if TYPE_CHECKING:
-    from claimx_pipeline.pipeline import Pipeline
+    from claimx_pipeline.operations import ListedTopic
 
 app = typer.Typer(
     add_completion=False,
@@ -30,7 +30,7 @@ def list_(
     """List every topic: who writes it, who reads it, how many records it has seen."""
     command_line: CommandLine = context.obj
     pipeline = command_line.pipeline()
-    rows = asyncio.run(_rows(pipeline))
+    rows = [_row(each) for each in asyncio.run(operations.list_topics(pipeline))]
     if json:
         print_json(rows)
         return
@@ -45,8 +45,7 @@ def create(
 ) -> None:
     """Create the topics that are missing; those that exist are left as they are."""
     command_line: CommandLine = context.obj
-    pipeline = command_line.pipeline()
-    created = create_topics(pipeline)
+    created = asyncio.run(operations.create_topics(command_line.pipeline()))
     if json:
         print_json({"created": created})
         return
@@ -56,41 +55,13 @@ def create(
         note("every topic exists already")
 
 
-def create_topics(pipeline: Pipeline) -> Sequence[str]:
-    """Create the topics that are missing; return their names."""
-
-    async def create() -> Sequence[str]:
-        admin = pipeline.broker().admin()
-        try:
-            return await admin.create_topics(pipeline.topology.new_topics())
-        finally:
-            await admin.close()
-
-    return asyncio.run(create())
-
-
-async def _rows(pipeline: Pipeline) -> list[dict[str, Any]]:
-    topology = pipeline.topology
-    lonely = {*topology.without_reader(), *topology.without_writer()}
-    admin = pipeline.broker().admin()
-    try:
-        existing = await admin.topics()
-        rows = []
-        for name in sorted(topology.topics):
-            physical = topology.physical(name)
-            there = physical in existing
-            ends = await admin.end_offsets(physical) if there else {}
-            state = "nobody reads or writes it" if name in lonely else "ok"
-            rows.append(
-                {
-                    "topic": physical,
-                    "partitions": existing.get(physical, topology.topics[name].partitions),
-                    "records": sum(ends.values()) if there else None,
-                    "written by": topology.writers.get(name, ["outside"]),
-                    "read by": topology.readers.get(name, []),
-                    "state": state if there else "not created",
-                }
-            )
-        return rows
-    finally:
-        await admin.close()
+def _row(topic: ListedTopic) -> dict[str, Any]:
+    state = "ok" if topic.used else "nothing reads or writes it"
+    return {
+        "topic": topic.physical,
+        "partitions": topic.partitions,
+        "records": topic.records,
+        "written by": topic.written_by,
+        "read by": topic.read_by,
+        "state": state if topic.created else "not created",
+    }

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated
 
 import typer
 
+from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -24,13 +26,10 @@ def up(
     ('claimx-run worker NAME').
     """
     from claimx_pipeline.cli.running import run_workers
-    from claimx_pipeline.cli.topics import create_topics
 
     command_line: CommandLine = context.obj
     pipeline = command_line.pipeline()
     workers = list(pipeline.workers.values())
     pipeline.require(workers)
-    create_topics(pipeline)
-    for table in pipeline.tables:
-        pipeline.table_store.create(table)
+    asyncio.run(operations.create_all(pipeline))
     run_workers(pipeline, workers, until_idle=until_idle)

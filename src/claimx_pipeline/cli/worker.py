@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.output import print_json, print_table
 from claimx_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
+    from claimx_pipeline.operations import DescribedWorker
     from claimx_pipeline.pipeline import Pipeline
-    from claimx_pipeline.runtime.worker import WorkerSpec
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -36,7 +37,7 @@ def worker(
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="List or show as JSON.")] = False,
 ) -> None:
-    """Run one or more workers in this process until it is told to stop.
+    """Run one or more workers in this process until it is stopped.
 
     'worker show NAME' prints instead what the worker reads and writes, and its chain of
     stages with every option as the settings leave it.
@@ -84,7 +85,8 @@ def show_workers(pipeline: Pipeline, names: Sequence[str], *, json: bool) -> Non
     """Print each worker as the settings leave it, its stages and their options included."""
     if not names:
         raise UsageError("name a worker to show; 'claimx-run worker --list' lists them")
-    shown = [described(worker, pipeline) for worker in pipeline.select(names)]
+    workers = pipeline.select(names)
+    shown = [_facts(operations.describe_worker(pipeline, worker.name)) for worker in workers]
     if json:
         print_json(shown)
         return
@@ -106,28 +108,21 @@ def show_workers(pipeline: Pipeline, names: Sequence[str], *, json: bool) -> Non
             print_table(options, ["stage", "option", "is", "from"], "Stages")
 
 
-def described(worker: WorkerSpec, pipeline: Pipeline) -> dict[str, Any]:
-    """Return what there is to know about *worker*."""
-    from claimx_pipeline.settings.loading.objects import as_plain
-    from claimx_pipeline.stages.from_settings import stages_of
-
-    topology = pipeline.topology
+def _facts(worker: DescribedWorker) -> dict[str, Any]:
     return {
-        "worker": worker.name,
+        "worker": worker.worker,
         "what it does": worker.summary,
-        "group": topology.group(worker.group),
-        "reads": [topology.physical(topic.name) for topic in worker.reads],
-        "writes": [topology.physical(topic.name) for topic in worker.writes],
-        "tables": list(worker.tables),
-        "retry topics": [topology.physical(topic.name) for topic in worker.retry.topics()]
-        if worker.retry
-        else [],
-        "dead letters": worker.dead_letters and topology.physical(worker.dead_letters.name),
+        "group": worker.group,
+        "reads": worker.reads,
+        "writes": worker.writes,
+        "tables": worker.tables,
+        "retry topics": worker.retry_topics,
+        "dead letters": worker.dead_letters,
         "batch size": worker.batch_size,
         "linger seconds": worker.linger_seconds,
         "outage": worker.outage,
         "stages": [
-            {"type": spec.type, "from": spec.origin, "options": as_plain(spec.config)}
-            for spec in stages_of(worker, pipeline.settings)
+            {"type": stage.type, "from": stage.origin, "options": stage.options}
+            for stage in worker.stages
         ],
     }

@@ -1,4 +1,4 @@
-"""What a service answered, and how an answer that is no success is told."""
+"""What a service answered, and the error for an answer that is not a success."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Answer:
         """Return the body as JSON.
 
         Raises:
-            RecordError: It is none; transient, as another try may get a whole one.
+            RecordError: It is not valid JSON; transient, as another try may get a whole answer.
         """
         try:
             return msgspec.json.decode(self.body.removeprefix(_BYTE_ORDER_MARK))
@@ -50,7 +50,7 @@ class Answer:
 
 @define
 class RequestFailedError(RecordError):
-    """A request got no answer, or one that is no success."""
+    """A request got no answer, or one that is not a success."""
 
     connection: str = ""
     """Name of the connection."""
@@ -69,7 +69,7 @@ class RequestFailedError(RecordError):
 def refusal(
     answer: Answer, *, connection: str, secrets: tuple[str, ...] = ()
 ) -> RequestFailedError:
-    """Return the error for an answer that is no success.
+    """Return the error for an answer that is not a success.
 
     Args:
         answer: What came back.
@@ -88,7 +88,7 @@ def refusal(
         reason,
         category,
         retry_after=retry_after(answer.headers.get("retry-after"), answer.answered_at),
-        # A refused credential or too many requests: no fault of this record.
+        # A refused credential or too many requests: not a fault of this record.
         outage=category in {Category.AUTH, Category.THROTTLED},
         connection=connection,
         answer=answer,

@@ -15,7 +15,7 @@ from claimx_pipeline.errors import Category
 logger = logging.getLogger(__name__)
 
 _TRIAL_SECONDS = 1.0
-"""What those who come while a trial is under way are asked to wait for its end."""
+"""``retry_after`` of calls that are refused while a trial call is under way."""
 
 
 class State(enum.Enum):
@@ -35,7 +35,7 @@ class Breaker:
 
     Opens after ``failures`` calls in a row that the service failed, whatever calls they
     were. Nothing here waits, so the coroutines of one event loop share it without a lock.
-    A call that was admitted before the state changed has no say after it.
+    A call that was admitted before the state changed does not count after it.
     """
 
     failures: int = field(validator=ge(0))
@@ -91,7 +91,7 @@ class Breaker:
         return self.period
 
     def leave(self, period: int, *, ok: bool | None) -> None:
-        """Count a call out: the service worked, failed, or neither can be told; for permits."""
+        """Count a call out: the service worked, failed, or neither is known; for permits."""
         if period != self.period:
             return
         if self.state is State.HALF_OPEN:
@@ -118,7 +118,7 @@ class Breaker:
 
 @define(eq=False)
 class Permit:
-    """One call's leave to be made. The first of what it is told counts."""
+    """The permission for one call. Only the first outcome reported to it counts."""
 
     _breaker: Breaker
     _period: int | None = field(default=None, init=False)
@@ -134,15 +134,15 @@ class Permit:
             self._period = self._breaker.enter()
 
     def succeeded(self) -> None:
-        """Tell that the service did what a service does: it gave a definite answer."""
+        """Report that the service gave a definite answer."""
         self._settle(ok=True)
 
     def failed(self) -> None:
-        """Tell that the service failed."""
+        """Report that the service failed."""
         self._settle(ok=False)
 
     def release(self) -> None:
-        """Give it back without a verdict; nothing happens after one."""
+        """Release it without an outcome; does nothing after one was reported."""
         self._settle(ok=None)
 
     def _settle(self, *, ok: bool | None) -> None:

@@ -69,13 +69,13 @@ class AnswerCache(Generic[T]):
         bound = min(not_before, self._clock.now()) if not_before else None
         while True:
             kept = self._kept.get(key)
-            if kept and kept.expires > self._clock.monotonic() and _good(kept.asked_at, bound):
+            if kept and kept.expires > self._clock.monotonic() and _recent(kept.asked_at, bound):
                 self._kept.move_to_end(key)
                 return kept.value
             flight = self._flights.get(key)
             if flight is None or flight.task.done():
                 return await self._wait(key, self._start(key, fetch))
-            if _good(flight.asked_at, bound):
+            if _recent(flight.asked_at, bound):
                 return await self._wait(key, flight)
             await asyncio.wait([flight.task])
 
@@ -93,13 +93,13 @@ class AnswerCache(Generic[T]):
 
         flight = _Flight(asyncio.create_task(run(), name=f"fetch {key}"), asked_at)
         self._flights[key] = flight
-        flight.task.add_done_callback(lambda task: self._landed(key, task))
+        flight.task.add_done_callback(lambda task: self._finished(key, task))
         return flight
 
-    def _landed(self, key: Hashable, task: asyncio.Task[T]) -> None:
+    def _finished(self, key: Hashable, task: asyncio.Task[T]) -> None:
         self._forget(key, task)
         if not task.cancelled():
-            # Its error reached those who waited; with nobody left it is not warned about.
+            # Its error reached those who waited; asyncio warns of errors that are not retrieved.
             task.exception()
 
     def _forget(self, key: Hashable, task: asyncio.Task[T]) -> None:
@@ -115,7 +115,7 @@ class AnswerCache(Generic[T]):
         finally:
             flight.waiting -= 1
             if not flight.waiting and not flight.task.done():
-                # At once, so that nobody joins what is being cancelled.
+                # At once, so that no other caller joins what is being cancelled.
                 self._forget(key, flight.task)
                 flight.task.cancel()
 
@@ -128,5 +128,5 @@ class AnswerCache(Generic[T]):
             self._kept.popitem(last=False)
 
 
-def _good(asked_at: datetime, bound: datetime | None) -> bool:
+def _recent(asked_at: datetime, bound: datetime | None) -> bool:
     return bound is None or asked_at >= bound

@@ -77,7 +77,7 @@ def call_to(  # noqa: PLR0913 - the parts of an HTTP request
 
 
 def merged(headers: Mapping[str, str], further: Mapping[str, str]) -> dict[str, str]:
-    """Return *headers* with those of *further* in their place, whatever the case of the names."""
+    """Return *headers* overridden by *further*, whatever the case of the names."""
     return {name.lower(): value for given in (headers, further) for name, value in given.items()}
 
 

@@ -127,7 +127,7 @@ class Connection:
 
         A failure that may pass (a timeout, a lost connection, 5xx, 429) is tried again
         as often as the settings say, provided the request may be sent twice. After a 401
-        a credential from a file is read again, an access token is asked for anew, and if
+        a credential from a file is read again, an access token is requested again, and if
         there is another one, the request is tried once more.
         Redirects are not followed.
 
@@ -142,13 +142,13 @@ class Connection:
                 second try, so a POST is tried again.
             repeatable: A POST that only reads may be sent twice without a key.
             timeout_seconds: Total time of one try; the connection's own if not given.
-            watch: Told of every try by itself.
+            watch: Called before and after every single try.
 
         Returns:
             The answer, whose status is 2xx.
 
         Raises:
-            RequestFailedError: No answer came, or one that is no success, or nothing was
+            RequestFailedError: No answer came, or one that is not a success, or nothing was
                 sent as the breaker is open. ``category`` says whether another try can
                 help; ``outage`` whether every request would have failed; ``retry_after``
                 how long to wait, if that is longer than the settings' longest wait.
@@ -202,7 +202,7 @@ class Connection:
             await self._transport.aclose()
 
     async def _persist(self, call: Call, permit: Permit, watch: Watch | None) -> Answer:
-        """Send *call* until it succeeds or another try is not called for."""
+        """Send *call* until it succeeds or another try cannot help."""
         retries, renewed = 0, False
         while True:
             if self._renewed:
@@ -222,7 +222,7 @@ class Connection:
             await self.clock.sleep(wait)
 
     async def _judged(self, error: RequestFailedError, permit: Permit) -> RequestFailedError:
-        """Return *error* as the service's failure or as the record's, and tell the breaker."""
+        """Return *error* as the service's failure or the record's; report it to the breaker."""
         doubted = error.status == _FORBIDDEN and self._probe is not None
         if error.category is not Category.TRANSIENT and not doubted:
             if error.answer and error.category is not Category.THROTTLED:
@@ -274,9 +274,9 @@ class Connection:
             raise self._lost(call, f"no answer within {seconds:g} s") from None
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             # Without a cause: its text may hold the whole URL.
-            raise self._lost(call, self._told(error)) from None
+            raise self._lost(call, self._described(error)) from None
         except (httpx.InvalidURL, ValueError) as error:
-            reason = f"{call.where}: is no request that can be sent ({type(error).__name__})"
+            reason = f"{call.where}: is not a request that can be sent ({type(error).__name__})"
             raise RequestFailedError(reason, connection=self.name) from None
 
     async def _exchange(self, call: Call) -> Answer:
@@ -300,7 +300,7 @@ class Connection:
     def _lost(self, call: Call, what: str) -> RequestFailedError:
         return RequestFailedError(f"{call.where}: {what}", Category.TRANSIENT, connection=self.name)
 
-    def _told(self, error: Exception) -> str:
+    def _described(self, error: Exception) -> str:
         # The transport calls every failure to connect a timeout; the cause knows better.
         cause = error.__cause__ or error
         if isinstance(cause, TimeoutError):

@@ -22,7 +22,7 @@ def clean(token: str) -> str:
 
 
 def token_of(settings: ConnectionSettings) -> str:
-    """Return the token that stands in the settings; empty if none does."""
+    """Return the token in the settings; empty if there is none."""
     return clean(settings.auth_token.reveal()) if settings.auth_token else ""
 
 
@@ -105,15 +105,15 @@ def _oauth2_problems(name: str, settings: ConnectionSettings) -> list[Problem]:
     ]
     oauth2 = settings.oauth2
     if oauth2 is None:
-        told = "is not set, but auth_type is 'oauth2'; set client_id, client_secret and token_url"
-        return [*problems, Problem(f"{where}.oauth2", told)]
+        what = "is not set, but auth_type is 'oauth2'; set client_id, client_secret and token_url"
+        return [*problems, Problem(f"{where}.oauth2", what)]
     parts = urlsplit(oauth2.token_url)
     if parts.scheme not in {"http", "https"} or not parts.netloc:
-        told = "must start with https:// or http:// and name a host"
-        problems.append(Problem(f"{where}.oauth2.token_url", told))
+        what = "must start with https:// or http:// and name a host"
+        problems.append(Problem(f"{where}.oauth2.token_url", what))
     if "@" in parts.netloc or parts.query:
-        told = "must not hold a credential or a query"
-        problems.append(Problem(f"{where}.oauth2.token_url", told))
+        what = "must not hold a credential or a query"
+        problems.append(Problem(f"{where}.oauth2.token_url", what))
     if not clean(oauth2.client_secret.reveal()):
         problems.append(Problem(f"{where}.oauth2.client_secret", "is empty; set it"))
     return problems

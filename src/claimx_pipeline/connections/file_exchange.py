@@ -1,4 +1,4 @@
-"""Stands in for a service: writes each request to a file instead of sending it."""
+"""Replaces a service: writes each request to a file instead of sending it."""
 
 from __future__ import annotations
 

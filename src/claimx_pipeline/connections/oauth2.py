@@ -30,7 +30,7 @@ _PAUSE_SECONDS: Final = 15.0
 
 
 class TokenService(Protocol):
-    """The connection to whoever hands out tokens."""
+    """The connection to the service that issues tokens."""
 
     async def request(
         self, method: str, path: str, *, form: Mapping[str, str], repeatable: bool
@@ -55,7 +55,7 @@ def token_service_settings(
         auth_type="none",
         auth_token=oauth2.client_secret,
         oauth2=None,
-        # The service's own headers are none of the token service's business.
+        # The service's own headers are not for the token service.
         headers={},
         probe=None,
     )
@@ -65,7 +65,7 @@ def token_service_settings(
 class OAuth2Token:
     """The access token of one connection; asked for when it is first needed.
 
-    Renewed before it ends, beside the requests that go on with the old one. However many
+    Renewed before it ends, beside the requests that continue with the old one. However many
     want a token, one request for it is under way.
     """
 

@@ -1,4 +1,4 @@
-"""Asks a service's harmless question when it is in doubt whose failure it was."""
+"""Asks a service's harmless question when it is not clear whose failure it was."""
 
 from __future__ import annotations
 

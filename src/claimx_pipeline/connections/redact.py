@@ -1,4 +1,4 @@
-"""Takes out of a text what must not be seen: signed links and credentials."""
+"""Removes from a text what must not be seen: signed links and credentials."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import re
 QUOTED_CHARACTERS = 300
 """Enough of an answer to understand a refusal, short enough for a header or a log line."""
 
-# Each begins where a word begins: tried from every letter of a long word, a search takes
+# Each begins where a word begins: tried from every character of a long word, a search takes
 # the square of its length.
 _QUERY = re.compile(r"(?<!\w)(\w+://[^\s\"'<>?]*)\?[^\s\"'<>]*")
 _USER_INFO = re.compile(r"(?<!\w)(\w+://)[^\s\"'<>/?@]*@")
@@ -34,7 +34,7 @@ def quoted(body: bytes, *, secrets: tuple[str, ...] = ()) -> str:
 
     Args:
         body: What the service answered, in any encoding.
-        secrets: Values to take out wherever they stand: a service may echo a credential.
+        secrets: Values to remove wherever they occur: a service may echo a credential.
     """
     # Redacted before it is cut: half a secret would no longer be recognised.
     text = " ".join(redacted(body[: 16 * QUOTED_CHARACTERS].decode("utf-8", "replace")).split())

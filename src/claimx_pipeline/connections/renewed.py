@@ -35,5 +35,5 @@ class RenewedCredential(Protocol):
         ...
 
     async def close(self) -> None:
-        """Let go of what was opened. May be called twice."""
+        """Close what was opened. May be called twice."""
         ...

@@ -27,7 +27,7 @@ from claimx_pipeline.errors import Category, ClaimxError
 
 _BUFFER_BYTES = 256 * 1024
 _MOST_OF_A_REFUSAL = 8 * 1024
-"""Read of an answer that is no success, to show the beginning of it."""
+"""Bytes read of an answer that is not a success, to show the beginning of it."""
 
 _HEADERS = {
     "Accept": "*/*",
@@ -61,7 +61,7 @@ class Streamed:
                 yield piece
 
     async def refusal(self) -> RequestFailedError:
-        """Return the error for this answer, which is no success.
+        """Return the error for this answer, which is not a success.
 
         Raises:
             RequestFailedError: Its text could not be read; transient.
@@ -80,7 +80,7 @@ class StreamClient:
     """Fetches what links lead to. Belongs to one event loop; ``close`` it there.
 
     Sends no credential: a signed link is one. Follows no redirect and tries nothing again:
-    both are for those who know what a link may lead to.
+    both are for the caller, who knows what a link may lead to.
     """
 
     connect_timeout_seconds: float
@@ -159,7 +159,7 @@ def _url(link: str, host: str, where: str) -> URL:
     except ValueError:
         url = URL()
     if (url.raw_host or "").rstrip(".").lower() != host:
-        raise RequestFailedError(f"{where}: is no link that can be sent", connection=host)
+        raise RequestFailedError(f"{where}: is not a link that can be sent", connection=host)
     return url
 
 
@@ -169,9 +169,9 @@ def _failing(where: str, host: str) -> Iterator[None]:
     try:
         yield
     except aiohttp.InvalidURL:
-        reason = f"{where}: is no link that can be sent"
+        reason = f"{where}: is not a link that can be sent"
         # Without a cause: its text holds the whole link.
         raise RequestFailedError(reason, connection=host) from None
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
-        told = f"{type(error).__name__}: {quoted(str(error).encode())}".rstrip(": ")
-        raise RequestFailedError(f"{where}: {told}", Category.TRANSIENT, connection=host) from None
+        what = f"{type(error).__name__}: {quoted(str(error).encode())}".rstrip(": ")
+        raise RequestFailedError(f"{where}: {what}", Category.TRANSIENT, connection=host) from None

@@ -1,4 +1,4 @@
-"""A credential in a file that somebody else renews."""
+"""A credential in a file that another program renews."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ _Stamp = tuple[int, int, int, int]
 class TokenFile:
     """The credential as the file has it; read once per change.
 
-    What cannot be a credential (an empty file, one being written, one that is gone) is
-    told in the log, and the last good one is kept.
+    What cannot be a credential (an empty file, one being written, a missing one) is
+    reported in the log, and the last good one is kept.
     """
 
     path: Path
@@ -80,7 +80,7 @@ class TokenFile:
                 stamp = await asyncio.to_thread(_stamp_of, self.path)
             except OSError as error:
                 if self._stamp is not None:
-                    self._complain(_told(error))
+                    self._warn(_reason(error))
                 self._stamp = None
                 return
             if stamp != self._stamp:
@@ -90,7 +90,7 @@ class TokenFile:
         try:
             token = await asyncio.to_thread(_read, self.path, self.auth_type)
         except (OSError, ValueError) as error:
-            self._complain(_told(error))
+            self._warn(_reason(error))
             self._stamp = stamp
             return
         await self._clock.sleep(_SETTLE_SECONDS)
@@ -101,7 +101,7 @@ class TokenFile:
             self.token, self.before = token, self.token
             logger.info("connection %r has a new credential from %s", self.name, self.path)
 
-    def _complain(self, what: str) -> None:
+    def _warn(self, what: str) -> None:
         logger.warning(
             "token file %s of connection %r: %s; the last credential is kept",
             self.path,
@@ -123,7 +123,7 @@ def open_token_file(name: str, settings: ConnectionSettings, clock: Clock) -> To
         return TokenFile(path, settings.auth_type, name, clock)
     except (OSError, ValueError) as error:
         where = f"connections.{name}.auth_token_file"
-        raise SettingsError([Problem(where, f"{path}: {_told(error)}")]) from None
+        raise SettingsError([Problem(where, f"{path}: {_reason(error)}")]) from None
 
 
 def _stamp_of(path: Path) -> _Stamp:
@@ -135,18 +135,18 @@ def _stamp_now(path: Path) -> _Stamp | None:
     try:
         return _stamp_of(path)
     except OSError:
-        return None  # gone again: not the file that was read
+        return None  # removed again: not the file that was read
 
 
 def _read(path: Path, auth_type: str) -> str:
     try:
         token = clean(path.read_bytes().decode())
     except UnicodeDecodeError:
-        raise ValueError("is no text in UTF-8") from None
+        raise ValueError("is not text in UTF-8") from None
     if problem := token_problem(token, auth_type):
         raise ValueError(problem)
     return token
 
 
-def _told(error: OSError | ValueError) -> str:
+def _reason(error: OSError | ValueError) -> str:
     return (isinstance(error, OSError) and error.strerror) or str(error)

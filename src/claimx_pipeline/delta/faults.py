@@ -1,6 +1,6 @@
 """What goes wrong while a table is written, and whether another try can help.
 
-deltalake raises few types, and tells most storage failures apart by text alone. So a
+deltalake raises few types, and most storage failures differ by text alone. So a
 failure of the storage is ``transient`` whatever it says: the batch is held and tried
 again, and nothing is dead-lettered because a disk is full or a token has expired.
 """
@@ -32,7 +32,7 @@ class TableWriteError(RecordError):
 class TableFencedError(ClaimxError):
     """A partition's rows are written to the table by another worker now; nothing was written.
 
-    Whoever meets it drops its batch, gives its partitions up and joins its group anew.
+    The worker drops its batch, leaves its partitions and joins its group again.
     """
 
     table: str

@@ -10,10 +10,10 @@ from deltalake import DeltaTable
 from claimx_pipeline.delta.location import TableLocation
 
 REOPEN_AFTER = 15
-"""Commits after which the handle is opened anew.
+"""Commits after which the handle is opened again.
 
 A handle slows down by about a quarter of a millisecond per commit it has made, and
-opening costs a few milliseconds: the best interval lies between 10 and 20 locally.
+opening costs a few milliseconds: the best interval is between 10 and 20 locally.
 """
 
 
@@ -43,7 +43,7 @@ class KeptHandle:
         return self._table
 
     def committed(self) -> None:
-        """Count a commit; after every ``REOPEN_AFTER`` the next use opens anew."""
+        """Count a commit; after every ``REOPEN_AFTER`` the next use opens it again."""
         self._commits += 1
         if self._commits >= REOPEN_AFTER:
             self.drop()

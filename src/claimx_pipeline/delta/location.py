@@ -1,4 +1,4 @@
-"""Where a table lies: a folder, or a URL of an object store."""
+"""Location of a table: a folder, or a URL of an object store."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SCHEMES = frozenset({"s3", "s3a", "abfs", "abfss", "az", "azure", "adl", "gs", "
 
 @frozen
 class TableLocation:
-    """One table's place and what it takes to get in."""
+    """One table's location and the options to open it."""
 
     table: str
     uri: str
@@ -62,23 +62,23 @@ class TableLocation:
 
 
 def locate(settings: TablesSettings, table: str) -> TableLocation:
-    """Return where *table* lies.
+    """Return the location of *table*.
 
     Raises:
-        TableError: The setting holds an unresolved ``${…}``, or names a scheme nobody
-            knows. deltalake would take either for a folder and fill it.
+        TableError: The setting holds an unresolved ``${…}``, or has an unknown scheme.
+            deltalake would take either for a folder and fill it.
     """
     own = settings.paths.get(table)
     name = "tables.root" if own is None else f"tables.paths.{table}"
     given = settings.root if own is None else own
     if "${" in given:
         raise TableError(table, f"{name} is {given!r}; set it to a folder or a URL")
-    place = given if own is not None else f"{given.rstrip('/')}/{table}"
-    scheme = urlsplit(place).scheme if "://" in place else ""
+    uri = given if own is not None else f"{given.rstrip('/')}/{table}"
+    scheme = urlsplit(uri).scheme if "://" in uri else ""
     if scheme and scheme not in SCHEMES:
         raise TableError(
             table, f"{name} has the unknown scheme {scheme!r}; known: {', '.join(sorted(SCHEMES))}"
         )
     if not scheme:
-        place = str(Path(place).expanduser().absolute())
-    return TableLocation(table, place, settings.storage_options)
+        uri = str(Path(uri).expanduser().absolute())
+    return TableLocation(table, uri, settings.storage_options)

@@ -1,7 +1,7 @@
-"""Keeping tables quick to read: fewer files, a fresh checkpoint, no files that nobody needs.
+"""Keeping tables quick to read: fewer files, a fresh checkpoint, no unused files.
 
 All of it goes on beside the writers. Appends and compactions do not get in each other's
-way: an append commits whatever was compacted meanwhile, and verifies and searches anew. A
+way: an append commits whatever was compacted meanwhile, and verifies and searches again. A
 compaction that a merge has overtaken fails, and is done again on what is then there;
 partition by partition, so that little has to be repeated.
 """
@@ -200,7 +200,7 @@ class Maintenance:
 
         vacuumed(self.location.open(), dry_run=True)
         if self.location.is_local:
-            # The log still names files that are gone for long; of an object store all count.
+            # The log still names files that were deleted long ago; of an object store all count.
             found[:] = [name for name in found if Path(self.location.uri, name).exists()]
         count = len(found)
         if not count or self.dry_run:

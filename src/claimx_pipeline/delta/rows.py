@@ -12,11 +12,11 @@ Row = Mapping[str, Any]
 
 
 Columns = Mapping[str, list[Any]]
-"""Column name to the values of some rows: lists of one length, which nobody changes."""
+"""Column name to the values of some rows: lists of one length, never changed."""
 
 
 class ColumnRow(Row):
-    """One of the rows that lie in columns, for who wants to see it as a row.
+    """One of the rows kept in columns, seen as a row.
 
     A dict per row costs more than all the rest of an append. A processor of many alike
     records makes columns, and the table that gets all their rows takes these as they are.

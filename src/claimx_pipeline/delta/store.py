@@ -1,4 +1,4 @@
-"""All tables: where they lie, what they must look like, who writes them."""
+"""All tables: where they are, what they must look like, who writes them."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ class TableStore:
         return found
 
     def location(self, name: str) -> TableLocation:
-        """Return where a table lies.
+        """Return the location of a table.
 
         Raises:
-            TableError: It is not declared, or its place in the settings is unusable.
+            TableError: It is not declared, or its location in the settings is not valid.
         """
         return locate(self.settings, self.spec(name).name)
 
@@ -91,7 +91,7 @@ class TableStore:
         """Create a table; return whether it was missing.
 
         Raises:
-            TableError: The place cannot be written.
+            TableError: The location cannot be written.
         """
         spec, location = self.spec(name), self.location(name)
         if location.exists():
@@ -108,7 +108,7 @@ class TableStore:
                 storage_options=location.revealed(),
             )
         except (DeltaError, OSError) as error:
-            if location.exists():  # someone else was a moment faster
+            if location.exists():  # another process was faster
                 return False
             raise TableError(name, f"cannot be created at {location.uri}: {error}") from error
         return True
@@ -147,30 +147,30 @@ class TableStore:
             files=files.num_rows,
         )
 
-    def positions(self, name: str, group: str, places: Collection[TopicPartition]) -> Acquired:
-        """Return how far a table is in *places* for *group*; a keyed one keeps no positions.
+    def positions(self, name: str, group: str, partitions: Collection[TopicPartition]) -> Acquired:
+        """Return how far a table is in *partitions* for *group*; a keyed one keeps no positions.
 
         Raises:
             TableError: There is no table.
         """
         if self.spec(name).mode == "merge":
             return acquire_keyed(self.open(name), group)
-        return acquire_positions(self.open(name), group, places)
+        return acquire_positions(self.open(name), group, partitions)
 
     def positions_of_rows(
-        self, name: str, group: str, places: Collection[TopicPartition]
+        self, name: str, group: str, partitions: Collection[TopicPartition]
     ) -> Positions:
         """Return the same, but after a restore the positions of the version restored.
 
         Raises:
             TableError: There is no table, or that version is not in its log any more.
         """
-        return positions_of_rows(self.location(name), group, places)
+        return positions_of_rows(self.location(name), group, partitions)
 
     def set_positions(self, name: str, positions: Positions) -> None:
-        """Make a table stand at *positions*, and note that its restores have been seen.
+        """Set a table's *positions*, and note that its restores have been seen.
 
-        Whoever writes to an append table now is fenced.
+        A worker that writes to the append table now is fenced.
 
         Raises:
             TableError: There is no table, or others kept committing to it.

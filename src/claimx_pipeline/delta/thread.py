@@ -79,7 +79,7 @@ def _settle(result: Future[T], work: Callable[[], T]) -> None:
         return
     try:
         result.set_result(work())
-    except Exception as error:  # noqa: BLE001 - handed to whoever asked for the work
+    except Exception as error:  # noqa: BLE001 - handed to the caller
         result.set_exception(error)
 
 
@@ -89,7 +89,7 @@ def _tamed(table: str, work: Callable[[], T]) -> T:
     except Exception:
         raise
     except BaseException as error:
-        # A Rust panic arrives as PanicException, which is no Exception: it would pass
+        # A Rust panic arrives as PanicException, which is not an Exception: it would pass
         # every handler of the worker and end the process.
         raise write_error(table, error) from error
 

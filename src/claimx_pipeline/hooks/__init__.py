@@ -1,1 +1,1 @@
-"""What hooks are told and what they may answer."""
+"""What hooks are called with and what they may return."""

@@ -15,4 +15,4 @@ class Command:
     target: str
     """``module:attribute`` of a ``typer.Typer``."""
     panel: str = "Commands"
-    """Heading it stands under in the help."""
+    """Heading in the help that lists it."""

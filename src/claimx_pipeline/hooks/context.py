@@ -1,4 +1,4 @@
-"""What a plugin is given: about an event, or about a file."""
+"""What a plugin is called with: an event, or a file."""
 
 from __future__ import annotations
 
@@ -94,16 +94,16 @@ class EnrichmentContext:
     ) -> None:
         """Have a file of this event's project copied to the object store.
 
-        What became of it is reported on ``claimx.downloads.results`` with the same owner and
+        The result is published on ``claimx.downloads.results`` with the same owner and
         ``owner_ref``; the pipeline writes it to no table of its own. Asking again for the
         same owner, media id and path does nothing new. If the plugin fails afterwards,
         nothing that it asked for is done.
 
         Args:
-            owner: Who wants the file: the plugin's own word, at most 100 letters.
+            owner: Who wants the file: the plugin's own word, at most 100 characters.
             media_id: ClaimX's id of the file.
             download_url: The signed link, as the API gave it.
-            blob_path: Where it is to lie, below ``storage.files.root``.
+            blob_path: Where it is to be stored, below ``storage.files.root``.
             owner_ref: Returned in the result as it is.
             file_type: ``mediaType`` as the API gave it.
             file_name: ``mediaName`` as the API gave it.
@@ -195,7 +195,7 @@ class FileContext:
 
     @property
     def event_id(self) -> str:
-        """Id of the event through which the file was first heard of."""
+        """Id of the event through which the file was first known."""
         return self.file.event_id
 
     @property
@@ -205,12 +205,12 @@ class FileContext:
 
     @property
     def cause(self) -> str:
-        """What is reported: the same for every try, another for every file and stage."""
+        """Idempotency key: the same for every try, another for every file and stage."""
         return f"{self.stage}|{self.file.identity}"
 
     @property
     def event_type(self) -> str:
-        """In place of an event's type: the stage."""
+        """The stage, since a file has no event type."""
         return self.stage
 
     @property

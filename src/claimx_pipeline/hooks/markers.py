@@ -9,7 +9,7 @@ PROJECT = "claimx_pipeline"
 
 
 API_VERSION = "1.0"
-"""Version of what plugins may use. The first number changes when something is taken away."""
+"""Version of what plugins may use. The first number changes when something is removed."""
 
 
 hookspec = pluggy.HookspecMarker(PROJECT)

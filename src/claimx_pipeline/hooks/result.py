@@ -63,7 +63,7 @@ class Webhook:
     body: Any = None
     """Anything JSON can hold. None sends no body."""
     headers: dict[str, str] = field(factory=dict, repr=False)
-    """They stand in the record of the call: a credential belongs into a connection."""
+    """They are part of the published record: put a credential into a connection."""
     headers_from: str | None = None
     """Key in the plugin's ``webhook_headers()`` of further ones, looked up when it is called."""
     timeout: float | None = None
@@ -76,7 +76,8 @@ class Webhook:
         if self.url is not None and not self.url.lower().startswith(("http://", "https://")):
             return "the url of a webhook must start with http:// or https://"
         if self.method not in {"GET", "POST", "PUT", "PATCH", "DELETE"}:
-            return f"{self.method!r} is no method of a webhook; use POST, PUT, PATCH, DELETE or GET"
+            valid = "POST, PUT, PATCH, DELETE or GET"
+            return f"{self.method!r} is not a valid method of a webhook; use {valid}"
         if self.timeout is not None and not self.timeout > 0:
             return "the timeout of a webhook must be above 0"
         return None

@@ -1,7 +1,7 @@
-"""Tells the cache that the downloader writes to from an empty place that looks like it.
+"""Marks the cache that the downloader writes to, so that another one is not taken for it.
 
-With a cache on a disk that the two workers do not share, every file would seem to be gone
-and die. The mark says so before the first one does.
+With a cache on a disk that the two workers do not share, every file would seem to be
+missing and become a dead letter. The missing mark shows the mistake before that.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ MARK = "downloads-land-here.txt"
 
 
 async def mark(cache: FileStore) -> None:
-    """Leave the mark of the downloader in *cache*.
+    """Write the mark of the downloader into *cache*.
 
     Raises:
         StorageError: The store failed.

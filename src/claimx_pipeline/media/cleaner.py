@@ -1,7 +1,7 @@
 """Removes from the cache what no upload will ever ask for.
 
-A download that died between file and message leaves such a file, and so does an upload
-that was given up.
+A download that crashed between file and message leaves such a file, and so does an upload
+that became a dead letter.
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ class CacheCleaner:
         if last is None:
             return 0
         then, before = last
-        if any(committed.get(place, 0) < end for place, end in before.items()):
+        if any(committed.get(partition, 0) < end for partition, end in before.items()):
             self._seen = last
             return 0
         old = self._cache.older_than(then - self._keep)

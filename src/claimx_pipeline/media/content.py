@@ -18,11 +18,11 @@ QUOTED_BYTES = 200
 """As many first bytes of a refused file are shown in its error."""
 
 _EXTENSION = re.compile(r"\.([A-Za-z][A-Za-z0-9]{0,5}|[0-9][A-Za-z][A-Za-z0-9]{0,3})\s*\Z")
-"""At most six characters, one of the first two a letter; ``Photo 1.2`` has none."""
+"""At most six characters, one of the first two alphabetic; ``Photo 1.2`` has none."""
 
 _NAMING_PARAMETERS = ("filename", "file", "name")
 _ANY_TYPE = frozenset({"", "application/octet-stream", "binary/octet-stream"})
-"""What servers say that do not know; the extension then tells."""
+"""What servers send that do not know the type; the extension then decides."""
 _PAGE = re.compile(rb"\s*(?:<!doctype\s+html|<html|<head|<body)", re.IGNORECASE)
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")
 
@@ -73,7 +73,7 @@ class FileType:
     looks: Looks
     """Tells by the first bytes, at most ``HEAD_BYTES``, whether a file is of this kind."""
     may_be_page: bool = False
-    """An HTML page may be what was asked for, not an error told as one."""
+    """An HTML page may be what was asked for, not an error sent as one."""
 
 
 _OFFICE = "application/vnd.openxmlformats-officedocument"
@@ -96,7 +96,7 @@ FILE_TYPES = (
     FileType(("csv",), ("text/csv", "text/plain", "application/csv", _EXCEL), _is_text),
     FileType(("json",), ("application/json", "text/json", "text/plain"), _is_text),
     FileType(("html", "htm"), ("text/html", "application/xhtml+xml"), _is_text, may_be_page=True),
-    # Older programs save tables and letters as pages or text and still call them so.
+    # Older programs save tables and documents as pages or text and still call them so.
     FileType(
         ("xls",),
         (_EXCEL, "application/msexcel", "application/x-msexcel"),
@@ -116,7 +116,7 @@ FILE_TYPES = (
 """Every kind of file that is fetched."""
 
 
-_TELL_LITTLE = (_is_text, _is_xml, _anything)
+_UNSPECIFIC = (_is_text, _is_xml, _anything)
 
 
 class FileRefusedError(RecordError):
@@ -124,7 +124,7 @@ class FileRefusedError(RecordError):
 
 
 def type_of_extension(extension: str) -> FileType | None:
-    """Return the kind of file that *extension*, lower case and without its dot, stands for."""
+    """Return the kind of file that *extension*, lower case and without its dot, means."""
     return next((kind for kind in FILE_TYPES if extension in kind.extensions), None)
 
 
@@ -177,13 +177,13 @@ def checked_type(kind: FileType | None, content_type: str | None) -> FileType:
         content_type: The server's ``Content-Type``; None if it gave none.
 
     Raises:
-        FileRefusedError: It is something else, transient as it may be an error told with
-            status 200; or nobody knows what it is, permanent.
+        FileRefusedError: It is something else, transient as it may be an error sent with
+            status 200; or its kind is not known, permanent.
     """
     said = (content_type or "").partition(";")[0].strip().lower()
     if kind is None:
-        # A page or text of unknown name is an error told with status 200 more often than not.
-        known = (kind for kind in FILE_TYPES if kind.looks not in _TELL_LITTLE)
+        # A page or text of unknown name is an error sent with status 200 more often than not.
+        known = (kind for kind in FILE_TYPES if kind.looks not in _UNSPECIFIC)
         kind = next((kind for kind in known if said in kind.content_types), None)
         if kind is None:
             raise FileRefusedError(
@@ -205,7 +205,7 @@ def check_beginning(kind: FileType, head: bytes) -> None:
         head: Its first bytes: ``HEAD_BYTES`` of them, or all there are.
 
     Raises:
-        FileRefusedError: It does not, or is empty; transient, as it may be an error told with
+        FileRefusedError: It does not, or is empty; transient, as it may be an error sent with
             status 200.
     """
     if not head:
@@ -219,7 +219,7 @@ def check_beginning(kind: FileType, head: bytes) -> None:
         )
     if not kind.looks(head[:HEAD_BYTES]):
         raise FileRefusedError(
-            f"the file is no {kind.content_types[0]!r}; it begins with {shown(head)}",
+            f"the file is not a valid {kind.content_types[0]!r}; it begins with {shown(head)}",
             Category.TRANSIENT,
         )
 

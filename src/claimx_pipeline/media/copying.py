@@ -19,14 +19,14 @@ async def copy_file(file: CachedFile, cache: FileStore, files: FileStore) -> Non
     them a file: a damaged one never replaces a good one.
 
     Raises:
-        StorageError: A store failed, or the cached file is damaged, or it is gone and
-            does not lie where it belongs either; an outage if the cache is another's.
+        StorageError: A store failed, or the cached file is damaged, or it is missing and
+            is not at its destination either; an outage if the cache is another's.
     """
     try:
         await files.put(file.blob_path, verified(file, cache), file.content_type)
     except NoSuchFileError as error:
         if await holds(files, file):
-            return  # it was copied before, its result told, and only the offset was not kept
+            return  # it was copied before and its result published; only the commit was lost
         if not await is_marked(cache):
             raise StorageError(
                 f"no downloader has ever written to the cache {cache.root}; the workers "
@@ -36,7 +36,7 @@ async def copy_file(file: CachedFile, cache: FileStore, files: FileStore) -> Non
                 outage=True,
             ) from error
         raise StorageError(
-            f"{file.cache_path!r} is gone from the cache {cache.root}; replay the file's event"
+            f"{file.cache_path!r} is missing from the cache {cache.root}; replay the file's event"
         ) from error
     stored = await files.stat(file.blob_path)
     if stored is None or stored.size != file.bytes_downloaded:
@@ -52,7 +52,7 @@ async def verified(file: CachedFile, cache: FileStore) -> AsyncIterator[bytes]:
     """Yield the cached file's contents, and fail at its end if they are not what they were.
 
     Raises:
-        NoSuchFileError: It is gone.
+        NoSuchFileError: It is missing.
         StorageError: It is damaged, or the cache failed.
     """
     digest, size = hashlib.sha256(), 0

@@ -1,4 +1,4 @@
-"""Unpacks bodies that were compressed though nobody asked for that."""
+"""Unpacks bodies that were compressed although the request did not ask for it."""
 
 from __future__ import annotations
 
@@ -39,8 +39,8 @@ class Decoder:
         if encoding == "identity":
             return None
         if encoding not in {"gzip", "x-gzip", "deflate"}:
-            told = f"{answer.where}: the answer is encoded as {encoding!r}, which nobody asked for"
-            raise RequestFailedError(told, Category.TRANSIENT, connection=answer.host)
+            what = f"{answer.where}: the answer is encoded as {encoding!r}, which was not requested"
+            raise RequestFailedError(what, Category.TRANSIENT, connection=answer.host)
         return cls(answer.where, answer.host)
 
     @property
@@ -59,6 +59,6 @@ class Decoder:
             try:
                 yield self._unpack.decompress(rest, _PIECE_BYTES)
             except zlib.error as error:
-                told = f"{self.where}: the compressed answer cannot be read: {error}"
-                raise RequestFailedError(told, Category.TRANSIENT, connection=self.host) from error
+                what = f"{self.where}: the compressed answer cannot be read: {error}"
+                raise RequestFailedError(what, Category.TRANSIENT, connection=self.host) from error
             rest = self._unpack.unconsumed_tail

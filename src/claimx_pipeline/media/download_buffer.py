@@ -1,7 +1,7 @@
 """Where a file's bytes come down: in memory while it is small, then in a file on disk.
 
 A file that is fetched by ranges survives the process: what was kept of it is recorded
-beside it, and whoever fetches it next goes on there.
+beside it, and the next try continues there.
 """
 
 from __future__ import annotations
@@ -45,9 +45,9 @@ class DiskError(RecordError):
 def disk_error(error: OSError, path: Path) -> DiskError:
     """Return *error* as a record's failure; of the machine's own disk it is an outage."""
     outage = error.errno in _OF_THE_MACHINE
-    told = f"{type(error).__name__}: {error.strerror or error}"
+    what = f"{type(error).__name__}: {error.strerror or error}"
     advice = "; make room, or set media.work_dir to a folder that can be written" if outage else ""
-    return DiskError(f"cannot write {path}: {told}{advice}", Category.TRANSIENT, outage=outage)
+    return DiskError(f"cannot write {path}: {what}{advice}", Category.TRANSIENT, outage=outage)
 
 
 @frozen
@@ -140,7 +140,7 @@ class Landing:
         return Landed(file.path, self.size, file.checksum())
 
     async def close(self, *, discard: bool) -> None:
-        """Let the file go; without *discard* what was kept stays for a later try."""
+        """Close the file; without *discard* what was kept stays for a later try."""
         file, self._file = self._file, None
         self._waiting.clear()
         if file is not None:

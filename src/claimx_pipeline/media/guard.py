@@ -1,6 +1,6 @@
 """What may be fetched: which links, and which addresses a connection may go to.
 
-Links come from outside, so a link is refused unless it leads to a host that is wished for;
+Links come from outside, so a link is refused unless it leads to an allowed host;
 and a host's name is refused unless every address behind it is a public one. The addresses
 are checked where the connection is made: the one that was checked is the one connected to,
 whatever the name says a moment later.
@@ -38,7 +38,7 @@ _EMBEDDED_IPV4 = (
     (ipaddress.IPv6Network("2002::/16"), 80),
     (ipaddress.IPv6Network("::/96"), 0),
 )
-"""Networks whose addresses lead to an IPv4 address, and how many bits stand behind that.
+"""Networks whose addresses lead to an IPv4 address, and how many bits follow it.
 
 Local NAT64 (RFC 8215), 6to4 (RFC 3056), IPv4-compatible (RFC 4291).
 """
@@ -72,7 +72,7 @@ class LinkRefusedError(RecordError):
 
 @frozen
 class HostPort:
-    """One place, exactly."""
+    """One host and port, exactly."""
 
     host: str
     """Lower case, without the brackets of an IPv6 address."""
@@ -80,14 +80,16 @@ class HostPort:
 
     @classmethod
     def parse(cls, text: str, default_port: int = 443) -> HostPort:
-        """Return the place that *text* names: ``host``, ``host:port`` or ``[address]:port``.
+        """Return what *text* names: ``host``, ``host:port`` or ``[address]:port``.
 
         Raises:
             ValueError: It names none.
         """
         parts = urlsplit(f"//{text.strip().lower()}")
         if not parts.hostname or parts.path or parts.query or parts.fragment or "@" in text:
-            raise ValueError(f"{text!r} is no host; write host or host:port, without https://")
+            raise ValueError(
+                f"{text!r} is not a valid host; write host or host:port, without https://"
+            )
         return cls(parts.hostname.rstrip("."), parts.port or default_port)
 
     def __str__(self) -> str:
@@ -102,7 +104,7 @@ class Target:
     link: str
     """To be sent as it is: a signed link must not be rewritten."""
     scheme: str
-    place: HostPort
+    host_port: HostPort
 
     @property
     def shown(self) -> str:
@@ -110,12 +112,12 @@ class Target:
         return redacted(self.link)
 
 
-def _places(texts: Iterable[str]) -> frozenset[HostPort]:
+def _host_ports(texts: Iterable[str]) -> frozenset[HostPort]:
     return frozenset(HostPort.parse(text) for text in texts)
 
 
-def _places_or_all(texts: Iterable[str] | None) -> frozenset[HostPort] | None:
-    return None if texts is None else _places(texts)
+def _host_ports_or_all(texts: Iterable[str] | None) -> frozenset[HostPort] | None:
+    return None if texts is None else _host_ports(texts)
 
 
 @frozen
@@ -129,11 +131,11 @@ class Guard:
             private addresses.
 
     Raises:
-        ValueError: One of them is no host.
+        ValueError: One of them is not a host.
     """
 
-    allowed_hosts: frozenset[HostPort] | None = field(converter=_places_or_all)
-    development_hosts: frozenset[HostPort] = field(default=(), converter=_places)
+    allowed_hosts: frozenset[HostPort] | None = field(converter=_host_ports_or_all)
+    development_hosts: frozenset[HostPort] = field(default=(), converter=_host_ports)
 
     def check(self, link: str) -> Target:
         """Return *link* as a target.
@@ -142,18 +144,18 @@ class Guard:
             LinkRefusedError: Nothing may be fetched from it; permanent.
         """
         target = _parsed(link)
-        if target.place in self.development_hosts:
+        if target.host_port in self.development_hosts:
             return target
         if target.scheme != "https":
             raise _refused(link, f"{target.scheme} is not allowed, only https is")
-        address = literal_address(target.place.host)
+        address = literal_address(target.host_port.host)
         if address is not None:
             # Also where all hosts are allowed: no service hands out links to bare addresses.
             raise _refused(link, f"{address} is an address, not the name of a host")
-        if self.allowed_hosts is not None and target.place not in self.allowed_hosts:
-            raise _refused(link, f"host {target.place} is not among the allowed hosts")
-        if self.allowed_hosts is None and target.place.port != _DEFAULT_PORTS["https"]:
-            raise _refused(link, f"port {target.place.port} is not allowed, only 443 is")
+        if self.allowed_hosts is not None and target.host_port not in self.allowed_hosts:
+            raise _refused(link, f"host {target.host_port} is not among the allowed hosts")
+        if self.allowed_hosts is None and target.host_port.port != _DEFAULT_PORTS["https"]:
+            raise _refused(link, f"port {target.host_port.port} is not allowed, only 443 is")
         return target
 
     def follow(self, target: Target, location: str) -> Target:
@@ -167,17 +169,17 @@ class Guard:
         try:
             joined = urljoin(target.link, location.strip(" "))
         except ValueError:
-            raise _refused(location, "it is no link") from None
+            raise _refused(location, "it is not a valid link") from None
         return self.check(joined)
 
-    def check_address(self, address: str, place: HostPort) -> None:
-        """See that a connection to *place* may go to *address*.
+    def check_address(self, address: str, host_port: HostPort) -> None:
+        """See that a connection to *host_port* may go to *address*.
 
         Raises:
             LinkRefusedError: It may not; permanent.
         """
-        if place not in self.development_hosts and (why := forbidden(address)):
-            raise LinkRefusedError(f"host {place} is not connected to: {address} is {why}")
+        if host_port not in self.development_hosts and (why := forbidden(address)):
+            raise LinkRefusedError(f"host {host_port} is not connected to: {address} is {why}")
 
 
 def literal_address(host: str) -> Address | None:
@@ -195,7 +197,7 @@ def literal_address(host: str) -> Address | None:
     try:
         return ipaddress.IPv4Address(socket.inet_aton(host.rstrip(".")))
     except OSError:
-        # Digits that are no address: no name of a host ends in a number (RFC 3696).
+        # Digits that are not an address: no name of a host ends in a number (RFC 3696).
         return ipaddress.IPv4Address(0)
 
 
@@ -204,7 +206,7 @@ def forbidden(address: str) -> str | None:
     try:
         found: Address = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
-        return "no address"
+        return "not an address"
     if isinstance(found, ipaddress.IPv6Address):
         inner = _embedded(found)
         if inner is not None and (why := _not_public(inner)):
@@ -240,7 +242,7 @@ def _parsed(link: str) -> Target:
         parts = urlsplit(link)
         port = parts.port
     except ValueError:
-        raise _refused(link, "it is no link") from None
+        raise _refused(link, "it is not a valid link") from None
     if parts.scheme not in _DEFAULT_PORTS:
         raise _refused(link, f"{parts.scheme or 'no scheme'} is not allowed, only https is")
     host = (parts.hostname or "").lower()
@@ -248,8 +250,8 @@ def _parsed(link: str) -> Target:
         raise _refused(link, "it names a user")
     if not _is_host(host):
         raise _refused(link, "it names no host")
-    place = HostPort(host.rstrip("."), _DEFAULT_PORTS[parts.scheme] if port is None else port)
-    return Target(link, parts.scheme, place)
+    host_port = HostPort(host.rstrip("."), _DEFAULT_PORTS[parts.scheme] if port is None else port)
+    return Target(link, parts.scheme, host_port)
 
 
 def _is_host(host: str) -> bool:
@@ -288,10 +290,10 @@ class GuardedResolver(AbstractResolver):
             OSError: The name has none.
         """
         found = await self._names.resolve(host, port, family)
-        place = HostPort(host.lower().rstrip("."), port)
+        host_port = HostPort(host.lower().rstrip("."), port)
         for result in found:
             # One bad address is enough: a name of two worlds is a trick, not a service.
-            self.guard.check_address(result["host"], place)
+            self.guard.check_address(result["host"], host_port)
         return found
 
     async def close(self) -> None:
@@ -323,4 +325,4 @@ class GuardedSockets:
 
     def _is_development(self, port: int) -> bool:
         # By port alone: which name led here is the resolver's and the link's concern.
-        return any(place.port == port for place in self.guard.development_hosts)
+        return any(host_port.port == port for host_port in self.guard.development_hosts)

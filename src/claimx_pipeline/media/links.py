@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 _AMZ_TIME = "%Y%m%dT%H%M%SZ"
 _MOST_DIGITS = 15
-"""More than this is no time within the calendar, in milliseconds or seconds."""
+"""More digits than this are not a time within the calendar, in milliseconds or seconds."""
 
 
 class DeadLinkError(RecordError):
@@ -33,7 +33,7 @@ class DeadLinkError(RecordError):
 
 @define
 class RenewalFailedError(RequestFailedError):
-    """The API could not be asked for a new link; tells nothing about the link's host."""
+    """The API could not be asked for a new link; says nothing about the link's host."""
 
 
 @frozen
@@ -87,7 +87,7 @@ def _s3(query: Mapping[str, str]) -> tuple[datetime, timedelta] | None:
 
 def _whole(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
-        raise ValueError(f"{text!r} is no whole number")
+        raise ValueError(f"{text!r} is not a whole number")
     return int(text)
 
 
@@ -103,7 +103,7 @@ class MediaApi(Protocol):
 class CurrentLink:
     """The link of one file while it is fetched; renewed when it has ended or is refused.
 
-    A link is renewed once for nothing: a second refusal without a byte in between is final.
+    A link is renewed once without success: a second refusal without a byte in between is final.
     """
 
     file: FileMessage
@@ -151,7 +151,7 @@ class CurrentLink:
             raise self._dead(f"{why}; a new link was got before and did not help")
         project_id, media_id = _number(self.file.project_id), _number(self.file.media_id)
         if project_id is None or media_id is None:
-            raise self._dead(f"{why}; its ids are no numbers, so no other can be asked for")
+            raise self._dead(f"{why}; its ids are not numbers, so no other can be asked for")
         self._idle_renewals += 1
         self.renewals += 1
         found = await self._ask(project_id, media_id)
@@ -188,8 +188,8 @@ class CurrentLink:
 
     def _dead(self, why: str) -> DeadLinkError:
         times = times_of(self.link)
-        told = f"; the link was {times}" if times else ""
-        return DeadLinkError(f"file {self.file.media_id} cannot be fetched: {why}{told}")
+        shown = f"; the link was {times}" if times else ""
+        return DeadLinkError(f"file {self.file.media_id} cannot be fetched: {why}{shown}")
 
 
 def _number(text: str) -> int | None:

@@ -1,7 +1,7 @@
 """Messages about a file on its way: to be fetched, fetched, stored.
 
 The spelling follows what ClaimX's consumers know; ``owner`` and ``owner_ref`` let others
-than the pipeline itself have files fetched and told what became of them.
+than the pipeline itself have files fetched and get the results.
 """
 
 from __future__ import annotations
@@ -158,4 +158,4 @@ def _decoded(value: bytes | None, decode: Callable[[bytes], M], what: str) -> M:
     try:
         return decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DecodeError(f"the record is no {what}: {error}") from error
+        raise DecodeError(f"the record is not a valid {what}: {error}") from error

@@ -26,7 +26,7 @@ _RESERVED = frozenset(
 
 
 def safe_name(name: str, otherwise: str = "file") -> str:
-    """Return *name* reduced to letters, digits, ``.``, ``_`` and ``-``; never empty.
+    """Return *name* reduced to ASCII letters, digits, ``.``, ``_`` and ``-``; never empty.
 
     Accents are dropped, a path loses all but its last part, and a long name its middle, so
     the extension stays. Two different names may become the same: a path that must be of one

@@ -1,6 +1,6 @@
 """Opens the stores that the settings name, with one set of credentials for tables and files.
 
-Tables (deltalake) and files (obstore) stand on the same Rust library and take the same
+Tables (deltalake) and files (obstore) use the same Rust library and take the same
 option names; obstore wants those of the HTTP client and of retries apart.
 """
 
@@ -21,7 +21,7 @@ from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.storage import CacheSettings, FilesSettings, StorageSettings
 
 SCHEMES = frozenset({"s3", "s3a", "abfs", "abfss", "az", "azure", "adl", "gs", "file", "memory"})
-"""URL schemes of places for files."""
+"""URL schemes of stores for files."""
 
 _CLIENT = frozenset(
     {
@@ -64,7 +64,7 @@ def open_files(settings: StorageSettings) -> FileStore:
     """Return the store in which files end.
 
     Raises:
-        SettingsError: The setting is no place that can be opened.
+        SettingsError: The setting does not name a store that can be opened.
     """
     return _open("storage.files", settings.files, settings)
 
@@ -73,13 +73,13 @@ def open_cache(settings: StorageSettings) -> FileStore:
     """Return the store in which a file lies between download and upload.
 
     Raises:
-        SettingsError: The setting is no place that can be opened.
+        SettingsError: The setting does not name a store that can be opened.
     """
     return _open("storage.cache", settings.cache, settings)
 
 
-def _open(name: str, place: FilesSettings | CacheSettings, settings: StorageSettings) -> FileStore:
-    return open_store(place.root, {**settings.options, **place.options}, name)
+def _open(name: str, chosen: FilesSettings | CacheSettings, settings: StorageSettings) -> FileStore:
+    return open_store(chosen.root, {**settings.options, **chosen.options}, name)
 
 
 def open_store(root: str, options: Mapping[str, Secret], name: str = "storage") -> FileStore:
@@ -158,7 +158,7 @@ def _public(root: str) -> str:
     """Return a URL without what must not be shown: user, password and query."""
     parts = urlsplit(root)
     at = parts.netloc.rpartition("@")
-    # In abfss:// what stands before the @ is the container, elsewhere a credential.
+    # In abfss:// the part before the @ is the container, elsewhere a credential.
     host = parts.netloc if parts.scheme in ("abfs", "abfss") else at[2]
     return parts._replace(netloc=host, query="", fragment="").geturl()
 

@@ -46,7 +46,7 @@ class PartialFile:
     _descriptor: int = field(default=-1)
     _digest: Any = field(factory=hashlib.sha256, repr=False)
     _using: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
-    """Who cancels a write does not end it: the descriptor must not be another file's by then."""
+    """Cancelling a write does not end it: the descriptor must not be another file's by then."""
 
     @classmethod
     def left(cls, folder: Path, name: str) -> PartialFile | None:
@@ -71,7 +71,7 @@ class PartialFile:
                 if _is_still(path, descriptor):
                     break
             except BlockingIOError:
-                # The same file in other hands: this one starts anew and is not kept.
+                # Another try writes the same file: this one starts at 0 and is not kept.
                 path = folder / f"{name}-{uuid.uuid4().hex}.part"
             except BaseException:
                 os.close(descriptor)
@@ -107,7 +107,7 @@ class PartialFile:
         half.replace(self._record)
 
     def restart(self) -> None:
-        """Begin anew.
+        """Begin again at byte 0.
 
         Raises:
             OSError: It cannot be written.
@@ -125,7 +125,7 @@ class PartialFile:
         return str(self._digest.hexdigest())
 
     def close(self, *, discard: bool) -> None:
-        """Let it go; with *discard*, or if nothing was kept, it is removed."""
+        """Close it; with *discard*, or if nothing was kept, it is removed."""
         with self._using:
             if discard or not self._record.exists():
                 self._record.unlink(missing_ok=True)
@@ -160,7 +160,7 @@ class PartialFile:
 
 
 def remove_stale(folder: Path, before: float) -> int:
-    """Remove what nobody has gone on with for long; what is being written stays. Blocks.
+    """Remove files that were not continued for long; those being written stay. Blocks.
 
     Args:
         folder: Of partial files.

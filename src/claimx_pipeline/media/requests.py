@@ -1,4 +1,4 @@
-"""Asking for a file on behalf of somebody else than the pipeline itself."""
+"""Asking for a file on behalf of another owner than the pipeline itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ LONGEST_OWNER = 100
 
 
 def checked(task: DownloadTask) -> DownloadTask:
-    """Return *task*, which somebody else than the pipeline itself asks for.
+    """Return *task*, which another owner than the pipeline itself asks for.
 
     Raises:
         ValueError: The owner is the pipeline itself, a field that must say something is
@@ -27,7 +27,7 @@ def checked(task: DownloadTask) -> DownloadTask:
             raise ValueError(f"{name} of a file that is asked for must not be empty")
     if not may_be(task.blob_path):
         raise ValueError(
-            f"{task.blob_path[:300]!r} is no path that every store takes; it is relative, and "
+            f"{task.blob_path[:300]!r} is not a path that every store takes; it is relative, and "
             "its names are short, not empty and not '.' or '..'"
         )
     return task

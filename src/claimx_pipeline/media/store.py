@@ -1,8 +1,8 @@
 """Where files lie: a folder or an object store, behind one small class.
 
 obstore speaks to local folders, S3, Azure (Blob, Data Lake, OneLake) and Google alike.
-Every failure comes out as a ``RecordError``: what concerns the store as a whole (away,
-full, no access) is an outage, so that files wait for it and none is given up.
+Every failure comes out as a ``RecordError``: what concerns the store as a whole
+(unavailable, full, no access) is an outage, so that files wait for it and none fails for good.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class StorageError(RecordError):
 
 
 class NoSuchFileError(StorageError):
-    """There is no file of that name in the store."""
+    """The store has no file of that name."""
 
 
 @frozen
@@ -62,7 +62,7 @@ class StoredFile:
 class FileStore:
     """A root under which files lie. Safe to use from several tasks at once.
 
-    A path is relative and has no ``..``. Writing is all or nothing: whoever reads sees
+    A path is relative and has no ``..``. Writing is all or nothing: a reader sees
     the file before or the whole file after, whatever happens to the writer.
     """
 
@@ -84,8 +84,8 @@ class FileStore:
             StorageError: The store failed, or the path cannot be.
         """
         # A folder keeps no attributes, and obstore refuses to try.
-        told = content_type and not isinstance(self.store, LocalStore)
-        attributes: Any = {"Content-Type": content_type} if told else None
+        typed = content_type and not isinstance(self.store, LocalStore)
+        attributes: Any = {"Content-Type": content_type} if typed else None
         source = _Source(pieces)
         try:
             with self._failing("write", path):
@@ -99,7 +99,7 @@ class FileStore:
                 )
         except NoSuchFileError as error:
             # Nothing is looked for when a file is written but the bucket itself.
-            why = f"cannot write {path!r}, there is no such place: {self.root}"
+            why = f"cannot write {path!r}, the store does not exist: {self.root}"
             raise source.error or StorageError(why, Category.TRANSIENT, outage=True) from error
         except StorageError as error:
             raise source.error or error from error
@@ -139,7 +139,7 @@ class FileStore:
         return StoredFile(path, found["size"], found["last_modified"])
 
     async def delete(self, path: str) -> None:
-        """Remove a file; it is no mistake if there is none.
+        """Remove a file; a missing one is not an error.
 
         Raises:
             StorageError: The store failed.
@@ -169,7 +169,7 @@ class FileStore:
     async def close(self, clock: Clock) -> None:
         """Let obstore's threads end what they still do for calls that have returned.
 
-        They let go of Python objects a moment after a call's answer is there; a process
+        They release Python objects a moment after a call's answer is there; a process
         that ends in that moment aborts instead (exit code 134).
         """
         await clock.sleep(SETTLE_SECONDS)
@@ -177,23 +177,25 @@ class FileStore:
     @contextmanager
     def _failing(self, what: str, path: str) -> Iterator[None]:
         """Turn what obstore raises into a ``StorageError``, by type and never by text."""
-        place = f"{path!r} in {self.root}"
+        shown = f"{path!r} in {self.root}"
         if path and not may_be(path):
             raise StorageError(
-                f"{path[:300]!r} is no path of a file; it is relative, its names are not empty, "
-                "'.' or '..', have at most 240 bytes and do not end in '#' and a number"
+                f"{path[:300]!r} is not a valid path of a file; it is relative, its names are not "
+                "empty, '.' or '..', have at most 240 bytes and do not end in '#' and a number"
             )
         try:
             yield
         except FileNotFoundError as error:
-            raise NoSuchFileError(f"there is no file {place}") from error
+            raise NoSuchFileError(f"there is no file {shown}") from error
         except (UnauthenticatedError, PermissionDeniedError) as error:
-            why = f"cannot {what} {place}, access is refused; see storage.options: {_first(error)}"
+            why = f"cannot {what} {shown}, access is refused; see storage.options: {_first(error)}"
             raise StorageError(why, Category.AUTH) from error
         except (InvalidPathError, ValueError) as error:
-            raise StorageError(f"{path!r} is no path in {self.root}: {_first(error)}") from error
+            raise StorageError(
+                f"{path!r} is not a valid path in {self.root}: {_first(error)}"
+            ) from error
         except BaseError as error:
-            why = f"cannot {what} {place}: {_first(error)}"
+            why = f"cannot {what} {shown}: {_first(error)}"
             raise StorageError(why, Category.TRANSIENT, outage=True) from error
 
 

@@ -60,7 +60,7 @@ class Transfer:
             RecordError: It could not be fetched. ``category`` says whether another try can
                 help, ``outage`` whether every file of its host, or every file, would fail.
         """
-        host = self.guard.check(link.link).place.host
+        host = self.guard.check(link.link).host_port.host
         permit = self._breaker(host).admit()
         try:
             turn_ends = self.clock.monotonic() + self.settings.slice_seconds
@@ -70,7 +70,7 @@ class Transfer:
             permit.succeeded()
             raise
         except RenewalFailedError:
-            raise  # tells about the API, not about the host
+            raise  # says something about the API, not about the host
         except RequestFailedError as error:
             # Without the first as its context: the second says all that it says.
             raise self._judged(error, permit, host) from None
@@ -79,7 +79,7 @@ class Transfer:
         return fetched
 
     async def _persist(self, fetch: _Fetch) -> FileType | None:
-        """Ask until the file is whole, its turn is over, or another try is not called for."""
+        """Ask until the file is whole, its turn is over, or another try cannot help."""
         tries, furthest = 0, fetch.landing.size
         while True:
             try:
@@ -87,7 +87,7 @@ class Transfer:
                     return fetch.kind
             except RecordError as error:
                 if isinstance(error, FileRefusedError):
-                    await fetch.forget()
+                    await fetch.discard()
                 elif fetch.landing.size > furthest:
                     tries = 0
                 if not await self._another_try(fetch, error, tries):
@@ -118,7 +118,7 @@ class Transfer:
 
     @asynccontextmanager
     async def open(self, link: str, headers: dict[str, str]) -> AsyncIterator[Streamed]:
-        """Send a request and follow where it leads, each place checked before it is asked.
+        """Send a request and follow where it leads, each target checked before it is requested.
 
         Raises:
             LinkRefusedError: It leads where nothing may be fetched from.
@@ -126,7 +126,7 @@ class Transfer:
         """
         target = self.guard.check(link)
         for _ in range(self.settings.max_redirects + 1):
-            async with self.client.get(target.link, target.place.host, headers) as answer:
+            async with self.client.get(target.link, target.host_port.host, headers) as answer:
                 location = answer.headers.get("location")
                 if answer.status not in _REDIRECTS or not location:
                     yield answer
@@ -146,7 +146,7 @@ class Transfer:
         return self._breakers[host]
 
     def _judged(self, error: RequestFailedError, permit: Permit, host: str) -> RequestFailedError:
-        """Return *error* as the host's failure or as the record's, and tell the breaker."""
+        """Return *error* as the host's failure or the record's; report it to the breaker."""
         if error.category is not Category.TRANSIENT:
             if error.answer and error.category is not Category.THROTTLED:
                 permit.succeeded()
@@ -200,7 +200,7 @@ class _Fetch:
             RecordError: It brought nothing of use, or broke off.
         """
         if self.landing.size and not self._ranges:
-            await self.forget()
+            await self.discard()
         headers = self._range() if self.landing.size else {}
         link = await self.link.fresh()
         async with self.transfer.open(link, headers) as answer:
@@ -232,20 +232,22 @@ class _Fetch:
         """See what *answer* is: the file, the part that was asked for, or neither."""
         start = self.landing.size
         if answer.status == _NO_SUCH_RANGE and start:
-            await self.forget()
-            raise self._unfit(answer, "the file has changed: it ends before what is here of it")
+            await self.discard()
+            raise self._unfit(
+                answer, "the file has changed: it is shorter than what was fetched of it"
+            )
         if answer.status not in {_WHOLE, _PART}:
             raise await answer.refusal()
         self.kind = checked_type(self.kind, answer.headers.get("content-type"))
         if answer.status == _WHOLE:
             if start:
-                await self.forget()
+                await self.discard()
             self._learn(answer)
             return
         found = _CONTENT_RANGE.fullmatch(answer.headers.get("content-range", ""))
         fits = found and int(found[1]) == start and found[3] == str(self._total)
         if not start or not fits or encoding_of(answer) != "identity":
-            await self.forget()
+            await self.discard()
             raise self._unfit(answer, "the host sent another part of the file than was asked for")
 
     def _learn(self, answer: Streamed) -> None:
@@ -294,8 +296,8 @@ class _Fetch:
                 f"the file is larger than {most} bytes; raise media.max_bytes to fetch it"
             )
 
-    async def forget(self) -> None:
-        """Begin anew: what came is of no use."""
+    async def discard(self) -> None:
+        """Discard what came and begin again."""
         await self.landing.restart()
         self._total, self._validator = None, ""
         self._ranges = self._looked = False

@@ -25,7 +25,7 @@ class WebhookCall:
     timeout: float | None = None
     """Seconds."""
     headers_from: str | None = None
-    """Key in the plugin's ``webhook_headers()``: what stands there stays out of the topic."""
+    """Key in the plugin's ``webhook_headers()``: the headers themselves stay out of the topic."""
 
 
 @frozen
@@ -86,7 +86,7 @@ def to_json(value: Any) -> bytes:
     """Return *value* as JSON; what JSON has no form for becomes its text.
 
     Raises:
-        ValueError: It cannot be written: it holds itself, or a key that is no text.
+        ValueError: It cannot be written: it holds itself, or a key that is not text.
     """
     try:
         return msgspec.json.encode(value, enc_hook=str)
@@ -105,9 +105,9 @@ def decode_action(value: bytes | None) -> ActionMessage:
     try:
         message = _decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DecodeError(f"the record is no action: {error}") from error
+        raise DecodeError(f"the record is not a valid action: {error}") from error
     if getattr(message, message.kind) is None:
-        raise DecodeError(f"the record is no action: it lacks {message.kind!r}")
+        raise DecodeError(f"the record is not a valid action: it lacks {message.kind!r}")
     return message
 
 

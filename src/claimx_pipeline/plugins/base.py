@@ -57,7 +57,7 @@ class Plugin:
 
     @classmethod
     def from_settings(cls, config: Mapping[str, Any], where: str) -> Plugin:
-        """Return the plugin configured by *config*, which stands at *where* in the settings.
+        """Return the plugin configured by *config*, which is at *where* in the settings.
 
         Raises:
             SettingsError: The configuration is wrong; all problems are named.
@@ -84,7 +84,7 @@ class Plugin:
         """Return headers for ``Webhook.headers_from``, by a key of the plugin's choice.
 
         They are looked up by worker ``actions`` when it calls, so that a credential among
-        them never stands in a topic, and a new one serves calls that wait.
+        them is never in a topic, and a new one serves calls that wait.
         """
         return {}
 

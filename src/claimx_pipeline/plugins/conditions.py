@@ -104,9 +104,9 @@ def _one(given: Any, where: str) -> Holds:
     read = _reader(name, where)
     operators = [key for key in given if key != "field"]
     if len(operators) != 1 or operators[0] not in _OPERATORS:
-        told = ", ".join(map(repr, operators)) or "none"
+        found = ", ".join(map(repr, operators)) or "none"
         raise WrongConditionError(
-            f"{where}: needs exactly one of {', '.join(_OPERATORS)} beside 'field', found {told}"
+            f"{where}: needs exactly one of {', '.join(_OPERATORS)} beside 'field', found {found}"
         )
     (operator,) = operators
     holds = _comparison(operator, given[operator], name in _STATUS, f"{where}.{operator}")
@@ -166,5 +166,5 @@ def _matching(wanted: Any, without_case: bool, where: str) -> Callable[[Any], bo
     try:
         pattern = re.compile(wanted, re.IGNORECASE if without_case else 0)
     except (re.error, TypeError) as error:
-        raise WrongConditionError(f"{where}: is no regular expression: {error}") from error
+        raise WrongConditionError(f"{where}: is not a valid regular expression: {error}") from error
     return lambda value: value is not None and pattern.search(str(value)) is not None

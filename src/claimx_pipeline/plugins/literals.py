@@ -1,4 +1,4 @@
-"""Finds credentials that stand in settings as they are, instead of as ``${VAR}``."""
+"""Finds credentials written into settings in plain text, instead of as ``${VAR}``."""
 
 from __future__ import annotations
 

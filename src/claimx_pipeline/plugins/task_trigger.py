@@ -170,7 +170,7 @@ class TaskTriggerPlugin(Plugin):
 def template_of(task: EntityRow) -> int:
     """Return the task's template as the settings name it, -1 if it has none.
 
-    ClaimX gives ids as numbers; what somebody else put there may be a text.
+    ClaimX gives ids as numbers; another source may write them as text.
     """
     found = task.get("task_id")
     if isinstance(found, int):
@@ -196,7 +196,7 @@ def _task_names(task: EntityRow) -> dict[str, Any]:
 
 
 def _filled(message: str, names: Mapping[str, Any]) -> str:
-    """Return *message* with its placeholders filled; a name nobody knows stays as written."""
+    """Return *message* with its placeholders filled; an unknown name stays as written."""
     return _PLACEHOLDER.sub(
         lambda found: str(names[found[1]]) if found[1] in names else found[0], message
     )

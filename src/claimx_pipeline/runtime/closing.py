@@ -27,7 +27,7 @@ class ClosingStack:
 
     worker: str
     hurry: bool = False
-    """Nothing can be finished: whatever is away must not hold up the end."""
+    """Nothing can be finished: what is unavailable must not delay the end."""
     _opened: list[tuple[str, Close]] = field(factory=list, init=False)
 
     def add(self, what: str, close: Close) -> None:
@@ -35,7 +35,7 @@ class ClosingStack:
         self._opened.append((what, close))
 
     async def close(self) -> None:
-        """Close all; what cannot be closed is told and left."""
+        """Close all; what cannot be closed is logged and left."""
         closing, self._opened = list(reversed(self._opened)), []
         if self.hurry:
             await asyncio.gather(

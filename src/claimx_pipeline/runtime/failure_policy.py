@@ -9,7 +9,7 @@ from attrs import frozen
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import Category, RecordError, category_of
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
 from claimx_pipeline.runtime.outcome import Dead, Held
 from claimx_pipeline.runtime.resources import Resources
@@ -49,9 +49,9 @@ class FailurePolicy:
         )
 
     def is_outage(self, error: Exception) -> bool:
-        """Tell whether *error* is of the service and not of the record."""
-        told = isinstance(error, RecordError) and error.outage
-        return self.outage != "dead_letter" and (told or category_of(error) in OUTAGES)
+        """Return whether *error* is of the service and not of the record."""
+        declared = isinstance(error, RecordError) and error.outage
+        return self.outage != "dead_letter" and (declared or category_of(error) in OUTAGES)
 
     def decide(
         self, record: Record, error: Exception, *, detour: bool = False
@@ -61,7 +61,7 @@ class FailurePolicy:
         Args:
             record: It failed.
             error: Why.
-            detour: Whether it waits in a retry topic for a service that is away.
+            detour: Whether it waits in a retry topic for a service that is unavailable.
         """
         category = category_of(error)
         attempts = attempts_of(record) + 1
@@ -98,7 +98,7 @@ class FailurePolicy:
             counted=False,
         )
 
-    def letter(self, record: Record, error: Exception, plugin: str = "") -> OutRecord | None:
+    def dead_letter(self, record: Record, error: Exception, plugin: str = "") -> OutRecord | None:
         """Return *record* as a dead letter; None if the worker has no topic for them."""
         if self.dead_letters is None:
             return None
@@ -108,10 +108,10 @@ class FailurePolicy:
             group=self.group,
             worker=self.worker,
             now=self.clock.now(),
-            # One that came back for a plugin and died again is the plugin's as before.
+            # One that came back for a plugin and failed again is the plugin's as before.
             plugin=plugin or header(record.headers, PLUGIN) or "",
         )
-        return known.letter(record, self.dead_letters)
+        return known.to_record(record, self.dead_letters)
 
 
 def _retry_after(error: Exception) -> float | None:

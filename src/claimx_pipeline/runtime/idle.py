@@ -1,4 +1,4 @@
-"""Tells when workers have nothing left to do."""
+"""Finds out when workers have nothing left to do."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LOOK_SECONDS = 0.2
 
 @frozen
 class Progress:
-    """Where the workers stand, over all partitions of what they read."""
+    """How far the workers are, over all partitions of what they read."""
 
     lag: Mapping[str, int]
     """Worker to the number of records it has not committed yet."""
@@ -24,12 +24,12 @@ class Progress:
     """Topic to the number of records ever published."""
 
     def idle(self) -> bool:
-        """Tell whether no worker has anything left."""
+        """Return whether no worker has anything left."""
         return not any(self.lag.values())
 
 
 async def progress(admin: Admin, topology: Topology, workers: Iterable[WorkerSpec]) -> Progress:
-    """Return where *workers* stand now."""
+    """Return how far *workers* are now."""
     lag: dict[str, int] = {}
     ends: dict[str, int] = {}
     for worker in workers:

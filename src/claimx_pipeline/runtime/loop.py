@@ -2,9 +2,9 @@
 
 It polls batches, decodes their records and has them processed; ``InFlight`` keeps several
 batches under way and hands them, in order, to the committer, which publishes, writes and
-commits. A record that failed is committable when it waits in a retry topic or lies among the
-dead letters, acknowledged. One that has to wait here holds its partition: it is paused,
-its records wait, and they go on when their time has come.
+commits. A record that failed is committable when it waits in a retry topic or is a
+dead letter, acknowledged. One that has to wait here holds its partition: it is paused,
+its records wait, and they go on when they are due.
 """
 
 from __future__ import annotations

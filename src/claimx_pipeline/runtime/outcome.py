@@ -22,7 +22,7 @@ class Done:
     publish: tuple[OutRecord, ...] = ()
     rows: tuple[TableRow, ...] = ()
     confirm: tuple[OutRecord, ...] = ()
-    """Told to others only once the rows are in: success messages."""
+    """Published only once the rows are in: success messages."""
     skipped: str = field(default="", kw_only=True)
     """Why nothing was done, if nothing was."""
     failed_plugins: tuple[tuple[str, Exception], ...] = field(default=(), kw_only=True)
@@ -47,7 +47,7 @@ class Retry:
     """What is known in spite of the error, to be written now.
 
     The record then comes back through the retry topics for the rest. It does not wait
-    here, however long a service is away, and an outage uses no try up.
+    here, however long a service is unavailable, and an outage does not count as a try.
     """
     reports: tuple[OutRecord, ...] = field(default=(), kw_only=True)
     """As of ``Done``."""

@@ -1,4 +1,4 @@
-"""Runs workers in this process until they are told to stop, fail, or have nothing left to do."""
+"""Runs workers in this process until they are stopped, fail, or have nothing left to do."""
 
 from __future__ import annotations
 

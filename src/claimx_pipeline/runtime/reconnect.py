@@ -21,6 +21,9 @@ T = TypeVar("T")
 LONGEST_SECONDS = 5.0
 """Pauses double up to this: what is there again is used again soon."""
 
+MOST_DOUBLINGS = 16
+"""More change nothing, and after a thousand the number would be too large for a float."""
+
 GRACE_SECONDS = 1.0
 """How long a start that is under way goes on after a stop, so that its error is still reported."""
 
@@ -71,9 +74,10 @@ class Reconnect:
             log.warning("worker %s waits: %s", self.worker, reason)
         self._failed[what] = times + 1, reason
         self.pulse.waits_for(what, reason)
-        # Waiting is no hanging: every call that is tried again has a deadline.
+        # Waiting is not hanging: every call that is tried again has a deadline.
         self.pulse.waiting()
-        await self._pause(min(self.pause_seconds * 2**times, LONGEST_SECONDS))
+        doubled = self.pause_seconds * 2 ** min(times, MOST_DOUBLINGS)
+        await self._pause(min(doubled, LONGEST_SECONDS))
 
     def recovered(self, what: str) -> None:
         """Note that *what* is not waited for any more."""

@@ -21,7 +21,7 @@ RETRY_GROUP = "claimx-retry-scheduler"
 
 
 def label(seconds: float) -> str:
-    """Return a delay as it stands in a topic's name: ``5m``, ``90s``, ``250ms``."""
+    """Return a delay as written in a topic's name: ``5m``, ``90s``, ``250ms``."""
     if seconds >= 60 and seconds % 60 == 0:  # noqa: PLR2004 - a minute
         return f"{int(seconds // 60)}m"
     if seconds >= 1 and seconds == int(seconds):

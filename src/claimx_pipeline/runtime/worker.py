@@ -81,8 +81,8 @@ class WorkerSpec:
     dead_letters: Topic | None = None
     """Where records go that can never work; None for a worker that stops at them."""
     outage: Literal["wait", "detour", "dead_letter"] = "wait"
-    """Whether records wait in their partition while a service is away; wait in a retry topic,
-    so that those for other services go on; or climb the ladder and die."""
+    """Whether records wait in their partition while a service is unavailable; wait in a retry
+    topic, so that those for other services go on; or climb the ladder and become dead letters."""
     calls: tuple[str, ...] = ()
     """Hooks that it calls while records flow; plugins that listen are loaded with it."""
     serves: Callable[[WorkerSpec, Sequence[WorkerSpec]], WorkerSpec | None] | None = None

@@ -1,6 +1,6 @@
-"""The settings from all their sources: the one place that knows the order of precedence.
+"""The settings from all their sources: the only module that knows the order of precedence.
 
-Later wins: defaults, what plugins bring along, files, the environment, the command line.
+Later wins: defaults, the defaults of plugins, files, the environment, the command line.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ from claimx_pipeline.settings.loading.leaves import leaves
 from claimx_pipeline.settings.loading.nodes import (
     Block,
     Items,
+    Location,
     Node,
-    Place,
     Scalar,
     ValueOrigin,
     find,
@@ -80,15 +80,15 @@ class LoadedSettings:
         Raises:
             SettingsError: They are wrong, or a variable they name has no value.
         """
-        location = parse_path(path)
-        node = find(self.root, location) or Block({}, ValueOrigin.named(""))
+        setting = parse_path(path)
+        node = find(self.root, setting) or Block({}, ValueOrigin.named(""))
         if over is not None:
             node = merge(from_value(as_plain(over), ValueOrigin.named(path)), node)
         structurer = Structurer()
         problems: list[Problem] = []
         built: T | None = None
         try:
-            built = structurer.build(Place(node, location), kind)
+            built = structurer.build(Location(node, setting), kind)
         except RefusedError as refused:
             problems = refused.problems
         problems += [setting.problem for setting in structurer.unresolved]
@@ -108,12 +108,12 @@ def load_settings(
     problems = [*sources.problems, *_section_problems(sections)]
     lowest: Node = Block({}, ValueOrigin.named(""))
     for section in sections:
-        lowest = merge(lowest, _brought_along(section, problems))
+        lowest = merge(lowest, _plugin_defaults(section, problems))
     root = _layered(sources, merge(lowest, sources.root), sections, problems)
     structurer = Structurer({each.name: each.kind for each in sections if each.kind is not None})
     settings: Settings | None = None
     try:
-        settings = structurer.build(Place(root), Settings)
+        settings = structurer.build(Location(root), Settings)
     except RefusedError as refused:
         problems += refused.problems
     if problems or settings is None:
@@ -143,14 +143,14 @@ def plugins_settings(sources: SettingsSources) -> PluginsSettings:
     found = root.entries.get("plugins", Block({}, root.origin))
     structurer = Structurer()
     try:
-        built: PluginsSettings = structurer.build(Place(found, ("plugins",)), PluginsSettings)
+        built: PluginsSettings = structurer.build(Location(found, ("plugins",)), PluginsSettings)
     except RefusedError as refused:
         problems += refused.problems
     else:
         if not structurer.broken:
             return built
     try:
-        Structurer(sections=None).build(Place(root), Settings)
+        Structurer(sections=None).build(Location(root), Settings)
     except RefusedError as refused:
         problems += refused.problems
     raise SettingsError(_unique([*sources.problems, *problems]))
@@ -183,7 +183,7 @@ def _layered(
     problems: list[Problem],
 ) -> Block:
     """Return *files* with variables filled in, and environment and command line over it."""
-    root = expand(Place(files), sources.environ, problems)
+    root = expand(Location(files), sources.environ, problems)
     if not isinstance(root, Block):
         raise TypeError("the top of the settings is always a block")
     root = lay_environment(root, _tables(sections), sources.environ, problems)
@@ -194,7 +194,7 @@ def _tables(sections: Sequence[SettingsSection]) -> list[Mapping[str, str]]:
     return [CORE_ENVIRONMENT, *(section.environment for section in sections)]
 
 
-def _brought_along(section: SettingsSection, problems: list[Problem]) -> Node:
+def _plugin_defaults(section: SettingsSection, problems: list[Problem]) -> Node:
     from claimx_pipeline.settings.loading.yaml_nodes import (  # noqa: PLC0415 - slow, not always needed
         parse_yaml,
     )
@@ -218,7 +218,7 @@ def _section_problems(sections: Sequence[SettingsSection]) -> Iterator[Problem]:
         if section.name in seen:
             yield Problem(where, f"two plugins register a settings section {section.name!r}")
         if section.kind is not None and not attrs.has(section.kind):
-            yield Problem(where, f"its settings class {section.kind!r} is no attrs class")
+            yield Problem(where, f"its settings class {section.kind!r} is not an attrs class")
         seen.add(section.name)
 
 

@@ -1,4 +1,4 @@
-"""What is never printed: credentials that stand in ordinary settings."""
+"""What is never printed: credentials in ordinary settings."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 MASK = "********"
 
-_TELLING = re.compile(
+_CREDENTIAL_NAME = re.compile(
     r"authori[sz]ation|token|secret|passw|api[-_]?key|access[-_]?key|account[-_]?key"
     r"|signature|credential|connection[-_]?string|cookie",
     re.IGNORECASE,
@@ -19,9 +19,9 @@ _SIGNED = re.compile(
 )
 
 
-def telling(names: Iterable[str | int]) -> bool:
+def names_credential(names: Iterable[str | int]) -> bool:
     """Tell whether one of *names*, keys or variables, sounds like a credential's."""
-    return any(isinstance(name, str) and _TELLING.search(name) for name in names)
+    return any(isinstance(name, str) and _CREDENTIAL_NAME.search(name) for name in names)
 
 
 def masked_repr(value: object) -> str:

@@ -7,12 +7,12 @@ from attrs import field, frozen
 
 @frozen
 class Secret:
-    """A credential; only ``reveal`` gives it away."""
+    """A credential; only ``reveal`` returns it."""
 
     _value: str = field(repr=False)
 
     def reveal(self) -> str:
-        """Return the credential itself; call it where it goes on the wire and nowhere else."""
+        """Return the credential itself; call it only where it is sent."""
         return self._value
 
     def __str__(self) -> str:

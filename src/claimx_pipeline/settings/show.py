@@ -11,7 +11,7 @@ from claimx_pipeline.settings.loading.leaves import Leaf, leaves
 from claimx_pipeline.settings.loading.nodes import Scalar, find
 from claimx_pipeline.settings.loading.paths import SettingPath, format_path
 from claimx_pipeline.settings.loading.unresolved import Unresolved
-from claimx_pipeline.settings.masking import MASK, masked, telling
+from claimx_pipeline.settings.masking import MASK, masked, names_credential
 from claimx_pipeline.settings.secret import Secret
 
 
@@ -53,8 +53,8 @@ def _shown(leaf: Leaf, loaded: LoadedSettings) -> Any:
 def _is_credential(path: SettingPath, loaded: LoadedSettings) -> bool:
     """Tell whether the name of the setting, or of a variable it was made from, says so."""
     node = find(loaded.root, path)
-    if isinstance(node, Scalar) and telling(node.variables):
+    if isinstance(node, Scalar) and names_credential(node.variables):
         return True
     keys = [segment for segment in path if isinstance(segment, str)]
     in_config = keys[:1] == ["plugins"] and keys[2:3] == ["config"]
-    return telling(keys[3:] if in_config else keys[-1:])
+    return names_credential(keys[3:] if in_config else keys[-1:])

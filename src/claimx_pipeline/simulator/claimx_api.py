@@ -74,7 +74,7 @@ class ClaimxEndpoints:
         return answer({"data": [self._media_item(media, ended=ended) for media in found]})
 
     async def nothing(self, request: Request) -> Response:
-        """Answer with an empty list: contacts and conversations, whose items nobody reads."""
+        """Answer with an empty list: the pipeline reads no items of contacts and conversations."""
         self._project(request)
         return answer({"data": []})
 
@@ -134,8 +134,8 @@ class ClaimxEndpoints:
         if ended:
             signed_at -= links.ttl + timedelta(seconds=1)
         # Like the real API, which does not always say when a link ends.
-        told = signed_at + links.ttl if media.media_id % 2 else None
-        return media_answer(media, links.link(media, signed_at), told)
+        expires = signed_at + links.ttl if media.media_id % 2 else None
+        return media_answer(media, links.link(media, signed_at), expires)
 
     def _videos(self, project: Project, body: dict[str, Any]) -> list[dict[str, Any]]:
         world = self.simulation.world

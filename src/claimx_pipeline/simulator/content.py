@@ -36,7 +36,7 @@ class Content:
     beginning: bytes
 
     def read(self, start: int, stop: int) -> bytes:
-        """Return the bytes from *start* up to *stop*, which lies within the size."""
+        """Return the bytes from *start* up to *stop*, which is within the size."""
         first = start // _BLOCK
         rounds = stop // _BLOCK - first + 1
         body = (self.block * rounds)[start - first * _BLOCK : stop - first * _BLOCK]

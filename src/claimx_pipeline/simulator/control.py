@@ -86,7 +86,7 @@ class Control:
         try:
             fault = Fault(**await json_object(request))
         except (TypeError, ValueError) as error:
-            raise HTTPException(400, f"this is no fault: {error}") from error
+            raise HTTPException(400, f"this is not a valid fault: {error}") from error
         return answer({"number": self.simulation.faults.add(fault)}, 201)
 
     async def clear_faults(self, _: Request) -> Response:
@@ -168,7 +168,7 @@ class Control:
 def _count(given: Any) -> int:
     count = number(given, "count of events")
     if not 0 <= count <= _MOST_EVENTS:
-        raise HTTPException(400, f"a count of events lies between 0 and {_MOST_EVENTS}")
+        raise HTTPException(400, f"a count of events must be between 0 and {_MOST_EVENTS}")
     return count
 
 

@@ -1,7 +1,7 @@
 """What exists in the simulated world, and since when.
 
-Every entity carries the times at which it changes; how it looks at a given time is told
-by its answers (see ``answers``). All times are aware and in UTC.
+Every entity carries the times at which it changes; how it looks at a given time is
+in its answers (see ``answers``). All times are aware and in UTC.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class WorldEvent:
 
 @frozen
 class Person:
-    """A policyholder, or whoever answers for one."""
+    """A policyholder, or a person who answers for one."""
 
     first_name: str
     last_name: str
@@ -86,7 +86,7 @@ class Completion:
 
 @frozen
 class Link:
-    """How somebody without an account reaches a task."""
+    """How a person without an account reaches a task."""
 
     link_id: int
     code: str

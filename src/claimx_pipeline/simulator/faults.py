@@ -175,7 +175,7 @@ def _refusal(met: Mapping[FaultKind, Fault]) -> JSONResponse | None:
         headers = {"Retry-After": str(math.ceil(fault.seconds))}
         return JSONResponse({"message": "too many requests"}, 429, headers)
     if fault := met.get("error"):
-        return JSONResponse({"message": "the simulator was told to fail"}, fault.status)
+        return JSONResponse({"message": "the simulator was asked to fail"}, fault.status)
     return None
 
 

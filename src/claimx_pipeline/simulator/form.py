@@ -46,18 +46,18 @@ class CabinetForm:
     """A completed task as the API gives it; its values are an example."""
     questions: tuple[Mapping[str, Any], ...]
     """In form order."""
-    places: tuple[tuple[str, str], ...]
+    controls: tuple[tuple[str, str], ...]
     """Group id and control id of each question; a control id alone is not unique."""
     pieces: tuple[bytes, ...] = field(repr=False)
-    """The encoded response, cut where the answers stand."""
+    """The encoded response, cut where the answers are."""
 
     def draw(self, rng: Random) -> FormAnswers:
         """Return answers that obey the form's own show and hide conditions."""
         given: dict[tuple[str, str], Answer] = {}
         answers: list[Answer] = []
-        for question, place in zip(self.questions, self.places, strict=True):
+        for question, control in zip(self.questions, self.controls, strict=True):
             answer = _draw(question, given, rng)
-            given[place] = answer
+            given[control] = answer
             answers.append(answer)
         return tuple(answers)
 
@@ -90,14 +90,14 @@ def cabinet_form() -> CabinetForm:
     source = files("claimx_pipeline.simulator") / "data" / "task_32513_completed.json"
     task = msgspec.json.decode(source.read_bytes())
     response = task["response"]
-    questions, places = [], []
+    questions, controls = [], []
     for group in response["groups"]:
         for question in group["questionAndAnswers"]:
-            places.append((group["groupId"], question["formControl"]["id"]))
+            controls.append((group["groupId"], question["formControl"]["id"]))
             questions.append(dict(question))
             question["responseAnswerExport"] = _MARK
     pieces = tuple(msgspec.json.encode(response).split(b'"' + _MARK.encode() + b'"'))
-    return CabinetForm(task, tuple(questions), tuple(places), pieces)
+    return CabinetForm(task, tuple(questions), tuple(controls), pieces)
 
 
 def _kind(question: Mapping[str, Any]) -> str:
@@ -129,8 +129,8 @@ def _hidden(rule: Mapping[str, Any] | None, given: Mapping[tuple[str, str], Answ
         return False
     condition = rule["conditionStatements"][0]["conditions"][0]
     source = condition["calculatedQuestions"][0]
-    place = (source["sourceGroupId"], source["sourceControlId"])
-    met = given.get(place) == condition["answer"]
+    control = (source["sourceGroupId"], source["sourceControlId"])
+    met = given.get(control) == condition["answer"]
     return met if rule["logicAction"] == "hide" else not met
 
 

@@ -2,7 +2,7 @@
 
 The ClaimX form carries ``systemDate`` (epoch milliseconds) and ``expires`` (milliseconds),
 and redirects to the S3 form with ``X-Amz-Date`` and ``X-Amz-Expires`` (seconds). They are
-signed by the wall clock, not by the world's: whoever holds a link judges it by its own.
+signed by the wall clock, not by the world's: the client that gets a link checks it by its own.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
 
 from claimx_pipeline.simulator.content import Content, content_of
 from claimx_pipeline.simulator.entities import Media
@@ -24,7 +25,7 @@ _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 @frozen
 class MediaHost:
-    """Serves files to whoever holds a signed link."""
+    """Serves files to every client with a signed link."""
 
     simulation: Simulation
 
@@ -75,6 +76,23 @@ class MediaHost:
         return media
 
 
+class _UnfinishedResponse(StreamingResponse):
+    """Stops before the end that it announced: the server then closes the connection.
+
+    An end after too few bytes would be an error of the server's protocol, which would
+    come up where the server shuts its connections down.
+    """
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send the pieces without an end."""
+
+        async def unended(message: Message) -> None:
+            if message.get("more_body", True):
+                await send(message)
+
+        await super().__call__(scope, receive, unended)
+
+
 def _told(request: Request) -> str | None:
     """Return a refusal if the request met the fault of expired links."""
     return "Request has expired" if request.scope.get(EXPIRED_LINKS) else None
@@ -112,11 +130,12 @@ def _served(content: Content, wanted: str | None, stalls: asyncio.Event | None) 
         return Response(body, status, headers, media_type=content.content_type)
     headers["Content-Length"] = str(stop - start)
     pieces = _pieces(content, start, stop, stalls)
-    return StreamingResponse(pieces, status, headers, media_type=content.content_type)
+    kind = StreamingResponse if stalls is None else _UnfinishedResponse
+    return kind(pieces, status, headers, media_type=content.content_type)
 
 
 def _bounds(first: str, last: str, size: int) -> tuple[int, int]:
-    """Return start and stop of a range; start is not below stop if nothing lies in it."""
+    """Return start and stop of a range; start is not below stop if it is empty."""
     if not first:
         return max(0, size - int(last)), size
     return int(first), min(size, int(last) + 1) if last else size

@@ -27,24 +27,24 @@ def claim_number(index: int) -> str:
     return f"CLM-{index + 1:06d}"
 
 
-def media_id(index: int, place: int) -> int:
-    """Return the id of the file at *place* (from 0) of project *index*."""
-    return _FIRST_MEDIA + index * _MEDIA_PER_PROJECT + place + 1
+def media_id(index: int, position: int) -> int:
+    """Return the id of the file at *position* (from 0) of project *index*."""
+    return _FIRST_MEDIA + index * _MEDIA_PER_PROJECT + position + 1
 
 
-def assignment_id(index: int, place: int) -> int:
-    """Return the id of the task at *place* (from 0) of project *index*."""
-    return _FIRST_ASSIGNMENT + index * _TASKS_PER_PROJECT + place
+def assignment_id(index: int, position: int) -> int:
+    """Return the id of the task at *position* (from 0) of project *index*."""
+    return _FIRST_ASSIGNMENT + index * _TASKS_PER_PROJECT + position
 
 
-def link_id(index: int, place: int) -> int:
-    """Return the id of the external link of the task at *place* of project *index*."""
-    return _FIRST_LINK + index * _TASKS_PER_PROJECT + place
+def link_id(index: int, position: int) -> int:
+    """Return the id of the external link of the task at *position* of project *index*."""
+    return _FIRST_LINK + index * _TASKS_PER_PROJECT + position
 
 
-def video_id(index: int, place: int) -> int:
-    """Return the id of the video collaboration at *place* (from 0) of project *index*."""
-    return _FIRST_VIDEO + index * _VIDEOS_PER_PROJECT + place
+def video_id(index: int, position: int) -> int:
+    """Return the id of the video collaboration at *position* (from 0) of project *index*."""
+    return _FIRST_VIDEO + index * _VIDEOS_PER_PROJECT + position
 
 
 def index_of_project(number: int) -> int:

@@ -33,7 +33,7 @@ class RecordedRequest:
     status: int | None
     """None if it was never answered."""
     seconds: float
-    """Until the answer was on its way, or the asker gone."""
+    """Until the answer was on its way, or the client had disconnected."""
     whole: bool = True
     """Whether the answer was sent to its end."""
     headers: Mapping[str, str] = field(factory=dict)

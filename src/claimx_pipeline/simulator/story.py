@@ -86,7 +86,7 @@ class Story:
         self._tell("PROJECT_AUTO_XA_LINKING_UNSUCCESSFUL")
 
     def files_added(self, count: int, extension: str = "jpg") -> None:
-        """Somebody uploads files one after the other."""
+        """Add files, uploaded one after the other."""
         for _ in range(count):
             self._file(extension)
 
@@ -229,7 +229,7 @@ class Story:
 
     def _link(self, link_id: int) -> Link:
         person = self.holder
-        if self.happens(0.3):  # somebody else of the household
+        if self.happens(0.3):  # another person of the household
             person = _person(self.rng, "home.test", email=True)
         elif self.happens(0.15):  # reached by text message only
             person = Person(person.first_name, person.last_name, None, person.phone)
@@ -285,11 +285,11 @@ class Story:
 
 def _person(rng: Random, domain: str, *, email: bool) -> Person:
     first, last = rng.choice(names.FIRST_NAMES), rng.choice(names.LAST_NAMES)
-    local = "".join(letter for letter in f"{first}.{last}".lower() if letter in _LOCAL_PART)
+    local = "".join(each for each in f"{first}.{last}".lower() if each in _LOCAL_PART)
     address = f"{local}{rng.randint(1, 999)}@{domain}" if email else None
     return Person(first, last, address, f"555{rng.randint(1_000_000, 9_999_999)}")
 
 
 def _team(rng: Random) -> tuple[TeamMember, ...]:
     chosen = rng.sample(names.REPRESENTATIVES, k=rng.randint(1, 2))
-    return tuple(TeamMember(name, place == 0, None) for place, name in enumerate(chosen))
+    return tuple(TeamMember(name, index == 0, None) for index, name in enumerate(chosen))

@@ -43,7 +43,7 @@ class Submissions:
     _by_key: dict[str, Submission] = field(factory=dict, init=False)
 
     def take(self, body: Mapping[str, Any], key: str | None, at: datetime) -> Submission:
-        """Accept a submission, or return the one that *key* stands for."""
+        """Accept a submission, or return the one accepted with *key*."""
         if key is not None and key in self._by_key:
             self.repeats += 1
             return self._by_key[key]

@@ -38,7 +38,7 @@ class World:
     """Everything that happens, from a seed; endless, and written only as far as it is read.
 
     The same seed and start give the same world, and what happens first never depends on how
-    much is read. Whoever asks is answered as of ``now``: what has not happened yet is not
+    much is read. A client is answered as of ``now``: what has not happened yet is not
     there. At first ``now`` is the start, when nothing has happened.
     """
 
@@ -59,7 +59,7 @@ class World:
         """Move the clock on to *at*.
 
         Raises:
-            ClaimxError: *at* lies before the clock, which never goes back, or has no zone.
+            ClaimxError: *at* is before the clock, which never goes back, or has no zone.
         """
         if at.tzinfo is None:
             raise ClaimxError(f"the world's clock needs a time with its zone, not {at}")
@@ -131,7 +131,7 @@ class World:
     def expected_files(self, count: int) -> dict[str, Content]:
         """Return the contents of each file copied after the first *count* events, by media id.
 
-        The files that events were about; a form's further photos are whoever's who asks.
+        The files that events were about; a plugin that wants a form's further photos copies them.
         """
         files: dict[str, Content] = {}
         for event in self.events(count):
@@ -146,7 +146,7 @@ class World:
 
         One pair for each distinct assignment: the response that the API shows at
         ``end(count)``. A form that was handed in again within the first *count* events has
-        two responses; the first is only seen by whoever asks between the two. The first
+        two responses; only a client that asks between the two sees the first. The first
         such form comes after the 250th event; ``resubmitted`` names the assignments.
         """
         end = self.end(count)
@@ -203,7 +203,7 @@ class World:
 
     def _known(self, index: int) -> Project | None:
         """Return project *index* if its first event has happened."""
-        # The first test keeps ids of the far future away from the calendar's end.
+        # The first test keeps ids of the far future below the calendar's end.
         if not 0 <= index <= (self._now - self.start) / _GAP or self._start_of(index) > self._now:
             return None
         return self._written(index)

@@ -30,7 +30,7 @@ class Chain:
     stages: Callable[[Settings], Sequence[StageSpec]]
     """The stages, first to last; may look at settings, must not connect."""
     success: Topic | None = None
-    """Told about each record that came through the whole chain, once its rows are in."""
+    """Topic for a message per record that passed the whole chain, once its rows are in."""
     worker: str = ""
     """Name of the worker, for success messages and tracebacks."""
     registered: Mapping[str, type[Stage]] = field(factory=dict, repr=False)
@@ -125,10 +125,10 @@ class ChainProcessor:
     def _outcome_of(self, item: Item) -> Outcome:
         """Return what became of a record, at the end of the chain or where it left it."""
         if item.outcome is None and item.unfinished is None and self._success is not None:
-            told = msgspec.json.encode(
+            message = msgspec.json.encode(
                 {"worker_name": self._worker, "enriched_data": item.data}, enc_hook=str
             )
-            item.confirm.append(OutRecord(self._success, told, item.record.key))
+            item.confirm.append(OutRecord(self._success, message, item.record.key))
         return outcome_of(item)
 
     def _say_where(self, error: BaseException, number: int) -> None:

@@ -10,7 +10,7 @@ PART = re.compile(r"(?P<name>[^.\[\]]+)|\[(?P<index>\d+)\]")
 
 
 def read_field(data: Any, path: str) -> Any:
-    """Return what stands at *path* in *data*; None if any step of it is missing."""
+    """Return the value at *path* in *data*; None if any step of it is missing."""
     found = data
     for step in PART.finditer(path):
         if step["index"] is not None:

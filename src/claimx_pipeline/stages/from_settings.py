@@ -80,7 +80,7 @@ class ChainWriter:
         chain = worker.build
         written = given.enrichment_handlers is not None or given.stages or given.success_topic
         if written and not isinstance(chain, Chain):
-            what = f"worker {worker.name!r} is no chain of stages; its other options can be set"
+            what = f"worker {worker.name!r} is not a chain of stages; its other options can be set"
             raise SettingsError([Problem(self._where(worker.name), what)])
         if isinstance(chain, Chain):
             changes |= self._chain(worker, given, chain)
@@ -95,10 +95,10 @@ class ChainWriter:
             SettingsError: A chain names a table or column that cannot be.
         """
         found = dict(tables)
-        for worker, place, config in self._sinks(workers):
+        for worker, path, config in self._sinks(workers):
             if config.table_name in found:
                 found[config.table_name] = widened(found[config.table_name], config)
-            if problems := delta_problems(config, found, f"{place}, worker {worker.name!r}"):
+            if problems := delta_problems(config, found, f"{path}, worker {worker.name!r}"):
                 raise SettingsError(problems)
         return found
 
@@ -125,10 +125,10 @@ class ChainWriter:
         if given.success_topic is not None:
             success = Topic(given.success_topic, 1, terminal=True)
         # A worker that names connections knows best which of them its settings lead to.
-        told = given.enrichment_handlers is None and any(
+        named_by_worker = given.enrichment_handlers is None and any(
             need.startswith("connections.") for need in worker.needs
         )
-        connecting = [] if told else [spec for spec in specs if _connects(spec)]
+        connecting = [] if named_by_worker else [spec for spec in specs if _connects(spec)]
         connections = sorted({spec.config.connection for spec in connecting})
         names = [spec.config.table_name for spec in specs if isinstance(spec.config, DeltaConfig)]
         written = [success] if success and success not in worker.writes else []
@@ -147,14 +147,14 @@ class ChainWriter:
     def _replaced(self, worker: str, given: WorkerSettings) -> list[StageSpec]:
         specs, problems = [], []
         for index, written in enumerate(given.enrichment_handlers or ()):
-            place = f"workers.{worker}.enrichment_handlers[{index}]"
-            origin = self.loaded.origins.get(f"{place}.type", place)
+            path = f"workers.{worker}.enrichment_handlers[{index}]"
+            origin = self.loaded.origins.get(f"{path}.type", path)
             kind = self.stages.get(written.type)
             if kind is None:
-                problems.append(Problem(f"{origin}: {place}.type", self._no_stage(written.type)))
+                problems.append(Problem(f"{origin}: {path}.type", self._no_stage(written.type)))
                 continue
             try:
-                config = self.loaded.structured(f"{place}.config", kind.config_class)
+                config = self.loaded.structured(f"{path}.config", kind.config_class)
             except SettingsError as error:
                 problems += named(error.problems, worker, written.type)
             else:
@@ -168,20 +168,20 @@ class ChainWriter:
         specs = list(chain.stages(self.loaded.settings))
         problems = []
         for name in given.stages:
-            place = f"workers.{worker}.stages.{name}"
+            path = f"workers.{worker}.stages.{name}"
             found = [index for index, spec in enumerate(specs) if spec.type == name]
             if len(found) != 1:
                 known = ", ".join(spec.type for spec in specs)
                 what = f"worker {worker!r} has {len(found)} stages {name!r}; its stages are {known}"
-                problems.append(Problem(place, what))
+                problems.append(Problem(path, what))
                 continue
             own = specs[found[0]]
             try:
-                config = self.loaded.structured(place, type(own.config), over=own.config)
+                config = self.loaded.structured(path, type(own.config), over=own.config)
             except SettingsError as error:
                 problems += named(error.problems, worker, name)
             else:
-                specs[found[0]] = evolve(own, config=config, origin=f"{own.origin} and {place}")
+                specs[found[0]] = evolve(own, config=config, origin=f"{own.origin} and {path}")
         if problems:
             raise SettingsError(problems)
         return specs
@@ -202,10 +202,10 @@ class ChainWriter:
         return self.topics.get(name) or Topic(name, source=True)
 
     def _where(self, worker: str) -> str:
-        place = f"workers.{worker}"
-        under = [origin for path, origin in self.loaded.origins.items() if path.startswith(place)]
+        path = f"workers.{worker}"
+        under = [origin for at, origin in self.loaded.origins.items() if at.startswith(path)]
         written = [origin for origin in under if origin != "default"]
-        return f"{written[0]}: {place}" if written else place
+        return f"{written[0]}: {path}" if written else path
 
 
 def stages_of(worker: WorkerSpec, settings: Settings) -> list[StageSpec]:

@@ -115,9 +115,9 @@ class SendStage:
         answer = await self._connection.request(
             self.config.method, path, json=body, idempotency_key=key
         )
-        told = {"status_code": answer.status, "body": answer.body.decode("utf-8", "replace")}
+        found = {"status_code": answer.status, "body": answer.body.decode("utf-8", "replace")}
         for item in items:
-            item.data[self.config.result_field] = told
+            item.data[self.config.result_field] = found
 
     def _body(self, item: Item) -> dict[str, Any]:
         if not self.config.body:

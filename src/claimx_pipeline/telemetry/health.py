@@ -22,7 +22,7 @@ class Pulse:
     clock: Clock
     state: str = "starting"
     waits: dict[str, str] = field(factory=dict, init=False)
-    """What it waits for, by what is away."""
+    """Why it waits, by what is unavailable."""
     _beat: float = field(default=0.0, init=False)
     _step: float | None = field(default=None, init=False)
     """When the batches in flight last got on; None while there are none."""
@@ -46,7 +46,7 @@ class Pulse:
         self._step = self.clock.monotonic()
 
     def waiting(self) -> None:
-        """The loop waits for something that is away, and so does what is in flight."""
+        """The loop waits for something unavailable, and so does what is in flight."""
         self.beat()
         if self._step is not None:
             self.step()
@@ -63,7 +63,7 @@ class Pulse:
             self.waits.pop(what, None)
 
     def stuck(self, batch_seconds: float) -> bool:
-        """Tell whether the loop stands still, or what is in flight does."""
+        """Return whether the loop makes no progress, or what is in flight makes none."""
         if self.state != "ready":
             return False
         now = self.clock.monotonic()

@@ -45,7 +45,7 @@ class Metrics:
         )
         self.outcomes = Counter(
             "claimx_records_settled",
-            "Records by what became of them; those given up are worked on by another member",
+            "Records by outcome; of given_up ones the partition was revoked",
             ["worker", "outcome"],
             registry=registry,
         )
@@ -121,7 +121,7 @@ class WorkerMetrics:
     _metrics: Metrics
     _health: Health
     records: int = field(default=0, init=False)
-    """Records settled since the start."""
+    """Records committed since the start."""
 
     def pulse(self) -> Pulse:
         """Return the signs of life of one more member."""
@@ -144,8 +144,8 @@ class WorkerMetrics:
         self._metrics.received.labels(self.name).inc(count)
         self._metrics.in_flight.labels(self.name).inc(count)
 
-    def settled(self, counts: Mapping[str, int]) -> None:
-        """Count what became of records that were settled."""
+    def committed(self, counts: Mapping[str, int]) -> None:
+        """Count the outcomes of committed records."""
         total = sum(counts.values())
         self.records += total
         for outcome, count in counts.items():
@@ -153,13 +153,13 @@ class WorkerMetrics:
                 self._metrics.outcomes.labels(self.name, outcome).inc(count)
         self._metrics.in_flight.labels(self.name).dec(total)
 
-    def parked(self, count: int) -> None:
-        """Tell that *count* records of a batch wait in this process now."""
+    def paused(self, count: int) -> None:
+        """Count records that wait in this process now; a negative *count* ends their wait."""
         self._metrics.parked.labels(self.name).inc(count)
         self._metrics.in_flight.labels(self.name).dec(count)
 
-    def given_up(self, count: int) -> None:
-        """Count records in flight that are left to another member."""
+    def revoked(self, count: int) -> None:
+        """Count records in flight whose partitions were revoked."""
         if count:
             self._metrics.outcomes.labels(self.name, "given_up").inc(count)
             self._metrics.in_flight.labels(self.name).dec(count)

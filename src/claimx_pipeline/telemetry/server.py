@@ -46,7 +46,7 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 class HealthServer:
     """``/health/live``, ``/health/ready`` and ``/metrics`` on one port, in a thread of its own.
 
-    So it answers while the event loop stands still, and can say so.
+    So it answers while the event loop is blocked, and reports that.
     """
 
     settings: HealthSettings

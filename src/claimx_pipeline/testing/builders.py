@@ -41,7 +41,7 @@ def make_record(  # noqa: PLR0913 - each is a part of a record
 
     Args:
         value: Bytes as they are; anything else as JSON.
-        topic: Topic it lies in, partition 0.
+        topic: Topic it is in, partition 0.
         offset: Its offset.
         key: Its key.
         headers: Its headers.

@@ -13,16 +13,16 @@ if TYPE_CHECKING:
     from claimx_pipeline.simulator.server import SimulatorServer
     from claimx_pipeline.testing.sandbox import Sandbox
 
-# Imports stand inside the fixtures: pytest loads this module in every project that has
+# Imports are inside the fixtures: pytest loads this module in every project that has
 # the package installed.
 
 
 @pytest.fixture
 def claimx_data_dir(tmp_path: Path) -> Path:
     """An empty folder for a pipeline's data."""
-    place = tmp_path / "claimx-data"
-    place.mkdir()
-    return place
+    folder = tmp_path / "claimx-data"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture

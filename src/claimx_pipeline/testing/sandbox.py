@@ -12,14 +12,14 @@ import msgspec
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.claimx.events import Event, decode_event
 from claimx_pipeline.hooks.context import EnrichmentContext
-from claimx_pipeline.operations.driving import (
+from claimx_pipeline.operations import (
+    context_of,
     create_all,
     publish,
     query,
     read_topic,
     run_until_idle,
 )
-from claimx_pipeline.operations.try_event import context_of
 from claimx_pipeline.pipeline import Pipeline
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
@@ -100,14 +100,14 @@ class Sandbox:
         self._pipeline = None
 
     def install(self, plugin: type[Plugin], config: Mapping[str, Any] | None = None) -> None:
-        """Add a plugin that is no installed package, as a directory plugin.
+        """Add a plugin that is not an installed package, as a directory plugin.
 
         Args:
             plugin: Its class, in a module that can be imported.
             config: Its settings.
         """
-        place = self.folder / "plugins" / plugin.name
-        place.mkdir(parents=True)
+        folder = self.folder / "plugins" / plugin.name
+        folder.mkdir(parents=True)
         content = {
             "name": plugin.name,
             "module": plugin.__module__,
@@ -115,7 +115,7 @@ class Sandbox:
             "config": dict(config or {}),
         }
         # JSON is YAML.
-        (place / "config.yaml").write_bytes(msgspec.json.encode(content))
+        (folder / "config.yaml").write_bytes(msgspec.json.encode(content))
         self.configure(f"plugins: {{{plugin.name}: {{required: true}}}}")
 
     @property
@@ -200,6 +200,6 @@ class Sandbox:
 
         Raises:
             ClaimxError: No handler is for its type.
-            RecordError: The API's answer is no use.
+            RecordError: The API's answer cannot be used.
         """
         return self._loop.run(context_of(self.pipeline, event), TIME_LIMIT)

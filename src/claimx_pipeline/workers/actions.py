@@ -1,6 +1,6 @@
 """``actions``: does outside what plugins asked for: webhooks, and tasks in ClaimX.
 
-Plugins only ask; a service that is away costs the enrichment nothing.
+Plugins only ask; a service that is unavailable does not slow the enrichment down.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ MOST_HOSTS = 200
 """Hosts that stay connected; URLs may come from events, and would fill the memory."""
 
 
-STRANGERS: Final = Guard(allowed_hosts=None, development_hosts=())
-"""A plugin may take a URL out of an event, which a stranger wrote: such a URL must not lead
+PUBLIC_HOSTS: Final = Guard(allowed_hosts=None, development_hosts=())
+"""A plugin may take a URL out of an event, which anyone can write: such a URL must not lead
 into the network that the worker runs in."""
 
 
@@ -69,7 +69,7 @@ class Hosts:
             raise RecordError("a webhook is not called: it has no http or https URL with a host")
         if origin not in self._known:
             try:
-                STRANGERS.check(url)
+                PUBLIC_HOSTS.check(url)
             except LinkRefusedError as error:
                 hint = "write the URL into the plugin's settings, or make it a connection"
                 raise RecordError(f"a webhook is not called: {error}; {hint}") from error
@@ -88,12 +88,12 @@ class Hosts:
             origin,
             settings,
             clock,
-            resolver=GuardedResolver(STRANGERS),
-            sockets=GuardedSockets(STRANGERS),
+            resolver=GuardedResolver(PUBLIC_HOSTS),
+            sockets=GuardedSockets(PUBLIC_HOSTS),
         )
 
     async def tidy(self) -> None:
-        """Close those that others took the place of; nothing may be under way."""
+        """Close those that were replaced; nothing may be under way."""
         while self._leaving:
             await self._leaving.pop().close()
 
@@ -110,7 +110,7 @@ class ActionsProcessor:
     def __init__(self, resources: Resources) -> None:
         self._resources = resources
         connections = resources.settings.connections.values()
-        # One that waits for a variable is no text yet, and nobody's business here.
+        # One whose ``${VAR}`` is unresolved is not text, and is left out.
         named = [each.base_url for each in connections if isinstance(each.base_url, str)]
         known = frozenset(filter(None, map(url_origin, [*resources.webhooks.urls, *named])))
         self._hosts = Hosts(resources, known)

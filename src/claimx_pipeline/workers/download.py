@@ -1,7 +1,7 @@
 """``download``: fetches each file behind its signed link and puts it into the cache store.
 
 A file is checked on its way: where its link leads, whether it came whole, whether it is what
-it is called. One that lies in the cache already is not fetched again.
+it is called. One that is in the cache already is not fetched again.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ from claimx_pipeline.topics import DOWNLOADS_CACHED, DOWNLOADS_DLQ, DOWNLOADS_PE
 NAME = "download"
 
 _STALE = timedelta(hours=24)
-"""A partial file that nobody has gone on with for this long is removed."""
+"""A partial file that was not continued for this long is removed."""
 _STALE_EVERY_SECONDS = 3600.0
 
 _CACHED_NAME = re.compile(r"([0-9a-f]{64})\.([a-z0-9]+)\Z")
@@ -107,7 +107,7 @@ class DownloadProcessor:
         return [outcomes[number] for number in range(len(batch))]
 
     async def close(self) -> None:
-        """Close the clients, and let go of the cache store."""
+        """Close the clients and the cache store."""
         for client in (self._client, self._api):
             if client is not None:
                 await client.close()
@@ -119,14 +119,14 @@ class DownloadProcessor:
         outcome = await self._outcome(received)
         match outcome:
             case Done():
-                told = "fetched"
+                label = "fetched"
             case Held(error=None):
-                told = "goes on"
+                label = "goes on"
             case Retry(error=error) | Dead(error=error):
-                told = category_of(error).value
+                label = category_of(error).value
             case _:
-                told = "held"
-        metrics.files.labels(NAME, told).inc()
+                label = "held"
+        metrics.files.labels(NAME, label).inc()
         metrics.file_seconds.labels(NAME).observe(self._clock.monotonic() - began)
         return outcome
 
@@ -142,11 +142,11 @@ class DownloadProcessor:
         context = FileContext(cached, "download_complete", attempt=attempts_of(record) + 1)
         dispatched = await self._resources.dispatcher.file_complete(context, only)
         # When a plugin alone is asked again, the file was dealt with before.
-        told = () if only is not None else (cached_record(cached),)
-        return Done(publish=(*told, *dispatched.publish), failed_plugins=tuple(dispatched.failed))
+        found = () if only is not None else (cached_record(cached),)
+        return Done(publish=(*found, *dispatched.publish), failed_plugins=tuple(dispatched.failed))
 
     async def _cached(self, task: DownloadTask) -> CachedFile | None:
-        """Return the file if it lies in the cache."""
+        """Return the file if it is in the cache."""
         always = self._clock.now() + timedelta(days=365)
         found = [each async for each in self._cache.older_than(always, cache_folder(task))]
         for stored in sorted(found, key=lambda each: each.modified, reverse=True):

@@ -1,6 +1,6 @@
-"""``results``: what became of each file is told, and kept as a row.
+"""``results``: the result of each file is published, and kept as a row.
 
-A file that is given up has no result of its own: its dead letter is read here, and told
+A file that failed for good has no result of its own: its dead letter is read here, and published
 as one on ``claimx.downloads.results``, where every owner looks.
 """
 
@@ -25,24 +25,24 @@ from claimx_pipeline.media.messages import (
     decode_result,
     result_record,
 )
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.runtime.outcome import Done, Outcome
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.topics import DOWNLOADS_DLQ, DOWNLOADS_RESULTS
 
 ERROR_CHARACTERS = 500
-"""As much of an error as a result tells."""
+"""Most characters of an error that a result has."""
 
-_LETTERS: Mapping[str, Callable[[bytes | None], DownloadTask | CachedFile]] = {
+_DECODERS: Mapping[str, Callable[[bytes | None], DownloadTask | CachedFile]] = {
     "download": decode_download_task,
     "upload": decode_cached_file,
 }
-"""Worker to what the records that it gives up are."""
+"""Worker to the decoder of its dead letters' values."""
 
 
 @frozen
-class GivenUp:
+class FailedFile:
     """A dead letter, as a result; None if it is not of a file."""
 
     result: DownloadResult | None
@@ -53,23 +53,23 @@ class ResultsProcessor:
 
     def __init__(self, resources: Resources) -> None:
         self._clock = resources.clock
-        self._letters = resources.topology.physical(DOWNLOADS_DLQ.name)
+        self._dead_letters = resources.topology.physical(DOWNLOADS_DLQ.name)
 
     async def open(self) -> None:
         """Nothing to open."""
 
-    def decode(self, record: Record) -> DownloadResult | GivenUp:
+    def decode(self, record: Record) -> DownloadResult | FailedFile:
         """Return the result in *record*, or the one that a dead letter means.
 
         Raises:
-            DecodeError: It is no result.
+            DecodeError: It is not a result.
         """
-        if record.topic == self._letters:
-            return GivenUp(failed_result(record))
+        if record.topic == self._dead_letters:
+            return FailedFile(failed_result(record))
         return decode_result(record.value)
 
     async def process(
-        self, batch: Sequence[Received[DownloadResult | GivenUp]]
+        self, batch: Sequence[Received[DownloadResult | FailedFile]]
     ) -> Sequence[Outcome]:
         """Return each result's row, and each dead letter's result."""
         now = self._clock.now()
@@ -79,10 +79,10 @@ class ResultsProcessor:
         """Nothing to close."""
 
 
-def _outcome(message: DownloadResult | GivenUp, now: datetime) -> Outcome:
-    if isinstance(message, GivenUp):
+def _outcome(message: DownloadResult | FailedFile, now: datetime) -> Outcome:
+    if isinstance(message, FailedFile):
         if message.result is None:
-            return Done(skipped="no file was given up")
+            return Done(skipped="the dead letter is not of a file")
         return Done(publish=(result_record(message.result),))
     if message.owner != CORE_OWNER:
         return Done(skipped=f"a file of {message.owner}")
@@ -90,18 +90,18 @@ def _outcome(message: DownloadResult | GivenUp, now: datetime) -> Outcome:
 
 
 def failed_result(record: Record) -> DownloadResult | None:
-    """Return the result of the file that the dead letter *record* gives up.
+    """Return the result of the file of the dead letter *record*.
 
     None if it is of a plugin that failed, of another worker, or cannot be read.
     """
-    letter = DeadLetter.read(record)
-    if letter is None or letter.kind == "plugin" or letter.worker not in _LETTERS:
+    dead_letter = DeadLetter.read(record)
+    if dead_letter is None or dead_letter.kind == "plugin" or dead_letter.worker not in _DECODERS:
         return None
     try:
-        file = _LETTERS[letter.worker](record.value)
+        file = _DECODERS[dead_letter.worker](record.value)
     except DecodeError:
-        return None  # it died of that, and nobody can say which file it was
-    permanent = letter.category == "permanent"
+        return None  # it failed for that reason; which file it was is unknown
+    permanent = dead_letter.category == "permanent"
     return DownloadResult(
         media_id=file.media_id,
         project_id=file.project_id,
@@ -113,9 +113,9 @@ def failed_result(record: Record) -> DownloadResult | None:
         owner=file.owner,
         owner_ref=file.owner_ref,
         status="failed_permanent" if permanent else "failed",
-        error_message=letter.error[:ERROR_CHARACTERS],
+        error_message=dead_letter.error[:ERROR_CHARACTERS],
         downloaded_at=file.downloaded_at if isinstance(file, CachedFile) else None,
-        created_at=datetime.fromisoformat(letter.last_failed),
+        created_at=datetime.fromisoformat(dead_letter.last_failed),
     )
 
 
@@ -126,7 +126,7 @@ def build(resources: Resources) -> ResultsProcessor:
 
 WORKER = WorkerSpec(
     name="results",
-    summary="Keeps a row of every file that was stored or given up.",
+    summary="Keeps a row of every file that was stored or failed.",
     group="claimx-result-processor",
     reads=(DOWNLOADS_RESULTS, DOWNLOADS_DLQ),
     writes=(DOWNLOADS_RESULTS,),

@@ -1,7 +1,7 @@
-"""``upload``: a file that was fetched goes from the cache to where it belongs.
+"""``upload``: a file that was fetched is copied from the cache to the object store.
 
 A file leaves the cache when its result is on ``claimx.downloads.results``: only there is
-it certain that nobody will ask for it again. So this worker reads that topic as well.
+it certain that no worker needs it again. So this worker reads that topic as well.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from claimx_pipeline.topics import DOWNLOADS_CACHED, DOWNLOADS_DLQ, DOWNLOADS_RE
 NAME = "upload"
 
 CACHED_AT = "claimx-cached-at"
-"""Header of a result: where in the cache the file lies that is not needed any more."""
+"""Header of a result: path in the cache of the file that is no longer needed."""
 
 
 @define
@@ -50,7 +50,7 @@ class UploadProcessor:
     _cleaner: CacheCleaner | None = field(default=None, init=False)
 
     async def open(self) -> None:
-        """Open both stores, and begin to look for files that nobody claims."""
+        """Open both stores, and begin to look for unclaimed files."""
         storage = self._resources.settings.storage
         self._cache = await asyncio.to_thread(open_cache, storage)
         self._files = await asyncio.to_thread(open_files, storage)
@@ -75,7 +75,7 @@ class UploadProcessor:
         return await asyncio.gather(*(self._one(each.record, each.message) for each in batch))
 
     async def close(self) -> None:
-        """Stop looking for files that nobody claims, and let go of the stores."""
+        """Stop looking for unclaimed files, and close the stores."""
         if self._cleaner is not None:
             await self._cleaner.close()
             await self._cache.close(self._resources.clock)
@@ -90,7 +90,7 @@ class UploadProcessor:
                 return failure(error)
 
     async def _tidy(self, record: Record) -> Outcome:
-        """Remove a stored file from the cache; one that was given up may be replayed."""
+        """Remove a stored file from the cache; one that failed may be replayed."""
         path = header(record.headers, CACHED_AT)
         if path is not None:
             await self._cache.delete(path)
@@ -114,9 +114,9 @@ class UploadProcessor:
             await copy_file(file, self._cache, self._files)
         result = self._result(file)
         dispatched = await self._tell(record, result, only)
-        # A plugin alone is asked again only for its own sake: all else was told already.
-        told = [] if only else [told_of(result, file.cache_path)]
-        return Done(publish=(*told, *dispatched.publish), failed_plugins=tuple(dispatched.failed))
+        # A plugin alone is asked again only for its own sake: all else was published already.
+        stored = [] if only else [stored_record(result, file.cache_path)]
+        return Done(publish=(*stored, *dispatched.publish), failed_plugins=tuple(dispatched.failed))
 
     async def _tell(self, record: Record, result: DownloadResult, only: str | None) -> Dispatched:
         context = FileContext(result, "upload_complete", attempt=attempts_of(record) + 1)
@@ -142,8 +142,8 @@ class UploadProcessor:
         )
 
 
-def told_of(result: DownloadResult, cache_path: str) -> OutRecord:
-    """Return *result* as a record that says which cached file it settles."""
+def stored_record(result: DownloadResult, cache_path: str) -> OutRecord:
+    """Return *result* as a record that says which cached file it is of."""
     record = result_record(result)
     return evolve(record, headers=(*record.headers, (CACHED_AT, cache_path.encode())))
 

@@ -21,11 +21,10 @@ __all__ = ["CabinetForm", "FormAttachment", "ParsedForm", "Unmatched", "parse_fo
 
 @hookimpl
 def claimx_register_stages() -> Mapping[str, type[Stage]]:
-    """Offer the stage ``itel_form``, and ``itel_told`` that both chains end with."""
+    """Offer the stage ``itel_form``."""
     from itel_cabinet_plugin.form.stage import FormStage  # noqa: PLC0415 - only workers need it
-    from itel_cabinet_plugin.told import ToldStage  # noqa: PLC0415 - the same
 
-    return {"itel_form": FormStage, "itel_told": ToldStage}
+    return {"itel_form": FormStage}
 
 
 @hookimpl

@@ -26,10 +26,11 @@ def claimx_register_settings() -> SettingsSection:
 
 @hookimpl
 def claimx_register_stages() -> Mapping[str, type[Stage]]:
-    """Offer the stage ``itel_send``."""
-    from itel_cabinet_plugin.submission.stage import SendStage  # noqa: PLC0415 - only for workers
+    """Offer the stage ``itel_send``, and ``itel_told`` that the chain ends with."""
+    from itel_cabinet_plugin.acknowledge import AcknowledgeStage  # noqa: PLC0415 - for workers
+    from itel_cabinet_plugin.submission.stage import SubmitStage  # noqa: PLC0415 - for workers
 
-    return {"itel_send": SendStage}
+    return {"itel_send": SubmitStage, "itel_told": AcknowledgeStage}
 
 
 @hookimpl

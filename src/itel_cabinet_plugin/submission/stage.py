@@ -33,7 +33,7 @@ _LINKS_KEPT_SECONDS: Final = 60.0
 
 
 @frozen(kw_only=True)
-class SendConfig:
+class SubmitConfig:
     """Options of ``itel_send``."""
 
     connection: str = "itel_cabinet_api"
@@ -84,15 +84,15 @@ class _Submission:
     items: list[Item] = field(factory=list)
 
 
-class SendStage:
+class SubmitStage:
     """Sends each completed form; a repetition carries the same ``Idempotency-Key``.
 
     Every request is reported, also that of a form which is refused or has to wait.
     """
 
-    config_class: ClassVar[type[Any]] = SendConfig
+    config_class: ClassVar[type[Any]] = SubmitConfig
 
-    def __init__(self, config: SendConfig) -> None:
+    def __init__(self, config: SubmitConfig) -> None:
         self.config = config
         self._statuses = frozenset(status.casefold() for status in config.submit_statuses)
         self._choice: ProfileChoice

@@ -7,12 +7,12 @@ from typing import Final
 from attrs import evolve
 
 from claimx_pipeline import Chain, Problem, Settings, StageSpec, WorkerSpec
+from itel_cabinet_plugin.acknowledge import AcknowledgeConfig
 from itel_cabinet_plugin.form.stage import FormConfig
 from itel_cabinet_plugin.looked_up_task import check_claimx, looked_up_task
 from itel_cabinet_plugin.settings import CONNECTION, itel_settings
 from itel_cabinet_plugin.submission.profile import vendor_problems
-from itel_cabinet_plugin.submission.stage import SendConfig
-from itel_cabinet_plugin.told import ToldConfig
+from itel_cabinet_plugin.submission.stage import SubmitConfig
 from itel_cabinet_plugin.topics import (
     API_ATTEMPTS,
     API_ERRORS,
@@ -21,7 +21,7 @@ from itel_cabinet_plugin.topics import (
     TASK_TRACKING,
 )
 
-_TOLD: Final = (
+_FIELDS: Final = (
     "event_id",
     "assignment_id",
     "project_id",
@@ -33,9 +33,9 @@ _TOLD: Final = (
 
 
 def stages(settings: Settings) -> list[StageSpec]:
-    """Return the chain: message → checked → looked up → form → sent → told."""
+    """Return the chain: message → checked → looked up → form → submitted → acknowledged."""
     itel = itel_settings(settings)
-    send = SendConfig(
+    submit = SubmitConfig(
         connection=CONNECTION,
         endpoint=itel.endpoint,
         submit_statuses=itel.submit_statuses,
@@ -47,8 +47,8 @@ def stages(settings: Settings) -> list[StageSpec]:
     return [
         *looked_up_task(),
         StageSpec("itel_form", FormConfig()),
-        StageSpec("itel_send", send),
-        StageSpec("itel_told", ToldConfig(topic=API_SUCCESS.name, fields=_TOLD)),
+        StageSpec("itel_send", submit),
+        StageSpec("itel_told", AcknowledgeConfig(topic=API_SUCCESS.name, fields=_FIELDS)),
     ]
 
 

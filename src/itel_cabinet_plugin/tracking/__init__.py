@@ -27,7 +27,8 @@ def claimx_register_tables(settings: Settings) -> Iterable[TableSpec]:
 
 @hookimpl
 def claimx_register_stages() -> Mapping[str, type[Stage]]:
-    """Offer the stages that make rows."""
+    """Offer the stages that make rows, and ``itel_told`` that the chain ends with."""
+    from itel_cabinet_plugin.acknowledge import AcknowledgeStage  # noqa: PLC0415 - for workers
     from itel_cabinet_plugin.tracking.form_rows import FormRowsStage  # noqa: PLC0415 - for workers
     from itel_cabinet_plugin.tracking.media import StoredPhotoStage  # noqa: PLC0415 - for workers
     from itel_cabinet_plugin.tracking.photos import PhotosStage  # noqa: PLC0415 - for workers
@@ -38,6 +39,7 @@ def claimx_register_stages() -> Mapping[str, type[Stage]]:
         "itel_form_rows": FormRowsStage,
         "itel_photos": PhotosStage,
         "itel_stored_photo": StoredPhotoStage,
+        "itel_told": AcknowledgeStage,
     }
 
 

@@ -12,19 +12,19 @@ from claimx_pipeline import (
     StageSpec,
     WorkerSpec,
 )
+from itel_cabinet_plugin.acknowledge import AcknowledgeConfig
 from itel_cabinet_plugin.form.stage import FormConfig
 from itel_cabinet_plugin.looked_up_task import check_claimx, looked_up_task
 from itel_cabinet_plugin.settings import itel_settings
 from itel_cabinet_plugin.tables import ATTACHMENTS, FORMS
 from itel_cabinet_plugin.tables import TASK_TRACKING as TABLE
-from itel_cabinet_plugin.told import ToldConfig
 from itel_cabinet_plugin.topics import FAMILY, TRACKING_ERRORS, TRACKING_SUCCESS
 from itel_cabinet_plugin.topics import TASK_TRACKING as TOPIC
 from itel_cabinet_plugin.tracking.form_rows import FormRowsConfig
 from itel_cabinet_plugin.tracking.photos import PhotosConfig
 from itel_cabinet_plugin.tracking.row import TrackingRowConfig
 
-_TOLD: Final = (
+_FIELDS: Final = (
     "event_id",
     "event_type",
     "event_timestamp",
@@ -38,7 +38,7 @@ _TOLD: Final = (
 
 
 def stages(settings: Settings) -> list[StageSpec]:
-    """Return the chain: message → checked → looked up → form → rows → photos → told.
+    """Return the chain: message → checked → looked up → form → rows → photos → acknowledged.
 
     A task that cannot be looked up has its status row all the same, at once; its form
     follows when ClaimX answers.
@@ -54,7 +54,7 @@ def stages(settings: Settings) -> list[StageSpec]:
         StageSpec("delta", DeltaConfig(table_name=TABLE.name, column_mapping=columns)),
         StageSpec("itel_form_rows", FormRowsConfig()),
         StageSpec("itel_photos", PhotosConfig(folder=itel.photos_folder)),
-        StageSpec("itel_told", ToldConfig(topic=TRACKING_SUCCESS.name, fields=_TOLD)),
+        StageSpec("itel_told", AcknowledgeConfig(topic=TRACKING_SUCCESS.name, fields=_FIELDS)),
     ]
 
 

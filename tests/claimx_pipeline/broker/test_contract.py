@@ -97,7 +97,7 @@ async def commit_all(consumer: Consumer, records: Sequence[Record]) -> None:
     await consumer.commit({owned[r.topic, r.partition]: r.offset + 1 for r in records})
 
 
-async def until(condition: Callable[[], bool], *consumers: Consumer) -> list[Record]:
+async def polled_until(condition: Callable[[], bool], *consumers: Consumer) -> list[Record]:
     """Poll *consumers* until *condition* holds; return what they read meanwhile."""
     found: list[Record] = []
     end = time.monotonic() + PATIENCE_SECONDS
@@ -136,8 +136,8 @@ async def test_a_new_group_starts_at_the_earliest_record_and_says_so(room, caplo
     with caplog.at_level("INFO", logger="claimx_pipeline"):
         records = await read(await room.consumer(topic, "fresh"), 3)
     assert [r.value for r in records] == [b"0", b"1", b"2"]
-    told = [r.message for r in caplog.records if "earliest" in r.message]
-    assert told == [f"group fresh has no offset for {topic}[0] and starts at the earliest record"]
+    shown = [r.message for r in caplog.records if "earliest" in r.message]
+    assert shown == [f"group fresh has no offset for {topic}[0] and starts at the earliest record"]
     assert any(r.message == f"group fresh owns {topic}[0]" for r in caplog.records)
 
 
@@ -177,13 +177,13 @@ async def test_two_groups_each_receive_everything(room):
 async def test_members_share_partitions_and_a_leaving_one_hands_over_its_own(room):
     topic = await room.topic(partitions=4)
     first = await room.consumer(topic, "g")
-    await until(owner_count(first, 4), first)
+    await polled_until(owner_count(first, 4), first)
     second = await room.consumer(topic, "g")
-    await until(lambda: owner_count(first, 2)() and owner_count(second, 2)(), first, second)
+    await polled_until(lambda: owner_count(first, 2)() and owner_count(second, 2)(), first, second)
     both = [(a.topic, a.partition) for c in (first, second) for a in c.assignments()]
     assert sorted(both) == [(topic, n) for n in range(4)]
     await second.close()
-    await until(owner_count(first, 4), first)
+    await polled_until(owner_count(first, 4), first)
     await room.publish(*(OutRecord(topic, b"%d" % n, bucket=n) for n in range(4)))
     assert {r.partition for r in await read(first, 4)} == {0, 1, 2, 3}
 
@@ -197,14 +197,14 @@ async def test_a_commit_under_an_old_epoch_is_refused_and_moves_nothing(room):
     await commit_all(first, [r for r in records if r.offset == 4])
 
     second = await room.consumer(topic, "g")
-    await until(lambda: owner_count(first, 1)() and owner_count(second, 1)(), first, second)
+    await polled_until(lambda: owner_count(first, 1)() and owner_count(second, 1)(), first, second)
     (moved,) = (a.partition for a in second.assignments())
     with pytest.raises(FencedError) as refused:
         await first.commit({old[moved]: 9})
     assert (refused.value.topic, refused.value.partition) == (topic, moved)
 
     await second.close()
-    await until(owner_count(first, 2), first)
+    await polled_until(owner_count(first, 2), first)
     # The partition is back, yet what was read under the old epoch no longer counts.
     with pytest.raises(FencedError):
         await first.commit({old[moved]: 9})
@@ -218,7 +218,7 @@ async def test_a_commit_under_an_old_epoch_is_refused_and_moves_nothing(room):
 async def test_a_fenced_commit_still_stores_what_is_owned(room):
     topic = await room.topic(partitions=2)
     consumer = await room.consumer(topic, "g")
-    await until(owner_count(consumer, 2), consumer)
+    await polled_until(owner_count(consumer, 2), consumer)
     await room.publish(*(OutRecord(topic, b"x", bucket=n % 2) for n in range(4)))
     await read(consumer, 4)
     owned = {a.partition: a for a in consumer.assignments()}
@@ -228,21 +228,21 @@ async def test_a_fenced_commit_still_stores_what_is_owned(room):
     assert await room.admin.committed("g", topic) == {0: 1}
 
 
-async def test_what_is_committed_while_partitions_are_given_up_is_accepted(room):
+async def test_what_is_committed_while_partitions_are_revoked_is_accepted(room):
     topic = await room.topic(partitions=2)
     await room.publish(*(OutRecord(topic, b"x", bucket=n % 2) for n in range(20)))
-    told: list[Assignment] = []
+    revoked: list[Assignment] = []
 
     async def on_revoked(assignments: Sequence[Assignment]) -> None:
-        told.extend(assignments)
+        revoked.extend(assignments)
         await first.commit(dict.fromkeys(assignments, 10))
 
     first = await room.consumer(topic, "g", on_revoked)
     await read(first, 20)
     second = await room.consumer(topic, "g")
-    await until(owner_count(second, 1), first, second)
+    await polled_until(owner_count(second, 1), first, second)
     (moved,) = (a.partition for a in second.assignments())
-    assert moved in {a.partition for a in told}
+    assert moved in {a.partition for a in revoked}
     assert (await room.admin.committed("g", topic))[moved] == 10
 
 
@@ -251,7 +251,7 @@ async def test_polling_without_an_assignment_returns_nothing(room):
     topic = await room.topic(partitions=1)
     await room.publish(*numbered(topic, 1))
     first = await room.consumer(topic, "g")
-    await until(owner_count(first, 1), first)
+    await polled_until(owner_count(first, 1), first)
     second = await room.consumer(topic, "g")
     started = time.monotonic()
     idle = second if not second.assignments() else first
@@ -263,7 +263,7 @@ async def test_polling_without_an_assignment_returns_nothing(room):
 async def test_polling_an_empty_topic_keeps_its_time_limit(room):
     topic = await room.topic()
     consumer = await room.consumer(topic, "g")
-    await until(owner_count(consumer, 1), consumer)
+    await polled_until(owner_count(consumer, 1), consumer)
     started = time.monotonic()
     assert await consumer.poll(max_records=10, timeout=0.3) == []
     assert 0.25 <= time.monotonic() - started < 2
@@ -310,13 +310,13 @@ async def test_a_key_always_goes_to_the_same_partition_in_order(room):
             *(OutRecord(topic, b"%d" % (part * 100 + n), key=b"%d" % (n % 20)) for n in range(100))
         )
     records = await read(await room.consumer(topic, "g"), 300)
-    places: dict[bytes, set[int]] = {}
+    partitions: dict[bytes, set[int]] = {}
     values: dict[bytes, list[int]] = {}
     for record in records:
-        places.setdefault(record.key, set()).add(record.partition)
+        partitions.setdefault(record.key, set()).add(record.partition)
         values.setdefault(record.key, []).append(int(record.value))
-    assert all(len(found) == 1 for found in places.values())
-    assert len(set().union(*places.values())) > 1
+    assert all(len(found) == 1 for found in partitions.values())
+    assert len(set().union(*partitions.values())) > 1
     assert all(found == sorted(found) for found in values.values())
 
 
@@ -335,7 +335,7 @@ async def test_records_without_key_spread_over_all_partitions(room):
 
 async def test_offsets_tell_begin_end_and_what_was_committed(room):
     topic = await room.topic(partitions=2)
-    assert await room.admin.committed("nobody", topic) == {}
+    assert await room.admin.committed("no-such-group", topic) == {}
     await room.publish(*(OutRecord(topic, b"x", bucket=0) for _ in range(7)))
     consumer = await room.consumer(topic, "g")
     await commit_all(consumer, (await read(consumer, 7))[:5])

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
-import os
 import subprocess
-import sys
 import threading
 import uuid
 
-import member_process
 import pytest
 from attrs import define, field
 
 from claimx_pipeline.broker.protocol import NewTopic, OutRecord
+from tests.rigs import member_process, processes
+from tests.rigs.until import until
 
 PARTITIONS, RECORDS = 12, 600
 PATIENCE_SECONDS = 60.0
@@ -30,11 +28,11 @@ class Member:
     @classmethod
     def start(cls, *arguments: str) -> Member:
         process = subprocess.Popen(
-            [sys.executable, member_process.__file__, *arguments],
+            processes.command(member_process, *arguments),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+            env=processes.importing(),
         )
         member = cls(process)
         threading.Thread(target=member._listen, daemon=True).start()
@@ -53,12 +51,6 @@ class Member:
         self.process.wait()
         for pipe in (self.process.stdin, self.process.stdout):
             pipe.close()
-
-
-async def until(condition) -> None:
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not condition():
-            await asyncio.sleep(0.05)
 
 
 @pytest.mark.incident("REB-01")
@@ -82,16 +74,22 @@ async def test_members_that_start_at_once_and_die_leave_nothing_undone(request, 
 
     members = [Member.start(url, topic, "g") for _ in range(4)]
     try:
-        await until(lambda: [member.owned for member in members] == [3, 3, 3, 3])
+        await until(
+            lambda: [member.owned for member in members] == [3, 3, 3, 3], seconds=PATIENCE_SECONDS
+        )
         await publish(0, 300)
-        await until(lambda: sum(len(member.said) for member in members) >= 100)
+        await until(
+            lambda: sum(len(member.said) for member in members) >= 100, seconds=PATIENCE_SECONDS
+        )
         for member in members[:2]:
             member.process.kill()
         members += [Member.start(url, topic, "g") for _ in range(3)]
         await publish(300, RECORDS)
         alive = members[2:]
-        await until(lambda: sum(member.owned for member in alive) == PARTITIONS)
-        await until(lambda: all(member.owned for member in alive))
+        await until(
+            lambda: sum(member.owned for member in alive) == PARTITIONS, seconds=PATIENCE_SECONDS
+        )
+        await until(lambda: all(member.owned for member in alive), seconds=PATIENCE_SECONDS)
         await until(
             lambda: {int(n) for member in members for n in member.said} == set(range(RECORDS))
         )

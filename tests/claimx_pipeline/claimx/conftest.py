@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 import pytest
-from claimx_answers import FakeClaimx
-from hasty_clock import HastyClock
-from http_service import HttpService, http_service
 
 from claimx_pipeline.claimx.api import ClaimxApi
 from claimx_pipeline.claimx.reader import ClaimxReader
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.claimx import ApiSettings
+from tests.fakes.claimx_answers import FakeClaimx
+from tests.fakes.hasty_clock import HastyClock
+from tests.fakes.http_service import HttpService, http_service
 
 
 @pytest.fixture

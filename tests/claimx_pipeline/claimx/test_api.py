@@ -1,13 +1,13 @@
 from __future__ import annotations
 
 import pytest
-from claimx_answers import MEDIA, PROJECT, TASK, VIDEO
-from http_service import Reply, http_service
 
 from claimx_pipeline.claimx.api import ClaimxApi, connection_settings
 from claimx_pipeline.errors import Category, RecordError, SettingsError
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.claimx import ApiSettings
+from tests.fakes.claimx_answers import MEDIA, PROJECT, TASK, VIDEO
+from tests.fakes.http_service import Reply, http_service
 
 
 @pytest.fixture

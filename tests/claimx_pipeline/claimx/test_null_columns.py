@@ -1,7 +1,6 @@
 """Any column of any table may be null in a whole batch, or in most of one."""
 
 import pytest
-from delta_tables import make_store, stored, write, writer_of
 
 from claimx_pipeline.delta.spec import (
     BOOL,
@@ -14,6 +13,7 @@ from claimx_pipeline.delta.spec import (
     TableSpec,
 )
 from claimx_pipeline.pipeline import Pipeline
+from tests.rigs.delta_tables import make_store, stored, write, writer_of
 
 ROWS = 201
 """Those who look at the first rows for a type look at 100, or 200."""

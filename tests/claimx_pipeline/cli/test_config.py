@@ -4,13 +4,13 @@ import sys
 
 import pytest
 from attrs import field, frozen
-from settings_text import load_text
 from typer.testing import CliRunner
 
 from claimx_pipeline.cli.config import app
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.settings.loader import LoadedSettings
 from claimx_pipeline.settings.tree.settings import SettingsSection
+from tests.rigs.settings_text import load_text
 
 
 @frozen(kw_only=True)

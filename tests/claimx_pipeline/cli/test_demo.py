@@ -5,7 +5,6 @@ import json
 from pathlib import Path
 
 import pytest
-from command import run
 
 from claimx_pipeline import Pipeline
 from claimx_pipeline.claimx.tables import ENTITY_TABLES
@@ -13,6 +12,7 @@ from claimx_pipeline.delta.contents import contents
 from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.media.cache_mark import MARK
 from claimx_pipeline.simulator.world import World
+from tests.rigs.command import run
 
 EVENTS, SEED = 200, 7
 

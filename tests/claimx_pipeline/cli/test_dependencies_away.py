@@ -10,7 +10,8 @@ import urllib.error
 import urllib.request
 
 import pytest
-from command import Running, run, stop_all
+
+from tests.rigs.command import Running, run, stop_all
 
 TABLES_AWAY = """\
 tables:

@@ -8,15 +8,16 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
-from command import Running, run
 
 from claimx_pipeline import OutRecord, Pipeline
 from claimx_pipeline.broker.sqlite.log import StoredRecord
 from claimx_pipeline.delta.querying.query import run_query
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.runtime.headers import Origin
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
+from tests.rigs.command import Running, run
+from tests.rigs.until import until
 
 EVENTS, SEED = 12, 7
 
@@ -100,7 +101,7 @@ class Place:
         producer = pipeline.broker().producer()
         await producer.start()
         records = [StoredRecord("t", 0, n, None, b"%d" % n, (), 0) for n in numbers]
-        await producer.publish([known.letter(each, "claimx.events.dlq") for each in records])
+        await producer.publish([known.to_record(each, "claimx.events.dlq") for each in records])
         await producer.close()
 
     async def count(self, table: str) -> int:
@@ -268,9 +269,9 @@ MISTAKES = [
         1,
         "there is none",
     ),
-    (["show", "claimx.events.raw/0/0"], 2, "no topic of dead letters; there are claimx."),
+    (["show", "claimx.events.raw/0/0"], 2, "is not a topic of dead letters; there are claimx."),
     (["show", "nonsense"], 2, "write TOPIC/PARTITION/OFFSET"),
-    (["list", "--topic", "nonsense"], 2, "no topic of dead letters"),
+    (["list", "--topic", "nonsense"], 2, "is not a topic of dead letters"),
     (["list", "--since", "yesterday"], 2, "give ISO 8601"),
     (["replay"], 2, "say so with --yes"),
 ]
@@ -300,9 +301,7 @@ async def test_an_interrupted_replay_ends_soon_and_goes_on_where_it_stopped(plac
     for start in range(0, count, 2_000):
         await place.letters(range(start, start + 2_000))
     running = Running.start("dlq", "replay", "--yes", "--json", cwd=place.folder)
-    async with asyncio.timeout(30):
-        while not await place.records("claimx.dlq.replayed"):
-            await asyncio.sleep(0.01)
+    await until(lambda: place.records("claimx.dlq.replayed"))
     assert await asyncio.to_thread(running.stop, number, 10) == 1
     outcome = json.loads("\n".join(running.lines))
     running.process.stdout.close()

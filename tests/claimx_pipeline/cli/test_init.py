@@ -2,7 +2,6 @@ import re
 import stat
 
 import pytest
-from settings_text import load_text, problems_of
 from typer.testing import CliRunner
 
 from claimx_pipeline import builtin as core
@@ -13,6 +12,7 @@ from claimx_pipeline.settings.loading.leaves import leaves
 from claimx_pipeline.settings.loading.yaml_nodes import read_yaml
 from claimx_pipeline.settings.tree.plugins import PluginsSettings
 from claimx_pipeline.settings.tree.settings import CORE_ENVIRONMENT, Settings
+from tests.rigs.settings_text import load_text, problems_of
 
 
 def run(*arguments):

@@ -3,7 +3,8 @@
 import socket
 
 import pytest
-from command import Running, run, stop_all
+
+from tests.rigs.command import Running, run, stop_all
 
 API = {"CLAIMX_API_URL": "http://127.0.0.1:9", "CLAIMX_API_TOKEN": "t"}
 

@@ -5,10 +5,10 @@ import json
 import sqlite3
 
 import pytest
-from command import run
 
 from claimx_pipeline import OutRecord, Pipeline
 from claimx_pipeline.delta.querying.query import run_query
+from tests.rigs.command import run
 
 EVENTS = [
     {

@@ -6,9 +6,9 @@ import sys
 
 import msgspec
 import pytest
-from command import PROGRAM, run
 
 from claimx_pipeline.simulator.world import World
+from tests.rigs.command import PROGRAM, run
 
 
 def event_of(tmp_path, event_type):
@@ -82,7 +82,7 @@ def test_try_of_an_event_that_is_none_says_so(folder):
     (folder / "x.json").write_text("nothing")
     done = run("plugins", "try", "task_trigger", "--event", "x.json", "--simulated", cwd=folder)
     assert done.returncode == 2
-    assert "x.json holds no event" in done.stderr
+    assert "x.json does not hold a valid event" in done.stderr
 
 
 @pytest.mark.parametrize("name", ["Acme", "a-b", "class", "1a", ""])

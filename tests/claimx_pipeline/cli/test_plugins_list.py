@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from command import run
-from plugin_folder import write_plugin
+
+from tests.rigs.command import run
+from tests.rigs.plugin_folder import write_plugin
 
 GOOD = "version = '1.2'\ndef execute(self, context): ..."
 

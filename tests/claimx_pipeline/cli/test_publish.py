@@ -3,11 +3,11 @@
 import json
 
 import pytest
-from command import Running, run, stop_all
 
 from claimx_pipeline import Pipeline
 from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.simulator.world import World
+from tests.rigs.command import Running, run, stop_all
 
 SEED = 7
 

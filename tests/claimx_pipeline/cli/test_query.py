@@ -4,13 +4,13 @@ import sys
 
 import pytest
 from attrs import frozen
-from delta_tables import append_from_elsewhere, event, make_store, minutes
 from typer.testing import CliRunner
 
 from claimx_pipeline.cli.query import app
 from claimx_pipeline.delta.querying.queries import NamedQuery, Parameter
 from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.errors import UsageError
+from tests.rigs.delta_tables import append_from_elsewhere, event, make_store, minutes
 
 LATE = NamedQuery(
     "late",

@@ -2,12 +2,12 @@ import json
 
 import pytest
 from attrs import frozen
-from delta_tables import EVENTS, PROJECTS, append_from_elsewhere, event, make_store
 from typer.testing import CliRunner
 
 from claimx_pipeline.cli.tables import app
 from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.errors import TableError, UsageError
+from tests.rigs.delta_tables import EVENTS, PROJECTS, append_from_elsewhere, event, make_store
 
 
 @frozen

@@ -7,12 +7,12 @@ import urllib.request
 import uuid
 
 import pytest
-from command import Running, run, stop_all
 
 from claimx_pipeline import Pipeline
 from claimx_pipeline.runtime.idle import wait_until_idle
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
+from tests.rigs.command import Running, run, stop_all
 
 CORE_WORKERS = ("ingest", "events", "enrichment", "entities")
 ITEL_WORKERS = ("itel-tracking", "itel-api")

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from hasty_clock import HastyClock
 
 from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from tests.fakes.hasty_clock import HastyClock
 
 
 @pytest.fixture

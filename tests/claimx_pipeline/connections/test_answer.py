@@ -62,10 +62,10 @@ def test_what_is_not_json_is_transient(body):
 
 
 def test_a_failed_request_can_be_pickled():
-    error = refusal(Answer(404, {}, b"gone", NOW, "GET http://x/y"), connection="vendor")
+    error = refusal(Answer(404, {}, b"removed", NOW, "GET http://x/y"), connection="vendor")
     copy = pickle.loads(pickle.dumps(error))
     assert isinstance(copy, RequestFailedError)
-    assert str(copy) == str(error) == "GET http://x/y: answered 404 Not Found: gone"
+    assert str(copy) == str(error) == "GET http://x/y: answered 404 Not Found: removed"
 
 
 @pytest.mark.incident("LAT-18")
@@ -83,8 +83,8 @@ def test_no_text_of_an_answer_changes_its_category(status, text):
     """Project 1404233 is not a 404: types and codes decide."""
     body = f"project {text} v302".encode()
     answer = Answer(status, {}, body, NOW, f"GET /project/{text}")
-    told = refusal(answer, connection=f"c{text}")
-    assert told.category is category_of_status(status)
+    error = refusal(answer, connection=f"c{text}")
+    assert error.category is category_of_status(status)
     for category in Category:
         assert category_of(RecordError(f"project {text}", category)) is category
     assert category_of(ValueError(text)) is Category.BUG

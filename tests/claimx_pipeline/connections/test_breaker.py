@@ -67,7 +67,7 @@ def test_a_permit_counts_once(breaker):
     assert breaker.state is State.CLOSED
 
 
-def test_while_open_the_wait_until_the_next_try_is_told(breaker, clock):
+def test_while_open_the_wait_until_the_next_try_is_given(breaker, clock):
     fail(breaker, 3)
     clock.move(5)
     assert refused(breaker).retry_after == 10
@@ -86,7 +86,7 @@ def test_half_open_admits_exactly_its_probes(clock, probes):
     assert refused(breaker).retry_after == 1
 
 
-def test_a_trial_given_up_makes_room_for_the_next(breaker, clock):
+def test_a_released_trial_makes_room_for_the_next(breaker, clock):
     fail(breaker, 3)
     clock.move(15)
     breaker.admit().release()

@@ -110,7 +110,7 @@ async def test_one_who_stops_waiting_leaves_the_others_alone(cache, service):
     assert service.cancelled == 0
 
 
-async def test_a_request_nobody_waits_for_is_given_up(cache, service):
+async def test_a_request_without_a_waiting_caller_is_cancelled(cache, service):
     service.open.clear()
     asking = asyncio.create_task(cache.get("a", service))
     await settle()

@@ -49,7 +49,7 @@ def test_a_token_that_no_header_can_carry_is_refused():
         check_connection("vendor", settings(auth_type="api_key", auth_token=Secret("a\nb")))
 
 
-def test_all_problems_are_told_at_once():
+def test_all_problems_are_reported_at_once():
     with pytest.raises(SettingsError) as caught:
         check_connection("vendor", settings("nowhere", auth_type="basic"))
     assert len(caught.value.problems) == 2

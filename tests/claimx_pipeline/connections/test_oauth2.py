@@ -9,19 +9,19 @@ from urllib.parse import parse_qs
 
 import pytest
 from attrs import define, field
-from http_service import Reply, http_service
 
 from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.errors import Category, SettingsError
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.connections import OAuth2Settings
+from tests.fakes.http_service import Reply, http_service
 
 SECRET = "client-s3cret"
 
 
 @define
 class Tokens:
-    """Hands out T1, T2, … and lets in whoever has a token that it still takes."""
+    """Hands out T1, T2, … and accepts every request with a token that is still valid."""
 
     life: object = 3600
     fails: Reply | None = None
@@ -224,7 +224,7 @@ async def test_a_token_service_that_fails_once_is_asked_again(vendor, tokens, se
     assert set(sent(service)) == {"T1"}
 
 
-async def test_a_token_service_that_is_away_is_an_outage_and_no_failure_of_the_record(
+async def test_an_unavailable_token_service_is_an_outage_and_not_a_failure_of_the_record(
     vendor, tokens, service
 ):
     tokens.fails = Reply({}, 503)

@@ -10,11 +10,12 @@ import socket
 import time
 
 import pytest
-from http_service import Reply, http_service
 
 from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.connections.breaker import State
 from claimx_pipeline.errors import Category, RecordError
+from tests.fakes.http_service import Reply, http_service
+from tests.fakes.loop_time import pass_time
 
 OK, BUSY, DOWN = Reply({"ok": True}), Reply(b"", 429), Reply(b"", 503)
 
@@ -52,11 +53,9 @@ def black_hole():
 async def test_after_five_failures_nothing_is_sent_until_one_trial_succeeds(connect, clock):
     async with http_service(always(DOWN)) as service:
         vendor = connect(service.url, max_retries=0)
-        told = await failures(vendor, 5)
-        assert [error.outage for error in told] == [False] * 4 + [True]
-        began = time.perf_counter()
+        errors = await failures(vendor, 5)
+        assert [error.outage for error in errors] == [False] * 4 + [True]
         refused = await failure(vendor)
-        assert time.perf_counter() - began < 0.01
         assert (refused.category, refused.outage) == (Category.CIRCUIT_OPEN, True)
         assert (refused.retry_after, refused.connection) == (15, "vendor")
         assert len(service.asked) == 5
@@ -75,10 +74,10 @@ async def test_after_five_failures_nothing_is_sent_until_one_trial_succeeds(conn
 async def test_a_hundred_refusals_do_not_open_the_breaker(connect, status):
     async with http_service(always(Reply(b"", status))) as service:
         vendor = connect(service.url)
-        told = await failures(vendor, 100)
+        errors = await failures(vendor, 100)
     assert len(service.asked) == 100
     assert vendor.breaker.state is State.CLOSED
-    assert {error.outage for error in told} == {status == 401}
+    assert {error.outage for error in errors} == {status == 401}
 
 
 async def test_a_definite_answer_shows_that_the_service_works(connect):
@@ -93,9 +92,9 @@ async def test_too_many_requests_are_an_outage_and_do_not_count(connect):
     replies = [DOWN, BUSY, BUSY, DOWN, DOWN, DOWN, DOWN]
     async with http_service(lambda _asked: replies.pop()) as service:
         vendor = connect(service.url, max_retries=0)
-        told = await failures(vendor, 6)
+        errors = await failures(vendor, 6)
         assert vendor.breaker.state is State.CLOSED
-        assert [error.outage for error in told] == [False] * 4 + [True] * 2
+        assert [error.outage for error in errors] == [False] * 4 + [True] * 2
         assert (await failure(vendor)).outage
     assert vendor.breaker.state is State.OPEN
 
@@ -122,10 +121,10 @@ async def test_a_request_is_not_tried_again_once_the_breaker_is_open(connect, cl
 async def test_those_who_wait_for_their_turn_are_not_sent_to_a_failing_service(connect):
     async with http_service(always(DOWN)) as service:
         vendor = connect(service.url, max_retries=0, max_concurrent=5)
-        told = await asyncio.gather(*(failure(vendor) for _ in range(50)))
+        errors = await asyncio.gather(*(failure(vendor) for _ in range(50)))
         assert len(service.asked) < 15
-    assert sum(error.category is Category.CIRCUIT_OPEN for error in told) > 35
-    assert sum(error.outage for error in told) >= 46
+    assert sum(error.category is Category.CIRCUIT_OPEN for error in errors) > 35
+    assert sum(error.outage for error in errors) >= 46
 
 
 async def test_fifty_who_come_at_half_open_are_one_trial(connect, clock):
@@ -162,9 +161,9 @@ async def test_a_cancelled_trial_does_not_keep_the_breaker_half_open(connect, cl
 async def test_a_breaker_of_zero_failures_never_opens(connect):
     async with http_service(always(DOWN)) as service:
         vendor = connect(service.url, max_retries=0, breaker_failures=0)
-        told = await failures(vendor, 20)
+        errors = await failures(vendor, 20)
         assert len(service.asked) == 20
-    assert not any(error.outage for error in told)
+    assert not any(error.outage for error in errors)
 
 
 @pytest.mark.incident("API-06")
@@ -174,16 +173,22 @@ async def test_an_unreachable_host_costs_its_timeouts_once_and_then_nothing(conn
             url, timeout_seconds=60, connect_timeout_seconds=0.1, max_retries=1, breaker_failures=5
         )
         began = time.perf_counter()
-        told = await asyncio.gather(*(failure(vendor) for _ in range(5)))
+        errors = await asyncio.gather(*(failure(vendor) for _ in range(5)))
         assert time.perf_counter() - began < 2
-        assert any(error.outage for error in told)
+        assert any(error.outage for error in errors)
         began = time.perf_counter()
         assert (await failure(vendor)).category is Category.CIRCUIT_OPEN
-        assert time.perf_counter() - began < 0.01
+        assert time.perf_counter() - began < 0.1, "it waited for a connection"
     assert vendor.breaker.state is State.OPEN
 
 
 async def silence(_asked):
+    """Give no answer until the asker's timeout is over, which it is at once.
+
+    A timeout so short that a test can wait for it may be over before a busy machine has
+    sent the request.
+    """
+    pass_time(60)
     await asyncio.Event().wait()
 
 
@@ -215,7 +220,7 @@ def with_probe(failing, probe):
 )
 async def test_a_probe_tells_an_outage_from_a_bad_record(connect, failing, probe, healthy):
     async with http_service(with_probe(failing, probe)) as service:
-        vendor = connect(service.url, probe="/probe", timeout_seconds=0.05, max_retries=0)
+        vendor = connect(service.url, probe="/probe", timeout_seconds=30, max_retries=0)
         error = await failure(vendor)
         assert service.paths() == ["GET /", "GET /probe"]
     assert error.outage is not healthy
@@ -279,7 +284,7 @@ async def test_the_probe_does_not_wait_for_a_slot(connect):
         await slow
 
 
-async def test_a_connection_closed_by_us_is_no_failure_of_the_service(connect):
+async def test_a_connection_closed_by_us_is_not_a_failure_of_the_service(connect):
     async with http_service(always(OK)) as service:
         vendor = connect(service.url, breaker_failures=1)
         await vendor.close()

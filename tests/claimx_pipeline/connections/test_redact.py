@@ -39,7 +39,7 @@ def test_a_quote_is_one_short_line(body):
     assert "\n" not in shown
 
 
-def test_a_given_secret_is_taken_out_wherever_it_stands():
+def test_a_given_secret_is_removed_wherever_it_occurs():
     assert quoted(b"echo: abcXYZabc", secrets=("XYZ",)) == "echo: abc…abc"
 
 

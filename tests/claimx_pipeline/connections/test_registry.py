@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import pytest
-from http_service import Reply, http_service
 
 from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.connections.registry import Connections
 from claimx_pipeline.errors import SettingsError
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from tests.fakes.http_service import Reply, http_service
 
 
 async def test_one_name_is_one_connection(clock):

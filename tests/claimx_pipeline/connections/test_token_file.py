@@ -6,12 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-from http_service import Reply, http_service
 
 from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.connections.token_file import TokenFile
 from claimx_pipeline.errors import Category, SettingsError
 from claimx_pipeline.settings.secret import Secret
+from tests.fakes.http_service import Reply, http_service
 
 OK = Reply({"ok": True})
 
@@ -141,7 +141,7 @@ async def test_a_wrong_credential_is_an_outage_and_resumes_by_itself(using, file
 
 @pytest.mark.incident("API-01")
 @pytest.mark.parametrize("content", [b"", b"\r\n", b"a\nb", b"Bearer x", b"\xff\xfea\x00", None])
-async def test_what_is_no_credential_leaves_the_last_one_and_is_told_once(
+async def test_what_is_not_a_credential_leaves_the_last_one_and_is_reported_once(
     using, file, clock, caplog, content
 ):
     async with http_service(accepting("FIRST", "SECOND")) as service:

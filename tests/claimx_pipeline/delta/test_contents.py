@@ -1,6 +1,5 @@
-from delta_tables import NOON, event, make_store, minutes, said, write, writer_of
-
 from claimx_pipeline.delta.contents import same_contents
+from tests.rigs.delta_tables import NOON, event, make_store, minutes, said, write, writer_of
 
 
 def test_same_contents_leave_bookkeeping_and_order_out(tmp_path):

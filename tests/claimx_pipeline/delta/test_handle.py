@@ -1,9 +1,9 @@
 import threading
 
 import pytest
-from delta_tables import make_store
 
 from claimx_pipeline.delta.handle import REOPEN_AFTER, KeptHandle
+from tests.rigs.delta_tables import make_store
 
 
 @pytest.fixture

@@ -5,7 +5,12 @@ import threading
 
 import pytest
 from attrs import evolve
-from delta_tables import (
+
+from claimx_pipeline.clock import SystemClock
+from claimx_pipeline.delta.faults import TableWriteError
+from claimx_pipeline.delta.maintenance import Maintenance, size_of
+from claimx_pipeline.errors import Category, TableError, UsageError
+from tests.rigs.delta_tables import (
     NOON,
     PROJECTS,
     acquired,
@@ -21,11 +26,6 @@ from delta_tables import (
     sources,
     stored,
 )
-
-from claimx_pipeline.clock import SystemClock
-from claimx_pipeline.delta.faults import TableWriteError
-from claimx_pipeline.delta.maintenance import Maintenance, size_of
-from claimx_pipeline.errors import Category, TableError, UsageError
 
 
 @pytest.fixture

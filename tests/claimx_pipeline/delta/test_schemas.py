@@ -1,10 +1,10 @@
 from concurrent.futures import ThreadPoolExecutor
 
 from attrs import evolve
-from delta_tables import EVENTS, make_store
 
 from claimx_pipeline.delta.schemas import configuration
 from claimx_pipeline.delta.spec import LONG, STRING, Column
+from tests.rigs.delta_tables import EVENTS, make_store
 
 
 def test_statistics_are_kept_of_keys_and_times_but_not_of_partitions():

@@ -1,8 +1,8 @@
 import pytest
 from attrs import evolve
-from delta_tables import EVENTS, PROJECTS
 
 from claimx_pipeline.delta.spec import BUCKETS, STRING, Column, bucket_of
+from tests.rigs.delta_tables import EVENTS, PROJECTS
 
 
 def test_a_spec_that_names_an_unknown_column_is_refused():

@@ -2,7 +2,12 @@ import json
 
 import pytest
 from attrs import evolve
-from delta_tables import (
+from deltalake import DeltaTable
+
+from claimx_pipeline.delta.spec import LONG, STRING, Column
+from claimx_pipeline.errors import TableError
+from claimx_pipeline.settings.secret import Secret
+from tests.rigs.delta_tables import (
     EVENTS,
     GROUP,
     PROJECTS,
@@ -14,11 +19,6 @@ from delta_tables import (
     write,
     writer_of,
 )
-from deltalake import DeltaTable
-
-from claimx_pipeline.delta.spec import LONG, STRING, Column
-from claimx_pipeline.errors import TableError
-from claimx_pipeline.settings.secret import Secret
 
 
 def test_create_makes_a_table_once(tmp_path):

@@ -5,11 +5,11 @@ import textwrap
 import threading
 
 import pytest
-from delta_tables import Gate
 
 from claimx_pipeline.delta.faults import TableWriteError
 from claimx_pipeline.delta.thread import TableThread
 from claimx_pipeline.errors import Category
+from tests.rigs.delta_tables import Gate
 
 
 class PanicException(BaseException):

@@ -5,14 +5,14 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from file_rig import FileRig
-from hasty_clock import HastyClock
 
 from claimx_pipeline import SystemClock
 from claimx_pipeline.media.cleaner import CacheCleaner
 from claimx_pipeline.media.messages import cached_record
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.workers.upload import cache_cleaner
+from tests.fakes.hasty_clock import HastyClock
+from tests.rigs.files import FileRig
 
 HOUR, KEEP = 3600.0, 72
 
@@ -37,7 +37,7 @@ def aged(rig: FileRig, path: str, hours: float) -> None:
 
 
 @pytest.mark.incident("MED-06")
-async def test_a_file_that_nobody_claims_is_removed_when_it_is_old(rig):
+async def test_an_unclaimed_file_is_removed_when_it_is_old(rig):
     old, young = await rig.cached("1", b"old"), await rig.cached("2", b"young")
     aged(rig, old.cache_path, KEEP + 1)
     aged(rig, young.cache_path, KEEP - 2)

@@ -79,15 +79,15 @@ def test_there_is_a_sample_for_every_extension():
 @pytest.mark.incident("LAT-17")
 @pytest.mark.incident("MED-04")
 @pytest.mark.parametrize("extension", SAMPLES)
-@pytest.mark.parametrize("place", ["name", "NAME", "path", "query"])
+@pytest.mark.parametrize("where", ["name", "NAME", "path", "query"])
 @pytest.mark.parametrize(
     "served", ["as usual", "application/octet-stream", "binary/octet-stream", "", None]
 )
-def test_every_kind_is_taken_however_it_is_named_and_served(extension, place, served):
+def test_every_kind_is_taken_however_it_is_named_and_served(extension, where, served):
     file = f"photo 1.{extension}"
-    name = {"name": file, "NAME": file.upper()}.get(place, "")
+    name = {"name": file, "NAME": file.upper()}.get(where, "")
     link = {"path": f"https://h/x/{file}?s=1", "query": f"https://h/get?sign=x.exe&filename={file}"}
-    kind = expected_type(name, link.get(place, "https://h/get?sign=1"))
+    kind = expected_type(name, link.get(where, "https://h/get?sign=1"))
     assert kind is type_of_extension(extension)
     content_type = SERVED[extension] if served == "as usual" else served
     assert checked_type(kind, content_type) is kind
@@ -151,7 +151,7 @@ def test_without_an_extension_anywhere_claimx_or_the_server_say_what_it_is():
         "application/octet-stream",
     ],
 )
-def test_without_an_extension_a_page_is_no_file(served):
+def test_without_an_extension_a_page_is_not_a_file(served):
     with pytest.raises(FileRefusedError, match="neither name nor link") as refused:
         checked_type(None, served)
     assert category_of(refused.value) is Category.PERMANENT
@@ -159,7 +159,7 @@ def test_without_an_extension_a_page_is_no_file(served):
 
 @pytest.mark.incident("MED-04")
 @pytest.mark.parametrize("extension", SAMPLES)
-def test_an_error_told_with_status_200_is_not_the_file(extension):
+def test_an_error_sent_with_status_200_is_not_the_file(extension):
     kind = type_of_extension(extension)
     if not kind.may_be_page:
         with pytest.raises(FileRefusedError, match="'text/html' instead of") as refused:
@@ -198,6 +198,6 @@ def test_a_refused_file_shows_how_it_begins_without_a_signature():
 def test_the_table_in_the_docs_is_the_one_in_the_code():
     page = Path(__file__).parents[3] / "docs" / "explanation" / "media.md"
     rows = [line.split("|")[1:3] for line in page.read_text().splitlines() if line.count("|") == 4]
-    told = {cells[0].strip(): re.findall(r"`([^`]+/[^`]+)`", cells[1]) for cells in rows}
+    documented = {cells[0].strip(): re.findall(r"`([^`]+/[^`]+)`", cells[1]) for cells in rows}
     for kind in FILE_TYPES:
-        assert tuple(told[", ".join(kind.extensions)]) == kind.content_types
+        assert tuple(documented[", ".join(kind.extensions)]) == kind.content_types

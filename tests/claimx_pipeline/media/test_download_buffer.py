@@ -59,7 +59,7 @@ async def test_what_was_written_after_the_record_is_not_trusted(tmp_path):
     await again.close(discard=True)
 
 
-async def test_without_a_record_nothing_is_gone_on_with(tmp_path):
+async def test_without_a_record_nothing_is_continued(tmp_path):
     landing = await land(tmp_path, 8)
     await landing.close(discard=False)
     assert list(tmp_path.iterdir()) == []

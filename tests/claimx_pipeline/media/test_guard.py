@@ -8,10 +8,8 @@ from urllib.parse import urlsplit
 
 import pytest
 from aiohttp.abc import AbstractResolver
-from http_service import Reply, http_service
 from hypothesis import given
 from hypothesis import strategies as st
-from media_rig import media_rig
 
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.connections.stream import StreamClient
@@ -25,6 +23,8 @@ from claimx_pipeline.media.guard import (
     forbidden,
     literal_address,
 )
+from tests.fakes.http_service import Reply, http_service
+from tests.rigs.media import media_rig
 
 ALLOWED = "files.example"
 
@@ -141,15 +141,15 @@ class Forbidden:
 
 
 @pytest.fixture
-async def forbidden_place():
-    place = Forbidden()
+async def forbidden_server():
+    inner = Forbidden()
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(place, "0.0.0.0", 0)
+    server = await loop.create_server(inner, "0.0.0.0", 0)
     port = server.sockets[0].getsockname()[1]
     sixth = None
     with contextlib.suppress(OSError):
-        sixth = await loop.create_server(place, "::", port)
-    yield place, port
+        sixth = await loop.create_server(inner, "::", port)
+    yield inner, port
     for each in filter(None, (server, sixth)):
         each.close()
         await each.wait_closed()
@@ -161,20 +161,20 @@ def test_the_corpus_is_large_enough():
 
 @pytest.mark.incident("SEC-02")
 @pytest.mark.incident("LAT-15")
-async def test_hostile_links_are_refused_before_a_byte_is_sent(tmp_path, forbidden_place):
-    place, port = forbidden_place
+async def test_hostile_links_are_refused_before_a_byte_is_sent(tmp_path, forbidden_server):
+    inner, port = forbidden_server
     async with media_rig(tmp_path, guard=Guard([ALLOWED], [])) as rig:
         for link in HOSTILE:
             with pytest.raises(LinkRefusedError) as refused:
                 await rig.fetch(filled(link, port))
             assert category_of(refused.value) is Category.PERMANENT, link
-    assert place.connections == 0
+    assert inner.connections == 0
 
 
 @pytest.mark.incident("SEC-02")
 @pytest.mark.incident("LAT-15")
-async def test_hostile_links_are_refused_behind_a_redirect_as_well(tmp_path, forbidden_place):
-    place, port = forbidden_place
+async def test_hostile_links_are_refused_behind_a_redirect_as_well(tmp_path, forbidden_server):
+    inner, port = forbidden_server
     links = [filled(link, port) for link in HOSTILE]
     # A Location may be relative, and no header holds a line end.
     links = [link for link in links if "//" in link and link.isprintable()]
@@ -190,7 +190,7 @@ async def test_hostile_links_are_refused_behind_a_redirect_as_well(tmp_path, for
             asked += 1
             links.pop(0)
         assert len(host.asked) == asked >= 60
-    assert place.connections == 0
+    assert inner.connections == 0
 
 
 @pytest.mark.incident("SEC-02")
@@ -263,36 +263,36 @@ def client(guard: Guard, names: AbstractResolver) -> StreamClient:
         ["64:ff9b::a00:1"],
     ],
 )
-async def test_an_allowed_name_that_leads_inside_is_refused_at_connect(forbidden_place, addresses):
-    place, port = forbidden_place
+async def test_an_allowed_name_that_leads_inside_is_refused_at_connect(forbidden_server, addresses):
+    inner, port = forbidden_server
     guard = Guard([f"{ALLOWED}:{port}"])
     link = f"https://{ALLOWED}:{port}/a.jpg"
     target = guard.check(link)  # the link itself is fine
     made = client(guard, Names(addresses))
     with pytest.raises(LinkRefusedError, match="is not connected to"):
-        async with made.get(target.link, target.place.host):
+        async with made.get(target.link, target.host_port.host):
             pass
     await made.close()
-    assert place.connections == 0
+    assert inner.connections == 0
 
 
 @pytest.mark.incident("SEC-02")
-async def test_a_name_that_changes_after_the_check_gains_nothing(forbidden_place):
+async def test_a_name_that_changes_after_the_check_gains_nothing(forbidden_server):
     """The address that was looked at is the one connected to; the next look is refused."""
-    place, port = forbidden_place
+    inner, port = forbidden_server
     guard = Guard([f"{ALLOWED}:{port}"])
     resolver = GuardedResolver(guard, Names(["93.184.216.34"], ["127.0.0.1"]))
     first = await resolver.resolve(ALLOWED, port)
     assert [each["host"] for each in first] == ["93.184.216.34"]
     with pytest.raises(LinkRefusedError):
         await resolver.resolve(ALLOWED, port)
-    assert place.connections == 0
+    assert inner.connections == 0
 
 
 @pytest.mark.incident("SEC-02")
-async def test_the_socket_is_the_last_to_look(forbidden_place):
+async def test_the_socket_is_the_last_to_look(forbidden_server):
     """A host written as an address passes no resolver."""
-    place, port = forbidden_place
+    inner, port = forbidden_server
     made = client(Guard([ALLOWED]), Names(["127.0.0.1"]))
     for host in ("127.0.0.1", "::1"):
         shown = f"[{host}]" if ":" in host else host
@@ -300,12 +300,12 @@ async def test_the_socket_is_the_last_to_look(forbidden_place):
             async with made.get(f"http://{shown}:{port}/a.jpg", host):
                 pass
     await made.close()
-    assert place.connections == 0
+    assert inner.connections == 0
 
 
 @pytest.mark.incident("SEC-02")
-async def test_a_development_host_is_that_pair_and_no_other(forbidden_place):
-    place, port = forbidden_place
+async def test_a_development_host_is_that_pair_and_no_other(forbidden_server):
+    inner, port = forbidden_server
     guard = Guard([ALLOWED], [f"127.0.0.1:{port + 1 if port < 65535 else port - 1}"])
     for link in (f"http://127.0.0.1:{port}/", f"http://localhost:{port + 1}/", "http://127.0.0.1/"):
         with pytest.raises(LinkRefusedError):
@@ -314,7 +314,7 @@ async def test_a_development_host_is_that_pair_and_no_other(forbidden_place):
     resolver = GuardedResolver(Guard(None, [f"127.0.0.1:{port}"]), Names(["127.0.0.1"]))
     with pytest.raises(LinkRefusedError):
         await resolver.resolve("evil.example", port)
-    assert place.connections == 0
+    assert inner.connections == 0
 
 
 PUBLIC = [
@@ -370,18 +370,18 @@ def test_any_text_is_refused_or_leads_to_an_allowed_host(text):
             target = guard.check(link)
         except LinkRefusedError:
             continue
-        assert target.place == HostPort(ALLOWED, 443)
+        assert target.host_port == HostPort(ALLOWED, 443)
 
 
 @pytest.mark.parametrize("text", ["https://a.example", "a.example/x", "u@a.example", "", "a:b"])
-def test_what_is_no_host_is_no_allowed_host(text):
+def test_what_is_not_a_host_is_not_an_allowed_host(text):
     with pytest.raises(ValueError):
         Guard([text])
 
 
 def test_without_a_list_every_public_name_on_443_is_allowed():
     guard = Guard(None)
-    assert guard.check("https://hooks.example/x").place == HostPort("hooks.example", 443)
+    assert guard.check("https://hooks.example/x").host_port == HostPort("hooks.example", 443)
     for link in ("https://hooks.example:8443/x", "http://hooks.example/x", "https://8.8.8.8/x"):
         with pytest.raises(LinkRefusedError):
             guard.check(link)

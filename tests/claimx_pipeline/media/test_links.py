@@ -1,13 +1,13 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hasty_clock import HastyClock
 from hypothesis import given
 from hypothesis import strategies as st
 
 from claimx_pipeline.connections.answer import Answered
 from claimx_pipeline.media.links import CurrentLink, DeadLinkError, LinkTimes, times_of
 from claimx_pipeline.media.messages import DownloadTask
+from tests.fakes.hasty_clock import HastyClock
 
 SIGNED = datetime(2026, 1, 12, 8, tzinfo=UTC)
 MILLISECONDS = int(SIGNED.timestamp() * 1000)

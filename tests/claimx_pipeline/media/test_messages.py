@@ -75,12 +75,12 @@ def test_an_owner_is_the_core_unless_named():
 @pytest.mark.parametrize("value", [None, "", 5])
 def test_a_task_without_what_it_needs_is_refused(field, value):
     value = {**msgspec.to_builtins(TASK), field: value}
-    with pytest.raises(DecodeError, match=f"is no download task.*{field}"):
+    with pytest.raises(DecodeError, match=f"is not a valid download task.*{field}"):
         decode_download_task(msgspec.json.encode(value))
 
 
 @pytest.mark.parametrize("value", [None, b"", b"x", b"[]", b"\xff"])
-def test_what_is_no_message_is_refused(value):
+def test_what_is_not_a_message_is_refused(value):
     for decode in (decode_download_task, decode_cached_file, decode_result):
         with pytest.raises(DecodeError):
             decode(value)

@@ -1,4 +1,4 @@
-"""One contract for every place where files lie: a folder, memory, S3, Azure."""
+"""One contract for every store of files: a folder, memory, S3, Azure."""
 
 import contextlib
 import hashlib
@@ -10,12 +10,12 @@ from datetime import UTC, datetime, timedelta
 
 import obstore
 import pytest
-from object_stores import Place, azure, azurite_script, s3
 
 from claimx_pipeline.errors import Category, SettingsError, category_of
 from claimx_pipeline.media.open_store import open_store
 from claimx_pipeline.media.store import PIECE_BYTES, FileStore, NoSuchFileError, StorageError
 from claimx_pipeline.settings.secret import Secret
+from tests.rigs.object_stores import Place, azure, azurite_script, s3
 
 LARGE_FILE_MIB = int(os.environ.get("LARGE_FILE_MIB", "64"))
 
@@ -28,7 +28,7 @@ def servers(tmp_path_factory):
     with contextlib.ExitStack() as stack:
         running: dict[str, Place] = {}
 
-        def place(kind: str) -> Place:
+        def server(kind: str) -> Place:
             if kind not in running:
                 if kind == "folder":
                     running[kind] = Place(str(tmp_path_factory.mktemp("files")), {})
@@ -41,7 +41,7 @@ def servers(tmp_path_factory):
                     running[kind] = stack.enter_context(azure(script))
             return running[kind]
 
-        yield place
+        yield server
 
 
 @pytest.fixture(params=["folder", "memory", "s3", "azure"])
@@ -79,7 +79,7 @@ async def test_a_second_writing_replaces_the_first(store):
     assert await whole(store, "twice.txt") == b"second"
 
 
-async def test_what_is_not_there_is_told(store):
+async def test_a_missing_file_is_reported(store):
     assert await store.stat("nothing/here") is None
     with pytest.raises(NoSuchFileError, match="no file 'nothing/here'"):
         await whole(store, "nothing/here")
@@ -87,9 +87,9 @@ async def test_what_is_not_there_is_told(store):
 
 
 async def test_a_file_is_removed(store):
-    await store.put("gone.txt", pieces(b"x"))
-    await store.delete("gone.txt")
-    assert await store.stat("gone.txt") is None
+    await store.put("removed.txt", pieces(b"x"))
+    await store.delete("removed.txt")
+    assert await store.stat("removed.txt") is None
 
 
 @pytest.mark.parametrize("path", ["../out", "a/../../out", "a//b", "/a", "a#1", "ü" * 121])
@@ -114,10 +114,10 @@ async def test_a_source_that_fails_leaves_the_file_that_was_there(store):
 
     async def broken() -> AsyncIterator[bytes]:
         yield b"n" * (PIECE_BYTES + 1)
-        raise FileNotFoundError("the source is gone")
+        raise FileNotFoundError("the source is missing")
 
     for path in ("kept.bin", "never.bin"):
-        with pytest.raises(FileNotFoundError, match="the source is gone"):
+        with pytest.raises(FileNotFoundError, match="the source is missing"):
             await store.put(path, broken())
     assert await whole(store, "kept.bin") == b"old"
     assert await store.stat("never.bin") is None
@@ -144,12 +144,12 @@ asyncio.run(store.put(sys.argv[2], slow()))
 @pytest.mark.parametrize("kind", ["folder", "s3", "azure"])
 @pytest.mark.parametrize("before", [b"old", None])
 async def test_a_writer_that_is_killed_leaves_the_old_file_or_none(servers, kind, before):
-    place = servers(kind)
-    store, path = place.open(), f"killed-{before is None}.bin"
+    server = servers(kind)
+    store, path = server.open(), f"killed-{before is None}.bin"
     if before is not None:
         await store.put(path, pieces(before))
-    given = [f"{name}={value}" for name, value in place.options.items()]
-    command = [sys.executable, "-c", WRITER, place.root, path, *given]
+    given = [f"{name}={value}" for name, value in server.options.items()]
+    command = [sys.executable, "-c", WRITER, server.root, path, *given]
     writer = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     assert writer.stdout.readline() == "under way\n"
     writer.kill()
@@ -167,7 +167,7 @@ async def test_the_kind_of_content_is_kept_where_the_store_can(servers, kind):
     assert found.attributes["Content-Type"] == "image/jpeg"
 
 
-async def test_a_store_that_is_away_is_an_outage():
+async def test_an_unavailable_store_is_an_outage():
     options = {
         "AWS_ACCESS_KEY_ID": "a",
         "AWS_SECRET_ACCESS_KEY": "b",
@@ -184,8 +184,8 @@ async def test_a_store_that_is_away_is_an_outage():
 
 async def test_a_bucket_that_is_not_there_is_an_outage(servers):
     options = servers("s3").secrets()
-    with pytest.raises(StorageError, match="there is no such place: s3://nobody") as raised:
-        await open_store("s3://nobody", options).put("a", pieces(b"x"))
+    with pytest.raises(StorageError, match="the store does not exist: s3://missing") as raised:
+        await open_store("s3://missing", options).put("a", pieces(b"x"))
     assert raised.value.outage
 
 
@@ -201,8 +201,8 @@ async def test_a_refused_credential_is_one_and_is_not_shown(servers):
 @pytest.mark.incident("MED-05")
 @pytest.mark.skipif(sys.platform != "linux", reason="takes a full device from Linux")
 async def test_a_folder_that_cannot_be_written_is_an_outage(tmp_path):
-    """A full disk, a disk gone read-only, a lost right: the files wait."""
-    (tmp_path / "files").symlink_to("/proc/sys")  # whoever asks cannot make a file there
+    """A full disk, a disk that became read-only, a lost right: the files wait."""
+    (tmp_path / "files").symlink_to("/proc/sys")  # no user can make a file there
     store = FileStore("/proc/sys", obstore.store.LocalStore("/proc/sys"))
     with pytest.raises(StorageError) as raised:
         await store.put("a/b", pieces(b"x"))
@@ -229,7 +229,7 @@ def test_options_that_only_tables_know_are_left_out():
 
 
 @pytest.mark.parametrize(
-    ("root", "options", "told"),
+    ("root", "options", "message"),
     [
         ("ftp://host/x", {}, "the scheme 'ftp' is unknown; known: abfs, abfss"),
         ("${PLACE}", {}, "is not resolved"),
@@ -238,8 +238,8 @@ def test_options_that_only_tables_know_are_left_out():
     ],
 )
 @pytest.mark.incident("SEC-03")
-def test_a_place_that_cannot_be_is_refused(root, options, told):
-    with pytest.raises(SettingsError, match=told):
+def test_a_store_that_cannot_be_opened_is_refused(root, options, message):
+    with pytest.raises(SettingsError, match=message):
         open_store(root, options)
 
 
@@ -271,13 +271,13 @@ print(memory("VmHWM:") - base, memory("VmHWM:"))
 @pytest.mark.parametrize("kind", ["folder", "s3", "azure"])
 async def test_a_large_file_does_not_pass_through_memory_as_a_whole(servers, kind, tmp_path):
     """64 MiB, or as many as ``LARGE_FILE_MIB`` says; the figure does not depend on it."""
-    place = servers(kind)
+    server = servers(kind)
     local = tmp_path / "large.bin"
     with local.open("wb") as file:
         for number in range(LARGE_FILE_MIB):
             file.write(bytes([number % 251]) * 1024 * 1024)
-    given = [f"{name}={value}" for name, value in place.options.items()]
-    command = [sys.executable, "-c", MEMORY, place.root, str(local), *given]
+    given = [f"{name}={value}" for name, value in server.options.items()]
+    command = [sys.executable, "-c", MEMORY, server.root, str(local), *given]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     more, altogether = map(int, done.stdout.split())
@@ -287,7 +287,7 @@ async def test_a_large_file_does_not_pass_through_memory_as_a_whole(servers, kin
     assert more < 100
     assert altogether < 150
     digest = hashlib.sha256()
-    async for piece in place.open().pieces("large.bin"):
+    async for piece in server.open().pieces("large.bin"):
         digest.update(piece)
     with local.open("rb") as file:
         assert digest.hexdigest() == hashlib.file_digest(file, "sha256").hexdigest()
@@ -315,9 +315,9 @@ asyncio.run(run())
 
 @pytest.mark.incident("SHD-01")
 def test_a_process_that_closes_its_store_ends_as_it_should(servers):
-    place = servers("s3")
-    given = [f"{name}={value}" for name, value in place.options.items()]
-    command = [sys.executable, "-c", LEAVING, place.root, *given]
+    server = servers("s3")
+    given = [f"{name}={value}" for name, value in server.options.items()]
+    command = [sys.executable, "-c", LEAVING, server.root, *given]
     for _ in range(4):
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr

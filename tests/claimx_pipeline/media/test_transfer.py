@@ -4,14 +4,14 @@ import gzip
 import hashlib
 
 import pytest
-from hasty_clock import HastyClock
-from http_service import Asked, HttpService, Reply, http_service
-from media_rig import jpeg, media_rig
 
 from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.errors import Category, RecordError, category_of
 from claimx_pipeline.media.content import FileRefusedError
 from claimx_pipeline.media.links import DeadLinkError
+from tests.fakes.hasty_clock import HastyClock
+from tests.fakes.http_service import Asked, HttpService, Reply, http_service
+from tests.rigs.media import jpeg, media_rig
 
 PHOTO = jpeg(5_000)
 
@@ -188,23 +188,23 @@ CONTENTS = {
         Reply(raw=b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\ncontent-type: image/jpeg\r\n\r\n400\r\n" + PHOTO[:600]),
         "ClientPayloadError|TransferEncoding",
     ),
-    "an error told as JSON": (Reply({"error": "no such file"}), "sent 'application/json' instead of 'image/jpeg'"),
-    "an error told as a page": (photo(b"<!DOCTYPE html><html>", **{"content-type": "text/html; charset=x"}), "'text/html'"),
+    "an error sent as JSON": (Reply({"error": "no such file"}), "sent 'application/json' instead of 'image/jpeg'"),
+    "an error sent as a page": (photo(b"<!DOCTYPE html><html>", **{"content-type": "text/html; charset=x"}), "'text/html'"),
     "a page called a photo": (photo(b"\n <HTML><body>sorry"), "sent a page.*sorry"),
-    "another kind of file": (photo(b"%PDF-1.7 and so on"), "no 'image/jpeg'; it begins with '%PDF"),
+    "another kind of file": (photo(b"%PDF-1.7 and so on"), "not a valid 'image/jpeg'; it begins with '%PDF"),
     "gzip, cut": (photo(gzip.compress(PHOTO)[:300], **{"content-encoding": "gzip"}), "broke off"),
     "gzip that is none": (photo(PHOTO, **{"content-encoding": "gzip"}), "cannot be read"),
-    "an unknown encoding": (photo(PHOTO, **{"content-encoding": "br"}), "nobody asked for"),
-    "a range nobody asked for": (Reply(PHOTO, 206, {"content-type": "image/jpeg"}), "another part"),
+    "an unknown encoding": (photo(PHOTO, **{"content-encoding": "br"}), "which was not requested"),
+    "a range that was not requested": (Reply(PHOTO, 206, {"content-type": "image/jpeg"}), "another part"),
 }  # fmt: skip
 
 
 @pytest.mark.incident("MED-04")
 @pytest.mark.parametrize("case", CONTENTS)
 async def test_what_is_not_the_file_is_never_taken_for_it_and_tried_again(tmp_path, case):
-    answer, told = CONTENTS[case]
+    answer, message = CONTENTS[case]
     async with http_service(lambda _: answer) as host, media_rig(tmp_path, host.url) as rig:
-        with pytest.raises(RecordError, match=f"(?s){told}") as failed:
+        with pytest.raises(RecordError, match=f"(?s){message}") as failed:
             await rig.fetch(f"{host.url}/photo.jpg")
     assert category_of(failed.value) is Category.TRANSIENT
     assert not failed.value.outage
@@ -323,7 +323,7 @@ async def test_a_connection_lost_at_70_percent_costs_less_than_a_range(tmp_path)
     assert sent < len(BIG) + RANGES["range_bytes"]
 
 
-async def test_a_file_that_changes_on_the_way_is_fetched_anew(tmp_path):
+async def test_a_file_that_changes_on_the_way_is_fetched_again(tmp_path):
     other = jpeg(4_000_000)
 
     def answer(asked: Asked) -> Reply:
@@ -391,7 +391,7 @@ async def test_a_later_process_goes_on_with_what_was_kept(tmp_path):
 
     def answer(asked: Asked) -> Reply:
         if broken and len(host.asked) > 3:
-            return Reply(b"away", 503)
+            return Reply(b"unavailable", 503)
         return ranged(BIG, asked)
 
     async with http_service(answer) as host:
@@ -408,7 +408,7 @@ async def test_a_later_process_goes_on_with_what_was_kept(tmp_path):
 
 async def test_five_files_that_fail_in_a_row_are_the_hosts_failure(tmp_path):
     async with (
-        http_service(lambda _: Reply(b"away", 503)) as host,
+        http_service(lambda _: Reply(b"unavailable", 503)) as host,
         media_rig(tmp_path, host.url, max_retries=0) as rig,
     ):
         outages = []

@@ -92,7 +92,7 @@ def test_a_condition_holds(condition, expected):
         ({"all": [{"field": "task_id", "in": []}]}, "at least one value"),
         ({"all": [{"field": "task_id", "equals": [1]}]}, "must be a single value"),
         ({"all": [{"field": "task_id", "exists": "yes"}]}, "must be true or false"),
-        ({"all": [{"field": "task_name", "matches": "("}]}, "no regular expression"),
+        ({"all": [{"field": "task_name", "matches": "("}]}, "not a valid regular expression"),
         ({"all": [{"any": [{"field": "x", "equals": 1}]}]}, "conditions.all[0].any[0]"),
     ],
 )

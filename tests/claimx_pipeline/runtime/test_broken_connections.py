@@ -4,11 +4,12 @@ import asyncio
 import uuid
 
 import pytest
-from tcp_proxy import tcp_proxy
-from worker_rig import OUT, Rig, Scripted
 
 from claimx_pipeline import Done, OutRecord, Pipeline
 from claimx_pipeline.errors import BrokerUnavailableError
+from tests.fakes.tcp_proxy import tcp_proxy
+from tests.rigs.until import until
+from tests.rigs.worker import OUT, Rig, Scripted
 
 
 @pytest.mark.kafka
@@ -36,10 +37,7 @@ async def test_cut_and_silent_connections_lose_nothing_and_end_no_worker(
             texts = [f"{name}-{number}" for number in range(20)]
             await insisting(lambda: rig.publish(*texts))
             expected.update(texts)
-            async with asyncio.timeout(60):
-                while not expected <= set(processor.seen):
-                    assert not running.done(), "the worker ended"
-                    await asyncio.sleep(0.05)
+            await until(lambda: expected <= set(processor.seen), running, seconds=60)
 
         await handled("before")
         for number in range(3):
@@ -47,10 +45,11 @@ async def test_cut_and_silent_connections_lose_nothing_and_end_no_worker(
             await handled(f"cut{number}")
         caplog.clear()
         proxy.silent = True
-        async with asyncio.timeout(60):
-            while not any(told.levelname == "WARNING" for told in of_the_worker(caplog)):
-                assert not running.done(), "the worker ended"
-                await asyncio.sleep(0.05)
+        await until(
+            lambda: any(told.levelname == "WARNING" for told in of_the_worker(caplog)),
+            running,
+            seconds=60,
+        )
         proxy.silent = False
         proxy.close_connections()
         await handled("after")

@@ -3,11 +3,11 @@
 import asyncio
 
 import pytest
-from worker_rig import OUT, Rig, Scripted
 
 from claimx_pipeline import Done, OutRecord, RecordError, TableRow
 from claimx_pipeline.runtime.delivery.batch import RecordFailedError
 from claimx_pipeline.runtime.outcome import Dead
+from tests.rigs.worker import OUT, Rig, Scripted
 
 
 @pytest.fixture

@@ -4,14 +4,14 @@ import asyncio
 import logging
 
 import pytest
-from hasty_clock import HastyClock
-from virtual_clock import VirtualClock
 
 from claimx_pipeline import Category
 from claimx_pipeline.delta.faults import TableWriteError
 from claimx_pipeline.errors import BrokerUnavailableError, UnknownTopicError
 from claimx_pipeline.runtime.reconnect import Reconnect, concurrently
 from claimx_pipeline.telemetry.health import Health
+from tests.fakes.hasty_clock import HastyClock
+from tests.fakes.virtual_clock import VirtualClock
 
 
 def reconnect_and_health(clock) -> tuple[Reconnect, Health]:
@@ -44,6 +44,23 @@ async def test_tries_are_spaced_and_each_reason_is_told_once(caplog):
         "worker w waits: busy",
         "worker w no longer waits for the broker",
     ]
+
+
+@pytest.mark.incident("REB-08")
+async def test_an_outage_of_hours_is_waited_out():
+    clock = HastyClock()
+    reconnect, _ = reconnect_and_health(clock)
+    tries = 0
+
+    async def call() -> str:
+        nonlocal tries
+        tries += 1
+        if tries <= 5000:
+            raise BrokerUnavailableError("unavailable")
+        return "there"
+
+    assert await reconnect.until_available(call) == "there"
+    assert set(clock.slept[3:]) == {5}
 
 
 @pytest.mark.parametrize(

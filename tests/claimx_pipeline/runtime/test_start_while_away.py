@@ -6,19 +6,13 @@ import uuid
 from pathlib import Path
 
 import pytest
-from worker_rig import DEAD, Rig, Scripted
 
 from claimx_pipeline import Done, Pipeline, TableRow
 from claimx_pipeline.errors import TableError, UnknownTopicError
+from tests.rigs.until import until
+from tests.rigs.worker import DEAD, Rig, Scripted
 
 TABLE = "claimx_events"
-
-
-async def until(condition, running: asyncio.Task) -> None:
-    async with asyncio.timeout(90):
-        while not condition():
-            assert not running.done(), running.exception()
-            await asyncio.sleep(0.02)
 
 
 def state(loop) -> str:
@@ -36,13 +30,13 @@ async def test_a_worker_started_before_its_kafka_works_once_that_is_there(tmp_pa
     try:
         loop = rig.loop(rig.failing(processor), asyncio.Event())
         running = asyncio.create_task(loop.run())
-        await until(lambda: "cannot be reached" in state(loop), running)
+        await until(lambda: "cannot be reached" in state(loop), running, seconds=90)
         assert state(loop).startswith("starting: Kafka at 127.0.0.1")
         assert loop.resources.health.live()[0]
     finally:
         mortal_kafka.launch()  # from this thread: the process dies with the one that starts it
         await asyncio.to_thread(mortal_kafka.wait)
-    await until(lambda: loop.metrics.records == 2, running)
+    await until(lambda: loop.metrics.records == 2, running, seconds=90)
     assert state(loop) == "ready"
     loop.stop.set()
     await running

@@ -11,7 +11,6 @@ from attrs import field, frozen
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
-from settings_text import load_text, problems_of
 
 from claimx_pipeline.errors import SettingsError
 from claimx_pipeline.settings.loader import (
@@ -29,6 +28,7 @@ from claimx_pipeline.settings.tree.plugins import PluginSettings
 from claimx_pipeline.settings.tree.settings import Settings, SettingsSection
 from claimx_pipeline.settings.tree.validators import INLINE
 from claimx_pipeline.settings.tree.workers import WorkerSettings
+from tests.rigs.settings_text import load_text, problems_of
 
 
 @frozen(kw_only=True)
@@ -205,12 +205,12 @@ def test_a_section_that_waits_as_a_whole_is_required_by_its_parts(tmp_path):
 @pytest.mark.incident("DEL-08")
 @pytest.mark.parametrize("written", ["${NOPE}", "${NOPE}/x", "${EMPTY}", "a${EMPTY}"])
 @pytest.mark.parametrize("key", ["tables: {root: '%s'}", "storage: {files: {root: '%s'}}"])
-def test_a_place_that_is_not_known_never_becomes_a_folder(tmp_path, monkeypatch, written, key):
+def test_a_location_that_is_not_known_never_becomes_a_folder(tmp_path, monkeypatch, written, key):
     monkeypatch.chdir(tmp_path)
     settings = load_text(tmp_path, key % written, {"EMPTY": ""}).settings
     before = sorted(tmp_path.iterdir())
     root = settings.tables.root if "tables" in key else settings.storage.files.root
-    for use in (os.makedirs, str, lambda place: f"{place}/claimx_events"):
+    for use in (os.makedirs, str, lambda root: f"{root}/claimx_events"):
         with pytest.raises(SettingsError, match=r"NOPE is not set|EMPTY is set but empty"):
             use(root)
     assert sorted(tmp_path.iterdir()) == before
@@ -232,7 +232,7 @@ def test_a_place_that_is_not_known_never_becomes_a_folder(tmp_path, monkeypatch,
         "connections: {x: {base_url: ''}}",
     ],
 )
-def test_an_empty_place_is_a_mistake_with_a_name(tmp_path, text):
+def test_an_empty_location_is_a_mistake_with_a_name(tmp_path, text):
     (problem,) = problems_of(tmp_path, text)
     assert problem.startswith("claimx.yaml:1: ")
     assert "must not be empty" in problem or "expected text, got nothing" in problem
@@ -388,8 +388,8 @@ def test_a_wrong_plugins_section_is_reported_with_the_rest(tmp_path):
     [
         ([attrs.evolve(CABINET, name="broker")], "is a section of the core"),
         ([CABINET, CABINET], "two plugins register a settings section 'cabinet'"),
-        ([SettingsSection(name="x", kind=dict)], "is no attrs class"),
-        ([attrs.evolve(CABINET, defaults="a: [")], "is no YAML"),
+        ([SettingsSection(name="x", kind=dict)], "is not an attrs class"),
+        ([attrs.evolve(CABINET, defaults="a: [")], "is not valid YAML"),
     ],
 )
 def test_a_section_that_cannot_be_is_refused(tmp_path, sections, what):

@@ -1,6 +1,6 @@
 import pytest
 
-from claimx_pipeline.settings.masking import masked, telling
+from claimx_pipeline.settings.masking import masked, names_credential
 
 
 @pytest.mark.parametrize(
@@ -18,12 +18,12 @@ from claimx_pipeline.settings.masking import masked, telling
     ],
 )
 def test_the_name_of_a_credential_is_known(name):
-    assert telling([name])
+    assert names_credential([name])
 
 
 @pytest.mark.parametrize("name", ["base_url", "max_retries", "auth_type", "auth", "project_key", 0])
 def test_an_ordinary_name_is_ordinary(name):
-    assert not telling([name])
+    assert not names_credential([name])
 
 
 @pytest.mark.parametrize(

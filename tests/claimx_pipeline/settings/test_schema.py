@@ -2,11 +2,11 @@ import jsonschema_rs
 import pytest
 import yaml
 from attrs import frozen
-from settings_text import problems_of
 
 from claimx_pipeline.cli.init import template
 from claimx_pipeline.settings.schema import settings_schema
 from claimx_pipeline.settings.tree.settings import SettingsSection
+from tests.rigs.settings_text import problems_of
 
 
 @frozen(kw_only=True)

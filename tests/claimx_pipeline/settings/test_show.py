@@ -1,7 +1,7 @@
 import pytest
-from settings_text import load_text
 
 from claimx_pipeline.settings.show import shown_settings
+from tests.rigs.settings_text import load_text
 
 
 @pytest.mark.incident("CFG-04")

@@ -3,11 +3,12 @@ import time
 
 import httpx
 import pytest
-from virtual_clock import VirtualClock
 
 from claimx_pipeline.simulator.faults import Fault, FaultPlan
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
+from tests.fakes.virtual_clock import VirtualClock
+from tests.rigs.until import until
 
 API = "/service/cxedirest"
 
@@ -160,6 +161,27 @@ async def test_a_black_hole_does_not_keep_the_server_from_ending():
     assert time.monotonic() - begun < 1.5
 
 
+@pytest.mark.parametrize("turns", [0, 1, 2, 5])
+async def test_the_server_ends_while_a_file_stalls(turns):
+    """Its end may come any number of turns of the loop after the stall was ended."""
+    world = World(seed=7)
+    world.set_clock(world.end(50))
+    async with httpx.AsyncClient() as client, SimulatorServer(world) as sim:
+        media = next(world.file(event.media_id) for event in world.events(50) if event.media_id)
+        sim.faults.add(Fault(kind="stall", path="/media/s3"))
+        link = sim.simulation.links.s3_link(media, sim.simulation.clock.now())
+        async with client.stream("GET", link) as answer:
+            pieces = answer.aiter_bytes()
+            received = len(await anext(pieces))
+            assert 0 < received < int(answer.headers["content-length"])
+            sim.simulation.closing.set()
+            for _ in range(turns):
+                await asyncio.sleep(0)
+            await sim.__aexit__(None, None, None)
+            with pytest.raises(httpx.RemoteProtocolError):
+                await anext(pieces)
+
+
 async def test_control_is_spared(sim, outside):
     sim.faults.add(Fault(kind="error"))
     assert (await outside.get("/_control/clock")).status_code == 200
@@ -181,9 +203,3 @@ def test_the_same_seed_draws_the_same_faults():
 def test_a_fault_that_makes_no_sense_is_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         Fault(**{"kind": "error", **wrong})
-
-
-async def until(condition):
-    async with asyncio.timeout(5):
-        while not condition():
-            await asyncio.sleep(0.005)

@@ -3,10 +3,10 @@ from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
-from virtual_clock import VirtualClock
 
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
+from tests.fakes.virtual_clock import VirtualClock
 
 
 async def link_of(sim, extension="jpg"):

@@ -4,13 +4,13 @@ import json
 
 import pytest
 from attrs import frozen
-from chain_rig import run_worker
-from command import run
-from http_service import Reply, http_service
 
 from claimx_pipeline import Chain, Pipeline, SettingsError, StageSpec, UsageError
 from claimx_pipeline.stages.from_settings import stages_of
 from claimx_pipeline.telemetry.health import Health
+from tests.fakes.http_service import Reply, http_service
+from tests.rigs.chain import run_worker
+from tests.rigs.command import run
 
 CHAIN = """\
 connections:
@@ -160,7 +160,7 @@ def test_every_mistake_of_a_chain_is_named_at_once(tmp_path):
 
 def test_a_worker_without_stages_has_no_chain_to_replace(tmp_path):
     text = "workers: {ingest: {enrichment_handlers: [{type: transform}]}}"
-    with pytest.raises(SettingsError, match=r"claimx\.yaml:1.*'ingest' is no chain of stages"):
+    with pytest.raises(SettingsError, match=r"claimx\.yaml:1.*'ingest' is not a chain of stages"):
         assert load(tmp_path, text).workers
 
 

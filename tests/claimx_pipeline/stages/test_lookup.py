@@ -4,12 +4,12 @@ import time
 
 import pytest
 from attrs import define
-from http_service import Reply, http_service
 
 from claimx_pipeline import Item, LookupConfig, LookupStage, SettingsError, SystemClock
 from claimx_pipeline.connections.registry import Connections
 from claimx_pipeline.runtime.outcome import Dead, Retry
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from tests.fakes.http_service import Reply, http_service
 
 
 @define

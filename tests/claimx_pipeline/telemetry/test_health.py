@@ -9,9 +9,7 @@ import urllib.request
 
 import pyarrow as pa
 import pytest
-from delta_tables import PROJECTS, make_store, minutes
 from deltalake import write_deltalake
-from virtual_clock import VirtualClock
 
 from claimx_pipeline import SettingsError
 from claimx_pipeline.clock import SystemClock
@@ -20,6 +18,8 @@ from claimx_pipeline.settings.tree.health import HealthSettings
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.metrics import Metrics
 from claimx_pipeline.telemetry.server import HealthServer
+from tests.fakes.virtual_clock import VirtualClock
+from tests.rigs.delta_tables import PROJECTS, make_store, minutes
 
 
 @pytest.fixture

@@ -6,10 +6,7 @@ from textwrap import dedent
 
 import msgspec
 import pytest
-from http_service import Reply, http_service
-from plugin_folder import write_plugin
 from prometheus_client import generate_latest
-from whole_pipeline import whole_pipeline
 
 from claimx_pipeline import DONE, Dead, Pipeline, PluginResult, Retry
 from claimx_pipeline.broker.sqlite.log import StoredRecord
@@ -20,6 +17,9 @@ from claimx_pipeline.runtime.worker import Received
 from claimx_pipeline.simulator.faults import Fault
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.workers.actions import ActionsProcessor
+from tests.fakes.http_service import Reply, http_service
+from tests.rigs.plugin_folder import write_plugin
+from tests.rigs.whole_pipeline import whole_pipeline
 
 EVENTS = 20
 

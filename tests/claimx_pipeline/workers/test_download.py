@@ -10,11 +10,12 @@ from http import HTTPStatus
 
 import pytest
 from attrs import evolve
-from download_rig import DownloadRig, download_rig
 
 from claimx_pipeline import hookimpl
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.simulator.faults import Fault
+from tests.rigs.download import DownloadRig, download_rig
+from tests.rigs.until import until
 
 
 @pytest.fixture
@@ -213,9 +214,7 @@ async def test_files_are_counted(rig: DownloadRig):
     stop = asyncio.Event()
     loop = rig.loop("download", stop)
     running = asyncio.create_task(loop.run())
-    async with asyncio.timeout(30):
-        while not await rig.settled(1):
-            await asyncio.sleep(0.02)
+    await until(lambda: rig.settled(1))
     stop.set()
     await running
     value = loop.resources.metrics.registry.get_sample_value
@@ -239,9 +238,7 @@ async def test_plugins_are_told_of_every_file_and_their_failure_is_their_own(rig
     media = rig.files[0]
     await rig.publish(rig.task(media))
     running = asyncio.create_task(loop.run())
-    async with asyncio.timeout(30):
-        while not await rig.settled(1):
-            await asyncio.sleep(0.02)
+    await until(lambda: rig.settled(1))
     stop.set()
     await running
     assert told == [("download_complete", str(media.media_id), 1)]

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 import pluggy
 import pytest
 from attrs import evolve
-from file_rig import SETTINGS, FileRig
 from prometheus_client import CollectorRegistry
 
 from claimx_pipeline import (
@@ -28,6 +27,7 @@ from claimx_pipeline.plugins.host.results import PublishRules
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 from claimx_pipeline.workers.enrichment import EnrichmentProcessor
+from tests.rigs.files import SETTINGS, FileRig
 
 AT = datetime(2026, 1, 12, 9, tzinfo=UTC)
 PENDING = "claimx.downloads.pending"

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 from attrs import evolve
-from worker_rig import Rig
 
 from claimx_pipeline import OutRecord, create_all
 from claimx_pipeline.claimx.entities import KINDS
@@ -13,11 +12,12 @@ from claimx_pipeline.claimx.messages import EntityDecoder
 from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.domain.entities import RowsByKind, rows_of
 from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
-from claimx_pipeline.runtime.dead_letters.reader import DeadLetterReader, LetterFilter
+from claimx_pipeline.runtime.dead_letters.reader import DeadLetterFilter, DeadLetterReader
 from claimx_pipeline.runtime.dead_letters.replay import Replayer
 from claimx_pipeline.runtime.headers import header
 from claimx_pipeline.topics import ENTITIES_DLQ, ENTITIES_ROWS
 from claimx_pipeline.workers import entities
+from tests.rigs.worker import Rig
 
 MESSAGE = (Path(__file__).parents[2] / "data" / "messages" / "entity_rows.json").read_bytes()
 OLDER = [kind for kind in KINDS if kind.name != "video_collab"]
@@ -57,7 +57,7 @@ async def publish(rig: Rig, *values: bytes) -> None:
 async def dead_letters(rig: Rig) -> list:
     admin = rig.broker().admin()
     reader = await DeadLetterReader.open(admin, rig.pipeline.topology, [ENTITIES_DLQ.name])
-    found = [letter async for page in reader.pages(LetterFilter()) for letter in page]
+    found = [letter async for page in reader.pages(DeadLetterFilter()) for letter in page]
     await admin.close()
     return found
 

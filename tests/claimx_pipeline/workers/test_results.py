@@ -1,15 +1,15 @@
-"""Every file of the pipeline's own has a row, whether it was stored or given up."""
+"""Every file of the pipeline's own has a row, whether it was stored or failed."""
 
 from datetime import timedelta
 
 import pytest
 from attrs import evolve
-from file_rig import AT, FileRig
 
 from claimx_pipeline import DownloadResult, DownloadTask, OutRecord, RecordError
 from claimx_pipeline.broker.sqlite.log import StoredRecord
 from claimx_pipeline.media.messages import cached_record, result_record, task_record
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
+from tests.rigs.files import AT, FileRig
 
 RESULT = DownloadResult(
     media_id="1",
@@ -55,7 +55,7 @@ def letter(
         now=AT + timedelta(seconds=later),
         plugin=plugin,
     )
-    return known.letter(record, "claimx.downloads.dlq")
+    return known.to_record(record, "claimx.downloads.dlq")
 
 
 async def test_a_stored_file_has_one_row_however_often_it_is_told(rig):

@@ -2,11 +2,11 @@
 
 import pytest
 from attrs import evolve
-from file_rig import FileRig, alone
 
 from claimx_pipeline import OutRecord
 from claimx_pipeline.media.messages import cached_record
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
+from tests.rigs.files import FileRig, alone
 
 
 @pytest.fixture
@@ -73,7 +73,7 @@ async def test_a_file_that_is_gone_from_the_cache_is_dead_and_says_why(rig):
     await rig.publish(cached_record(file))
     await rig.work("upload")
     [letter] = await rig.dead()
-    assert "is gone from the cache" in DeadLetter.read(letter).error
+    assert "is missing from the cache" in DeadLetter.read(letter).error
     assert await rig.results() == []
 
 
@@ -83,7 +83,7 @@ async def test_a_path_that_leads_out_of_the_store_is_refused(rig, tmp_path):
     file = await rig.cached("1", b"x", blob_path="9/media/../../../evil.jpg")
     await rig.publish(cached_record(file))
     await rig.work("upload")
-    assert "is no path of a file" in DeadLetter.read((await rig.dead())[0]).error
+    assert "is not a valid path of a file" in DeadLetter.read((await rig.dead())[0]).error
     assert not list(tmp_path.rglob("evil.jpg"))
 
 

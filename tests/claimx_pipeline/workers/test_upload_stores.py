@@ -5,10 +5,11 @@ import json
 import shutil
 
 import pytest
-from file_rig import SETTINGS, FileRig
-from object_stores import Place, free_port, s3, s3_place
 
 from claimx_pipeline.media.messages import cached_record
+from tests.rigs.files import SETTINGS, FileRig
+from tests.rigs.object_stores import Place, free_port, s3, s3_place
+from tests.rigs.until import until
 
 
 def on_s3(place: Place, what: str) -> str:
@@ -44,15 +45,12 @@ async def test_with_a_cache_that_is_not_the_downloaders_files_wait(tmp_path):
     loop = rig.loop("upload", stop)
     running = asyncio.create_task(loop.run())
     try:
-        async with asyncio.timeout(60):
-            while "must have the same storage.cache.root" not in str(loop.resources.health.ready()):
-                assert not running.done()
-                await asyncio.sleep(0.05)
+        refused = "must have the same storage.cache.root"
+        health = loop.resources.health
+        await until(lambda: refused in str(health.ready()), running, seconds=60)
         assert await rig.dead() == []
         shutil.copytree(tmp_path / "elsewhere", tmp_path / "cache", dirs_exist_ok=True)
-        async with asyncio.timeout(60):
-            while not await rig.results():
-                await asyncio.sleep(0.1)
+        await until(rig.results, seconds=60)
         assert await rig.stored() == {file.blob_path: b"a photo"}
     finally:
         stop.set()
@@ -71,10 +69,7 @@ async def test_while_the_store_is_away_files_wait_and_the_worker_is_not_ready(tm
     running = asyncio.create_task(loop.run())
     health = loop.resources.health
     try:
-        async with asyncio.timeout(60):
-            while "cannot write" not in str(health.ready()):
-                assert not running.done()
-                await asyncio.sleep(0.05)
+        await until(lambda: "cannot write" in str(health.ready()), running, seconds=60)
         assert not health.ready()[0]
         assert await rig.dead() == []
         with s3(port):

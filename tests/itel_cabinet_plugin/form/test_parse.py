@@ -7,7 +7,9 @@ from datetime import UTC, datetime
 
 import attrs
 import pytest
-from itel_samples import (
+
+from itel_cabinet_plugin.form import CabinetForm, parse_form
+from tests.fakes.itel_samples import (
     ANSWERS,
     IDENTITY,
     PHOTOS,
@@ -17,8 +19,6 @@ from itel_samples import (
     questions,
     sample,
 )
-
-from itel_cabinet_plugin.form import CabinetForm, parse_form
 
 
 def photos(parsed):

@@ -9,11 +9,11 @@ from typing import Any
 import attrs
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from itel_samples import completed, old_wording, questions
 
 from itel_cabinet_plugin.form import CabinetForm, parse_form
 from itel_cabinet_plugin.submission.payload import submission_of
 from itel_cabinet_plugin.submission.schema import SubmissionSchema
+from tests.fakes.itel_samples import completed, old_wording, questions
 
 SCHEMA = SubmissionSchema()
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import attrs
-from itel_samples import sample
 
 from itel_cabinet_plugin.form.model import CabinetForm
 from itel_cabinet_plugin.form.questions import QUESTIONS, normal, topic_of
+from tests.fakes.itel_samples import sample
 
 
 def test_the_map_holds_the_50_questions_of_the_real_form():

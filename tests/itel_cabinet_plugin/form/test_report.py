@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from itel_samples import completed, sample
-
 from itel_cabinet_plugin.form import parse_form
+from tests.fakes.itel_samples import completed, sample
 
 THREE_VALUES = (
     "Are All The Face Frames, Doors, And Drawers Available?",

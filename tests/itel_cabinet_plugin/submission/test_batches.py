@@ -6,8 +6,6 @@ import json
 
 import pytest
 from attrs import evolve
-from http_service import Reply, http_service
-from itel_samples import completed
 
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.connections.registry import Connections
@@ -16,7 +14,9 @@ from claimx_pipeline.runtime.outcome import Dead, Retry
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.stages.protocol import Item
 from itel_cabinet_plugin.form import parse_form
-from itel_cabinet_plugin.submission.stage import SendConfig, SendStage
+from itel_cabinet_plugin.submission.stage import SubmitConfig, SubmitStage
+from tests.fakes.http_service import Reply, http_service
+from tests.fakes.itel_samples import completed
 
 
 def item(assignment_id):
@@ -32,7 +32,7 @@ def send(outside):
             settings = ConnectionSettings(base_url=service.url, max_retries=0)
             made = Connections({"itel_cabinet_api": settings}, SystemClock())
             outside.connections = made
-            stage = SendStage(SendConfig(batch_size=size))
+            stage = SubmitStage(SubmitConfig(batch_size=size))
             await stage.open(outside.resources)
             items = [item(each) for each in ids]
             await stage.process(items)

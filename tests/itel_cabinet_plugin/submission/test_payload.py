@@ -6,12 +6,12 @@ import re
 import time
 
 import pytest
-from itel_samples import completed, old_wording, question, sample
 
 from claimx_pipeline.errors import Category, RecordError
 from itel_cabinet_plugin.form import parse_form
 from itel_cabinet_plugin.submission.payload import submission_of
 from itel_cabinet_plugin.submission.schema import SubmissionSchema
+from tests.fakes.itel_samples import completed, old_wording, question, sample
 
 SCHEMA = SubmissionSchema()
 

@@ -6,7 +6,6 @@ import json
 
 import pytest
 from attrs import evolve
-from itel_samples import completed
 
 from claimx_pipeline.errors import Category
 from claimx_pipeline.runtime.outcome import Dead, Done, Retry
@@ -17,8 +16,9 @@ from claimx_pipeline.stages.protocol import Item
 from itel_cabinet_plugin.form import parse_form
 from itel_cabinet_plugin.settings import SECTION, ItelSettings
 from itel_cabinet_plugin.submission.attempts import payload_hash
-from itel_cabinet_plugin.submission.stage import SendConfig, SendStage
+from itel_cabinet_plugin.submission.stage import SubmitConfig, SubmitStage
 from itel_cabinet_plugin.submission.worker import WORKER, build
+from tests.fakes.itel_samples import completed
 
 
 async def test_a_completed_form_is_submitted(outside, message):
@@ -124,7 +124,7 @@ async def test_a_refusal_is_the_failure_of_its_record(outside, message, status, 
 async def test_a_form_that_makes_no_valid_payload_is_dead_and_not_sent(outside):
     task = completed()
     task["formResponseId"] = None
-    stage = SendStage(SendConfig())
+    stage = SubmitStage(SubmitConfig())
     await stage.open(outside.resources)
     item = Item(None, {}, {"form": parse_form(task)})
     await stage.process([item])
@@ -134,7 +134,7 @@ async def test_a_form_that_makes_no_valid_payload_is_dead_and_not_sent(outside):
 
 
 async def test_without_a_form_the_error_says_what_comes_before(outside):
-    stage = SendStage(SendConfig())
+    stage = SubmitStage(SubmitConfig())
     await stage.open(outside.resources)
     item = Item(None, {}, {})
     await stage.process([item])

@@ -9,7 +9,6 @@ import pytest
 from attrs import evolve
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from itel_samples import PHOTOS, completed, old_wording, question, sample
 
 from claimx_pipeline.errors import RecordError, SettingsError
 from claimx_pipeline.pipeline import Pipeline
@@ -24,6 +23,7 @@ from itel_cabinet_plugin.submission.profile import ProfileChoice, vendor_profile
 from itel_cabinet_plugin.submission.schema import VENDOR_SCHEMA, SubmissionSchema
 from itel_cabinet_plugin.submission.vendor import IMAGE_TYPES, vendor_submission_of
 from itel_cabinet_plugin.submission.worker import build
+from tests.fakes.itel_samples import PHOTOS, completed, old_wording, question, sample
 
 SCHEMA = SubmissionSchema(VENDOR_SCHEMA)
 CARRIER = "00000000-0000-4000-8000-0000000000ca"

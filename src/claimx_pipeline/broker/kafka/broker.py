@@ -6,7 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import AIOKafkaConsumer
+from aiokafka import TopicPartition as KafkaPartition
 from aiokafka import errors as kafka_errors
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin import NewTopic as KafkaNewTopic
@@ -16,8 +17,7 @@ from claimx_pipeline.broker.kafka.client import KafkaConnection, stopped
 from claimx_pipeline.broker.kafka.consumer import KafkaConsumer
 from claimx_pipeline.broker.kafka.producer import KafkaProducer
 from claimx_pipeline.broker.naming import has_members
-from claimx_pipeline.broker.protocol import NewTopic, OnRevoked, Record
-from claimx_pipeline.broker.protocol import TopicPartition as Place
+from claimx_pipeline.broker.protocol import NewTopic, OnRevoked, Record, TopicPartition
 from claimx_pipeline.errors import BrokerError, UnknownTopicError
 from claimx_pipeline.settings.tree.broker import BrokerSettings
 
@@ -64,7 +64,7 @@ class KafkaBroker:
 
 @define(eq=False)
 class KafkaAdmin:
-    """Looks at topics and groups, creates topics, sets the offsets of groups at rest."""
+    """Looks at topics and groups, creates topics, sets the offsets of groups without members."""
 
     _connection: KafkaConnection
     _client: Any = field(default=None, init=False)
@@ -112,7 +112,7 @@ class KafkaAdmin:
         Raises:
             UnknownTopicError: The topic does not exist.
         """
-        return await self._offsets(topic, lambda reader, places: reader.end_offsets(places))
+        return await self._offsets(topic, lambda reader, partitions: reader.end_offsets(partitions))
 
     async def begin_offsets(self, topic: str) -> Mapping[int, int]:
         """Return, by partition, the offset of the oldest record still kept.
@@ -120,7 +120,9 @@ class KafkaAdmin:
         Raises:
             UnknownTopicError: The topic does not exist.
         """
-        return await self._offsets(topic, lambda reader, places: reader.beginning_offsets(places))
+        return await self._offsets(
+            topic, lambda reader, partitions: reader.beginning_offsets(partitions)
+        )
 
     async def committed(self, group: str, topic: str) -> Mapping[int, int]:
         """Return, by partition, what *group* committed; partitions without are left out.
@@ -128,8 +130,8 @@ class KafkaAdmin:
         Raises:
             UnknownTopicError: The topic does not exist.
         """
-        places = await self._places(topic)
-        found = await self._ask(lambda client: _group_offsets(client, group, places))
+        partitions = await self._partitions(topic)
+        found = await self._ask(lambda client: _group_offsets(client, group, partitions))
         return {at.partition: stored.offset for at, stored in found.items() if stored.offset >= 0}
 
     async def commit_offsets(self, group: str, topic: str, positions: Mapping[int, int]) -> None:
@@ -139,10 +141,10 @@ class KafkaAdmin:
             UnknownTopicError: The topic, or a partition of it, does not exist.
             BrokerError: The group has members; their commits would undo it.
         """
-        places = {TopicPartition(topic, number): after for number, after in positions.items()}
-        if not places.keys() <= set(await self._places(topic)):
+        partitions = {KafkaPartition(topic, number): after for number, after in positions.items()}
+        if not partitions.keys() <= set(await self._partitions(topic)):
             raise UnknownTopicError(topic)
-        # A consumer that was told its partitions and never joins; Kafka takes its commits
+        # A consumer with assigned partitions that never joins; Kafka takes its commits
         # only while the group is empty.
         committer = AIOKafkaConsumer(
             **self._connection.options(), enable_auto_commit=False, group_id=group
@@ -150,8 +152,8 @@ class KafkaAdmin:
         try:
             async with self._connection.answering():
                 await committer.start()
-                committer.assign(list(places))
-                await committer.commit(places)
+                committer.assign(list(partitions))
+                await committer.commit(partitions)
         except BrokerError as error:
             if isinstance(error.__cause__, kafka_errors.CommitFailedError):
                 raise BrokerError(has_members(group)) from error
@@ -160,24 +162,24 @@ class KafkaAdmin:
             await stopped(committer.stop)
 
     async def read(
-        self, place: Place, start: int, stop: int, *, max_records: int
+        self, partition: TopicPartition, start: int, stop: int, *, max_records: int
     ) -> Sequence[Record]:
         """Return the next records from offset *start* on and before *stop*.
 
         Raises:
             UnknownTopicError: The topic does not exist, or has no such partition.
         """
-        at = TopicPartition(place.topic, place.partition)
+        at = KafkaPartition(partition.topic, partition.partition)
         reader = await self._groupless_reader()
         if reader.assignment() != {at}:
-            if at not in await self._places(place.topic):
-                raise UnknownTopicError(f"{place.topic}[{place.partition}]")
+            if at not in await self._partitions(partition.topic):
+                raise UnknownTopicError(f"{partition.topic}[{partition.partition}]")
             reader.assign([at])
             reader.seek(at, start)
         async with self._connection.answering():
             if await reader.position(at) != start:
                 reader.seek(at, start)
-            # The position passes over what is no record, such as the marks of transactions.
+            # The position skips what is not a record, such as the marks of transactions.
             while await reader.position(at) < stop:
                 polled = await reader.getmany(
                     at, timeout_ms=READ_MILLISECONDS, max_records=max_records
@@ -200,30 +202,30 @@ class KafkaAdmin:
         client = await self._admin()
         try:
             async with self._connection.answering():
-                return await _persistently(lambda: question(client))
+                return await _with_retries(lambda: question(client))
         except BrokerError:
             await self.close()
             raise
 
     async def _offsets(
-        self, topic: str, question: Callable[[Any, list[TopicPartition]], Awaitable[Any]]
+        self, topic: str, question: Callable[[Any, list[KafkaPartition]], Awaitable[Any]]
     ) -> Mapping[int, int]:
-        places = await self._places(topic)
+        partitions = await self._partitions(topic)
         reader = await self._groupless_reader()
         async with self._connection.answering():
-            found = await _persistently(lambda: question(reader, places))
+            found = await _with_retries(lambda: question(reader, partitions))
         return {at.partition: offset for at, offset in sorted(found.items())}
 
-    async def _places(self, topic: str) -> list[TopicPartition]:
+    async def _partitions(self, topic: str) -> list[KafkaPartition]:
         count = (await self.topics()).get(topic)
         if count is None:
             raise UnknownTopicError(topic)
-        return [TopicPartition(topic, number) for number in range(count)]
+        return [KafkaPartition(topic, number) for number in range(count)]
 
     async def _wait_until_known(self, names: set[str]) -> None:
         # Kafka answers before every server knows the new topics.
         async with self._connection.answering():
-            while not names <= (await self.topics()).keys():  # noqa: ASYNC110 - the servers tell nobody
+            while not names <= (await self.topics()).keys():  # noqa: ASYNC110 - the servers send no notice
                 await asyncio.sleep(ASK_AGAIN_SECONDS)
 
     async def _admin(self) -> Any:
@@ -258,7 +260,7 @@ class KafkaAdmin:
             return self._reader
 
 
-async def _persistently(question: Callable[[], Awaitable[T]]) -> T:
+async def _with_retries(question: Callable[[], Awaitable[T]]) -> T:
     while True:
         try:
             return await question()
@@ -270,19 +272,19 @@ async def _persistently(question: Callable[[], Awaitable[T]]) -> T:
 
 
 async def _group_offsets(
-    client: Any, group: str, places: Sequence[TopicPartition]
-) -> Mapping[TopicPartition, Any]:
-    """Return what *group* has stored of each place; an offset of -1 where it has nothing.
+    client: Any, group: str, partitions: Sequence[KafkaPartition]
+) -> Mapping[KafkaPartition, Any]:
+    """Return what *group* has committed of each partition; an offset of -1 where it has nothing.
 
     Raises:
-        GroupLoadInProgressError: The answer is none: a coordinator that has just started
-            leaves all places out and says why in a field that aiokafka 0.14 does not read.
-            Taken for "nothing stored" it would look like a group that was reset.
+        GroupLoadInProgressError: The answer is not valid: a coordinator that has just started
+            leaves out all partitions and gives the error in a field that aiokafka 0.14 does
+            not read. Taken for "nothing committed" it would look like a group that was reset.
     """
-    found: Mapping[TopicPartition, Any] = await client.list_consumer_group_offsets(
-        group, partitions=list(places)
+    found: Mapping[KafkaPartition, Any] = await client.list_consumer_group_offsets(
+        group, partitions=list(partitions)
     )
-    if not found.keys() >= set(places):
+    if not found.keys() >= set(partitions):
         raise kafka_errors.GroupLoadInProgressError(group)
     return found
 

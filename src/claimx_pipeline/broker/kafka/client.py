@@ -1,6 +1,6 @@
 """What all of our Kafka clients share: where to connect, deadlines, errors, closing.
 
-aiokafka waits for ever in several places when a server is gone (0.14: ``commit``,
+aiokafka waits for ever in several calls when a server is unavailable (0.14: ``commit``,
 ``stop``, the idempotent producer), so nothing of it is awaited without a limit here.
 """
 
@@ -30,9 +30,9 @@ from claimx_pipeline.settings.tree.broker import BrokerSettings, KafkaSettings
 START_SECONDS = 10.0
 """How long a first connection may take, if ``deadline_seconds`` is not shorter."""
 STOP_SECONDS = 5.0
-"""How long a client may take to say goodbye before it is torn down."""
+"""How long a client may take to disconnect before it is torn down."""
 TEAR_DOWN_SECONDS = 1.0
-"""How long each step may take of closing a client whose server is known to be gone."""
+"""How long each step may take of closing a client whose server is known to be unavailable."""
 IDLE_MILLISECONDS = 180_000
 """Azure drops connections idle for 240 s.
 
@@ -111,7 +111,7 @@ class KafkaConnection:
 
     @contextlib.asynccontextmanager
     async def answering(self, seconds: float | None = None) -> AsyncIterator[None]:
-        """Give what is awaited inside a deadline, and its errors our names.
+        """Set a deadline for what is awaited inside, and translate its errors.
 
         Raises:
             BrokerUnavailableError: No answer within *seconds*.
@@ -166,7 +166,7 @@ async def stopped(stop: Callable[[], Awaitable[None]], seconds: float = STOP_SEC
     """Run *stop* in a task of its own and return whether it ended within *seconds*.
 
     A task of its own, because aiokafka's ``stop`` may raise a stray ``CancelledError``
-    when the server is gone (aiokafka#647), which must not look like a cancellation of ours.
+    when the server is unavailable (aiokafka#647), which must not look like a cancellation of ours.
     """
     task = asyncio.ensure_future(stop())
     done, _ = await asyncio.wait({task}, timeout=seconds)
@@ -188,7 +188,7 @@ async def cancelled(tasks: Iterable[asyncio.Future[Any] | None]) -> None:
 
 
 async def stop_consumer(client: Any, seconds: float = STOP_SECONDS) -> None:
-    """Stop a consumer; if its server is gone, tear it down (aiokafka 0.14 offers no way)."""
+    """Stop a consumer; if its server is unavailable, tear it down (aiokafka 0.14 offers no way)."""
     if await stopped(client.stop, seconds):
         return
     coordinator, fetcher = client._coordinator, client._fetcher  # noqa: SLF001
@@ -202,8 +202,8 @@ async def stop_consumer(client: Any, seconds: float = STOP_SECONDS) -> None:
     await stopped(client._client.close, TEAR_DOWN_SECONDS)  # noqa: SLF001
 
 
-def seen(future: asyncio.Future[Any]) -> None:
-    """Look at the result of *future*, which nobody awaits any more."""
+def retrieved(future: asyncio.Future[Any]) -> None:
+    """Retrieve the exception of *future*, which is not awaited any more."""
     if not future.cancelled():
         future.exception()
 

@@ -20,11 +20,11 @@ from attrs import define, field
 from claimx_pipeline.broker.kafka.client import (
     TEAR_DOWN_SECONDS,
     KafkaConnection,
-    seen,
+    retrieved,
     stop_consumer,
 )
-from claimx_pipeline.broker.kafka.offsets import insist_on_offsets
-from claimx_pipeline.broker.kafka.unreadable import UNREADABLE, CarefulReading
+from claimx_pipeline.broker.kafka.offsets import require_offsets
+from claimx_pipeline.broker.kafka.unreadable import UNREADABLE, PositionTracker
 from claimx_pipeline.broker.naming import describe
 from claimx_pipeline.broker.protocol import Assignment, OnRevoked, PolledBatch
 from claimx_pipeline.errors import BrokerError, FencedError, UnknownTopicError
@@ -42,7 +42,7 @@ _log = logging.getLogger(__name__)
 class KafkaConsumer:
     """Reads topics as a member of a group.
 
-    aiokafka says nothing of a server that is gone: ``getmany`` returns nothing for ever.
+    aiokafka does not report an unavailable server: ``getmany`` returns nothing for ever.
     A member that heard nothing for ``deadline_seconds`` is therefore replaced.
     """
 
@@ -52,11 +52,11 @@ class KafkaConsumer:
     _on_revoked: OnRevoked | None = None
     _client: Any = field(default=None, init=False)
     _owned: dict[TopicPartition, Assignment] = field(factory=dict, init=False)
-    _reading: CarefulReading = field(factory=CarefulReading, init=False)
+    _positions: PositionTracker = field(factory=PositionTracker, init=False)
     _joined: bool = field(default=False, init=False)
     _epochs: itertools.count[int] = field(factory=lambda: itertools.count(1), init=False)
     _commits: set[asyncio.Future[None]] = field(factory=set, init=False)
-    _told_earliest: set[TopicPartition] = field(factory=set, init=False)
+    _reported_earliest: set[TopicPartition] = field(factory=set, init=False)
     _heard: float = field(default=0.0, init=False)
     _newest_fetch: int = field(default=0, init=False)
     _closed: bool = field(default=False, init=False)
@@ -73,7 +73,7 @@ class KafkaConsumer:
             async with self._connection.starting():
                 await client.start()
                 self._refuse_missing(await client.topics())
-            insist_on_offsets(client)
+            require_offsets(client)
             # Only now: a join that fails shows in getmany, not as a half-started client.
             client.subscribe(list(self._topics), listener=_Listener(self, client))
         except BaseException:
@@ -87,16 +87,16 @@ class KafkaConsumer:
 
         Raises:
             BrokerUnavailableError: Kafka has been silent for longer than the deadline;
-                the next call joins the group anew.
+                the next call joins the group again.
         """
         client = await self._member()
         try:
             async with asyncio.timeout(timeout + POLL_GRACE_SECONDS):
-                polled = await self._reading.getmany(client, timeout, max_records)
+                polled = await self._positions.getmany(client, timeout, max_records)
         except TimeoutError:
             polled = {}
         except UNREADABLE as error:
-            return await self._pass_over(client, error)
+            return await self._skip_unreadable(client, error)
         except kafka_errors.KafkaError as error:
             await self._drop(client)
             raise self._connection.translated(error) from error
@@ -108,33 +108,35 @@ class KafkaConsumer:
             await self._drop(client)
             return []
         self._heard = asyncio.get_running_loop().time()
-        self._reading.handed_out(polled)
-        return [PolledBatch(self._owned[place], records) for place, records in polled.items()]
+        self._positions.handed_out(polled)
+        return [
+            PolledBatch(self._owned[partition], records) for partition, records in polled.items()
+        ]
 
-    async def _pass_over(self, client: Any, error: Exception) -> Sequence[PolledBatch]:
-        """Return what cannot be read as one record each, and go on behind it.
+    async def _skip_unreadable(self, client: Any, error: Exception) -> Sequence[PolledBatch]:
+        """Return what cannot be read as one record each, and continue after it.
 
         Raises:
             BrokerUnavailableError: It could be read just now, or Kafka does not answer.
         """
         assignments = dict(self._owned)
         async with self._connection.answering():
-            found = await self._reading.pass_over(client, tuple(assignments))
+            found = await self._positions.skip_unreadable(client, tuple(assignments))
         if found is None:
             raise self._connection.unreadable(error) from error
         return [
-            PolledBatch(assignments[place], [records])
-            for place, records in found.items()
-            if self._is_current(assignments[place])
+            PolledBatch(assignments[partition], [records])
+            for partition, records in found.items()
+            if self._is_current(assignments[partition])
         ]
 
     async def commit(self, positions: Mapping[Assignment, int]) -> None:
         """Store the next offset to read of each partition.
 
         Raises:
-            FencedError: One of the assignments is no longer current.
+            FencedError: One of the assignments is not current any more.
             BrokerUnavailableError: No answer within the deadline; what was stored is
-                unknown, and the next ``poll`` joins the group anew.
+                unknown, and the next ``poll`` joins the group again.
         """
         current = {a: offset for a, offset in positions.items() if self._is_current(a)}
         if current:
@@ -147,13 +149,13 @@ class KafkaConsumer:
 
     def pause(self, assignments: Iterable[Assignment]) -> None:
         """Stop returning records of these partitions; those not owned now are left out."""
-        if places := [_place(a) for a in assignments if self._is_current(a)]:
-            self._client.pause(*places)
+        if partitions := [_topic_partition(a) for a in assignments if self._is_current(a)]:
+            self._client.pause(*partitions)
 
     def resume(self, assignments: Iterable[Assignment]) -> None:
         """Return records of these partitions again."""
-        if places := [_place(a) for a in assignments if self._is_current(a)]:
-            self._client.resume(*places)
+        if partitions := [_topic_partition(a) for a in assignments if self._is_current(a)]:
+            self._client.resume(*partitions)
 
     async def close(self) -> None:
         """Leave the group; does nothing the second time."""
@@ -190,7 +192,7 @@ class KafkaConsumer:
     async def _drop(self, client: Any) -> None:
         if self._client is client:
             self._client = None
-            self._given_up()
+            self._forget_partitions()
         await stop_consumer(client, TEAR_DOWN_SECONDS)
 
     async def _check_alive(self, client: Any) -> None:
@@ -210,8 +212,8 @@ class KafkaConsumer:
 
     async def _commit(self, current: Mapping[Assignment, int]) -> None:
         client = self._client
-        offsets = {_place(a): offset for a, offset in current.items()}
-        # A task, so that it ends when the partitions go and not only when we are cancelled.
+        offsets = {_topic_partition(a): offset for a, offset in current.items()}
+        # A task, so that it ends when the partitions are revoked, not only when we are cancelled.
         commit = asyncio.ensure_future(client.commit(offsets))
         self._commits.add(commit)
         try:
@@ -220,7 +222,7 @@ class KafkaConsumer:
                 # It ends with the client; cancelled earlier, the request it shields would
                 # be left alone with its error.
                 self._commits.discard(commit)
-                commit.add_done_callback(seen)
+                commit.add_done_callback(retrieved)
                 await self._drop(client)
                 raise self._connection.silent(self._connection.deadline)
             if commit.cancelled():
@@ -236,20 +238,20 @@ class KafkaConsumer:
             commit.cancel()
 
     def _is_current(self, assignment: Assignment) -> bool:
-        return self._owned.get(_place(assignment)) == assignment
+        return self._owned.get(_topic_partition(assignment)) == assignment
 
     def _refuse_stale(self, positions: Iterable[Assignment]) -> None:
         for assignment in positions:
             if not self._is_current(assignment):
                 raise FencedError(assignment.topic, assignment.partition)
 
-    def _given_up(self) -> None:
-        """Forget all partitions, and end commits under way.
+    def _forget_partitions(self) -> None:
+        """Forget all partitions, and cancel commits under way.
 
         aiokafka repeats a failed commit with whatever generation is current by then.
         """
         self._owned.clear()
-        self._reading.forget()
+        self._positions.forget()
         self._joined = False
         for commit in self._commits:
             commit.cancel()
@@ -262,35 +264,37 @@ class KafkaConsumer:
                 async with asyncio.timeout(limit):
                     await self._on_revoked(owned)
         except TimeoutError:
-            _log.warning("group %s: giving up %s took too long", self._group, describe(owned))
-        except Exception:  # noqa: BLE001 - whatever it was, the partitions go; others read on
-            _log.exception("group %s: giving up %s failed", self._group, describe(owned))
+            _log.warning("group %s: revoking %s took too long", self._group, describe(owned))
+        except Exception:  # noqa: BLE001 - whatever failed, the partitions are revoked
+            _log.exception("group %s: revoking %s failed", self._group, describe(owned))
         finally:
-            self._given_up()
+            self._forget_partitions()
             self._heard = asyncio.get_running_loop().time()
 
-    async def _assign(self, client: Any, places: Iterable[TopicPartition]) -> None:
+    async def _assign(self, client: Any, partitions: Iterable[TopicPartition]) -> None:
         # No await before this is complete: records of the new assignment must find it.
         self._owned = {
-            place: Assignment(place.topic, place.partition, next(self._epochs))
-            for place in sorted(places)
+            partition: Assignment(partition.topic, partition.partition, next(self._epochs))
+            for partition in sorted(partitions)
         }
-        self._reading.forget()
+        self._positions.forget()
         self._joined = True
         self._heard = asyncio.get_running_loop().time()
         _log.info("group %s owns %s", self._group, describe(self._owned))
-        await self._tell_earliest(client)
+        await self._report_earliest(client)
 
-    async def _tell_earliest(self, client: Any) -> None:
-        unknown = [place for place in self._owned if place not in self._told_earliest]
+    async def _report_earliest(self, client: Any) -> None:
+        unknown = [
+            partition for partition in self._owned if partition not in self._reported_earliest
+        ]
         try:
             async with self._connection.answering():
                 offsets = await asyncio.gather(*(client.committed(at) for at in unknown))
         except BrokerError as error:
-            _log.warning("group %s: its offsets cannot be shown: %s", self._group, error)
+            _log.warning("group %s: its offsets cannot be read: %s", self._group, error)
             return
         fresh = [at for at, offset in zip(unknown, offsets, strict=True) if offset is None]
-        self._told_earliest.update(unknown)
+        self._reported_earliest.update(unknown)
         if fresh:
             _log.info(
                 "group %s has no offset for %s and starts at the earliest record",
@@ -307,7 +311,7 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
         self._client = client
 
     async def on_partitions_revoked(self, revoked: Iterable[TopicPartition]) -> None:  # noqa: ARG002 - always all there is
-        """Let go, before the group rebalances."""
+        """Revoke all partitions before the group rebalances."""
         if self._consumer._client is self._client:  # noqa: SLF001 - one class in two parts
             await self._consumer._revoke()  # noqa: SLF001
 
@@ -317,5 +321,5 @@ class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka ha
             await self._consumer._assign(self._client, assigned)  # noqa: SLF001
 
 
-def _place(assignment: Assignment) -> TopicPartition:
+def _topic_partition(assignment: Assignment) -> TopicPartition:
     return TopicPartition(assignment.topic, assignment.partition)

@@ -1,8 +1,8 @@
 """Keeps a consumer from taking an answer without offsets for a group without offsets.
 
-A coordinator that has just started answers a request for offsets with no places at all and
-an error beside them (from version 2 of OffsetFetch on). aiokafka 0.14 reads the places only:
-the member would believe that nothing was ever committed and begin at the earliest record.
+A coordinator that has just started answers a request for offsets without partitions and
+with an error beside them (from version 2 of OffsetFetch on). aiokafka 0.14 reads the
+partitions only: the member would find nothing committed and begin at the earliest record.
 """
 
 from __future__ import annotations
@@ -16,16 +16,16 @@ from aiokafka.protocol.commit import OffsetFetchRequest
 Send = Callable[[Any], Awaitable[Any]]
 
 
-def insist_on_offsets(client: Any) -> None:
-    """Make a started consumer with a group ask again instead; call it before it subscribes."""
-    coordinator = client._coordinator  # noqa: SLF001 - aiokafka offers no other place
+def require_offsets(client: Any) -> None:
+    """Make a started consumer of a group retry such a request; call it before it subscribes."""
+    coordinator = client._coordinator  # noqa: SLF001 - aiokafka offers no other way
     send: Send = coordinator._send_req  # noqa: SLF001
 
     async def checked(request: Any) -> Any:
         answer = await send(request)
         if isinstance(request, OffsetFetchRequest):
             try:
-                refuse_error(answer)
+                raise_error(answer)
             except kafka_errors.NotCoordinatorForGroupError:
                 coordinator.coordinator_dead()
                 raise
@@ -34,11 +34,11 @@ def insist_on_offsets(client: Any) -> None:
     coordinator._send_req = checked  # noqa: SLF001
 
 
-def refuse_error(answer: Any) -> None:
-    """Look at the error that stands beside the places of an answer.
+def raise_error(answer: Any) -> None:
+    """Raise the error that an answer gives beside its partitions.
 
     Raises:
-        KafkaError: There is one; aiokafka asks again after those that pass.
+        KafkaError: There is one; aiokafka retries the retriable ones.
     """
     error = kafka_errors.for_code(getattr(answer, "error_code", 0))
     if error is not kafka_errors.NoError:

@@ -17,7 +17,7 @@ from claimx_pipeline.broker.kafka.client import (
     TEAR_DOWN_SECONDS,
     KafkaConnection,
     cancelled,
-    seen,
+    retrieved,
     stopped,
 )
 from claimx_pipeline.broker.partitioning import partition_of
@@ -36,14 +36,14 @@ TOO_LARGE = (kafka_errors.MessageSizeTooLargeError, kafka_errors.RecordListTooLa
 
 Partition = tuple[str, int]
 Member = tuple[int, OutRecord]
-"""A record and its place among those that are published together."""
+"""A record and its index among those that are published together."""
 
 
 @define
 class Filled:
     """A batch of records for one partition."""
 
-    place: Partition
+    partition: Partition
     batch: Any
     members: list[Member] = field(factory=list)
 
@@ -63,8 +63,8 @@ class KafkaProducer:
     """Publishes through an idempotent producer, with batches built here.
 
     ``send`` makes a future per record, which is what costs; a batch built by hand has
-    one. A client that did not answer in time is thrown away: its pending records are of
-    unknown outcome, and aiokafka would go on with them for ever.
+    one. A client that did not answer in time is discarded: its pending records are of
+    unknown outcome, and aiokafka would retry them for ever.
     """
 
     _connection: KafkaConnection
@@ -91,28 +91,28 @@ class KafkaProducer:
             RecordTooLargeError: A record is too large; it tells what was published.
             BrokerUnavailableError: No acknowledgement within the deadline.
         """
-        going = list(enumerate(records))
+        pending = list(enumerate(records))
         too_large: list[Filled] = []
-        while going:
-            refused, left = await self._publish(going)
+        while pending:
+            refused, left = await self._publish(pending)
             too_large += [filled for filled in refused if len(filled.members) == 1]
             for filled in refused:
                 self._split(filled)
             alone = {filled.members[0][0] for filled in too_large}
-            going = [member for member in left if member[0] not in alone]
+            pending = [member for member in left if member[0] not in alone]
         if too_large:
-            places = sorted(filled.members[0][0] for filled in too_large)
+            indices = sorted(filled.members[0][0] for filled in too_large)
             first = min(too_large, key=lambda filled: filled.members[0][0])
             size = first.batch.size()
-            raise RecordTooLargeError(first.place[0], places[0], size, None, tuple(places))
+            raise RecordTooLargeError(first.partition[0], indices[0], size, None, tuple(indices))
 
-    async def _publish(self, going: Sequence[Member]) -> tuple[list[Filled], list[Member]]:
-        """Publish *going*; return the batches too large for the server, and what is left to do."""
+    async def _publish(self, pending: Sequence[Member]) -> tuple[list[Filled], list[Member]]:
+        """Publish *pending*; return batches too large for the server, and what is left to do."""
         client = await self._connected()
         try:
             async with self._connection.answering():
-                counts = await self._partition_counts(client, {out.topic for _, out in going})
-                batches = self._batches(client, going, counts)
+                counts = await self._partition_counts(client, {out.topic for _, out in pending})
+                batches = self._batches(client, pending, counts)
                 refused, left = await _deliver(client, batches)
         except (UnknownTopicError, RecordTooLargeError):
             raise
@@ -127,7 +127,7 @@ class KafkaProducer:
     def _split(self, filled: Filled) -> None:
         """Make the batches for the topic of *filled* half as large from here on."""
         if len(filled.members) > 1:
-            topic = filled.place[0]
+            topic = filled.partition[0]
             self._limits[topic] = min(filled.batch.size(), self._limits.get(topic, MOST)) // 2
 
     async def close(self) -> None:
@@ -188,11 +188,11 @@ class KafkaProducer:
         limit = self._connection.settings.kafka.max_request_bytes
         batches: defaultdict[Partition, list[Filled]] = defaultdict(list)
         for index, out in records:
-            place = out.topic, partition_of(out, counts[out.topic], next(self._turns))
-            filled = batches[place]
+            partition = out.topic, partition_of(out, counts[out.topic], next(self._turns))
+            filled = batches[partition]
             if filled and filled[-1].takes(index, out, self._limits.get(out.topic, MOST)):
                 continue
-            fresh = Filled(place, client.create_batch())
+            fresh = Filled(partition, client.create_batch())
             fresh.takes(index, out, MOST)
             if (size := fresh.batch.size()) + BATCH_OVERHEAD_BYTES > limit:
                 raise RecordTooLargeError(out.topic, index, size + BATCH_OVERHEAD_BYTES, limit)
@@ -225,11 +225,11 @@ async def _deliver_one_each(client: Any, sending: Sequence[Filled]) -> list[Fill
     waiting: list[asyncio.Future[Any]] = []
     try:
         for filled in sending:
-            topic, partition = filled.place
+            topic, partition = filled.partition
             filled.batch.close()
             waiting.append(await client.send_batch(filled.batch, topic, partition=partition))
     finally:
-        # Also when this is given up half-way: an error nobody asks for is logged as lost.
+        # Also when sending fails half-way: an exception that is never retrieved is logged.
         answers = asyncio.gather(*waiting, return_exceptions=True)
     refused = []
     for filled, error in zip(sending, await answers, strict=True):
@@ -246,12 +246,12 @@ async def _stop(client: Any) -> None:
 
 
 async def _tear_down(client: Any) -> None:
-    """Stop a producer whose server is gone; aiokafka's own ``stop`` would wait for ever."""
+    """Stop a producer whose server is unavailable; aiokafka's own ``stop`` would wait for ever."""
     # Internals of aiokafka 0.14, which offers no other way.
     accumulator = client._message_accumulator  # noqa: SLF001
     waiting = itertools.chain(accumulator._pending_batches, *accumulator._batches.values())  # noqa: SLF001
     for batch in waiting:
-        batch.future.add_done_callback(seen)
+        batch.future.add_done_callback(retrieved)
     accumulator.fail_all(kafka_errors.ProducerClosed())
     await stopped(client.stop, TEAR_DOWN_SECONDS)
     await cancelled([client._sender.sender_task])  # noqa: SLF001

@@ -39,7 +39,7 @@ UNREADABLE = (
     RuntimeError,
     ValueError,
 )
-"""What aiokafka and its decompressors raise on bytes that are no record batch."""
+"""What aiokafka and its decompressors raise on bytes that are not a record batch."""
 
 
 @frozen
@@ -67,7 +67,7 @@ class Contents:
 
 
 @define
-class CarefulReading:
+class PositionTracker:
     """How far each partition was handed out, and how far it can be read."""
 
     _next: dict[TopicPartition, int] = field(factory=dict, init=False)
@@ -76,80 +76,80 @@ class CarefulReading:
     """How many records may be read before the next batch that cannot be."""
 
     def forget(self) -> None:
-        """Know nothing more: the partitions are given up or new."""
+        """Forget all positions: the partitions are revoked or new."""
         self._next, self._readable = {}, {}
 
     def handed_out(self, polled: Mapping[TopicPartition, Sequence[Any]]) -> None:
         """Note what was handed out."""
-        for place, records in polled.items():
-            self._next[place] = records[-1].offset + 1
+        for partition, records in polled.items():
+            self._next[partition] = records[-1].offset + 1
 
     async def getmany(self, client: Any, seconds: float, max_records: int) -> Any:
         """Return new records; none that would be read together with unreadable ones."""
         wait, paused = round(seconds * 1000), client.paused()
-        for place, readable in self._readable.items():
-            if place in paused:
+        for partition, readable in self._readable.items():
+            if partition in paused:
                 continue
             count = min(max_records, readable)
-            polled = await client.getmany(place, timeout_ms=wait, max_records=count)
+            polled = await client.getmany(partition, timeout_ms=wait, max_records=count)
             left = readable - sum(len(records) for records in polled.values())
             if left:
-                self._readable[place] = left
+                self._readable[partition] = left
             else:
-                del self._readable[place]
+                del self._readable[partition]
             return polled
         return await client.getmany(timeout_ms=wait, max_records=max_records)
 
-    async def pass_over(
-        self, client: Any, places: Sequence[TopicPartition]
+    async def skip_unreadable(
+        self, client: Any, partitions: Sequence[TopicPartition]
     ) -> dict[TopicPartition, UnreadableRecords] | None:
-        """Look at all *places* and go on behind what cannot be read.
+        """Look at all *partitions* and continue after what cannot be read.
 
         Returns:
-            What is passed over, by partition. Where readable records come first, it is
-            their turn; None if everything can be read.
+            What is skipped, by partition. Where readable records come first, they are
+            returned first; None if everything can be read.
         """
         found: dict[TopicPartition, UnreadableRecords] = {}
         self._readable.clear()
         known = self._next
-        for place in places:
-            position = await self._position(client, place)
-            look = await look_at(client, place, position)
+        for partition in partitions:
+            position = await self._position(client, partition)
+            look = await look_at(client, partition, position)
             if self._next is not known:
-                return {}  # the partitions went meanwhile; whoever owns them meets it again
+                return {}  # the partitions were revoked meanwhile; their new owner repeats this
             if look.unreadable and not look.readable:
-                found[place] = look.unreadable
+                found[partition] = look.unreadable
                 position = look.unreadable.offset + 1
             elif look.unreadable:
-                self._readable[place] = look.readable
+                self._readable[partition] = look.readable
             # Also where nothing is wrong: what was read in the same call is lost.
-            client.seek(place, position)
-            self._next[place] = position
+            client.seek(partition, position)
+            self._next[partition] = position
         return found if found or self._readable else None
 
-    async def _position(self, client: Any, place: TopicPartition) -> int:
-        """Return the offset after the last record of *place* that was handed out."""
-        if place in self._next:
-            return self._next[place]
-        committed: int | None = await client.committed(place)
+    async def _position(self, client: Any, partition: TopicPartition) -> int:
+        """Return the offset after the last record of *partition* that was handed out."""
+        if partition in self._next:
+            return self._next[partition]
+        committed: int | None = await client.committed(partition)
         if committed is not None:
             return committed
-        begin: int = (await client.beginning_offsets([place]))[place]
+        begin: int = (await client.beginning_offsets([partition]))[partition]
         return begin
 
 
-async def look_at(client: Any, place: TopicPartition, position: int) -> Contents:
-    """Return what *place* has from *position* on, as far as one request tells.
+async def look_at(client: Any, partition: TopicPartition, position: int) -> Contents:
+    """Return what *partition* has from *position* on, as far as one request shows.
 
     Args:
         client: A consumer of aiokafka.
-        place: One of its partitions.
+        partition: One of its partitions.
         position: The next offset to read.
 
     Raises:
         KafkaError: Kafka does not hand it out.
     """
-    content = await _fetched(client, place, position)
+    content = await _fetched(client, partition, position)
     readable = 0
     for batch in _batches(content):
         if batch.after <= position:
@@ -160,8 +160,8 @@ async def look_at(client: Any, place: TopicPartition, position: int) -> Contents
             first = max(batch.first, position)
             reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
             found = UnreadableRecords(
-                topic=place.topic,
-                partition=place.partition,
+                topic=partition.topic,
+                partition=partition.partition,
                 first=first,
                 offset=batch.after - 1,
                 value=batch.content,
@@ -172,13 +172,13 @@ async def look_at(client: Any, place: TopicPartition, position: int) -> Contents
     return Contents(readable)
 
 
-async def _fetched(client: Any, place: TopicPartition, position: int) -> bytes:
+async def _fetched(client: Any, partition: TopicPartition, position: int) -> bytes:
     # Internals of aiokafka 0.14: it offers no way to the bytes.
     connection = client._client  # noqa: SLF001
-    node = connection.cluster.leader_for_partition(place)
+    node = connection.cluster.leader_for_partition(partition)
     if node is None or node < 0:
         raise kafka_errors.LeaderNotAvailableError
-    wanted = [(place.topic, [(place.partition, position, BATCH_BYTES)])]
+    wanted = [(partition.topic, [(partition.partition, position, BATCH_BYTES)])]
     request = FetchRequest(WAIT_MILLISECONDS, 1, BATCH_BYTES, 0, wanted, rack_id="")
     response = await connection.send(node, request)
     ((_, ((_, code, *_, content),)),) = response.topics

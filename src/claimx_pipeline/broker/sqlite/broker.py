@@ -2,7 +2,7 @@
 
 The default, so that the pipeline runs with nothing beside it. It keeps what Kafka keeps:
 durable once acknowledged (write-ahead log, ``synchronous=FULL``), offsets without gaps,
-groups, fenced commits. It is no cluster: the file is on one local disk.
+groups, fenced commits. It is not a cluster: the file is on one local disk.
 """
 
 from __future__ import annotations
@@ -120,7 +120,7 @@ class SqliteProducer:
             sqlite_log.append, records=tuple(records), now=now, turn=next(self._turns)
         )
         try:
-            await self._thread.run(work, announce=True)
+            await self._thread.run(work, notify=True)
         except MissingFileError as error:
             raise UnknownTopicError(records[0].topic) from error
 
@@ -133,7 +133,7 @@ class SqliteProducer:
 
 @define(eq=False)
 class SqliteAdmin:
-    """Looks at topics and groups, creates topics, sets the offsets of groups at rest."""
+    """Looks at topics and groups, creates topics, sets the offsets of groups without members."""
 
     _thread: SqliteThread
     _clock: Clock
@@ -150,7 +150,7 @@ class SqliteAdmin:
         """Create those of *topics* that do not exist, and the file; return the names created."""
         self._use()
         work = functools.partial(sqlite_log.create_topics, wanted=tuple(topics))
-        return await self._thread.run(work, create=True, announce=True)
+        return await self._thread.run(work, create=True, notify=True)
 
     async def end_offsets(self, topic: str) -> Mapping[int, int]:
         """Return, by partition, the offset the next record will get.
@@ -197,7 +197,7 @@ class SqliteAdmin:
         await self._ask_of(topic, work)
 
     async def read(
-        self, place: TopicPartition, start: int, stop: int, *, max_records: int
+        self, partition: TopicPartition, start: int, stop: int, *, max_records: int
     ) -> Sequence[Record]:
         """Return the next records from offset *start* on and before *stop*.
 
@@ -205,9 +205,9 @@ class SqliteAdmin:
             UnknownTopicError: The topic does not exist.
         """
         question = functools.partial(
-            sqlite_log.read_range, place=place, start=start, stop=stop, limit=max_records
+            sqlite_log.read_range, partition=partition, start=start, stop=stop, limit=max_records
         )
-        return await self._ask_of(place.topic, question)
+        return await self._ask_of(partition.topic, question)
 
     async def close(self) -> None:
         """Disconnect; does nothing the second time."""

@@ -20,7 +20,7 @@ from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import BrokerError, FencedError, UnknownTopicError
 
 TICK_SECONDS = 0.1
-"""How often a member looks whether others came or went."""
+"""How often a member looks whether others joined or left."""
 RENEWALS_PER_LEASE = 3
 REVOKE_SHARE = 0.6
 """Share of a lease that ``on_revoked`` may take."""
@@ -32,8 +32,8 @@ _log = logging.getLogger(__name__)
 class SqliteConsumer:
     """Reads topics as a member of a group.
 
-    Partitions change hands one by one: those that a member keeps keep their epoch, and
-    ``on_revoked`` hears of the others only.
+    Partitions change their owner one by one: those that a member keeps keep their epoch, and
+    ``on_revoked`` gets the others only.
     """
 
     _thread: SqliteThread
@@ -48,9 +48,9 @@ class SqliteConsumer:
     _renew_at: float = field(default=0.0, init=False)
     _turn: int = field(default=0, init=False)
     _resumed: int = field(default=0, init=False)
-    _dry: tuple[int, int] = field(default=(-1, -1), init=False)
+    _drained: tuple[int, int] = field(default=(-1, -1), init=False)
     """State in which nothing was left to read; the same state again needs no look."""
-    _keeper: asyncio.Task[None] | None = field(default=None, init=False)
+    _lease_task: asyncio.Task[None] | None = field(default=None, init=False)
     _started: bool = field(default=False, init=False)
 
     async def start(self) -> None:
@@ -69,33 +69,33 @@ class SqliteConsumer:
         except BaseException:
             await self.close()
             raise
-        self._keeper = asyncio.create_task(self._keep(), name=f"lease of {self._me.name}")
+        self._lease_task = asyncio.create_task(self._keep_lease(), name=f"lease of {self._me.name}")
 
     async def poll(self, *, max_records: int, timeout: float) -> Sequence[PolledBatch]:  # noqa: ASYNC109 - the protocol's
         """Return up to *max_records* new records, waiting *timeout* seconds at most."""
-        if self._keeper is None:
+        if self._lease_task is None:
             raise BrokerError("the consumer is not started, or is closed")
-        if self._keeper.done():
-            # It ends only by an error nobody foresaw, and without it there is no lease.
-            self._keeper.result()
+        if self._lease_task.done():
+            # It ends only by an unexpected error, and without it the lease is not renewed.
+            self._lease_task.result()
         loop = asyncio.get_running_loop()
         end = loop.time() + timeout
         while True:
-            state = (self._thread.news, self._resumed)
-            if state != self._dry:
+            state = (self._thread.changes, self._resumed)
+            if state != self._drained:
                 if batches := await self._read(max_records):
                     return batches
-                self._dry = state
+                self._drained = state
             if (left := end - loop.time()) <= 0:
                 return []
-            # Also woken by a tick: a resumed or newly owned partition is no news of the file.
-            await self._thread.wait_for_news(state[0], min(left, TICK_SECONDS))
+            # Also woken by a tick: a resumed or newly owned partition is not a change of the file.
+            await self._thread.wait_for_change(state[0], min(left, TICK_SECONDS))
 
     async def commit(self, positions: Mapping[Assignment, int]) -> None:
         """Store the next offset to read of each partition.
 
         Raises:
-            FencedError: One of the assignments is no longer current.
+            FencedError: One of the assignments is not current any more.
         """
         current = {a: (self._owned[a], after) for a, after in positions.items() if a in self._owned}
         refused: list[int] = []
@@ -126,15 +126,13 @@ class SqliteConsumer:
         if not self._started:
             return
         self._started = False
-        keeper, self._keeper = self._keeper, None
-        if keeper is not None:
-            keeper.cancel()
-            await asyncio.wait({keeper})
+        task, self._lease_task = self._lease_task, None
+        if task is not None:
+            task.cancel()
+            await asyncio.wait({task})
         self._forget(tuple(self._owned))
         try:
-            await self._thread.run(
-                functools.partial(sqlite_groups.leave, me=self._me), announce=True
-            )
+            await self._thread.run(functools.partial(sqlite_groups.leave, me=self._me), notify=True)
         except MissingFileError:
             _log.debug("group %s: left before there was a file", self._me.group)
         finally:
@@ -151,22 +149,22 @@ class SqliteConsumer:
         found = await self._thread.run(functools.partial(read, wanted=wanted, limit=max_records))
         batches = []
         for assignment, records in zip(reading, found, strict=True):
-            # It may have been given up or paused while the thread was reading.
+            # It may have been revoked or paused while the thread was reading.
             if records and assignment in self._owned and assignment not in self._paused:
                 self._next[assignment] = records[-1].offset + 1
                 batches.append(PolledBatch(assignment, records))
         return batches
 
-    async def _keep(self) -> None:
-        """Renew the lease, and follow the group when others come and go."""
+    async def _keep_lease(self) -> None:
+        """Renew the lease, and rebalance when other members join or leave."""
         seen = -1
         while True:
             await self._clock.sleep(TICK_SECONDS)
             try:
                 if self._clock.monotonic() < self._renew_at:
-                    if seen == self._thread.news:
+                    if seen == self._thread.changes:
                         continue
-                    seen = self._thread.news
+                    seen = self._thread.changes
                     if await self._thread.run(self._read_generation) == self._generation:
                         continue
                 await self._balance()
@@ -179,29 +177,29 @@ class SqliteConsumer:
         self._renew_at = self._clock.monotonic() + self._lease / RENEWALS_PER_LEASE
         found = await self._thread.run(
             functools.partial(sqlite_groups.balance, me=self._me, now=now, lease=self._lease),
-            announce=True,
+            notify=True,
         )
         self._generation = found.generation
         current = {Assignment(own.topic, own.partition, own.epoch): own for own in found.owned}
         if lost := tuple(a for a in self._owned if a not in current):
-            await self._give_up(lost)
+            await self._revoke(lost)
         self._take(current)
         if surplus := tuple(a for a, own in current.items() if own.log in found.surplus):
-            await self._give_up(surplus)
+            await self._revoke(surplus)
             released = [current[a] for a in surplus]
             await self._thread.run(
-                functools.partial(sqlite_groups.release, me=self._me, owned=released), announce=True
+                functools.partial(sqlite_groups.release, me=self._me, owned=released), notify=True
             )
 
-    async def _give_up(self, leaving: tuple[Assignment, ...]) -> None:
+    async def _revoke(self, leaving: tuple[Assignment, ...]) -> None:
         try:
             if self._on_revoked is not None:
                 async with asyncio.timeout(self._lease * REVOKE_SHARE):
                     await self._on_revoked(leaving)
         except TimeoutError:
-            _log.warning("group %s: giving up %s took too long", self._me.group, describe(leaving))
-        except Exception:  # noqa: BLE001 - whatever it was, the partitions go; others read on
-            _log.exception("group %s: giving up %s failed", self._me.group, describe(leaving))
+            _log.warning("group %s: revoking %s took too long", self._me.group, describe(leaving))
+        except Exception:  # noqa: BLE001 - whatever failed, the partitions are revoked
+            _log.exception("group %s: revoking %s failed", self._me.group, describe(leaving))
         finally:
             self._forget(leaving)
 

@@ -49,7 +49,7 @@ CREATE TABLE IF NOT EXISTS ownership (
 
 
 RECORD_BYTES = "ifnull(length(key), 0) + ifnull(length(value), 0) + ifnull(length(headers), 0)"
-"""What a record counts for: told without reading it (https://sqlite.org/lang_corefunc.html)."""
+"""Size of a record, computed without reading it (https://sqlite.org/lang_corefunc.html)."""
 
 UPGRADE = f"""
 ALTER TABLE topic ADD COLUMN retention_bytes INTEGER;

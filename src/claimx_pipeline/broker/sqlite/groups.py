@@ -3,7 +3,7 @@
 Plain functions on a connection; they block, so they run in the broker's own thread. A
 member holds a lease; a partition has an epoch that grows with every change of owner, and
 a commit names the epoch it was given. A lease that ran out therefore costs at most
-records read twice: whoever was slow finds its commit refused.
+records read twice: the commit of a slow member is refused.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _topics = msgspec.json.Decoder(frozenset[str])
 
 @frozen
 class Process:
-    """A process, so that others can see that it is gone before its lease ran out."""
+    """A process, so that others can see that it has ended before its lease runs out."""
 
     machine: str
     pid: int
@@ -38,8 +38,8 @@ class Process:
         """Return the running process."""
         return cls(_machine(), os.getpid(), _started(os.getpid()))
 
-    def is_gone(self) -> bool:
-        """Return whether it surely ended; False if it runs on a machine we cannot see."""
+    def has_ended(self) -> bool:
+        """Return whether it has certainly ended; False if it runs on a machine we cannot see."""
         if self.machine != _machine():
             return False
         try:
@@ -128,29 +128,29 @@ def balance(connection: sqlite3.Connection, me: Member, now: float, lease: float
                 if not mine:
                     surplus.add(log)
         if changed:
-            _announce(connection, me.group)
+            _next_generation(connection, me.group)
         return Balance(generation(connection, me.group), tuple(owned), frozenset(surplus))
 
 
 def release(connection: sqlite3.Connection, me: Member, owned: Sequence[Owned]) -> None:
-    """Give up *owned*; partitions that another member took meanwhile are left alone."""
+    """Release *owned*; partitions that another member took meanwhile stay its own."""
     with writing(connection):
         connection.executemany(
             "UPDATE ownership SET owner = NULL "
             "WHERE grp = ? AND log = ? AND owner = ? AND epoch = ?",
             [(me.group, own.log, me.name, own.epoch) for own in owned],
         )
-        _announce(connection, me.group)
+        _next_generation(connection, me.group)
 
 
 def leave(connection: sqlite3.Connection, me: Member) -> None:
-    """Give up all partitions and the membership."""
+    """Release all partitions and leave the group."""
     with writing(connection):
         connection.execute(
             "UPDATE ownership SET owner = NULL WHERE grp = ? AND owner = ?", (me.group, me.name)
         )
         connection.execute("DELETE FROM member WHERE grp = ? AND name = ?", (me.group, me.name))
-        _announce(connection, me.group)
+        _next_generation(connection, me.group)
 
 
 def commit(
@@ -202,24 +202,24 @@ def set_offsets(
             "SELECT machine, pid, started, lease_until FROM member WHERE grp = ?", (group,)
         )
         for machine, pid, started, until in members:
-            if until >= now and not Process(machine, pid, started).is_gone():
+            if until >= now and not Process(machine, pid, started).has_ended():
                 raise BrokerError(has_members(group))
         logs = dict(
             connection.execute("SELECT number, log FROM partition WHERE topic = ?", (topic,))
         )
         if not positions.keys() <= logs.keys():
             raise UnknownTopicError(topic)
-        # The epoch grows, so that a member which only seemed to be gone commits nothing here.
+        # The epoch grows, so that a member which only seemed to have ended commits nothing here.
         connection.executemany(
             "INSERT INTO ownership VALUES (?, ?, NULL, 1, ?) ON CONFLICT DO UPDATE "
             "SET owner = NULL, epoch = epoch + 1, next = excluded.next",
             [(group, logs[number], after) for number, after in positions.items()],
         )
-        _announce(connection, group)
+        _next_generation(connection, group)
 
 
 def _renew(connection: sqlite3.Connection, me: Member, now: float, lease: float) -> bool:
-    """Renew the lease of *me* and end those of the dead; return whether members changed."""
+    """Renew the lease of *me*, remove members that have ended; return whether members changed."""
     others = connection.execute(
         "SELECT name, machine, pid, started, lease_until FROM member WHERE grp = ? AND name != ?",
         (me.group, me.name),
@@ -227,7 +227,7 @@ def _renew(connection: sqlite3.Connection, me: Member, now: float, lease: float)
     dead = [
         (me.group, name)
         for name, machine, pid, started, until in others
-        if until < now or Process(machine, pid, started).is_gone()
+        if until < now or Process(machine, pid, started).has_ended()
     ]
     connection.executemany("DELETE FROM member WHERE grp = ? AND name = ?", dead)
     renewed = connection.execute(
@@ -275,7 +275,7 @@ def _partitions(
     return rows
 
 
-def _announce(connection: sqlite3.Connection, group: str) -> None:
+def _next_generation(connection: sqlite3.Connection, group: str) -> None:
     connection.execute(
         "INSERT INTO consumer_group VALUES (?, 1) "
         "ON CONFLICT DO UPDATE SET generation = generation + 1",
@@ -290,7 +290,7 @@ def _machine() -> str:
 
 
 def _started(pid: int) -> int:
-    """Return the start time of a process in the kernel's units; 0 where it is not told."""
+    """Return the start time of a process in the kernel's units; 0 where it is not known."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:

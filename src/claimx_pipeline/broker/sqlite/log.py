@@ -103,15 +103,15 @@ def append(
         rows = []
         for index, out in enumerate(records):
             head = heads[out.topic]
-            place = head[partition_of(out, len(head), turn + index)]
+            state = head[partition_of(out, len(head), turn + index)]
             headers = msgspec.msgpack.encode(out.headers) if out.headers else None
             size = sum(len(part) for part in (out.key, out.value, headers) if part)
             if size > LARGEST_RECORD:
-                remedy = "keep the content elsewhere and publish where it lies"
+                remedy = "keep the content elsewhere and publish its location"
                 raise RecordTooLargeError(out.topic, index, size, LARGEST_RECORD, remedy=remedy)
-            rows.append((place[0] + place[1], now, out.key, out.value, headers))
-            place[1] += 1
-            place[2] += size
+            rows.append((state[0] + state[1], now, out.key, out.value, headers))
+            state[1] += 1
+            state[2] += size
         connection.executemany("INSERT INTO record VALUES (?, ?, ?, ?, ?)", rows)
         connection.executemany(
             "UPDATE partition SET next = ?, bytes = bytes + ? WHERE log = ?",
@@ -128,22 +128,22 @@ def read(
 ) -> list[list[StoredRecord]]:
     """Return the next records of each partition of *wanted*, *limit* in all."""
     answer, room = [], MOST_BYTES
-    for place in wanted:
+    for partition in wanted:
         found: list[StoredRecord] = []
         answer.append(found)
         if limit <= 0 or room <= 0:
             continue
-        base = place.log << OFFSET_BITS
+        base = partition.log << OFFSET_BITS
         rows = connection.execute(
             "SELECT id, timestamp, key, value, headers FROM record "
             "WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
-            (base + place.position, (place.log + 1) << OFFSET_BITS, limit),
+            (base + partition.position, (partition.log + 1) << OFFSET_BITS, limit),
         )
         for row, timestamp, key, value, headers in rows:
             found.append(
                 StoredRecord(
-                    place.topic,
-                    place.partition,
+                    partition.topic,
+                    partition.partition,
                     row - base,
                     key,
                     value,
@@ -159,17 +159,17 @@ def read(
 
 
 def read_range(
-    connection: sqlite3.Connection, place: TopicPartition, start: int, stop: int, limit: int
+    connection: sqlite3.Connection, partition: TopicPartition, start: int, stop: int, limit: int
 ) -> list[StoredRecord]:
     """Return the next records of one partition from *start* on and before *stop*.
 
     Raises:
         UnknownTopicError: The topic does not exist, or has no such partition.
     """
-    head = _heads(connection, place.topic).get(place.partition)
+    head = _heads(connection, partition.topic).get(partition.partition)
     if head is None:
-        raise UnknownTopicError(f"{place.topic}[{place.partition}]")
-    wanted = Wanted(place.topic, place.partition, head[0] >> OFFSET_BITS, start)
+        raise UnknownTopicError(f"{partition.topic}[{partition.partition}]")
+    wanted = Wanted(partition.topic, partition.partition, head[0] >> OFFSET_BITS, start)
     (found,) = read(connection, [wanted], min(limit, max(0, stop - start)))
     return [record for record in found if record.offset < stop]
 

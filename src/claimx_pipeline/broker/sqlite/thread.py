@@ -2,7 +2,7 @@
 
 SQLite blocks, and a connection belongs to one thread. The event loop hands in functions
 and awaits their results; while idle the thread looks whether another process changed the
-file and wakes those who wait for news.
+file and wakes those who wait for a change.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ PASSING = frozenset(
         sqlite3.SQLITE_PERM,
     }
 )
-"""Primary result codes that say something of the surroundings, not of the file."""
+"""Primary result codes that are about the surroundings, not about the file."""
 PRIMARY = 0xFF
 """The primary code is the low byte: https://sqlite.org/rescode.html."""
 
@@ -58,13 +58,13 @@ class MissingFileError(BrokerError):
 class _Job:
     work: Work
     create: bool
-    announce: bool
+    notify: bool
     result: Future[Any]
 
 
 @define(eq=False)
 class SqliteThread:
-    """Runs while somebody uses it: from the first ``use`` to the last ``leave``."""
+    """Runs while it is used: from the first ``use`` to the last ``leave``."""
 
     _path: Path
     _deadline: float
@@ -73,16 +73,16 @@ class SqliteThread:
     _jobs: queue.SimpleQueue[_Job | None] = field(factory=queue.SimpleQueue, init=False)
     _users: int = field(default=0, init=False)
     _ended: Future[None] | None = field(default=None, init=False)
-    _news: int = field(default=0, init=False)
+    _changes: int = field(default=0, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
     _waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = field(
         factory=list, init=False
     )
 
     @property
-    def news(self) -> int:
+    def changes(self) -> int:
         """A number that grows with every change of the file."""
-        return self._news
+        return self._changes
 
     def use(self) -> None:
         """Start the thread unless it runs already; call it from the event loop."""
@@ -95,7 +95,7 @@ class SqliteThread:
             ).start()
 
     async def leave(self) -> None:
-        """End the thread, and close the file, if nobody else uses it."""
+        """End the thread, and close the file, if it has no other user."""
         self._users -= 1
         if self._users == 0 and self._ended is not None:
             self._jobs.put(None)
@@ -106,30 +106,30 @@ class SqliteThread:
         work: Callable[[sqlite3.Connection], T],
         *,
         create: bool = False,
-        announce: bool = False,
+        notify: bool = False,
     ) -> T:
         """Return what *work* returns when it is given the connection.
 
         Args:
             work: Blocks; runs in the thread, one at a time.
             create: Make the file if it is missing.
-            announce: Wake those who wait for news.
+            notify: Wake those who wait for a change.
 
         Raises:
             MissingFileError: There is no file, and *create* is false.
-            BrokerUnavailableError: No result within the deadline; it may still come true.
+            BrokerUnavailableError: No result within the deadline; the work may still be done later.
         """
-        job = _Job(work, create, announce, Future())
+        job = _Job(work, create, notify, Future())
         self._jobs.put(job)
         answer: T = await self._answer(asyncio.wrap_future(job.result))
         return answer
 
-    async def wait_for_news(self, seen: int, seconds: float) -> None:
-        """Return when the file changed since ``news`` was *seen*, or after *seconds*."""
+    async def wait_for_change(self, seen: int, seconds: float) -> None:
+        """Return when the file changed since ``changes`` was *seen*, or after *seconds*."""
         event = asyncio.Event()
         waiter = (asyncio.get_running_loop(), event)
         with self._lock:
-            if self._news != seen:
+            if self._changes != seen:
                 return
             self._waiting.append(waiter)
         try:
@@ -163,11 +163,11 @@ class SqliteThread:
                     if job is None:
                         return
                     file.do(job)
-                    if job.announce:
-                        self._tell()
+                    if job.notify:
+                        self._wake()
                 if file.changed_by_others():
                     pause = LOOK_SECONDS[0]
-                    self._tell()
+                    self._wake()
                 if time.monotonic() >= tidy_at:
                     more = file.tidy(round(self._clock.now().timestamp() * 1000))
                     tidy_at = time.monotonic() + (0.0 if more else self._tidy_seconds)
@@ -175,12 +175,12 @@ class SqliteThread:
             file.close()
             ended.set_result(None)
 
-    def _tell(self) -> None:
+    def _wake(self) -> None:
         with self._lock:
-            self._news += 1
+            self._changes += 1
             waiting, self._waiting = self._waiting, []
         for loop, event in waiting:
-            # A loop that is closed by now has nobody left to wake.
+            # A loop that is closed by now has no task to wake.
             with contextlib.suppress(RuntimeError):
                 loop.call_soon_threadsafe(event.set)
 
@@ -202,7 +202,7 @@ class _File:
             job.result.set_result(job.work(self._opened(create=job.create)))
         except sqlite3.Error as error:
             job.result.set_exception(self._translated(error))
-        except Exception as error:  # noqa: BLE001 - handed to whoever asked for the job
+        except Exception as error:  # noqa: BLE001 - handed to the caller of the job
             job.result.set_exception(error)
 
     def changed_by_others(self) -> bool:
@@ -213,7 +213,7 @@ class _File:
         try:
             (self.version,) = self.connection.execute("PRAGMA data_version").fetchone()
         except sqlite3.Error:
-            # Whoever reads next meets the error, and has somebody to tell.
+            # The next reader meets the error and raises it to its caller.
             return True
         return seen != self.version
 

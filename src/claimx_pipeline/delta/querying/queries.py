@@ -61,7 +61,7 @@ class NamedQuery:
 
 
 def _literal(value: str | float, default: str | float | None) -> str:
-    """Return *value* as SQL; text that stands for a number is one if the default is."""
+    """Return *value* as SQL; text becomes a number if the default is one."""
     if isinstance(value, str) and isinstance(default, (int, float)):
         try:
             value = type(default)(value)

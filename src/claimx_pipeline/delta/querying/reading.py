@@ -44,7 +44,7 @@ def literal(value: Any) -> str:
 
 
 def within(column: str, intervals: Sequence[Interval]) -> str:
-    """Return the condition that *column* lies in one of *intervals*, a millisecond wider."""
+    """Return the condition that *column* is in one of *intervals*, a millisecond wider."""
     found = []
     for first, last in intervals:
         condition = f"{names([column])} >= {_instant(first - _ROUNDING)}"

@@ -44,10 +44,10 @@ class PreparedRows:
     sources: Sequence[Record] = ()
     """The record behind each row; none if the rows come from no topic."""
     limits: Mapping[TopicPartition, int] = field(factory=dict)
-    """Offsets that must not be passed: of refused rows that have nowhere to go."""
+    """Offsets that must not be passed: of refused rows that cannot become dead letters."""
 
     def left_out(self, held: Positions) -> set[int]:
-        """Return the places of the rows settled before *held*, and of those beyond a limit.
+        """Return the indices of the rows that *held* covers, and of those beyond a limit.
 
         By record and not by batch: after a restart the batches have other borders.
 
@@ -56,13 +56,13 @@ class PreparedRows:
         """
         lowest: dict[tuple[str, int], int] = {}
         for record in self.sources:
-            place = record.topic, record.partition
-            if place not in lowest:  # the records of a partition are in offset order
-                lowest[place] = record.offset
+            partition = record.topic, record.partition
+            if partition not in lowest:  # the records of a partition are in offset order
+                lowest[partition] = record.offset
         done = {(at.topic, at.partition): after for at, after in held.offsets.items()}
-        if strangers := lowest.keys() - done.keys():
-            raise RuntimeError(f"rows of {sorted(strangers)}, which was not acquired")
-        if not self.limits and all(first >= done[place] for place, first in lowest.items()):
+        if unacquired := lowest.keys() - done.keys():
+            raise RuntimeError(f"rows of {sorted(unacquired)}, which was not acquired")
+        if not self.limits and all(first >= done[partition] for partition, first in lowest.items()):
             return set()
         ends = {(at.topic, at.partition): limit for at, limit in self.limits.items()}
         return {
@@ -75,8 +75,8 @@ class PreparedRows:
     def limited(self, next_offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
         """Return *next_offsets*, none beyond its limit."""
         return {
-            place: min(after, self.limits.get(place, after))
-            for place, after in next_offsets.items()
+            partition: min(after, self.limits.get(partition, after))
+            for partition, after in next_offsets.items()
         }
 
 
@@ -91,7 +91,7 @@ class AppendWriter:
     group: str
     """Consumer group whose positions the table keeps."""
     stops_at_refused: bool = False
-    """A refused row has nowhere to go: nothing of its partition from there on is taken."""
+    """A refused row stops its partition: no row from there on is taken."""
     _converter: Converter = field(init=False)
     _index: KeyIndex = field(init=False)
     _schema: pa.Schema = field(init=False)
@@ -129,7 +129,7 @@ class AppendWriter:
         return acquire_positions(self._seen, self.group, owned)
 
     def prepare(self, rows: Sequence[TableRow], sources: Sequence[Record]) -> PreparedRows:
-        """Return *rows* converted, each key once, refused rows put aside.
+        """Return *rows* converted, each key once, refused rows set apart.
 
         Rows that the table has already are among them: one that is refused has to be
         refused each time its record comes, or its dead letter could get lost.
@@ -139,8 +139,9 @@ class AppendWriter:
         limits: dict[TopicPartition, int] = {}
         if self.stops_at_refused and sources:
             for at, _ in refused:
-                place = TopicPartition(sources[at].topic, sources[at].partition)
-                limits[place] = min(sources[at].offset, limits.get(place, sources[at].offset))
+                offset = sources[at].offset
+                partition = TopicPartition(sources[at].topic, sources[at].partition)
+                limits[partition] = min(offset, limits.get(partition, offset))
         if not self.spec.dedupe:
             origins = [sources[at] for at in found.positions if sources]
             return PreparedRows(data, None, refused, 0, origins, limits)
@@ -171,20 +172,20 @@ class AppendWriter:
             self._rivals -= 1
             table.update_incremental()
         held = self._verified(table, claim)
-        count, gone = prepared.data.num_rows, prepared.left_out(held)
-        if prepared.keyed and len(gone) < count:
-            gone = gone | self._index.duplicates(table, prepared.keyed)
+        count, left_out = prepared.data.num_rows, prepared.left_out(held)
+        if prepared.keyed and len(left_out) < count:
+            left_out = left_out | self._index.duplicates(table, prepared.keyed)
         data, keys = prepared.data, prepared.keyed.keys if prepared.keyed else ()
-        if gone:
-            left = [at for at in range(count) if at not in gone]
-            data, keys = data.take(pa.array(left, pa.int64())), [keys[at] for at in left if keys]
+        if left_out:
+            kept = [at for at in range(count) if at not in left_out]
+            data, keys = data.take(pa.array(kept, pa.int64())), [keys[at] for at in kept if keys]
         # Positions are there to keep rows from being written twice. A batch without a new
-        # row has none to protect, whoever reads it again finds none either, and the group's
+        # row has none to protect, another try finds none either, and the group's
         # own offset moves on: it needs no commit.
         if data.num_rows:
             held = self._append(table, data, held.advanced(prepared.limited(claim.next_offsets)))
             self._index.committed(held.version, keys)
-        result = WriteResult(data.num_rows, prepared.refused, prepared.doubled + len(gone))
+        result = WriteResult(data.num_rows, prepared.refused, prepared.doubled + len(left_out))
         return Committed(result, held)
 
     def _append(self, table: DeltaTable, data: pa.Table, held: Positions) -> Positions:
@@ -192,13 +193,13 @@ class AppendWriter:
         # What was verified and searched and what is written to must be one version, so a
         # commit in between has to fail.
         write_deltalake(table, data, mode="append", commit_properties=held.properties())
-        # Had the handle moved on any further, somebody else's commit would go unverified.
+        # Had the handle moved on further, another writer's commit would go unverified.
         self._seen = table if table.version() == before + 1 else None
         self.handle.committed()
         return evolve(held, version=table.version())
 
     def _verified(self, table: DeltaTable, claim: Claim) -> Positions:
-        """Return where the owner stands; looks again if the handle has moved or is another.
+        """Return the owner's positions; reads them again if the handle has moved or is another.
 
         Raises:
             TableFencedError: The partitions belong to another worker, or rows were taken
@@ -225,7 +226,7 @@ class AppendWriter:
         )
 
     def _stored(self, found: Converted) -> pa.Table:
-        """Return the rows as they lie in the table, with the bucket if there is one."""
+        """Return the rows as they are stored in the table, with the bucket if there is one."""
         columns = found.table.columns
         if self.spec.bucket_column:
             ids = found.values[self.spec.bucket_column]

@@ -63,7 +63,7 @@ class Converter:
         self._required = frozenset(declared if self.required is None else self.required)
 
     def convert(self, rows: Sequence[Row]) -> Converted:
-        """Return *rows* typed as declared, the refused put aside.
+        """Return *rows* typed as declared, the refused set apart.
 
         Text, int, bool and time values keep their meaning or the row is refused.
         """

@@ -53,7 +53,7 @@ class Rules:
         apart |= {UPDATED_AT, spec.answer_time or ""}
         names = [column.name for column in spec.columns]
         self._answers = tuple(name for name in names if name not in apart)
-        # The time of an event decides over later events, so it is never let go unstored.
+        # The time of an event decides over later events, so it is always stored.
         self._content = tuple(
             column.name
             for column in spec.columns

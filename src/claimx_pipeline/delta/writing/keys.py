@@ -45,18 +45,18 @@ class HashTable:
         return self._count
 
     def __contains__(self, value: int) -> bool:
-        return bool(self.places_of((value,)))
+        return bool(self.indices_of((value,)))
 
-    def places_of(self, values: Iterable[int]) -> list[int]:
-        """Return the places of those of *values* that are in the set."""
+    def indices_of(self, values: Iterable[int]) -> list[int]:
+        """Return the indices of those of *values* that are in the set."""
         slots, mask = self._slots, len(self._slots) - 1
         found: list[int] = []
-        for place, given in enumerate(values):
+        for index, given in enumerate(values):
             value = (given & _MASK) or 1
             at = value & mask
             while there := slots[at]:
                 if there == value:
-                    found.append(place)
+                    found.append(index)
                     break
                 at = (at + 1) & mask
         return found
@@ -86,7 +86,7 @@ class HashTable:
 
 @frozen
 class KeyedRows:
-    """The keys of a batch, each with the time range in which an earlier copy may lie.
+    """The keys of a batch, each with the time range in which an earlier copy may be.
 
     Times are microseconds since 1970.
     """
@@ -141,11 +141,11 @@ class KeyIndex:
         return {position for position in suspects if rows.keys[position] in found}
 
     def _suspects(self, rows: KeyedRows) -> Collection[int]:
-        """Return the places of the rows that may be in the table."""
+        """Return the indices of the rows that may be in the table."""
         floor = self._floor
         if floor is None:
             return range(len(rows.keys))
-        known = self._hashes.places_of(map(hash, rows.keys))
+        known = self._hashes.indices_of(map(hash, rows.keys))
         if min(rows.first, default=floor) >= floor:
             return known
         return {*known, *(at for at, first in enumerate(rows.first) if first < floor)}
@@ -167,7 +167,7 @@ class KeyIndex:
         if ranges is None:
             self.clear()
         else:
-            # What lies below the floor is looked up anyway; of a compacted file that is most.
+            # What is below the floor is looked up anyway; of a compacted file that is most.
             floor = self._floor
             ranges = [(max(first, floor), last) for first, last in ranges if _reaches(last, floor)]
             if ranges:

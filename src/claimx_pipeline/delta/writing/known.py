@@ -54,5 +54,5 @@ class KnownRows:
             self._by_key.popitem(last=False)
 
     def clear(self) -> None:
-        """Forget everything: someone else may have written."""
+        """Forget everything: another writer may have written."""
         self._by_key.clear()

@@ -158,7 +158,7 @@ class MergeWriter:
 
         Raises:
             TableFencedError: Rows were taken back meanwhile. They come again only if
-                somebody sets the group back, so the guard has to ask.
+                the group is set back, so the start check has to ask.
         """
         table = self.handle.table()
         if held.version < 0 or table.version() == held.version:
@@ -170,7 +170,7 @@ class MergeWriter:
         return tuple(row[name] for name in self._identity)
 
     def _follow(self) -> None:
-        """Trust nothing remembered if someone else may have written the same keys.
+        """Trust nothing remembered if another writer may have written the same keys.
 
         A bucket has one writer at a time, which forgets when it gets the bucket. A table
         without buckets may have several at any time.
@@ -289,8 +289,8 @@ class MergeWriter:
         conditions = [f't."{name}" = s."{name}"' for name in self._identity]
         retries = 0
         if self.spec.bucket_column:
-            # Literals, so that two writers of different buckets do not get in each
-            # other's way; then a rebase over the other's commit is safe as well.
+            # Literals, so that two writers of different buckets do not conflict;
+            # then a rebase over the other's commit is safe as well.
             buckets = sorted(set(source["_bucket"].to_pylist()))
             conditions.insert(0, f"t._bucket IN ({', '.join(map(str, buckets))})")
             retries = 15
@@ -311,5 +311,5 @@ class MergeWriter:
 
 
 def _properties(held: Positions, *, retries: int) -> CommitProperties:
-    told = {GROUP: held.group, VERIFIED: str(held.version)} if held.group else None
-    return CommitProperties(max_commit_retries=retries, custom_metadata=told)
+    metadata = {GROUP: held.group, VERIFIED: str(held.version)} if held.group else None
+    return CommitProperties(max_commit_retries=retries, custom_metadata=metadata)

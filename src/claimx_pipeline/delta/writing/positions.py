@@ -1,7 +1,7 @@
 """How far a table is in each partition of a topic, kept in the table's own log.
 
 Rows and position go into one commit, so they cannot disagree: after any crash the table
-itself tells which records its rows cover. A position is a Delta transaction whose version
+itself shows which records its rows cover. A position is a Delta transaction whose version
 is the next offset. Delta checks none of it by itself (delta-rs 1.6 accepts any version,
 see delta-rs#2580); what makes it exact is how a writer uses it:
 
@@ -10,7 +10,7 @@ see delta-rs#2580); what makes it exact is how a writer uses it:
 - Every commit states every position that its owner holds, moved or not. Stating only what
   moves would let a commit pass over one in which another owner moved the rest.
 - After a reload all of them are looked at again. One that neither is what the owner last
-  saw nor what it attempted has been moved by somebody else.
+  saw nor what it attempted has been moved by another writer.
 """
 
 from __future__ import annotations
@@ -43,13 +43,13 @@ _LOOKED_BACK = 32
 
 @frozen
 class Positions:
-    """Where a table stands in the partitions that one member of a group owns."""
+    """A table's positions in the partitions that one member of a group owns."""
 
     group: str = field(default="", eq=False)
     offsets: Mapping[TopicPartition, int] = field(factory=dict)
     """The next offset of each; 0 where the table has nothing of it."""
     generations: Mapping[str, int] = field(factory=dict)
-    """Topic to how many topics of that name there were, as far as the table was told.
+    """Topic to how many topics of that name there were, as far as the table knows.
 
     A topic that is recreated counts from 0 again; offsets of the old and the new one must
     never be compared.
@@ -64,8 +64,8 @@ class Positions:
             RuntimeError: A partition is not among those acquired.
         """
         if not self.offsets.keys() >= next_offsets.keys():
-            strangers = ", ".join(map(shown, next_offsets.keys() - self.offsets.keys()))
-            raise RuntimeError(f"rows of {strangers}, which was not acquired")
+            unacquired = ", ".join(map(shown, next_offsets.keys() - self.offsets.keys()))
+            raise RuntimeError(f"rows of {unacquired}, which was not acquired")
         moved = {at: max(after, self.offsets[at]) for at, after in next_offsets.items()}
         return evolve(self, offsets={**self.offsets, **moved})
 
@@ -88,7 +88,7 @@ class Positions:
 
 @frozen
 class Acquired:
-    """What a table tells the new owner of some partitions."""
+    """What a table has for the new owner of some partitions."""
 
     positions: Positions = field(factory=Positions)
     restored: int | None = None
@@ -109,10 +109,10 @@ class Claim:
     doubtful: tuple[Positions, ...] = ()
     """What it attempted to write; any of them may have landed, one at most has."""
     next_offsets: Mapping[TopicPartition, int] = field(factory=dict)
-    """Per partition of the batch, the offset up to which every record is settled."""
+    """Per partition of the batch, the offset up to which every record is finished."""
 
     def verified(self, table: str, stored: Positions) -> Positions:
-        """Return where the owner stands, given what the table has *stored*.
+        """Return the owner's positions, given what the table has *stored*.
 
         Raises:
             TableFencedError: It is not the owner any more.
@@ -121,28 +121,30 @@ class Claim:
             return stored
         for topic, generation in self.held.generations.items():
             if stored.generations[topic] != generation:
-                raise TableFencedError(table, f"topic {topic} has been adopted anew")
+                raise TableFencedError(table, f"topic {topic} has been adopted again")
         for at, offset in self.held.offsets.items():
             if stored.offsets[at] != offset:
-                told = f"{shown(at)} stands at {stored.offsets[at]} there and at {offset} here"
-                raise TableFencedError(table, f"{told}, so another worker has taken it over")
+                where = f"{shown(at)} is at offset {stored.offsets[at]} there and at {offset} here"
+                raise TableFencedError(table, f"{where}, so another worker has taken it over")
         raise RuntimeError(f"{stored} and {self.held} differ in no position")
 
 
-def shown(place: TopicPartition) -> str:
+def shown(partition: TopicPartition) -> str:
     """Return a partition as people read it."""
-    return f"{place.topic}[{place.partition}]"
+    return f"{partition.topic}[{partition.partition}]"
 
 
-def read_positions(table: DeltaTable, group: str, places: Collection[TopicPartition]) -> Positions:
-    """Return where *table*, as the handle sees it, stands in *places* for *group*."""
+def read_positions(
+    table: DeltaTable, group: str, partitions: Collection[TopicPartition]
+) -> Positions:
+    """Return the positions that *table*, as the handle sees it, has of *group*."""
     generations = {
         topic: table.transaction_version(_topic_id(group, topic)) or FIRST_GENERATION
-        for topic in dict.fromkeys(at.topic for at in places)
+        for topic in dict.fromkeys(at.topic for at in partitions)
     }
     offsets = {
         at: table.transaction_version(_partition_id(group, at, generations[at.topic])) or 0
-        for at in places
+        for at in partitions
     }
     return Positions(group, offsets, generations, table.version())
 
@@ -188,10 +190,10 @@ def refuse_restored(name: str, table: DeltaTable, version: int) -> None:
 
 
 def acquire_positions(
-    table: DeltaTable, group: str, places: Collection[TopicPartition]
+    table: DeltaTable, group: str, partitions: Collection[TopicPartition]
 ) -> Acquired:
-    """Return where *table* stands for *group*, and whether rows were taken back since."""
-    positions = read_positions(table, group, places)
+    """Return the positions of *group* in *table*, and whether rows were taken back since."""
+    positions = read_positions(table, group, partitions)
     if not any(positions.offsets.values()):
         return Acquired(positions)
     restore = restore_since(table, group=group)
@@ -206,7 +208,7 @@ def acquire_keyed(table: DeltaTable, group: str) -> Acquired:
 
 
 def positions_of_rows(
-    location: TableLocation, group: str, places: Collection[TopicPartition]
+    location: TableLocation, group: str, partitions: Collection[TopicPartition]
 ) -> Positions:
     """Return the positions that fit the rows: after a restore those of the version restored.
 
@@ -216,7 +218,7 @@ def positions_of_rows(
         TableError: There is no table, or what was restored is not in its log any more.
     """
     table = location.open()
-    present = read_positions(table, group, places)
+    present = read_positions(table, group, partitions)
     restore = restore_since(table, group=group)
     if restore is None:
         return present
@@ -229,9 +231,9 @@ def positions_of_rows(
             f"cannot tell what version {restore['version']} has restored ({first_line(error)}); "
             "name the offset to go on from with 'claimx-run offsets rewind WORKER --to OFFSET'",
         ) from error
-    before = read_positions(old, group, places)
+    before = read_positions(old, group, partitions)
     same = before.generations == present.generations
-    return evolve(present, offsets=before.offsets if same else dict.fromkeys(places, 0))
+    return evolve(present, offsets=before.offsets if same else dict.fromkeys(partitions, 0))
 
 
 def write_positions(table: DeltaTable, positions: Positions) -> None:

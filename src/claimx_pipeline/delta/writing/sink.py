@@ -47,7 +47,7 @@ class Committed:
 
     result: WriteResult
     positions: Positions
-    """Where the owner stands now."""
+    """The owner's positions now."""
 
 
 class TableSink(Protocol):
@@ -65,7 +65,7 @@ class TableSink(Protocol):
         """Take note that rows of *owned* are written here, and of no other partition.
 
         To be called before the first write and after every change of the assignment.
-        Nothing remembered from before is trusted. An append table tells how far it is in
+        Nothing remembered from before is trusted. An append table returns how far it is in
         each of them; a keyed one has no positions, since a merge is safe to repeat.
 
         Raises:
@@ -81,18 +81,18 @@ class TableSink(Protocol):
     ) -> WriteResult:
         """Write *rows*; when it returns, what was not refused is durable.
 
-        An append table takes a row only if its record lies at or after the position it
+        An append table takes a row only if its record is at or after the position it
         stores, and stores *next_offsets* in the same commit.
 
         Args:
             rows: The rows, in the order of their records.
             sources: The record behind each row.
             next_offsets: Of each partition in the batch the offset up to which all is
-                settled once these rows are written and the refused are dead letters.
+                finished once these rows are written and the refused are dead letters.
 
         Raises:
             TableFencedError: Another worker writes rows of these partitions now. Nothing
-                was written; drop the batch, join the group anew, and ``acquire``.
+                was written; drop the batch, join the group again, and ``acquire``.
             TableWriteError: Nothing is known to be written; writing the same rows again
                 is safe. Its category says whether that can help.
         """
@@ -119,7 +119,7 @@ class TableWriter(Protocol):
         ...
 
     def prepare(self, rows: Sequence[TableRow], sources: Sequence[Record]) -> Any:
-        """Return *rows* converted, refused rows put aside; does not touch the table."""
+        """Return *rows* converted, refused rows set apart; does not touch the table."""
         ...
 
     def commit(self, prepared: Any, claim: Claim) -> Committed:
@@ -150,9 +150,9 @@ class DeltaSink:
     _thread: TableThread = field(init=False)
     _writer: TableWriter | None = field(default=None, init=False)
     _held: Positions | None = field(default=None, init=False)
-    """Where this owner stands; None before it has acquired anything, or was fenced."""
+    """This owner's positions; None before it has acquired any, or once it was fenced."""
     _doubtful: tuple[Positions, ...] = field(default=(), init=False)
-    """Where attempts of unknown outcome would bring it."""
+    """Its positions after attempts whose outcome is unknown."""
 
     def __attrs_post_init__(self) -> None:
         self._thread = TableThread(self.table, self.time_limit)
@@ -175,7 +175,7 @@ class DeltaSink:
         sources: Sequence[Record],
         next_offsets: Mapping[TopicPartition, int],
     ) -> WriteResult:
-        """Write *rows*; a conflict with another writer is settled here."""
+        """Write *rows*; a conflict with another writer is resolved here."""
         if self._held is None:
             raise RuntimeError(f"table {self.table!r} is written to before it was acquired")
         if not rows:
@@ -233,7 +233,7 @@ class DeltaSink:
             raise
         except Exception as error:
             # What the handle believes may be wrong now, and after a timeout its old
-            # thread may still be using it: the next write starts afresh.
+            # thread may still be using it: the next write opens a new one.
             self._writer = None
             if isinstance(error, ClaimxError):
                 raise

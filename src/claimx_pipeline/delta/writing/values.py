@@ -110,7 +110,7 @@ class Kind:
 _KINDS: tuple[tuple[Callable[[pa.DataType], bool], Kind], ...] = (
     (pa.types.is_string, Kind(to_text, frozenset({str}))),
     (pa.types.is_integer, Kind(to_integer, frozenset({int}))),
-    # Arrow takes nan and infinity, too; whoever builds a column looks for them.
+    # Arrow takes nan and infinity, too; the builder of a column looks for them.
     (pa.types.is_floating, Kind(to_double, frozenset({float}))),
     (pa.types.is_boolean, Kind(to_flag, frozenset({bool}))),
     (pa.types.is_timestamp, Kind(to_instant, frozenset({datetime}), _all_utc)),

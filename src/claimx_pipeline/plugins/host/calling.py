@@ -100,7 +100,7 @@ class PluginCaller:
         return answer
 
     def close(self) -> None:
-        """Give up what still hangs, and let the thread end."""
+        """Cancel the call that still hangs, and stop the thread."""
         if self._hanging is not None:
             self._hanging.cancel()
         self._thread.stop()
@@ -144,8 +144,8 @@ class PluginCaller:
         except _NotInTimeError:
             raise TimeoutError from None
         except Exception as error:  # noqa: BLE001 - whatever a plugin raises is its failure
-            told = f"{type(error).__name__}: {error}"
-            raise listener.failed(told) from error.with_traceback(_theirs(error.__traceback__))
+            reason = f"{type(error).__name__}: {error}"
+            raise listener.failed(reason) from error.with_traceback(_theirs(error.__traceback__))
         return answer
 
     async def _finish(self, future: asyncio.Future[Any], began: float) -> Any:

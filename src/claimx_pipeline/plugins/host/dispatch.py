@@ -123,14 +123,14 @@ class Dispatcher:
             context.adopt(its_own)
             return None
         if not isinstance(result, PluginResult):
-            told = f"it returned {type(result).__name__}, not PluginResult or None"
-            raise listener.failed(told)
+            reason = f"it returned {type(result).__name__}, not PluginResult or None"
+            raise listener.failed(reason)
         try:
             prepared = self.answers.prepare(listener.plugin, listener.hook, its_own, result)
         except (ValueError, TypeError, AttributeError) as error:
             raise listener.failed(str(error)) from error
-        for deed in prepared.deeds:
-            deed()
+        for effect in prepared.effects:
+            effect()
         context.adopt(its_own)
         dispatched.publish += prepared.records
         return result
@@ -145,7 +145,7 @@ class Dispatcher:
             await _tell(listener, given)
 
     async def worker_stopping(self, **given: Any) -> None:
-        """Tell every plugin that a worker has stopped; errors are logged, all are told."""
+        """Call every plugin because a worker has stopped; errors are logged, none is left out."""
         for listener in self.listeners["claimx_worker_stopping"]:
             try:
                 async with asyncio.timeout(STOP_SECONDS):

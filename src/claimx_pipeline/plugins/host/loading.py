@@ -61,7 +61,7 @@ class Candidate:
     version: str = ""
     priority: int | None = None
     config: Mapping[str, Any] = field(factory=dict, repr=False)
-    """What stands beside the plugin; the settings are laid over it."""
+    """The ``config`` beside the plugin; the settings override it."""
 
     @property
     def where(self) -> str:
@@ -186,7 +186,7 @@ def _load(
     if not settings.enabled or not any(each.enabled for each in found):
         plugins.infos[name] = PluginInfo(name, origin, "disabled", version=candidate.version)
         return
-    # Two of one name are nobody's to choose between.
+    # Which of two plugins of one name is meant cannot be known.
     required = len(found) > 1 or any(each.required for each in found)
     try:
         _check_name(name, found)
@@ -195,7 +195,7 @@ def _load(
         plugins.manager.check_pending()
         _refuse_wrappers(plugins, plugin)
     except Exception as error:
-        # Whatever a stranger's module raises at import is that plugin's story to tell.
+        # Whatever the plugin's module raises at import is reported as that plugin's failure.
         reason = _reason(error)
         if plugins.manager.has_plugin(name) and name != CORE:
             plugins.manager.unregister(name=name)
@@ -256,7 +256,7 @@ def _made(plugins: PluginSet, candidate: Candidate, settings: PluginSettings) ->
         from claimx_pipeline.plugins.base import Plugin  # noqa: PLC0415 - slow to import
 
         if not issubclass(plugin, Plugin):
-            raise ClaimxError(f"class {plugin.__name__} is no claimx_pipeline.Plugin")
+            raise ClaimxError(f"class {plugin.__name__} is not a claimx_pipeline.Plugin")
         made = plugin.from_settings(config, candidate.where)
         made.name = candidate.name
         plugin = made
@@ -274,7 +274,7 @@ def check_api(required: object) -> None:
     """See that a plugin written for version *required* of the API works with this one.
 
     Raises:
-        ClaimxError: It does not, or *required* is no version.
+        ClaimxError: It does not, or *required* is not a valid version.
     """
     if not required:
         return

@@ -1,4 +1,4 @@
-"""What a plugin answered becomes records to publish, and what is done in place."""
+"""What a plugin answered becomes records to publish, and effects in this process."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ class Prepared:
     """All that one answer asks for, ready to be carried out."""
 
     records: list[OutRecord] = field(factory=list)
-    deeds: list[Callable[[], Any]] = field(factory=list)
-    """Done in place, in order; none of them fails."""
+    effects: list[Callable[[], Any]] = field(factory=list)
+    """Carried out in this process, in order; none of them fails."""
 
 
 @frozen
@@ -93,14 +93,14 @@ class AnswerReader:
 
         Raises:
             ValueError: Something in it cannot be carried out.
-            TypeError: Something in it is no action.
+            TypeError: Something in it is not an action.
         """
         prepared = Prepared()
         for number, action in enumerate(result.actions):
             counted = partial(self.metrics.acted, plugin, _name_of(action))
             match action:
                 case Log(level, message):
-                    prepared.deeds.append(_logging(plugin, level, message))
+                    prepared.effects.append(_logging(plugin, level, message))
                 case AddHeader(name, value):
                     _check_header(name, value)
                     context.headers[name] = value
@@ -108,7 +108,7 @@ class AnswerReader:
                     if problem := self.metrics.problem(name, value, labels):
                         raise ValueError(problem)
                     count = partial(self.metrics.count, plugin, name, value, dict(labels))
-                    prepared.deeds.append(count)
+                    prepared.effects.append(count)
                 case Publish():
                     self.rules.check(action.topic)
                     cause = f"{hook}|{context.cause}|{plugin}|{action.topic}|{number}"
@@ -118,8 +118,8 @@ class AnswerReader:
                     cause = f"{hook}|{context.cause}|{plugin}|{ACTIONS_PENDING.name}|{number}"
                     prepared.records.append(self._asked_for(plugin, context, action, cause))
                 case _:
-                    raise TypeError(f"{type(action).__name__} is no action of a PluginResult")
-            prepared.deeds.append(counted)
+                    raise TypeError(f"{type(action).__name__} is not an action of a PluginResult")
+            prepared.effects.append(counted)
         return prepared
 
     def _published(self, context: HookContext, action: Publish, key: str, cause: str) -> OutRecord:
@@ -169,7 +169,7 @@ class AnswerReader:
 
 def _logging(plugin: str, level: str, message: str) -> Callable[[], None]:
     if level not in _LEVELS:
-        raise ValueError(f"{level!r} is no level of a log line; use {', '.join(_LEVELS)}")
+        raise ValueError(f"{level!r} is not a valid log level; use {', '.join(_LEVELS)}")
     logger = logging.getLogger(f"claimx_pipeline.plugin.{plugin}")
     return partial(logger.log, _LEVELS[level], "%s", message)
 

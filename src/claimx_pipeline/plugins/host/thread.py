@@ -57,7 +57,7 @@ def _serve(work: SimpleQueue[Work | None]) -> None:
         try:
             loop.call_soon_threadsafe(_tell, future, value, error)
         except RuntimeError:
-            # The loop is closed: nobody waits for this call any more.
+            # The loop is closed: the caller no longer waits for this call.
             log.debug("a call of a plugin ended after its event loop")
 
 

@@ -1,23 +1,23 @@
-"""Which dead letters died of the same thing."""
+"""Which dead letters failed with the same error."""
 
 from __future__ import annotations
 
 import hashlib
 import re
 
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 
 DIGITS = 10
 """Of a fingerprint: few enough to type, enough to tell errors apart."""
 
 FOREIGN = "0" * DIGITS
-"""Of a record that somebody else put among the dead letters."""
+"""Of a record among the dead letters that this pipeline did not write."""
 
 _VARYING = (
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?"), "<time>"),
     (re.compile(r"\b[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<id>"),
     (re.compile(r"\b(?=[0-9a-fA-F]*\d)[0-9a-fA-F]{12,}\b"), "<id>"),
-    # What a service answered is no number that varies: 404 and 503 are two causes.
+    # The status that a service answered is kept: 404 and 503 are two causes.
     (re.compile(r"(?<!\d)(?<!answered )\d+(\.\d+)?"), "<n>"),
 )
 
@@ -33,10 +33,10 @@ def pattern(message: str) -> str:
     return message
 
 
-def fingerprint(letter: DeadLetter | None) -> str:
-    """Return what is equal for letters of one worker that died of the same thing."""
-    if letter is None:
+def fingerprint(dead_letter: DeadLetter | None) -> str:
+    """Return what is equal for dead letters of one worker that failed with the same error."""
+    if dead_letter is None:
         return FOREIGN
-    facts = (letter.worker, letter.plugin, letter.category, letter.error_type)
-    text = "\0".join((*facts, pattern(letter.error)))
+    facts = (dead_letter.worker, dead_letter.plugin, dead_letter.category, dead_letter.error_type)
+    text = "\0".join((*facts, pattern(dead_letter.error)))
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]

@@ -1,7 +1,7 @@
-"""Values too large for the topic of dead letters: a file each, and a pointer in the letter.
+"""Values too large for the topic of dead letters: a file each, and a pointer to it.
 
 A record that the broker took may be too large for it once it carries the headers of a
-dead letter. Its value then lies under ``storage.files.root`` and the letter is empty.
+dead letter. Its value is then a file under ``storage.files.root`` and the dead letter is empty.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from attrs import evolve, frozen
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.errors import DeadLetterError, RecordTooLargeError
 from claimx_pipeline.runtime import headers
-from claimx_pipeline.runtime.dead_letters.letter import PREFIX, VALUE_FILE
+from claimx_pipeline.runtime.dead_letters.dead_letter import PREFIX, VALUE_FILE
 
 FOLDER = "dead-letters"
 _POINTER = re.compile(rf"{FOLDER}/([0-9a-f]{{64}})")
@@ -32,60 +32,62 @@ class ValueFiles:
     root: str
     """Folder of all files; an object store is refused when a value is to be kept there."""
 
-    def put_aside(self, letter: OutRecord) -> OutRecord:
-        """Return *letter* with its value in a file; what is on disk then stays there.
+    def store_value(self, dead_letter: OutRecord) -> OutRecord:
+        """Return *dead_letter* with its value in a file that survives a crash.
 
         Raises:
-            DeadLetterError: It cannot be kept there, or is in a file already: the letter
+            DeadLetterError: It cannot be kept there, or is in a file already: the dead letter
                 is too large without its value.
         """
-        origin = headers.header(letter.headers, f"{PREFIX}origin") or letter.topic
-        if letter.value is None or headers.header(letter.headers, VALUE_FILE) is not None:
+        origin = headers.header(dead_letter.headers, f"{PREFIX}origin") or dead_letter.topic
+        if dead_letter.value is None or headers.header(dead_letter.headers, VALUE_FILE) is not None:
             raise DeadLetterError(
                 origin,
                 "it is larger than the broker takes even without its value; raise "
                 "broker.kafka.max_request_bytes and the topic's max.message.bytes",
             )
         folder = self._folder(origin)
-        digest = hashlib.sha256(letter.value).hexdigest()
+        digest = hashlib.sha256(dead_letter.value).hexdigest()
         try:
-            _write(folder / digest, letter.value)
+            _write(folder / digest, dead_letter.value)
         except OSError as error:
             raise DeadLetterError(
                 origin, f"its value cannot be kept in {folder}: {error.strerror or error}"
             ) from error
         pointer = (VALUE_FILE, f"{FOLDER}/{digest}".encode())
-        return evolve(letter, value=b"", headers=(*letter.headers, pointer))
+        return evolve(dead_letter, value=b"", headers=(*dead_letter.headers, pointer))
 
     def value(self, record: Record) -> bytes | None:
-        """Return the value of the dead letter *record*, wherever it lies.
+        """Return the value of the dead letter *record*, from the topic or from its file.
 
         Raises:
-            DeadLetterError: The file is gone, is not readable or is not what was written.
+            DeadLetterError: The file is missing, not readable or is not what was written.
         """
         pointer = headers.header(record.headers, VALUE_FILE)
         if pointer is None:
             return record.value
-        place = f"{record.topic}/{record.partition}/{record.offset}"
+        location = f"{record.topic}/{record.partition}/{record.offset}"
         named = _POINTER.fullmatch(pointer)
         if named is None:
-            raise DeadLetterError(place, f"its value is said to lie in {pointer!r}, which is odd")
-        file = self._folder(place) / named[1]
+            raise DeadLetterError(
+                location, f"its header {VALUE_FILE} has {pointer!r}, which is not a valid pointer"
+            )
+        file = self._folder(location) / named[1]
         try:
             found = file.read_bytes()
         except OSError as error:
             raise DeadLetterError(
-                place, f"its value cannot be read from {file}: {error.strerror or error}"
+                location, f"its value cannot be read from {file}: {error.strerror or error}"
             ) from error
         if hashlib.sha256(found).hexdigest() != named[1]:
-            raise DeadLetterError(place, f"{file} is not what was written there")
+            raise DeadLetterError(location, f"{file} has been changed since it was written")
         return found
 
-    def _folder(self, letter: str) -> Path:
+    def _folder(self, location: str) -> Path:
         root = self.root.removeprefix("file://")
         if "://" in root or "${" in root:
             raise DeadLetterError(
-                letter,
+                location,
                 "its value is too large for the broker, and it can be kept on a local path "
                 f"only; storage.files.root is {self.root!r}: raise broker.kafka."
                 "max_request_bytes and the topic's max.message.bytes, or set a local path",
@@ -93,8 +95,8 @@ class ValueFiles:
         return Path(root).expanduser().absolute() / FOLDER
 
 
-async def publish_letters(
-    letters: Sequence[OutRecord],
+async def publish_dead_letters(
+    dead_letters: Sequence[OutRecord],
     publish: Callable[[Sequence[OutRecord]], Awaitable[None]],
     files: ValueFiles,
 ) -> None:
@@ -103,12 +105,12 @@ async def publish_letters(
     Raises:
         DeadLetterError: The value of one cannot be kept, or is not what makes it large.
     """
-    going = list(letters)
+    going = list(dead_letters)
     while True:
         try:
             await publish(going)
         except RecordTooLargeError as error:
-            going[error.index] = await asyncio.to_thread(files.put_aside, going[error.index])
+            going[error.index] = await asyncio.to_thread(files.store_value, going[error.index])
             if error.left is not None:
                 going = [going[at] for at in error.left]
             continue

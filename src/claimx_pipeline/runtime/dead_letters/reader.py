@@ -18,25 +18,25 @@ from claimx_pipeline.broker.protocol import Admin, Record, TopicPartition
 from claimx_pipeline.claimx.events import decode_event
 from claimx_pipeline.errors import DeadLetterError, DecodeError, UnknownTopicError
 from claimx_pipeline.runtime import headers
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.runtime.dead_letters.fingerprint import fingerprint
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
 from claimx_pipeline.runtime.headers import Origin
 from claimx_pipeline.topics import DLQ_REPLAYED, Topology
 
 PAGE = 500
-"""Letters held in memory at once."""
+"""Dead letters held in memory at once."""
 
 log = logging.getLogger(__name__)
 
 
 @frozen(kw_only=True)
 class ReplayMark:
-    """Says that a dead letter was replayed; lies in ``claimx.dlq.replayed``."""
+    """Says that a dead letter was replayed; is in ``claimx.dlq.replayed``."""
 
     letter: str
-    """``topic/partition/offset`` of the letter; the key of the mark as well."""
+    """``topic/partition/offset`` of the dead letter; the key of the mark as well."""
     letter_timestamp: int
-    """Of the letter, ms: a topic that is created anew has other letters at the same place."""
+    """Of the dead letter, ms: a recreated topic has others at the same offsets."""
     replayed_at: str
     """ISO 8601."""
     group: str
@@ -44,37 +44,37 @@ class ReplayMark:
 
 
 @frozen(kw_only=True)
-class FoundLetter:
+class FoundDeadLetter:
     """A record in a topic of dead letters."""
 
-    place: Origin
-    """Where the letter itself lies."""
+    location: Origin
+    """Location of the dead letter itself."""
     record: Record
-    told: DeadLetter | None
-    """What is known of the failure; None if the record is no dead letter of ours."""
+    failure: DeadLetter | None
+    """What is known of the failure; None if this pipeline did not write the record."""
     replayed_at: str | None
 
     @property
     def fingerprint(self) -> str:
-        """Equal for letters of one worker that died of the same thing."""
-        return fingerprint(self.told)
+        """Equal for dead letters of one worker that failed with the same error."""
+        return fingerprint(self.failure)
 
     @property
-    def died(self) -> datetime:
+    def failed_at(self) -> datetime:
         """When it failed for the last time, UTC."""
         published = datetime.fromtimestamp(self.record.timestamp / 1000, UTC)
-        if self.told is None:
+        if self.failure is None:
             return published
         try:
-            died = datetime.fromisoformat(self.told.last_failed)
+            failed_at = datetime.fromisoformat(self.failure.last_failed)
         except ValueError:
             return published
-        return died if died.tzinfo else died.replace(tzinfo=UTC)
+        return failed_at if failed_at.tzinfo else failed_at.replace(tzinfo=UTC)
 
 
 @frozen(kw_only=True)
-class LetterFilter:
-    """Which letters are meant; what is None does not matter."""
+class DeadLetterFilter:
+    """Selects dead letters; a criterion that is None matches all."""
 
     topic: str | None = None
     """Topic of dead letters, as the broker calls it."""
@@ -87,32 +87,34 @@ class LetterFilter:
     fingerprint: str | None = None
     """Or how it begins."""
     replayed: bool = False
-    """Letters that were replayed are meant as well."""
+    """Dead letters that were replayed match as well."""
 
-    def admits(self, letter: FoundLetter) -> bool:
-        """Tell whether *letter* is meant."""
-        if letter.replayed_at is not None and not self.replayed:
+    def matches(self, dead_letter: FoundDeadLetter) -> bool:
+        """Return whether *dead_letter* matches."""
+        if dead_letter.replayed_at is not None and not self.replayed:
             return False
-        told = letter.told
+        failure = dead_letter.failure
         for wanted, found in (
-            (self.topic, letter.place.topic),
-            (self.kind, told and told.kind),
-            (self.category, told and told.category),
-            (self.worker, told and told.worker),
+            (self.topic, dead_letter.location.topic),
+            (self.kind, failure and failure.kind),
+            (self.category, failure and failure.category),
+            (self.worker, failure and failure.worker),
         ):
             if wanted is not None and wanted != found:
                 return False
-        if self.since is not None and letter.died < self.since:
+        if self.since is not None and dead_letter.failed_at < self.since:
             return False
-        if self.until is not None and letter.died > self.until:
+        if self.until is not None and dead_letter.failed_at > self.until:
             return False
-        if self.fingerprint is not None and not letter.fingerprint.startswith(self.fingerprint):
+        if self.fingerprint is not None and not dead_letter.fingerprint.startswith(
+            self.fingerprint
+        ):
             return False
-        return self.event_id is None or names_event(letter.record, self.event_id)
+        return self.event_id is None or names_event(dead_letter.record, self.event_id)
 
 
 def names_event(record: Record, event_id: str) -> bool:
-    """Tell whether *record* is about the event: by its header, its text, or as the event."""
+    """Return whether *record* is about the event: by its header, its text, or as the event."""
     if headers.header(record.headers, "claimx-id") == event_id:
         return True
     if msgspec.json.encode(event_id) in (record.value or b""):
@@ -139,7 +141,7 @@ class DeadLetterReader:
     _marks: dict[TopicPartition, dict[int, tuple[int, str]]] = field(
         init=False, factory=lambda: defaultdict(dict)
     )
-    """Partition and offset of a replayed letter to its timestamp and when it was replayed."""
+    """Partition and offset of a replayed dead letter to its timestamp and when it was replayed."""
 
     @classmethod
     async def open(
@@ -152,14 +154,14 @@ class DeadLetterReader:
         """Return a reader of what there is now.
 
         Args:
-            admin: Is used until the last letter is read; the caller closes it.
+            admin: Is used until the last dead letter is read; the caller closes it.
             topology: What topics are called on the broker.
             dead_letters: Logical names of the topics of dead letters.
             ends: Of an earlier look, to see no more than that one did.
         """
         existing = await admin.topics()
         names = sorted(topology.physical(name) for name in dead_letters)
-        # The letters' ends first: a letter that is marked as replayed was there before.
+        # The ends first: a dead letter that is marked as replayed was there before its mark.
         if ends is None:
             ends = await _ends(admin, [name for name in names if name in existing])
         reader = cls(admin, names, ends)
@@ -168,74 +170,78 @@ class DeadLetterReader:
             await reader._read_marks(await _ends(admin, [marked]))
         return reader
 
-    async def pages(self, wanted: LetterFilter) -> AsyncIterator[list[FoundLetter]]:
-        """Yield all letters that *wanted* admits, a page at a time, in order per partition."""
+    async def pages(self, wanted: DeadLetterFilter) -> AsyncIterator[list[FoundDeadLetter]]:
+        """Yield all dead letters that match *wanted*, a page at a time, in order per partition."""
         if wanted.topic is not None and wanted.topic not in self._topics:
             raise UnknownTopicError(wanted.topic)
-        for place, (start, stop) in self.ends.items():
-            if wanted.topic not in (None, place.topic):
+        for partition, (start, stop) in self.ends.items():
+            if wanted.topic not in (None, partition.topic):
                 continue
-            async for records in self._records(place, start, stop):
-                letters = [self._letter(record) for record in records]
-                if found := [letter for letter in letters if wanted.admits(letter)]:
+            async for records in self._records(partition, start, stop):
+                dead_letters = [self._found(record) for record in records]
+                if found := [each for each in dead_letters if wanted.matches(each)]:
                     yield found
 
-    async def at(self, place: Origin) -> FoundLetter:
-        """Return the letter that lies at *place*.
+    async def at(self, location: Origin) -> FoundDeadLetter:
+        """Return the dead letter at *location*.
 
         Raises:
             DeadLetterError: There is none.
         """
-        partition = TopicPartition(place.topic, place.partition)
+        partition = TopicPartition(location.topic, location.partition)
         start, stop = self.ends.get(partition, (0, 0))
-        if start <= place.offset < stop:
+        if start <= location.offset < stop:
             records = await self._admin.read(
-                partition, place.offset, place.offset + 1, max_records=1
+                partition, location.offset, location.offset + 1, max_records=1
             )
             if records:
-                return self._letter(records[0])
+                return self._found(records[0])
         raise DeadLetterError(
-            str(place), "there is none; 'claimx-run dlq list' shows where each group has one"
+            str(location), "there is none; 'claimx-run dlq list' shows where each group has one"
         )
 
-    def _letter(self, record: Record) -> FoundLetter:
-        place = TopicPartition(record.topic, record.partition)
-        timestamp, replayed_at = self._marks.get(place, {}).get(record.offset, (None, None))
-        return FoundLetter(
-            place=Origin(record.topic, record.partition, record.offset),
+    def _found(self, record: Record) -> FoundDeadLetter:
+        partition = TopicPartition(record.topic, record.partition)
+        timestamp, replayed_at = self._marks.get(partition, {}).get(record.offset, (None, None))
+        return FoundDeadLetter(
+            location=Origin(record.topic, record.partition, record.offset),
             record=record,
-            told=DeadLetter.read(record),
+            failure=DeadLetter.read(record),
             replayed_at=replayed_at if timestamp == record.timestamp else None,
         )
 
     async def _records(
-        self, place: TopicPartition, start: int, stop: int
+        self, partition: TopicPartition, start: int, stop: int
     ) -> AsyncIterator[list[Record]]:
         while start < stop:
-            records = await self._admin.read(place, start, stop, max_records=PAGE)
+            records = await self._admin.read(partition, start, stop, max_records=PAGE)
             if not records:
                 return
             yield list(records)
             start = records[-1].offset + 1
 
     async def _read_marks(self, ends: Ends) -> None:
-        for place, (start, stop) in ends.items():
-            async for records in self._records(place, start, stop):
+        for partition, (start, stop) in ends.items():
+            async for records in self._records(partition, start, stop):
                 for record in records:
                     self._note(record)
 
     def _note(self, record: Record) -> None:
         try:
             mark = msgspec.json.decode(record.value or b"", type=ReplayMark)
-            letter = Origin.parse(mark.letter)
+            marked = Origin.parse(mark.letter)
         except (msgspec.DecodeError, ValueError) as error:
-            # Its letter counts as not replayed, which harms less than the other way round.
+            # Its dead letter counts as not replayed, which harms less than the other way round.
             log.warning(
-                "%s[%d] %d is no mark: %s", record.topic, record.partition, record.offset, error
+                "%s[%d] %d is not a valid replay mark, and is ignored: %s",
+                record.topic,
+                record.partition,
+                record.offset,
+                error,
             )
             return
-        place = TopicPartition(letter.topic, letter.partition)
-        self._marks[place][letter.offset] = (mark.letter_timestamp, mark.replayed_at)
+        partition = TopicPartition(marked.topic, marked.partition)
+        self._marks[partition][marked.offset] = (mark.letter_timestamp, mark.replayed_at)
 
 
 async def _ends(admin: Admin, topics: list[str]) -> dict[TopicPartition, tuple[int, int]]:

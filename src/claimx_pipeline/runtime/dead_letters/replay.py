@@ -1,8 +1,8 @@
 """Replays dead letters: each goes back to where it first appeared, for the group that failed.
 
 First the record is published and acknowledged, then a mark that says so. Between the two
-a crash leaves a letter without its mark, and it is replayed once more; every consumer keys
-its results by what caused them, so that doubles nothing.
+a crash leaves a dead letter without its mark, and it is replayed once more; every consumer keys
+its results by what caused them, so nothing is doubled.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from claimx_pipeline.broker.protocol import OutRecord, Producer
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import DeadLetterError, RecordTooLargeError
 from claimx_pipeline.runtime import headers
+from claimx_pipeline.runtime.dead_letters.dead_letter import PREFIX, DeadLetter
 from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
-from claimx_pipeline.runtime.dead_letters.letter import PREFIX, DeadLetter
-from claimx_pipeline.runtime.dead_letters.reader import FoundLetter, ReplayMark
+from claimx_pipeline.runtime.dead_letters.reader import FoundDeadLetter, ReplayMark
 from claimx_pipeline.runtime.headers import Origin
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.topics import DLQ_REPLAYED, Topology
@@ -27,18 +27,18 @@ from claimx_pipeline.topics import DLQ_REPLAYED, Topology
 
 @frozen
 class Refused:
-    """A letter that was not replayed."""
+    """A dead letter that was not replayed."""
 
-    letter: Origin
-    """Where it lies."""
+    location: Origin
+    """Of the dead letter."""
     reason: str
 
 
 @define
-class Returned:
-    """What became of a page of letters."""
+class ReplayedPage:
+    """What became of a page of dead letters."""
 
-    replayed: list[FoundLetter] = field(factory=list)
+    replayed: list[FoundDeadLetter] = field(factory=list)
     refused: list[Refused] = field(factory=list)
 
 
@@ -67,89 +67,93 @@ class Replayer:
         groups = {topology.group(worker.group): worker for worker in workers}
         return cls(topology, groups, plugins, files, clock)
 
-    def refusal(self, letter: FoundLetter) -> str | None:
-        """Return why *letter* would be replayed in vain, None if it would not."""
-        told = letter.told
-        if told is None:
-            return "it lacks the headers of a dead letter; somebody else wrote it there"
-        worker = self.groups.get(told.group)
+    def refusal(self, dead_letter: FoundDeadLetter) -> str | None:
+        """Return why *dead_letter* cannot be replayed, None if it can."""
+        failure = dead_letter.failure
+        if failure is None:
+            return "it lacks the headers of a dead letter, so another program wrote it"
+        worker = self.groups.get(failure.group)
         if worker is None:
             return (
-                f"no worker of this installation is consumer group {told.group!r} "
-                f"(it was worker {told.worker!r}), so nobody would work on it"
+                f"no worker of this installation is consumer group {failure.group!r} "
+                f"(it was worker {failure.worker!r}), so no worker would process it"
             )
-        if told.origin.topic not in {self.topology.physical(topic.name) for topic in worker.reads}:
-            return f"worker {worker.name!r} does not read its topic {told.origin.topic!r}"
-        if told.plugin and told.plugin not in self.plugins:
-            return f"plugin {told.plugin!r} is not loaded here; install or enable it"
+        if failure.origin.topic not in {
+            self.topology.physical(topic.name) for topic in worker.reads
+        }:
+            return f"worker {worker.name!r} does not read its topic {failure.origin.topic!r}"
+        if failure.plugin and failure.plugin not in self.plugins:
+            return f"plugin {failure.plugin!r} is not loaded here; install or enable it"
         return None
 
-    async def replay(self, letters: Sequence[FoundLetter], producer: Producer) -> Returned:
-        """Replay *letters* and mark them; those that cannot be are named with the reason.
+    async def replay(
+        self, dead_letters: Sequence[FoundDeadLetter], producer: Producer
+    ) -> ReplayedPage:
+        """Replay *dead_letters* and mark them; those that cannot be are named with the reason.
 
         Raises:
-            BrokerError: The broker did not take them. Letters may have been replayed that
+            BrokerError: The broker did not take them. Dead letters may have been replayed that
                 are not marked.
         """
-        page = Returned()
-        going: list[tuple[FoundLetter, OutRecord]] = []
-        for letter in letters:
-            reason = self.refusal(letter)
-            if reason is not None or letter.told is None:
-                page.refused.append(Refused(letter.place, reason or ""))
+        page = ReplayedPage()
+        going: list[tuple[FoundDeadLetter, OutRecord]] = []
+        for dead_letter in dead_letters:
+            reason = self.refusal(dead_letter)
+            if reason is not None or dead_letter.failure is None:
+                page.refused.append(Refused(dead_letter.location, reason or ""))
                 continue
             try:
-                value = await asyncio.to_thread(self.files.value, letter.record)
+                value = await asyncio.to_thread(self.files.value, dead_letter.record)
             except DeadLetterError as error:
-                page.refused.append(Refused(letter.place, error.reason))
+                page.refused.append(Refused(dead_letter.location, error.reason))
                 continue
-            going.append((letter, returning(letter, letter.told, value)))
+            going.append((dead_letter, returning(dead_letter, dead_letter.failure, value)))
         await _publish(producer, going, page)
-        page.replayed = [letter for letter, _ in going]
-        await producer.publish([self._mark(letter) for letter in page.replayed])
+        page.replayed = [each for each, _ in going]
+        await producer.publish([self._mark(each) for each in page.replayed])
         return page
 
-    def _mark(self, letter: FoundLetter) -> OutRecord:
-        place = str(letter.place)
+    def _mark(self, dead_letter: FoundDeadLetter) -> OutRecord:
+        location = str(dead_letter.location)
         mark = ReplayMark(
-            letter=place,
-            letter_timestamp=letter.record.timestamp,
+            letter=location,
+            letter_timestamp=dead_letter.record.timestamp,
             replayed_at=self.clock.now().isoformat(),
-            group=letter.told.group if letter.told else "",
+            group=dead_letter.failure.group if dead_letter.failure else "",
         )
         topic = self.topology.physical(DLQ_REPLAYED.name)
-        return OutRecord(topic, msgspec.json.encode(mark), place.encode())
+        return OutRecord(topic, msgspec.json.encode(mark), location.encode())
 
 
-def returning(letter: FoundLetter, told: DeadLetter, value: bytes | None) -> OutRecord:
-    """Return the record behind *letter* as it goes back, its tries counted anew.
+def returning(dead_letter: FoundDeadLetter, failure: DeadLetter, value: bytes | None) -> OutRecord:
+    """Return the record behind *dead_letter* as it goes back, its tries counted from zero.
 
     It goes to the partition that it came from, so what is partitioned by something else
     than the key stays where it belongs.
     """
     travelling = {
-        headers.GROUP: told.group,
-        headers.ORIGIN: str(told.origin),
-        headers.FIRST_FAILED: told.first_failed,
+        headers.GROUP: failure.group,
+        headers.ORIGIN: str(failure.origin),
+        headers.FIRST_FAILED: failure.first_failed,
     }
-    if told.plugin:
-        travelling[headers.PLUGIN] = told.plugin
+    if failure.plugin:
+        travelling[headers.PLUGIN] = failure.plugin
     kept = tuple(
         (name, content)
-        for name, content in headers.original(letter.record.headers)
+        for name, content in headers.original(dead_letter.record.headers)
         if not name.startswith(PREFIX)
     )
     return OutRecord(
-        told.origin.topic,
+        failure.origin.topic,
         value,
-        letter.record.key,
+        dead_letter.record.key,
         (*kept, *headers.encoded(travelling)),
-        bucket=told.origin.partition,
+        bucket=failure.origin.partition,
     )
 
 
 async def _publish(
-    producer: Producer, going: list[tuple[FoundLetter, OutRecord]], page: Returned
+    producer: Producer, going: list[tuple[FoundDeadLetter, OutRecord]], page: ReplayedPage
 ) -> None:
     """Publish all of *going*; what is too large is taken out of it."""
     waiting = list(going)
@@ -159,7 +163,7 @@ async def _publish(
         except RecordTooLargeError as error:
             large = waiting[error.index]
             going.remove(large)
-            page.refused.append(Refused(large[0].place, str(error)))
+            page.refused.append(Refused(large[0].location, str(error)))
             left = range(len(waiting)) if error.left is None else error.left
             waiting = [waiting[at] for at in left if at != error.index]
             continue

@@ -57,7 +57,7 @@ class Committer:
         Raises:
             RecordFailedError: A record is dead and has no topic to go to; everything before
                 it is committed.
-            TableFencedError: Another worker writes to a table in our place.
+            TableFencedError: Another worker writes these partitions to a table now.
         """
         self._leave_out(batch)
         if not batch.runs:
@@ -65,7 +65,7 @@ class Committer:
         self._route_failures(batch)
         await self._report(batch)
         committable = await self._publish(batch)
-        # Before a table moves past a dead record: had it died of something that passes, a
+        # Before a table moves past a dead record: had it failed with something that passes, a
         # crash between the two would lose it.
         await self._write_dead_letters(committable.dead_letters)
         committable = await self._write_rows(batch, committable)

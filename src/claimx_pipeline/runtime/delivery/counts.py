@@ -25,18 +25,18 @@ class RecordCounts:
     def commit(self, counts: Mapping[str, int]) -> None:
         """Count what became of records in flight."""
         self.in_flight -= sum(counts.values())
-        self._metrics.settled(counts)
+        self._metrics.committed(counts)
 
     def pause(self, count: int) -> None:
         """Count records in flight that wait here from now on; below 0: that go on."""
         self.paused += count
         self.in_flight -= count
-        self._metrics.parked(count)
+        self._metrics.paused(count)
 
     def revoke(self, count: int) -> None:
         """Count records in flight that are another member's now."""
         self.in_flight -= count
-        self._metrics.given_up(count)
+        self._metrics.revoked(count)
 
     def end(self) -> None:
         """Count all that is in flight or waits as another member's."""

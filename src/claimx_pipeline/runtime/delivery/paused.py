@@ -1,7 +1,7 @@
 """Records that wait in this process: for their time, or for a service to be available again.
 
 Their partitions are paused at the broker, so there are never more than what was in flight.
-A process that dies forgets them; as they were not committed, they come again.
+A crash loses them; as they were not committed, they come again.
 """
 
 from __future__ import annotations

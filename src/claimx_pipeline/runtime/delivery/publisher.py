@@ -9,7 +9,7 @@ from attrs import define, evolve
 
 from claimx_pipeline.broker.protocol import OutRecord, Producer
 from claimx_pipeline.errors import RecordTooLargeError
-from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles, publish_letters
+from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles, publish_dead_letters
 from claimx_pipeline.runtime.delivery.batch import BatchRecord, DeadLetterWanted
 from claimx_pipeline.runtime.failure_policy import FailurePolicy
 from claimx_pipeline.runtime.reconnect import Reconnect
@@ -50,12 +50,12 @@ class Publisher:
 
     async def dead_letters(self, wanted: Sequence[DeadLetterWanted]) -> None:
         """Publish dead letters; one that is too large leaves its value in a file."""
-        letters = [
-            self.policy.letter(each.record.record, each.error, each.plugin) for each in wanted
+        dead_letters = [
+            self.policy.dead_letter(each.record.record, each.error, each.plugin) for each in wanted
         ]
-        going = [self._named(letter) for letter in letters if letter is not None]
+        going = [self._named(each) for each in dead_letters if each is not None]
         if going:
-            await publish_letters(going, self._send, self.files)
+            await publish_dead_letters(going, self._send, self.files)
 
     async def _send(self, records: Sequence[OutRecord]) -> None:
         await self.reconnect.until_available(partial(self.producer.publish, records))

@@ -17,7 +17,7 @@ from claimx_pipeline.runtime.offsets.start_checks import OffsetCheck, Verdict, g
 log = logging.getLogger(__name__)
 
 AGAIN_SECONDS = 0.1
-"""Pause before another look at an assignment that changed under our hands."""
+"""Pause before another look at an assignment that changed meanwhile."""
 
 
 @define
@@ -91,6 +91,6 @@ class Assignments:
             if each.verdict is Verdict.NEW
         }
         if starts:
-            # Only so can rows without an offset be told apart from the first batch of a new
-            # group, and a gap that retention leaves be seen by a group that has not read yet.
+            # Without this, rows of a group that lost its offset look like those of a new group's
+            # first batch, and a new group cannot see a gap that retention leaves.
             await consumer.commit(starts)

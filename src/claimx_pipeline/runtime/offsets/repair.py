@@ -64,7 +64,7 @@ class WorkerOffsets:
         return found
 
     async def checks(self) -> list[OffsetCheck]:
-        """Return how things stand, by table and partition; of keyed tables those restored.
+        """Return a check per table and partition; of keyed tables only those restored.
 
         Raises:
             UnknownTopicError: One of its topics does not exist.
@@ -164,13 +164,13 @@ class WorkerOffsets:
         tables = self.append_tables()
         if not tables:
             raise UsageError(
-                f"worker {self.spec.name!r} writes no append table that could tell; "
+                f"worker {self.spec.name!r} writes no append table, so no table knows the offsets; "
                 "use --to-earliest or --to"
             )
         partitions = await self.partitions()
         offsets = await look_at(self.admin, self.group, partitions)
         stored = [(await self._of_rows(table, partitions)).offsets for table in tables]
-        # What retention has deleted is gone whatever the table has.
+        # What retention has deleted cannot be read again, whatever the table has.
         return {
             partition: max(min(each[partition] for each in stored), offsets[partition].log_start)
             for partition in partitions
@@ -212,7 +212,7 @@ class WorkerOffsets:
 
 
 def present(offsets: PartitionOffsets) -> int:
-    """Return where a group stands in a topic as it is now: at the start if it cannot tell."""
+    """Return a group's offset in a topic as it is now: the log start if its own is not valid."""
     if offsets.committed is None or not offsets.log_start <= offsets.committed <= offsets.log_end:
         return offsets.log_start
     return offsets.committed

@@ -1,8 +1,8 @@
 """What must not be started: a worker whose table, group and topic contradict each other.
 
 Each of them remembers how far things are. Normally they agree but for the last batch
-before a crash. When one was deleted, reset or put back, going on would lose rows or write
-them twice without a word, so a person is asked.
+before a crash. When one was deleted, reset or restored, going on would lose rows or write
+them twice without an error, so a person is asked.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ class OffsetCheck:
         return Verdict.CONSISTENT
 
     def refusal(self, worker: str) -> str:
-        """Return what is wrong and which command puts it right; nothing if all is well."""
+        """Return what is wrong and which command repairs it; empty if all is well."""
         partition, offsets = f"{self.partition.topic}[{self.partition.partition}]", self.offsets
         command = "'claimx-run offsets"
         rewind, adopt = f"{command} rewind {worker}", f"{command} adopt {worker}'"
@@ -101,11 +101,11 @@ class OffsetCheck:
                 f"the new one with {adopt}"
             )
         if self.verdict is Verdict.RECORDS_DELETED:
-            gone = offsets.log_start - max(self.stored, offsets.committed or 0)
+            deleted = offsets.log_start - max(self.stored, offsets.committed or 0)
             return (
                 f"{self._read_up_to(partition)}, but the topic begins at {offsets.log_start}, so "
-                f"retention deleted {gone} records that were never read; go on with what is left "
-                f"with {rewind} --to-earliest'"
+                f"retention deleted {deleted} records that were never read; go on with what is "
+                f"left with {rewind} --to-earliest'"
             )
         return ""
 

@@ -13,8 +13,8 @@ from claimx_pipeline.settings.loading.unresolved import Missing
 
 KAFKA_SERVERS = "KAFKA_BOOTSTRAP_SERVERS"
 
-OURS = "CLAIMX_"
-"""Start of the names that nobody else uses; one that nothing reads is a mistake."""
+PREFIX = "CLAIMX_"
+"""Prefix of our own variables; one that no setting reads is a mistake."""
 
 _SERVERS = re.compile(r"[^\s,:/@]+:[0-9]{1,5}(?:,[^\s,:/@]+:[0-9]{1,5})*")
 
@@ -28,7 +28,7 @@ def lay_environment(
     """Return *root* with what the environment sets laid over it.
 
     An empty variable is a mistake, and reported when its setting is used: it neither
-    sets the setting nor leaves it at a value that nobody chose.
+    sets the setting nor leaves it at a value that the user did not choose.
 
     Args:
         root: What the files say.
@@ -66,7 +66,7 @@ def unread_variables(
     """Yield a warning for each variable that looks like ours and that nothing reads."""
     known = {name for table in tables for name in table}
     for name in sorted(set(environ) - known - set(referred)):
-        if name.startswith(OURS):
+        if name.startswith(PREFIX):
             close = get_close_matches(name, known, 1)
             hint = f"; did you mean {close[0]}?" if close else ""
             yield Problem(f"environment {name}", f"no setting reads this variable{hint}")

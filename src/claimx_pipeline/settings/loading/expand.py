@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from attrs import define, evolve, field, frozen
 
 from claimx_pipeline.errors import Problem
-from claimx_pipeline.settings.loading.nodes import Block, Items, Node, Place, Scalar
+from claimx_pipeline.settings.loading.nodes import Block, Items, Location, Node, Scalar
 from claimx_pipeline.settings.loading.unresolved import Missing
 
 _TOKEN = re.compile(r"\$\$|\$\{|\}")
@@ -48,16 +48,16 @@ def expand_text(text: str, environ: Mapping[str, str]) -> Expansion:
     return result
 
 
-def expand(place: Place, environ: Mapping[str, str], problems: list[Problem]) -> Node:
-    """Return the node at *place* with all texts beneath it filled.
+def expand(location: Location, environ: Mapping[str, str], problems: list[Problem]) -> Node:
+    """Return the node at *location* with all texts beneath it filled.
 
     What cannot be understood is added to *problems*.
     """
-    node = place.node
+    node = location.node
     match node:
         case Block():
             filled = {
-                key: expand(place.child(key, child), environ, problems)
+                key: expand(location.child(key, child), environ, problems)
                 for key, child in node.entries.items()
             }
             return evolve(node, entries=filled)
@@ -65,22 +65,22 @@ def expand(place: Place, environ: Mapping[str, str], problems: list[Problem]) ->
             return evolve(
                 node,
                 items=[
-                    expand(place.child(index, child), environ, problems)
+                    expand(location.child(index, child), environ, problems)
                     for index, child in enumerate(node.items)
                 ],
             )
         case Scalar(value=str() as text) if "$" in text and not node.text:
-            return _expand_scalar(place, node, text, environ, problems)
+            return _expand_scalar(location, node, text, environ, problems)
     return node
 
 
 def _expand_scalar(
-    place: Place, node: Scalar, text: str, environ: Mapping[str, str], problems: list[Problem]
+    location: Location, node: Scalar, text: str, environ: Mapping[str, str], problems: list[Problem]
 ) -> Scalar:
     try:
         result = expand_text(text, environ)
     except ValueError as error:
-        problems.append(place.problem(str(error)))
+        problems.append(location.problem(str(error)))
         return evolve(node, value=None, broken=True)
     if result.missing:
         return evolve(node, value=None, missing=tuple(result.missing))

@@ -1,4 +1,4 @@
-"""Raw settings as they were read: a tree in which every value knows where it stands."""
+"""Raw settings as they were read: a tree in which every value knows its source."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class ValueOrigin:
 
     @classmethod
     def line_of(cls, source: str, line: int) -> ValueOrigin:
-        """Return the origin of what stands on *line* (from 1) of file *source*."""
+        """Return the origin of *line* (from 1) of file *source*."""
         return cls(f"{source}:{line}", f"{source}:{line}")
 
     @classmethod
@@ -70,18 +70,18 @@ Node = Scalar | Block | Items
 
 
 @frozen
-class Place:
+class Location:
     """A node and its path."""
 
     node: Node
     path: SettingPath = ()
 
-    def child(self, key: str | int, node: Node) -> Place:
-        """Return the place of *node* under *key*."""
-        return Place(node, (*self.path, key))
+    def child(self, key: str | int, node: Node) -> Location:
+        """Return the location of *node* under *key*."""
+        return Location(node, (*self.path, key))
 
     def problem(self, what: str) -> Problem:
-        """Return a problem with what stands here."""
+        """Return a problem with this setting."""
         path = format_path(self.path)
         return Problem(": ".join(filter(None, (self.node.origin.where, path))), what)
 
@@ -112,19 +112,19 @@ def put(root: Block, path: SettingPath, leaf: Scalar) -> Block:
     """Return *root* with *leaf* at *path*, making the blocks on the way.
 
     Raises:
-        ValueError: Something on the way is no block of keys, or the path names a place
-            in a list.
+        ValueError: Something on the way is not a block of keys, or the path names an item
+            of a list.
     """
     key, rest = path[0], path[1:]
     if not isinstance(key, str):
-        raise ValueError("a place in a list cannot be set; set the whole list in a file")  # noqa: TRY004 - the path's value is wrong, its type is right
+        raise ValueError("an item of a list cannot be set; set the whole list in a file")  # noqa: TRY004 - the path's value is wrong, its type is right
     if not rest:
         return evolve(root, entries={**root.entries, key: leaf})
     below = root.entries.get(key, Block({}, leaf.origin))
     if is_blank(below):
         below = Block({}, below.origin)
     if not isinstance(below, Block):
-        raise ValueError(f"{key!r} is no block of settings in {below.origin.where}")  # noqa: TRY004 - as above
+        raise ValueError(f"{key!r} is not a block of settings in {below.origin.where}")  # noqa: TRY004 - as above
     return evolve(root, entries={**root.entries, key: put(below, rest, leaf)})
 
 

@@ -10,7 +10,7 @@ import attrs
 from attrs import NOTHING, Attribute, define, field
 
 from claimx_pipeline.errors import Problem
-from claimx_pipeline.settings.loading.nodes import Block, Place, Scalar, ValueOrigin
+from claimx_pipeline.settings.loading.nodes import Block, Location, Scalar, ValueOrigin
 from claimx_pipeline.settings.loading.paths import SettingPath, format_path
 from claimx_pipeline.settings.loading.scalars import RefusedError, wrong
 from claimx_pipeline.settings.loading.unresolved import UnresolvedSetting
@@ -25,7 +25,7 @@ class _Draft:
     """An object in the making."""
 
     kind: type[Any]
-    place: Place
+    location: Location
     given: dict[str, Any] = field(factory=dict)
     """By attribute name."""
     waiting: set[str] = field(factory=set)
@@ -37,26 +37,26 @@ class _Draft:
 class ClassBuilder:
     """Builds objects of attrs classes; *build* builds what their fields ask for."""
 
-    _build: Callable[[Place, Any], Any]
+    _build: Callable[[Location, Any], Any]
     _unresolved: list[UnresolvedSetting]
     _sections: Mapping[str, type[Any]] | None
 
-    def build(self, place: Place, kind: type[Any]) -> Any:
-        """Return the block at *place* as a *kind*.
+    def build(self, location: Location, kind: type[Any]) -> Any:
+        """Return the block at *location* as a *kind*.
 
         Raises:
             RefusedError: All problems of all its fields.
         """
-        node = place.node
+        node = location.node
         if isinstance(node, Scalar) and node.blank:
             node = Block({}, node.origin)
         if not isinstance(node, Block):
-            raise wrong(place, "a mapping of settings")
-        draft = _Draft(kind, place)
+            raise wrong(location, "a mapping of settings")
+        draft = _Draft(kind, location)
         plain, inline = shape(kind)
         beside = {}
         for key, child in node.entries.items():
-            here = place.child(key, child)
+            here = location.child(key, child)
             if key in plain:
                 self._add(draft, plain[key].name, here, plain[key].type)
             elif inline is not None and (wanted := self._inline_kind(inline, key)) is not None:
@@ -73,10 +73,10 @@ class ClassBuilder:
         self._name_missing(draft, plain)
         return finished(draft)
 
-    def _add(self, draft: _Draft, name: str, place: Place, kind: Any) -> None:
+    def _add(self, draft: _Draft, name: str, location: Location, kind: Any) -> None:
         waiting = len(self._unresolved)
         try:
-            draft.given[name] = self._build(place, kind)
+            draft.given[name] = self._build(location, kind)
         except RefusedError as refused:
             draft.problems += refused.problems
             draft.waiting.add(name)
@@ -84,14 +84,14 @@ class ClassBuilder:
             draft.waiting.add(name)
 
     def _add_inline(
-        self, draft: _Draft, inline: Attribute[Any], beside: dict[str, tuple[Place, Any]]
+        self, draft: _Draft, inline: Attribute[Any], beside: dict[str, tuple[Location, Any]]
     ) -> None:
         if inline.metadata[INLINE] == "sections":
             for name, kind in (self._sections or {}).items():
-                beside.setdefault(name, (draft.place.child(name, Block({}, NOWHERE)), kind))
-        built = _Draft(draft.kind, draft.place)
-        for key, (place, kind) in beside.items():
-            self._add(built, key, place, kind)
+                beside.setdefault(name, (draft.location.child(name, Block({}, NOWHERE)), kind))
+        built = _Draft(draft.kind, draft.location)
+        for key, (location, kind) in beside.items():
+            self._add(built, key, location, kind)
         draft.given[inline.name] = built.given
         draft.problems += built.problems
         if built.waiting:
@@ -106,26 +106,26 @@ class ClassBuilder:
         return inline.metadata[INLINE] == "sections" and self._sections is None
 
     def _unknown_key(
-        self, place: Place, key: str, known: list[str], inline: Attribute[Any] | None
+        self, location: Location, key: str, known: list[str], inline: Attribute[Any] | None
     ) -> Problem:
         said = f"unknown key {key!r}"
         if inline is not None:
             known = [*known, *(self._sections or {})]
             said += "; neither the core nor any installed plugin offers it"
         close = get_close_matches(key, known, 1)
-        elsewhere = _paths_ending(key, place.path[:-1])
+        elsewhere = _paths_ending(key, location.path[:-1])
         if close:
-            return place.problem(f"{said}; did you mean {close[0]!r}?")
+            return location.problem(f"{said}; did you mean {close[0]!r}?")
         if elsewhere:
-            return place.problem(f"{said}; did you mean {elsewhere[0]!r}?")
-        return place.problem(f"{said}; known keys are {', '.join(sorted(known))}")
+            return location.problem(f"{said}; did you mean {elsewhere[0]!r}?")
+        return location.problem(f"{said}; known keys are {', '.join(sorted(known))}")
 
     def _name_missing(self, draft: _Draft, plain: Mapping[str, Attribute[Any]]) -> None:
-        node = draft.place.node
+        node = draft.location.node
         for key, attribute in plain.items():
             untouched = attribute.name not in draft.given and attribute.name not in draft.waiting
             if attribute.default is NOTHING and untouched:
-                here = draft.place.child(key, Scalar(None, node.origin))
+                here = draft.location.child(key, Scalar(None, node.origin))
                 draft.problems.append(here.problem("is missing; give it a value"))
                 draft.waiting.add(attribute.name)
 
@@ -162,7 +162,7 @@ def finished(draft: _Draft) -> Any:
         except (TypeError, ValueError) as error:
             complaint = str(error)
         whole, found = _validated(draft)
-        raise RefusedError(found or [draft.place.problem(complaint)])
+        raise RefusedError(found or [draft.location.problem(complaint)])
     whole, found = _validated(draft)
     if draft.problems or found:
         raise RefusedError([*draft.problems, *found])
@@ -172,7 +172,7 @@ def finished(draft: _Draft) -> Any:
 def _validated(draft: _Draft) -> tuple[Any, list[Problem]]:
     """Return the object made field by field, and what each field's validator says.
 
-    attrs itself stops at the first validator, and has no place for a field that waits.
+    attrs itself stops at the first validator, and cannot leave out a field that waits.
     """
     whole = object.__new__(draft.kind)
     for attribute in attrs.fields(draft.kind):
@@ -221,10 +221,10 @@ def _complaints(draft: _Draft, attribute: Attribute[Any], whole: Any) -> list[Pr
         raise
     else:
         return []
-    node = draft.place.node
+    node = draft.location.node
     key = attribute.alias or attribute.name
     child = node.entries.get(key) if isinstance(node, Block) else None
-    here = draft.place.child(key, child or node)
+    here = draft.location.child(key, child or node)
     return [here.problem(_readable(said, attribute.name, value, child))]
 
 
@@ -243,7 +243,7 @@ def _readable(said: str, name: str, value: Any, node: Any) -> str:
 
 
 def _paths_ending(key: str, above: SettingPath) -> list[str]:
-    """Return the core's settings that are called *key* and stand elsewhere."""
+    """Return the core's settings that are called *key* in another block."""
     found: list[str] = []
     waiting: list[tuple[SettingPath, type[Any]]] = [((), Settings)]
     while waiting:

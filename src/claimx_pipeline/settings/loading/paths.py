@@ -1,7 +1,7 @@
 """Dotted paths such as ``claimx.api.base_url``.
 
-A key that holds a dot itself stands in double quotes, as in TOML:
-``broker.topics."claimx.events.raw".partitions``. A place in a list is ``[0]``.
+A key that holds a dot itself is written in double quotes, as in TOML:
+``broker.topics."claimx.events.raw".partitions``. An item of a list is ``[0]``.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def parse_path(text: str) -> SettingPath:
     """Return the path written as *text*.
 
     Raises:
-        ValueError: *text* is no dotted path.
+        ValueError: *text* is not a dotted path.
     """
     path: list[str | int] = []
     position = 0
@@ -47,11 +47,11 @@ def parse_path(text: str) -> SettingPath:
             path.append(match["quoted"] if match["plain"] is None else match["plain"])
         position = match.end()
     if not path or position < len(text):
-        raise ValueError(f"{text!r} is no dotted path such as claimx.api.base_url")
+        raise ValueError(f"{text!r} is not a dotted path such as claimx.api.base_url")
     return tuple(path)
 
 
 def touches(path: SettingPath, other: SettingPath) -> bool:
-    """Tell whether one of the two paths is, or stands above, the other."""
+    """Tell whether one of the two paths is the other, or a prefix of it."""
     shared = min(len(path), len(other))
     return path[:shared] == other[:shared]

@@ -13,8 +13,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from claimx_pipeline.errors import Problem
-from claimx_pipeline.settings.loading.nodes import Block, Items, Place, Scalar
-from claimx_pipeline.settings.masking import telling
+from claimx_pipeline.settings.loading.nodes import Block, Items, Location, Scalar
+from claimx_pipeline.settings.masking import names_credential
 from claimx_pipeline.settings.secret import Secret
 
 _WHOLE = re.compile(r"[-+]?[0-9]{1,19}")
@@ -33,20 +33,20 @@ class RefusedError(Exception):
         self.problems = list(problems)
 
 
-def refuse(place: Place, what: str) -> RefusedError:
-    """Return the error that says *what* is wrong at *place*."""
-    return RefusedError([place.problem(what)])
+def refuse(location: Location, what: str) -> RefusedError:
+    """Return the error that says *what* is wrong at *location*."""
+    return RefusedError([location.problem(what)])
 
 
-def wrong(place: Place, expected: str, *, hint: str = "") -> RefusedError:
-    """Return the error that something else than *expected* stands at *place*."""
+def wrong(location: Location, expected: str, *, hint: str = "") -> RefusedError:
+    """Return the error that *location* holds something else than *expected*."""
     advice = f"; {hint}" if hint else ""
-    return refuse(place, f"expected {expected}, got {described(place)}{advice}")
+    return refuse(location, f"expected {expected}, got {described(location)}{advice}")
 
 
-def described(place: Place) -> str:
-    """Return what stands at *place* in words, without giving a secret away."""
-    node = place.node
+def described(location: Location) -> str:
+    """Return what *location* holds, in words, without showing a secret."""
+    node = location.node
     if isinstance(node, Block):
         return "a mapping"
     if isinstance(node, Items):
@@ -57,97 +57,99 @@ def described(place: Place) -> str:
     if value is None:
         return "nothing"
     kind = {bool: "", int: "the number ", float: "the number "}.get(type(value), "text ")
-    if telling(place.path):
+    if names_credential(location.path):
         return f"{kind}that is not shown".strip() if kind else "true or false"
     shown = str(value).lower() if isinstance(value, bool) else repr(value)
     return kind + (shown if len(shown) <= _LONGEST_SHOWN else shown[:_LONGEST_SHOWN] + "…")
 
 
-def as_text(place: Place, _: Any = str) -> str:
-    """Return the text at *place*."""
-    value = _plain(place, "text")
+def as_text(location: Location, _: Any = str) -> str:
+    """Return the text at *location*."""
+    value = _plain(location, "text")
     if not isinstance(value, str):
         hint = "put it in quotes" if value is not None else "give it one or remove the key"
-        raise wrong(place, "text", hint=hint)
+        raise wrong(location, "text", hint=hint)
     if "${" in value:
-        raise refuse(place, _left_over(place))
+        raise refuse(location, _left_over(location))
     return value
 
 
-def as_secret(place: Place, _: Any = Secret) -> Secret:
-    """Return the credential at *place*."""
-    value = _plain(place, "text")
+def as_secret(location: Location, _: Any = Secret) -> Secret:
+    """Return the credential at *location*."""
+    value = _plain(location, "text")
     if value is None:
-        raise wrong(place, "text", hint="give it one or remove the key")
+        raise wrong(location, "text", hint="give it one or remove the key")
     if not isinstance(value, str):
-        raise refuse(place, "expected text, got something else, which is not shown; quote it")
+        raise refuse(location, "expected text, got something else, which is not shown; quote it")
     if _REFERENCE.search(value):
-        raise refuse(place, _left_over(place))
+        raise refuse(location, _left_over(location))
     if not value.strip():
-        raise refuse(place, "must not be empty; give it a value or remove it")
+        raise refuse(location, "must not be empty; give it a value or remove it")
     if value != value.strip():
-        raise refuse(place, "begins or ends with white space; remove it")
+        raise refuse(location, "begins or ends with white space; remove it")
     return Secret(value)
 
 
-def as_truth(place: Place, _: Any = bool) -> bool:
-    """Return the truth value at *place*."""
-    value = _plain(place, "true or false")
+def as_truth(location: Location, _: Any = bool) -> bool:
+    """Return the truth value at *location*."""
+    value = _plain(location, "true or false")
     if isinstance(value, bool):
         return value
-    if isinstance(value, str) and _is_outside_text(place):
+    if isinstance(value, str) and _is_outside_text(location):
         word = value.strip().lower()
         if word in _TRUE or word in _FALSE:
             return word in _TRUE
-    raise wrong(place, "true or false")
+    raise wrong(location, "true or false")
 
 
-def as_whole(place: Place, _: Any = int) -> int:
-    """Return the whole number at *place*."""
-    value = _plain(place, "a whole number")
+def as_whole(location: Location, _: Any = int) -> int:
+    """Return the whole number at *location*."""
+    value = _plain(location, "a whole number")
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if isinstance(value, str) and _is_outside_text(place) and _WHOLE.fullmatch(value.strip()):
+    if isinstance(value, str) and _is_outside_text(location) and _WHOLE.fullmatch(value.strip()):
         return int(value)
-    raise wrong(place, "a whole number", hint=_unquote_hint(place, _WHOLE))
+    raise wrong(location, "a whole number", hint=_unquote_hint(location, _WHOLE))
 
 
-def as_number(place: Place, _: Any = float) -> float:
-    """Return the number at *place*; neither infinite nor "not a number"."""
-    value = _plain(place, "a number")
-    filled = isinstance(value, str) and _is_outside_text(place) and _NUMBER.fullmatch(value.strip())
+def as_number(location: Location, _: Any = float) -> float:
+    """Return the number at *location*; neither infinite nor "not a number"."""
+    value = _plain(location, "a number")
+    filled = (
+        isinstance(value, str) and _is_outside_text(location) and _NUMBER.fullmatch(value.strip())
+    )
     if filled or (isinstance(value, (int, float)) and not isinstance(value, bool)):
         number = _finite(value)
         if number is not None:
             return number
-    raise wrong(place, "a number", hint=_unquote_hint(place, _NUMBER))
+    raise wrong(location, "a number", hint=_unquote_hint(location, _NUMBER))
 
 
-def as_choice(place: Place, choices: Sequence[Any]) -> Any:
-    """Return the one of *choices* that stands at *place*.
+def as_choice(location: Location, choices: Sequence[Any]) -> Any:
+    """Return the one of *choices* that *location* holds.
 
     A text from outside may differ in upper and lower case, or be a number's digits.
     """
     named = ", ".join(str(choice) for choice in choices)
-    value = _plain(place, f"one of {named}")
+    value = _plain(location, f"one of {named}")
     for choice in choices:
         if type(value) is type(choice) and value == choice:
             return choice
-        if _is_outside_text(place) and str(value).strip().lower() == str(choice).lower():
+        if _is_outside_text(location) and str(value).strip().lower() == str(choice).lower():
             return choice
-    raise wrong(place, f"one of {named}")
+    raise wrong(location, f"one of {named}")
 
 
-def as_is(node: Scalar, place: Place) -> Any:
+def as_is(node: Scalar, location: Location) -> Any:
     """Return the value as YAML has it, for settings without a fixed shape."""
     if isinstance(node.value, str) and "${" in node.value:
-        raise refuse(place, _left_over(place))
+        raise refuse(location, _left_over(location))
     return node.value
 
 
-def is_empty_text(place: Place) -> bool:
+def is_empty_text(location: Location) -> bool:
     """Tell whether a text from outside is empty, as ``${PORT:-}`` may be."""
-    return _is_outside_text(place) and getattr(place.node, "value", None) == ""
+    return _is_outside_text(location) and getattr(location.node, "value", None) == ""
 
 
 def _finite(value: float | str) -> float | None:
@@ -158,23 +160,23 @@ def _finite(value: float | str) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _plain(place: Place, expected: str) -> Any:
-    if not isinstance(place.node, Scalar):
-        raise wrong(place, expected)
-    return place.node.value
+def _plain(location: Location, expected: str) -> Any:
+    if not isinstance(location.node, Scalar):
+        raise wrong(location, expected)
+    return location.node.value
 
 
-def _is_outside_text(place: Place) -> bool:
-    return isinstance(place.node, Scalar) and place.node.text
+def _is_outside_text(location: Location) -> bool:
+    return isinstance(location.node, Scalar) and location.node.text
 
 
-def _unquote_hint(place: Place, pattern: re.Pattern[str]) -> str:
-    value = getattr(place.node, "value", None)
-    quoted = isinstance(value, str) and not _is_outside_text(place)
+def _unquote_hint(location: Location, pattern: re.Pattern[str]) -> str:
+    value = getattr(location.node, "value", None)
+    quoted = isinstance(value, str) and not _is_outside_text(location)
     return "remove the quotes" if quoted and pattern.fullmatch(str(value)) else ""
 
 
-def _left_over(place: Place) -> str:
-    variables = place.node.variables if isinstance(place.node, Scalar) else ()
+def _left_over(location: Location) -> str:
+    variables = location.node.variables if isinstance(location.node, Scalar) else ()
     holder = f"the value of {' and '.join(variables)} holds" if variables else "holds"
-    return f"{holder} '${{', a variable that nobody filled in; give the value itself"
+    return f"{holder} '${{', a variable that was not filled in; give the value itself"

@@ -48,7 +48,7 @@ def read_sources(
         cwd: Folder that a relative *config* is relative to.
 
     Raises:
-        SettingsError: A file cannot be read or is no YAML; or *config* does not exist.
+        SettingsError: A file cannot be read or is not valid YAML; or *config* does not exist.
     """
     files, warnings = _files(config, cwd)
     root: Node = Block({}, ValueOrigin.named(""))
@@ -95,7 +95,7 @@ def lay_beneath(
         cwd: Folder that the names in messages are relative to.
 
     Raises:
-        SettingsError: A file cannot be read, is no YAML, or holds another section.
+        SettingsError: A file cannot be read, is not valid YAML, or holds another section.
     """
     from claimx_pipeline.settings.loading.yaml_nodes import (  # noqa: PLC0415 - slow, not always needed
         parse_yaml,
@@ -132,22 +132,22 @@ def _files(config: Path | None, cwd: Path) -> tuple[Sequence[tuple[str, Path]], 
         default = cwd / DEFAULT_FILE
         if default.exists():
             return [(DEFAULT_FILE, default)], []
-        return [], _passed_over("", [default.with_suffix(".yml")])
-    place = cwd / config
-    if not place.exists():
+        return [], _ignored("", [default.with_suffix(".yml")])
+    source = cwd / config
+    if not source.exists():
         raise SettingsError(
             [Problem(str(config), "does not exist; --config names a settings file")]
         )
-    if not place.is_dir():
-        return [(str(config), place)], []
-    visible = [file for file in sorted(place.iterdir()) if not file.name.startswith(".")]
+    if not source.is_dir():
+        return [(str(config), source)], []
+    visible = [file for file in sorted(source.iterdir()) if not file.name.startswith(".")]
     files = [file for file in visible if file.suffix == ".yaml" and file.is_file()]
     if not files:
         raise SettingsError([Problem(str(config), "has no *.yaml file in it")])
-    return [(str(config / file.name), file) for file in files], _passed_over(str(config), visible)
+    return [(str(config / file.name), file) for file in files], _ignored(str(config), visible)
 
 
-def _passed_over(folder: str, files: Sequence[Path]) -> list[Problem]:
+def _ignored(folder: str, files: Sequence[Path]) -> list[Problem]:
     return [
         Problem(str(Path(folder, file.name)), "is not read; its name must end in .yaml")
         for file in files

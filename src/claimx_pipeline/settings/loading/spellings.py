@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from claimx_pipeline.errors import Problem
-from claimx_pipeline.settings.loading.nodes import Block, Node, Place
+from claimx_pipeline.settings.loading.nodes import Block, Location, Node
 
 WORKER_KEYS: Mapping[str, str] = {"chain": "enrichment_handlers"}
 """Key of a worker's block to the key that it means."""
@@ -20,19 +20,19 @@ def canonical(root: Block, problems: list[Problem]) -> Block:
     if not isinstance(workers, Block):
         return root
     renamed = {
-        name: _worker(Place(worker, ("workers", name)), problems)
+        name: _worker(Location(worker, ("workers", name)), problems)
         for name, worker in workers.entries.items()
     }
     return Block({**root.entries, "workers": Block(renamed, workers.origin)}, root.origin)
 
 
-def _worker(place: Place, problems: list[Problem]) -> Node:
-    node = place.node
+def _worker(location: Location, problems: list[Problem]) -> Node:
+    node = location.node
     if not isinstance(node, Block) or node.entries.keys().isdisjoint(WORKER_KEYS):
         return node
     for second, first in WORKER_KEYS.items():
         if second in node.entries and first in node.entries:
-            here = place.child(second, node.entries[second])
+            here = location.child(second, node.entries[second])
             problems.append(
                 here.problem(f"{second!r} and {first!r} are one setting; give one of them")
             )

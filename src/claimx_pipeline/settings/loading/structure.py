@@ -1,7 +1,7 @@
 """Raw settings to attrs objects: strict, and with every problem at once.
 
 cattrs finds the hook for a type; the hooks are strict where cattrs is not (it would turn
-null into ``'None'`` and ``'abc'`` into a list of letters) and know file and line.
+null into ``'None'`` and ``'abc'`` into a list of characters) and know file and line.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from claimx_pipeline.settings.loading.nodes import (
     Block,
     FilledText,
     Items,
+    Location,
     Node,
-    Place,
     Scalar,
     ValueOrigin,
     from_value,
@@ -55,9 +55,9 @@ def structure_config(config: Mapping[str, Any], kind: type[T], where: str) -> T:
         SettingsError: All that is wrong with *config*.
     """
     structurer = Structurer()
-    place = Place(from_value(config, ValueOrigin.named(where)))
+    location = Location(from_value(config, ValueOrigin.named(where)))
     try:
-        built: T = structurer.build(place, kind)
+        built: T = structurer.build(location, kind)
     except RefusedError as refused:
         problems = refused.problems
     else:
@@ -104,34 +104,34 @@ class Structurer:
         ):
             self._converter.register_structure_hook(kind, exact)
 
-    def build(self, place: Place, kind: Any) -> Any:
-        """Return what stands at *place* as a *kind*.
+    def build(self, location: Location, kind: Any) -> Any:
+        """Return what *location* holds as a *kind*.
 
         A value that waits for a variable becomes ``Unresolved``, whatever *kind* is.
 
         Raises:
-            RefusedError: It cannot; every problem beneath *place* is named.
+            RefusedError: It cannot; every problem beneath *location* is named.
         """
-        node = place.node
+        node = location.node
         if isinstance(node, Scalar) and node.broken:
             self.broken = True
             raise RefusedError([])
         if isinstance(node, Scalar) and node.missing:
-            setting = UnresolvedSetting(place.path, node.origin.where, node.missing)
+            setting = UnresolvedSetting(location.path, node.origin.where, node.missing)
             self.unresolved.append(setting)
             return Unresolved(setting)
-        return self._converter.structure(place, kind)
+        return self._converter.structure(location, kind)
 
-    def _mapping(self, place: Place, kind: Any) -> dict[Any, Any]:
+    def _mapping(self, location: Location, kind: Any) -> dict[Any, Any]:
         key_kind, value_kind = get_args(kind) or (str, Any)
-        if isinstance(place.node, Scalar) and place.node.blank:
+        if isinstance(location.node, Scalar) and location.node.blank:
             return {}
-        if not isinstance(place.node, Block):
-            raise wrong(place, "a mapping")
+        if not isinstance(location.node, Block):
+            raise wrong(location, "a mapping")
         built: dict[Any, Any] = {}
         problems = []
-        for key, node in place.node.entries.items():
-            here = place.child(key, node)
+        for key, node in location.node.entries.items():
+            here = location.child(key, node)
             try:
                 built[self._key(here, key, key_kind)] = self.build(here, value_kind)
             except RefusedError as refused:
@@ -140,22 +140,22 @@ class Structurer:
             raise RefusedError(problems)
         return built
 
-    def _key(self, here: Place, key: str, kind: Any) -> Any:
+    def _key(self, here: Location, key: str, kind: Any) -> Any:
         if kind in (str, Any):
             return key
         name = Scalar(key, here.node.origin, text=True)
-        return self.build(Place(name, here.path), kind)
+        return self.build(Location(name, here.path), kind)
 
-    def _items(self, place: Place, kind: Any) -> Any:
-        node = _split(place.node)
+    def _items(self, location: Location, kind: Any) -> Any:
+        node = _split(location.node)
         if not isinstance(node, Items):
-            raise wrong(place, "a list")
+            raise wrong(location, "a list")
         item_kind = (get_args(kind) or (Any,))[0]
         built = []
         problems = []
         for index, item in enumerate(node.items):
             try:
-                built.append(self.build(place.child(index, item), item_kind))
+                built.append(self.build(location.child(index, item), item_kind))
             except RefusedError as refused:
                 problems += refused.problems
         if problems:
@@ -163,32 +163,32 @@ class Structurer:
         made = {list: list, set: set, frozenset: frozenset, abc.Set: frozenset}
         return made.get(get_origin(kind) or kind, tuple)(built)
 
-    def _free(self, place: Place, _: Any) -> Any:
-        node = place.node
+    def _free(self, location: Location, _: Any) -> Any:
+        node = location.node
         if isinstance(node, Scalar):
-            value = scalars.as_is(node, place)
-            return FilledText(value) if node.text and _is_config(place) else value
+            value = scalars.as_is(node, location)
+            return FilledText(value) if node.text and _is_config(location) else value
         if isinstance(node, Items):
-            return self._items(place, list[Any])
+            return self._items(location, list[Any])
         written = {key: child for key, child in node.entries.items() if not is_blank(child)}
-        return self._mapping(evolve(place, node=evolve(node, entries=written)), dict[str, Any])
+        return self._mapping(evolve(location, node=evolve(node, entries=written)), dict[str, Any])
 
-    def _union(self, place: Place, kind: Any) -> Any:
-        """Choose the member that has the shape of what stands at *place*."""
+    def _union(self, location: Location, kind: Any) -> Any:
+        """Choose the member that has the shape of what *location* holds."""
         members = [member for member in get_args(kind) if member is not types.NoneType]
-        node = place.node
+        node = location.node
         optional = len(members) < len(get_args(kind))
         if optional and isinstance(node, Scalar):
             written_null = node.value is None and not node.text
-            if written_null or scalars.is_empty_text(place):
+            if written_null or scalars.is_empty_text(location):
                 return None
         fitting = [member for member in members if _shape(member) is type(node)] or members[:1]
         for member in fitting[:-1]:
             try:
-                return self.build(place, member)
+                return self.build(location, member)
             except RefusedError:
                 continue  # the last one says what is wrong
-        return self.build(place, fitting[-1])
+        return self.build(location, fitting[-1])
 
 
 def _split(node: Node) -> Node:
@@ -199,17 +199,17 @@ def _split(node: Node) -> Node:
     return Items([evolve(node, value=word) for word in words if word], node.origin)
 
 
-def _is_config(place: Place) -> bool:
-    """Tell whether *place* is in a plugin's own settings, which are structured later."""
-    return place.path[:1] == ("plugins",) and place.path[2:3] == ("config",)
+def _is_config(location: Location) -> bool:
+    """Tell whether *location* is in a plugin's own settings, which are structured later."""
+    return location.path[:1] == ("plugins",) and location.path[2:3] == ("config",)
 
 
-def _choice(place: Place, kind: Any) -> Any:
-    return scalars.as_choice(place, get_args(kind))
+def _choice(location: Location, kind: Any) -> Any:
+    return scalars.as_choice(location, get_args(kind))
 
 
-def _unknown_kind(place: Place, kind: Any) -> Any:
-    raise refuse(place, f"its class asks for {kind!r}, which settings cannot hold")
+def _unknown_kind(location: Location, kind: Any) -> Any:
+    raise refuse(location, f"its class asks for {kind!r}, which settings cannot hold")
 
 
 def _is_one_of(kind: Any, kinds: tuple[Any, ...]) -> bool:

@@ -47,11 +47,11 @@ class UnresolvedSetting:
 
 
 class Unresolved:
-    """Stands in the settings where a value is missing.
+    """Takes the place of a setting whose value is missing.
 
-    It is no string and no number. Whatever is done with it raises ``SettingsError``
+    It is neither a string nor a number. Any use of it raises ``SettingsError``
     naming variable, path and line, so that a worker which uses a setting it did not
-    ask for by ``require`` stops instead of writing to a place nobody chose. ``repr`` and
+    ask for by ``require`` stops instead of writing to a location that was not chosen. ``repr`` and
     ``is None`` are harmless.
     """
 

@@ -72,24 +72,24 @@ class _CoreLoader(Reader, Scanner, Parser, Composer, BaseResolver):
         return str(super().resolve(kind, value, implicit))  # type: ignore[no-untyped-call]
 
 
-def compose(text: str, place: Callable[[int], ValueOrigin]) -> YamlNode | Problem | None:
-    """Return the one document in *text*, None if there is none, or why it is no YAML."""
+def compose(text: str, origin_of: Callable[[int], ValueOrigin]) -> YamlNode | Problem | None:
+    """Return the one document in *text*, None if there is none, or why it is not valid YAML."""
     try:
         return _CoreLoader(text).get_single_node()
     except yaml.MarkedYAMLError as error:
-        return _syntax_problem(error, text, place)
+        return _syntax_problem(error, text, origin_of)
     except ReaderError as error:
         line = text.count("\n", 0, error.position) + 1
-        return Problem(place(line).where, "holds a character that YAML forbids")
+        return Problem(origin_of(line).where, "holds a character that YAML forbids")
     except RecursionError:
-        return Problem(place(1).where, "is nested too deeply")
+        return Problem(origin_of(1).where, "is nested too deeply")
 
 
 def _syntax_problem(
-    error: yaml.MarkedYAMLError, text: str, place: Callable[[int], ValueOrigin]
+    error: yaml.MarkedYAMLError, text: str, origin_of: Callable[[int], ValueOrigin]
 ) -> Problem:
     mark = error.problem_mark or error.context_mark
-    where = place(mark.line + 1 if mark else 1).where
+    where = origin_of(mark.line + 1 if mark else 1).where
     if isinstance(error, ComposerError) and error.problem and "alias" in error.problem:
         return Problem(where, "an alias (*) without its anchor; quote a text that begins with *")
     if isinstance(error, ComposerError) and error.context and "single document" in error.context:
@@ -99,7 +99,7 @@ def _syntax_problem(
     hint = ""
     if mark and _FLOW_REFERENCE.search(text.splitlines()[mark.line]):
         hint = "; between { } or [ ] put a text with ${ in quotes"
-    return Problem(where, f"is no YAML: {_QUOTED.sub(_harmless, said)}{column}{hint}")
+    return Problem(where, f"is not valid YAML: {_QUOTED.sub(_harmless, said)}{column}{hint}")
 
 
 def _harmless(match: re.Match[str]) -> str:

@@ -1,6 +1,6 @@
 """YAML to raw settings, every value with its line.
 
-Stricter than YAML: keys are names, no key stands twice, there are no tags.
+Stricter than YAML: keys are names, no key is given twice, there are no tags.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from claimx_pipeline.settings.loading.nodes import (
     Block,
     FilledText,
     Items,
+    Location,
     Node,
-    Place,
     Scalar,
     ValueOrigin,
     is_blank,
@@ -69,55 +69,55 @@ def read_yaml(file: Path, environ: Mapping[str, str] | None = None) -> dict[str,
     problems += parsed.problems
     root: Node = parsed.root
     if environ is not None:
-        root = expand(Place(root), environ, problems)
-    content = _plain_value(Place(root), problems)
+        root = expand(Location(root), environ, problems)
+    content = _plain_value(Location(root), problems)
     if problems:
         raise SettingsError(problems)
     return dict(content)
 
 
-def _plain_value(place: Place, problems: list[Problem]) -> Any:
-    """Return the node at *place* as plain values."""
-    match place.node:
+def _plain_value(location: Location, problems: list[Problem]) -> Any:
+    """Return the node at *location* as plain values."""
+    match location.node:
         case Block(entries=entries):
             return {
-                key: _plain_value(place.child(key, child), problems)
+                key: _plain_value(location.child(key, child), problems)
                 for key, child in entries.items()
                 if not is_blank(child)
             }
         case Items(items=items):
             return [
-                _plain_value(place.child(index, child), problems)
+                _plain_value(location.child(index, child), problems)
                 for index, child in enumerate(items)
             ]
         case Scalar(missing=missing) if missing:
-            where = place.node.origin.where
-            return Unresolved(UnresolvedSetting(place.path, where, missing))
+            where = location.node.origin.where
+            return Unresolved(UnresolvedSetting(location.path, where, missing))
         case Scalar(value=str() as text, text=filled):
             if "${" in text:
-                problems.append(place.problem("holds '${', a variable that nobody filled in"))
+                problems.append(location.problem("holds '${', a variable that was not filled in"))
             return FilledText(text) if filled else text
         case Scalar(value=value):
             return value
 
 
-def parse_yaml(text: str, place: Callable[[int], ValueOrigin]) -> ParsedYaml:
+def parse_yaml(text: str, origin_of: Callable[[int], ValueOrigin]) -> ParsedYaml:
     """Read the YAML in *text*.
 
     Args:
         text: One document whose top is a mapping, or nothing at all.
-        place: Line number, from 1, to origin.
+        origin_of: Line number, from 1, to origin.
 
     Returns:
         The tree; with problems the tree holds what could be read.
     """
-    empty = Block({}, place(1))
-    composed = compose(text, place)
+    empty = Block({}, origin_of(1))
+    composed = compose(text, origin_of)
     if composed is None:
         return ParsedYaml(empty)
     if isinstance(composed, Problem):
         return ParsedYaml(empty, [composed], fatal=True)
-    reading = _Reading(place)
+    reading = _Reading(origin_of)
     root = reading.convert(composed, (), 1)
     if isinstance(root, Scalar) and root.blank:
         return ParsedYaml(empty)
@@ -131,13 +131,13 @@ def parse_yaml(text: str, place: Callable[[int], ValueOrigin]) -> ParsedYaml:
 class _Reading:
     """One document on its way from PyYAML's nodes to ours."""
 
-    place: Callable[[int], ValueOrigin]
+    origin_of: Callable[[int], ValueOrigin]
     problems: list[Problem] = field(factory=list)
     _count: int = 0
     _open: list[int] = field(factory=list)
 
     def convert(self, node: YamlNode, path: tuple[str | int, ...], line: int) -> Node:
-        origin = self.place(line)
+        origin = self.origin_of(line)
         self._count += 1
         if id(node) in self._open or self._count > MAX_NODES:
             if self._count <= MAX_NODES + 1:
@@ -181,23 +181,23 @@ class _Reading:
         return Block(entries, origin)
 
     def _scalar(self, node: ScalarNode, path: tuple[str | int, ...], line: int) -> Scalar:
-        origin = self.place(line)
+        origin = self.origin_of(line)
         convert = CONVERT.get(node.tag.removeprefix(TAG))
         if convert is None or not node.tag.startswith(TAG):
             return self._tagged(path, line)
         try:
             value = convert(node.value)
         except ValueError:
-            self._report(line, path, f"is no {node.tag.removeprefix(TAG)}")
+            self._report(line, path, f"is not a valid {node.tag.removeprefix(TAG)}")
             return Scalar(None, origin, broken=True)
         return Scalar(value, origin, blank=value is None and not node.value)
 
     def _tagged(self, path: tuple[str | int, ...], line: int) -> Scalar:
         self._report(line, path, "a tag (!) has no meaning here; quote a text that begins with !")
-        return Scalar(None, self.place(line), broken=True)
+        return Scalar(None, self.origin_of(line), broken=True)
 
     def _report(self, line: int, path: tuple[str | int, ...], what: str) -> None:
-        where = ": ".join(filter(None, (self.place(line).where, format_path(path))))
+        where = ": ".join(filter(None, (self.origin_of(line).where, format_path(path))))
         self.problems.append(Problem(where, what))
 
 
@@ -207,5 +207,5 @@ def _key_fault(key: str, node: ScalarNode, entries: dict[str, Node]) -> str | No
     if key == "<<" and node.style is None:
         return "merge keys (<<) are not part of YAML 1.2; repeat the keys"
     if key in entries:
-        return f"duplicate key {key!r}; it stands in {entries[key].origin.where} already"
+        return f"duplicate key {key!r}; it is in {entries[key].origin.where} already"
     return None

@@ -61,26 +61,28 @@ class ApiSettings:
 
 
 PATH_NAMES = frozenset({"project_id", "media_id", "file_name"})
-"""What may stand in braces in a file's path."""
+"""Names that a file's path may hold in braces."""
 
 
 def path_template(_: Any, attribute: Attribute[Any], value: str) -> None:
     """Refuse a path of which two files could share one.
 
     Raises:
-        ValueError: A name in braces is unknown, the media id is missing, or it is no path.
+        ValueError: A name in braces is unknown, the media id is missing, or it is not a path.
     """
     try:
         names = {name for _, name, _, _ in Formatter().parse(value) if name is not None}
     except ValueError as error:
-        raise ValueError(f"{attribute.name!r} is {value!r}, which is odd: {error}") from error
+        raise ValueError(
+            f"{attribute.name!r} is {value!r}, which is not a valid template: {error}"
+        ) from error
     if unknown := sorted(names - PATH_NAMES):
         known = ", ".join(sorted(PATH_NAMES))
         raise ValueError(f"{attribute.name!r} names {unknown[0]!r}; it may name {known}")
     if "media_id" not in names:
         raise ValueError(f"{attribute.name!r} must name {{media_id}}; else files share a path")
     if any(part in ("", ".", "..") for part in value.split("/")):
-        raise ValueError(f"{attribute.name!r} is {value!r}, which is no relative path")
+        raise ValueError(f"{attribute.name!r} is {value!r}, which is not a relative path")
 
 
 @frozen(kw_only=True)

@@ -42,7 +42,7 @@ class PluginsSettings:
     """Folder of directory plugins; empty for none."""
 
     named: Mapping[str, PluginSettings] = field(factory=dict, metadata={INLINE: "any"})
-    """Plugin name to its settings; in a file these stand directly under ``plugins``."""
+    """Plugin name to its settings; in a file these are directly under ``plugins``."""
 
     def of(self, name: str) -> PluginSettings:
         """Return the settings of plugin *name*, defaults if there are none."""

@@ -65,7 +65,7 @@ class Settings:
     """What is logged."""
 
     sections: Mapping[str, Any] = field(factory=dict, metadata={INLINE: "sections"})
-    """Sections that plugins registered, by name; in a file these stand at the top level."""
+    """Sections that plugins registered, by name; in a file these are at the top level."""
 
     def section(self, name: str, kind: type[S]) -> S:
         """Return the section *name* that a plugin registered as *kind*."""

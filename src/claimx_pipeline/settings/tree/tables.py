@@ -20,7 +20,7 @@ class TablesSettings:
     """Folder or URL (``s3://``, ``abfss://``, ``az://``) under which each table has its own."""
 
     paths: Mapping[str, str] = field(factory=dict, validator=no_blank_values)
-    """Table name to a place of its own."""
+    """Table name to a location of its own."""
 
     storage_options: Mapping[str, Secret] = field(factory=dict)
     """What differs for tables from ``storage.options``, by the names deltalake knows."""

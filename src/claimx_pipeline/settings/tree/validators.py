@@ -9,14 +9,14 @@ from typing import Any
 from attrs import Attribute
 
 INLINE = "inline"
-"""Metadata of a mapping field whose keys stand beside the other fields in a file.
+"""Metadata of a mapping field whose keys are beside the other fields in a file.
 
 Its value says which keys those are: ``any``, or the ``sections`` that plugins registered.
 """
 
 
 def not_blank(_: Any, attribute: Attribute[Any], value: str) -> None:
-    """Refuse an empty text: as a place it would be a folder nobody chose.
+    """Refuse an empty text: it would be taken for the working folder.
 
     Raises:
         ValueError: *value* is empty or white space.
@@ -41,14 +41,14 @@ HOST = re.compile(r"(?:[A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?")
 
 
 def hosts(_: Any, attribute: Attribute[Any], value: tuple[str, ...]) -> None:
-    """Refuse what is no host, with or without a port.
+    """Refuse what is not a host, with or without a port.
 
     Raises:
-        ValueError: One of *value* is none.
+        ValueError: One of *value* is not a host.
     """
     for host in value:
         if not HOST.fullmatch(host):
             raise ValueError(
-                f"{attribute.name!r} holds {host!r}, which is no host; write host or host:port, "
-                "without https://"
+                f"{attribute.name!r} holds {host!r}, which is not a valid host; write host "
+                "or host:port, without https://"
             )

@@ -43,8 +43,8 @@ class WorkerSettings:
     """How long a batch may wait to fill."""
 
     outage: Literal["wait", "detour", "dead_letter"] | None = None
-    """Whether records wait while a service is away, wait in a retry topic and let others
-    pass, or climb the retry ladder and die."""
+    """Whether records wait while a service is unavailable, wait in a retry topic and let
+    others pass, or are retried and then become dead letters."""
 
     input_topic: str | None = field(default=None, validator=optional(not_blank))
     """Topic that is read; a worker that no plugin offers needs one."""
@@ -53,7 +53,7 @@ class WorkerSettings:
     """Consumer group, if not the worker's own."""
 
     success_topic: str | None = field(default=None, validator=optional(not_blank))
-    """Told about each record that came through all stages."""
+    """Gets a message about each record that came through all stages."""
 
     error_topic: str | None = field(default=None, validator=optional(not_blank))
     """Where records go that can never work, if not the worker's own dead letters."""

@@ -14,8 +14,6 @@ from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.consumer.group_coordinator import GroupCoordinator
 from aiokafka.protocol.commit import OffsetFetchRequest, OffsetFetchResponse_v3
-from kafka_server import free_port
-from worker_rig import DEAD, OUT, Rig, Scripted
 
 from claimx_pipeline import Done
 from claimx_pipeline.broker.kafka.broker import KafkaBroker
@@ -27,9 +25,11 @@ from claimx_pipeline.errors import (
     SettingsError,
     UnknownTopicError,
 )
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.broker import BrokerSettings, KafkaSettings
+from tests.rigs.kafka_server import free_port
+from tests.rigs.worker import DEAD, OUT, Rig, Scripted
 
 
 def broker_at(url: str, deadline: float = 10.0, **kafka) -> KafkaBroker:
@@ -226,9 +226,9 @@ async def test_a_worker_goes_on_when_kafka_refuses_what_one_record_publishes(kaf
     assert [text.split()[0] for text in await rig.published()] == [
         f"m{number}" for number in range(20) if number != 7
     ]
-    (letter,) = await rig.records(DEAD)
-    assert letter.value == b"m7"
-    assert DeadLetter.read(letter).error_type == "RecordTooLargeError"
+    (dead,) = await rig.records(DEAD)
+    assert dead.value == b"m7"
+    assert DeadLetter.read(dead).error_type == "RecordTooLargeError"
     assert await rig.committed() == 20
 
 
@@ -328,7 +328,7 @@ async def test_a_coordinator_that_has_just_started_is_asked_again(kafka_url, mon
 @pytest.mark.kafka
 @pytest.mark.incident("OFF-09")
 @pytest.mark.parametrize("code", [14, 16], ids=["loading", "not the coordinator"])
-async def test_a_member_does_not_begin_anew_when_its_coordinator_has_just_started(
+async def test_a_member_does_not_start_at_the_beginning_when_its_coordinator_has_just_started(
     kafka_url, monkeypatch, code
 ):
     """The refusal holds no partitions, as the answer of a group without offsets would."""

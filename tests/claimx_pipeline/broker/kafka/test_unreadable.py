@@ -1,4 +1,4 @@
-"""Record batches in Kafka's log that nobody can read: passed over, loudly, and nothing else."""
+"""Record batches in Kafka's log that no client can read: skipped and reported, and nothing else."""
 
 import asyncio
 import struct
@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 from aiokafka.record.util import calc_crc32c
-from worker_rig import DEAD, IN, OUT, Rig, Scripted
 
 from claimx_pipeline import Done, OutRecord
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
+from tests.rigs.worker import DEAD, IN, OUT, Rig, Scripted
 
 LENGTH_AT, CHECKSUM_AT, ATTRIBUTES_AT = 8, 17, 21
 
@@ -68,12 +68,12 @@ async def test_unreadable_batches_become_dead_letters_and_every_other_record_is_
     expected += [f"b{number}-{n}" for number in range(5) for n in range(6)]
     assert sorted(await rig.published()) == sorted(expected)
     assert await rig.committed() == 80
-    letters = await rig.records(DEAD)
-    told = [DeadLetter.read(letter) for letter in letters]
-    assert [letter.error.split(":")[0] for letter in told] == [
+    dead = await rig.records(DEAD)
+    dead_letters = [DeadLetter.read(record) for record in dead]
+    assert [each.error.split(":")[0] for each in dead_letters] == [
         "offsets 10 to 19 of test.in[0] cannot be read",
         "offsets 30 to 39 of test.in[0] cannot be read",
     ]
-    assert "checksum is wrong" in told[0].error
-    assert "UnsupportedCodec" in told[1].error
-    assert all(b"a" in letter.value for letter in letters), "the bytes are kept"
+    assert "checksum is wrong" in dead_letters[0].error
+    assert "UnsupportedCodec" in dead_letters[1].error
+    assert all(b"a" in record.value for record in dead), "the bytes are kept"

@@ -7,15 +7,12 @@ import os
 import resource
 import sqlite3
 import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-import sqlite_process
-from worker_rig import DEAD, OUT, Rig, Scripted
 
 from claimx_pipeline import Done
 from claimx_pipeline.broker.protocol import NewTopic, OutRecord
@@ -27,8 +24,10 @@ from claimx_pipeline.errors import (
     SettingsError,
     UnknownTopicError,
 )
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.settings.tree.broker import BrokerSettings
+from tests.rigs import processes, sqlite_process
+from tests.rigs.worker import DEAD, OUT, Rig, Scripted
 
 PATIENCE_SECONDS = 20.0
 
@@ -76,10 +75,10 @@ def broker_at(url: str, deadline: float = 10.0, **options) -> SqliteBroker:
 
 def run_process(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, sqlite_process.__file__, *arguments],
+        processes.command(sqlite_process, *arguments),
         stdout=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        env=processes.importing(),
     )
 
 
@@ -196,10 +195,10 @@ async def test_an_expired_lease_is_taken_over_and_the_old_owner_is_fenced(broker
 
 
 async def test_a_member_that_lost_its_lease_learns_of_it(broker, url):
-    told = []
+    revoked = []
 
     async def on_revoked(assignments):
-        told.extend(assignments)
+        revoked.extend(assignments)
 
     member = broker.consumer(group="g", topics=["t"], on_revoked=on_revoked)
     await member.start()
@@ -211,7 +210,7 @@ async def test_a_member_that_lost_its_lease_learns_of_it(broker, url):
     end = time.monotonic() + PATIENCE_SECONDS
     while before & member.assignments() and time.monotonic() < end:
         await member.poll(max_records=1, timeout=0.05)
-    assert set(told) >= before
+    assert set(revoked) >= before
     await heir.close()
     await member.close()
 
@@ -404,7 +403,7 @@ async def test_a_record_too_large_for_anyone_to_read_kills_the_record_behind_it_
     loop = rig.loop(rig.failing(Scripted(act)), asyncio.Event())
     await rig.run_until(lambda: loop.metrics.records == 3, loop)
     assert await rig.published() == ["a", "c"]
-    (letter,) = await rig.records(DEAD)
-    assert letter.value == b"b"
-    assert "keep the content elsewhere" in DeadLetter.read(letter).error
+    (dead,) = await rig.records(DEAD)
+    assert dead.value == b"b"
+    assert "keep the content elsewhere" in DeadLetter.read(dead).error
     assert await rig.committed() == 3

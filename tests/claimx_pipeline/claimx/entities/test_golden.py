@@ -7,7 +7,6 @@ from datetime import UTC, date, datetime
 
 import msgspec
 import pytest
-from claimx_answers import MEDIA, PROJECT, TASK, VIDEO
 
 from claimx_pipeline.claimx.entities import EntityRows
 from claimx_pipeline.claimx.entities.contact import (
@@ -24,6 +23,7 @@ from claimx_pipeline.claimx.entities.video_collab import video_of, video_row
 from claimx_pipeline.claimx.messages import DECODER, EntityMessage, encode_entities
 from claimx_pipeline.claimx.tables import ENTITY_TABLES
 from claimx_pipeline.delta.writing.convert import to_arrow
+from tests.fakes.claimx_answers import MEDIA, PROJECT, TASK, VIDEO
 
 
 def at(*parts):

@@ -6,12 +6,12 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from claimx_answers import TASK, VIDEO
-from hasty_clock import HastyClock
 
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.handlers import core_handlers
 from claimx_pipeline.errors import Category
+from tests.fakes.claimx_answers import TASK, VIDEO
+from tests.fakes.hasty_clock import HastyClock
 
 START = datetime(2026, 1, 10, 8, tzinfo=UTC)
 

@@ -6,8 +6,6 @@ from datetime import UTC, datetime
 
 import pytest
 from attrs import frozen
-from claimx_answers import FakeClaimx
-from http_service import http_service
 
 from claimx_pipeline import Pipeline
 from claimx_pipeline.claimx.events import Event
@@ -15,6 +13,8 @@ from claimx_pipeline.claimx.messages import EnrichmentTask, encode_task
 from claimx_pipeline.runtime.outcome import Done
 from claimx_pipeline.runtime.worker import Received
 from claimx_pipeline.telemetry.health import Health
+from tests.fakes.claimx_answers import FakeClaimx
+from tests.fakes.http_service import http_service
 
 FILES, PROJECTS = 200, 20
 

@@ -1,13 +1,13 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from delta_tables import NOON, append_from_elsewhere, event, make_store
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claimx_pipeline.delta.querying.datediff import rewrite_datediff
 from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.errors import UsageError
+from tests.rigs.delta_tables import NOON, append_from_elsewhere, event, make_store
 
 
 @pytest.fixture(scope="module")

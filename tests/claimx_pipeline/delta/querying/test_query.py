@@ -1,12 +1,12 @@
 import pyarrow as pa
 import pytest
-from delta_tables import append_from_elsewhere, event, make_store, minutes
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.delta.querying.sql import tokens, tree
 from claimx_pipeline.errors import TableError, UsageError
+from tests.rigs.delta_tables import append_from_elsewhere, event, make_store, minutes
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 import pytest
-from delta_tables import NOON, append_from_elsewhere, event, make_store, micros_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from claimx_pipeline.delta.querying.reading import batches, literal, names, read, within
+from tests.rigs.delta_tables import NOON, append_from_elsewhere, event, make_store, micros_of
 
 
 @pytest.fixture

@@ -1,5 +1,4 @@
 import pytest
-from delta_tables import append_from_elsewhere, event, make_store, minutes
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -7,6 +6,7 @@ from claimx_pipeline.delta.querying import statement
 from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.delta.querying.statement import checked
 from claimx_pipeline.errors import UsageError
+from tests.rigs.delta_tables import append_from_elsewhere, event, make_store, minutes
 
 PIECES = st.sampled_from([*"ab'\"`$/*-\\;() \n\réE{}#", " COPY ", " INTO ", "DROP"])
 SOUP = st.lists(PIECES, max_size=12).map("".join)

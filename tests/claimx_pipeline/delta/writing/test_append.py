@@ -4,7 +4,14 @@ import textwrap
 
 import pytest
 from attrs import evolve
-from delta_tables import (
+from deltalake.exceptions import CommitFailedError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from claimx_pipeline.delta.writing.sink import WriteResult
+from claimx_pipeline.errors import TableError
+from tests.rigs import processes
+from tests.rigs.delta_tables import (
     EVENTS,
     NOON,
     append_from_elsewhere,
@@ -17,12 +24,6 @@ from delta_tables import (
     write,
     writer_of,
 )
-from deltalake.exceptions import CommitFailedError
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from claimx_pipeline.delta.writing.sink import WriteResult
-from claimx_pipeline.errors import TableError
 
 
 def ids(store):
@@ -181,7 +182,7 @@ def test_each_key_is_stored_once_whoever_writes_when(tmp_path_factory, batches):
 
 PROCESS = """
     import asyncio, sys
-    from delta_tables import acquired, event, make_store, minutes, send
+    from tests.rigs.delta_tables import acquired, event, make_store, minutes, send
     from claimx_pipeline.clock import SystemClock
 
     async def main(folder, seed):
@@ -202,7 +203,7 @@ PROCESS = """
 @pytest.mark.incident("DEL-06")
 def test_processes_that_write_the_same_keys_store_each_once(store, tmp_path):
     command = [sys.executable, "-c", textwrap.dedent(PROCESS), str(tmp_path)]
-    environ = {"PYTHONPATH": ":".join(sys.path)}
+    environ = processes.importing()
     running = [
         subprocess.Popen([*command, str(seed)], stdout=subprocess.PIPE, text=True, env=environ)
         for seed in range(3)

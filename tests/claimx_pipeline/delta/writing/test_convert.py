@@ -5,11 +5,20 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pyarrow as pa
 import pytest
-from delta_tables import KINDS, KINDS_APPENDED, NOON, event, make_store, stored, write, writer_of
 from hypothesis import given
 from hypothesis import strategies as st
 
 from claimx_pipeline.delta.writing.convert import Converter, to_arrow
+from tests.rigs.delta_tables import (
+    KINDS,
+    KINDS_APPENDED,
+    NOON,
+    event,
+    make_store,
+    stored,
+    write,
+    writer_of,
+)
 
 
 def one(column, value):

@@ -2,11 +2,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from attrs import evolve
-from delta_tables import NOON, PROJECTS, TEMPLATES, minutes
 
 from claimx_pipeline.claimx.tables import ENTITY_TABLES
 from claimx_pipeline.delta.spec import STRING, Column
 from claimx_pipeline.delta.writing.fold import Rules
+from tests.rigs.delta_tables import NOON, PROJECTS, TEMPLATES, minutes
 
 RULES = Rules(PROJECTS)
 

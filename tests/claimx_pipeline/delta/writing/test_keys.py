@@ -1,11 +1,19 @@
 from datetime import UTC, datetime
 
 import pytest
-from delta_tables import EVENTS, NOON, append_from_elsewhere, event, make_store, micros_of, minutes
 from hypothesis import given
 from hypothesis import strategies as st
 
 from claimx_pipeline.delta.writing.keys import HashTable, KeyedRows, KeyIndex, find_keys
+from tests.rigs.delta_tables import (
+    EVENTS,
+    NOON,
+    append_from_elsewhere,
+    event,
+    make_store,
+    micros_of,
+    minutes,
+)
 
 DAY = 86_400_000_000
 

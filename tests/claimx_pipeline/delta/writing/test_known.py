@@ -1,6 +1,5 @@
-from delta_tables import NOON
-
 from claimx_pipeline.delta.writing.known import Known, KnownRows
+from tests.rigs.delta_tables import NOON
 
 
 def test_the_key_not_used_for_longest_is_forgotten_first():

@@ -9,7 +9,15 @@ import time
 from datetime import timedelta
 
 import pytest
-from delta_tables import (
+
+from claimx_pipeline.delta.faults import TableWriteError
+from claimx_pipeline.delta.handle import KeptHandle
+from claimx_pipeline.delta.writing.append import AppendWriter
+from claimx_pipeline.errors import Category
+from claimx_pipeline.settings.secret import Secret
+from tests.fakes.http_service import Reply, http_service
+from tests.rigs import processes
+from tests.rigs.delta_tables import (
     EVENTS,
     NOON,
     PROJECTS,
@@ -22,17 +30,10 @@ from delta_tables import (
     write,
     writer_of,
 )
-from http_service import Reply, http_service
-
-from claimx_pipeline.delta.faults import TableWriteError
-from claimx_pipeline.delta.handle import KeptHandle
-from claimx_pipeline.delta.writing.append import AppendWriter
-from claimx_pipeline.errors import Category
-from claimx_pipeline.settings.secret import Secret
 
 PROCESS = """
     import asyncio, sys
-    from delta_tables import PROJECTS, EVENTS, acquired, event, make_store, minutes, send
+    from tests.rigs.delta_tables import PROJECTS, EVENTS, acquired, event, make_store, minutes, send
     from claimx_pipeline.clock import SystemClock
 
     async def main(folder, seed, batches):
@@ -58,9 +59,7 @@ def test_four_processes_that_append_and_merge_give_nothing_up(tmp_path):
     store = make_store(tmp_path, specs)
     command = [sys.executable, "-c", textwrap.dedent(PROCESS), str(tmp_path)]
     running = [
-        subprocess.Popen(
-            [*command, str(seed), str(BATCHES)], env={"PYTHONPATH": ":".join(sys.path)}
-        )
+        subprocess.Popen([*command, str(seed), str(BATCHES)], env=processes.importing())
         for seed in range(WRITERS)
     ]
     assert [process.wait(180) for process in running] == [0] * WRITERS

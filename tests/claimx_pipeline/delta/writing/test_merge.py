@@ -5,7 +5,19 @@ from itertools import pairwise
 
 import pytest
 from attrs import evolve
-from delta_tables import (
+from deltalake.exceptions import CommitFailedError
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from claimx_pipeline.delta.faults import TableFencedError
+from claimx_pipeline.delta.spec import STRING, Column, bucket_of
+from claimx_pipeline.delta.writing.fold import Rules
+from claimx_pipeline.delta.writing.known import KnownRows
+from claimx_pipeline.delta.writing.merge import MergeWriter
+from claimx_pipeline.delta.writing.sink import WriteResult
+from tests.fakes.hasty_clock import HastyClock
+from tests.rigs import processes
+from tests.rigs.delta_tables import (
     NOON,
     PROJECTS,
     acquired,
@@ -19,17 +31,6 @@ from delta_tables import (
     write,
     writer_of,
 )
-from deltalake.exceptions import CommitFailedError
-from hasty_clock import HastyClock
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from claimx_pipeline.delta.faults import TableFencedError
-from claimx_pipeline.delta.spec import STRING, Column, bucket_of
-from claimx_pipeline.delta.writing.fold import Rules
-from claimx_pipeline.delta.writing.known import KnownRows
-from claimx_pipeline.delta.writing.merge import MergeWriter
-from claimx_pipeline.delta.writing.sink import WriteResult
 
 
 @pytest.fixture
@@ -368,7 +369,7 @@ def test_two_writers_taking_turns_lose_and_double_nothing(tmp_path_factory, rows
 
 PROCESS = """
     import asyncio, sys
-    from delta_tables import acquired, make_store, minutes, send
+    from tests.rigs.delta_tables import acquired, make_store, minutes, send
     from claimx_pipeline.clock import SystemClock
 
     async def main(folder, seed):
@@ -387,7 +388,7 @@ PROCESS = """
 @pytest.mark.incident("DEL-06")
 def test_processes_that_merge_the_same_keys_end_with_the_latest_answer(store, tmp_path):
     command = [sys.executable, "-c", textwrap.dedent(PROCESS), str(tmp_path)]
-    environ = {"PYTHONPATH": ":".join(sys.path)}
+    environ = processes.importing()
     running = [subprocess.Popen([*command, str(seed)], env=environ) for seed in range(3)]
     assert [process.wait(120) for process in running] == [0, 0, 0]
     found = stored(store, "projects")

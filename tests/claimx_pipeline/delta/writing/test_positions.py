@@ -5,7 +5,15 @@ from datetime import UTC, datetime
 
 import pytest
 from attrs import evolve
-from delta_tables import (
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from claimx_pipeline.delta.faults import TableFencedError, TableWriteError
+from claimx_pipeline.delta.writing.append import AppendWriter
+from claimx_pipeline.delta.writing.positions import Positions
+from claimx_pipeline.delta.writing.sink import WriteResult
+from claimx_pipeline.errors import TableError
+from tests.rigs.delta_tables import (
     EVENTS,
     GROUP,
     Gate,
@@ -19,14 +27,6 @@ from delta_tables import (
     sources,
     stored,
 )
-from hypothesis import given, settings
-from hypothesis import strategies as st
-
-from claimx_pipeline.delta.faults import TableFencedError, TableWriteError
-from claimx_pipeline.delta.writing.append import AppendWriter
-from claimx_pipeline.delta.writing.positions import Positions
-from claimx_pipeline.delta.writing.sink import WriteResult
-from claimx_pipeline.errors import TableError
 
 BLIND = evolve(EVENTS, dedupe=False, event_time=None)
 """Finds no double by its key, so that positions alone keep rows from coming twice."""
@@ -142,7 +142,7 @@ async def test_an_owner_that_was_never_told_is_fenced(store, sink):
     await send_range(sink, 0, 3)
     successor = await acquired(store, "events", P0, P1)
     await send_range(successor, 3, 6)
-    how = r"'events': t\[0\] stands at 6 there and at 3 here, so another worker has taken it"
+    how = r"'events': t\[0\] is at offset 6 there and at 3 here, so another worker has taken it"
     with pytest.raises(TableFencedError, match=how):
         await send_range(sink, 3, 5)
     with pytest.raises(RuntimeError, match="before it was acquired"):
@@ -158,7 +158,7 @@ async def test_a_commit_to_one_partition_does_not_pass_over_anothers_to_the_othe
     await send_range(sink, 0, 3)
     successor = await acquired(store, "events", P1)
     await send_range(successor, 0, 4, partition=1)
-    with pytest.raises(TableFencedError, match=r"t\[1\] stands at 4 there and at 0 here"):
+    with pytest.raises(TableFencedError, match=r"t\[1\] is at offset 4 there and at 0 here"):
         await send_range(sink, 3, 6)
     assert ids(store) == sorted(names(0, 3) + names(0, 4, 1))
     await successor.close()
@@ -241,7 +241,7 @@ async def test_adopted_partitions_start_again_and_fence_the_old_owner(store, sin
     held = store.positions("events", GROUP, (P0, P1)).positions
     store.set_positions("events", evolve(held, offsets={P0: 0, P1: 0}, generations={"t": 2}))
     assert offsets(store) == {P0: 0, P1: 0}
-    with pytest.raises(TableFencedError, match="topic t has been adopted anew"):
+    with pytest.raises(TableFencedError, match="topic t has been adopted again"):
         await send_range(sink, 5, 6)
     assert (await sink.acquire((P0, P1))).positions.generations == {"t": 2}
     assert await send_range(sink, 0, 2) == WriteResult(2)

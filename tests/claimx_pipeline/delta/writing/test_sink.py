@@ -2,7 +2,15 @@ import logging
 
 import pytest
 from attrs import evolve
-from delta_tables import (
+from deltalake.exceptions import CommitFailedError, DeltaError, SchemaMismatchError
+
+from claimx_pipeline.delta.faults import TableWriteError
+from claimx_pipeline.delta.spec import STRING, Column
+from claimx_pipeline.delta.writing.append import AppendWriter
+from claimx_pipeline.delta.writing.sink import WriteResult
+from claimx_pipeline.errors import Category
+from tests.fakes.hasty_clock import HastyClock
+from tests.rigs.delta_tables import (
     EVENTS,
     acquired,
     append_from_elsewhere,
@@ -12,14 +20,6 @@ from delta_tables import (
     send,
     stored,
 )
-from deltalake.exceptions import CommitFailedError, DeltaError, SchemaMismatchError
-from hasty_clock import HastyClock
-
-from claimx_pipeline.delta.faults import TableWriteError
-from claimx_pipeline.delta.spec import STRING, Column
-from claimx_pipeline.delta.writing.append import AppendWriter
-from claimx_pipeline.delta.writing.sink import WriteResult
-from claimx_pipeline.errors import Category
 
 
 @pytest.fixture

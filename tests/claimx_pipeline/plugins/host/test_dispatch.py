@@ -10,7 +10,6 @@ import msgspec
 import pluggy
 import pytest
 from prometheus_client import CollectorRegistry, generate_latest
-from virtual_clock import VirtualClock
 
 from claimx_pipeline import (
     EnrichmentContext,
@@ -25,6 +24,7 @@ from claimx_pipeline.plugins.host.dispatch import Dispatcher
 from claimx_pipeline.plugins.host.loading import PluginInfo, PluginSet
 from claimx_pipeline.plugins.host.results import PublishRules
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
+from tests.fakes.virtual_clock import VirtualClock
 
 
 def plugin(function):
@@ -168,7 +168,7 @@ async def test_an_added_header_is_on_all_that_follows(context):
         (PluginResult.add_header("Claimx-Group", "x"), "the pipeline's own"),
         (PluginResult.publish("x", 1, headers={"claimx-id": "x"}), "the pipeline's own"),
         (PluginResult.publish("x", 1, headers={"n": 1}), "must be a text"),
-        (PluginResult.log("loud", "x"), "no level"),
+        (PluginResult.log("loud", "x"), "not a valid log level"),
         (PluginResult.metric("a b"), "must be named"),
         (PluginResult.metric("x_total"), "must be named"),
         (PluginResult.metric("x", -1), "can only grow"),
@@ -176,9 +176,9 @@ async def test_an_added_header_is_on_all_that_follows(context):
         (PluginResult.webhook(), "either a url or a connection"),
         (PluginResult.webhook("http://x", connection="y"), "either a url or a connection"),
         (PluginResult.webhook("ftp://x"), "must start with http"),
-        (PluginResult.webhook("http://x", method="STEAL"), "no method"),
+        (PluginResult.webhook("http://x", method="STEAL"), "not a valid method"),
         (PluginResult.webhook("http://x", timeout=0), "must be above 0"),
-        (PluginResult(actions=("publish",)), "str is no action"),
+        (PluginResult(actions=("publish",)), "str is not an action"),
     ],
 )
 async def test_what_cannot_be_carried_out_is_the_plugins_failure(context, result, told):

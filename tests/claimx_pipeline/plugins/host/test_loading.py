@@ -264,7 +264,7 @@ def test_a_variable_without_a_value_stops_only_those_who_run_plugins(tmp_path):
         ({"enabled": "perhaps"}, "enabled"),
         ({"module": "nowhere.to_be_found"}, "No module named"),
         ({"cls": "Yours"}, "has no class 'Yours'"),
-        ({"cls": "Path", "module": "pathlib"}, "is no claimx_pipeline.Plugin"),
+        ({"cls": "Path", "module": "pathlib"}, "is not a claimx_pipeline.Plugin"),
         ({"name": "mine\nclas: x"}, "unknown key 'clas'"),
     ],
 )

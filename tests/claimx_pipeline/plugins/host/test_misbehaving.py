@@ -7,15 +7,15 @@ from textwrap import dedent
 
 import msgspec
 import pytest
-from plugin_folder import write_plugin
-from whole_pipeline import WholePipeline, whole_pipeline
 
 from claimx_pipeline.delta.contents import contents
 from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
-from claimx_pipeline.runtime.dead_letters.reader import DeadLetterReader, LetterFilter
+from claimx_pipeline.runtime.dead_letters.reader import DeadLetterFilter, DeadLetterReader
 from claimx_pipeline.runtime.dead_letters.replay import Replayer
 from claimx_pipeline.runtime.headers import header
 from claimx_pipeline.topics import ENRICHMENT_DLQ
+from tests.rigs.plugin_folder import write_plugin
+from tests.rigs.whole_pipeline import WholePipeline, whole_pipeline
 
 EVENTS = 20
 
@@ -107,7 +107,7 @@ async def stored(whole: WholePipeline) -> dict[str, Counter]:
 async def letters(whole: WholePipeline):
     admin = whole.pipeline.broker().admin()
     reader = await DeadLetterReader.open(admin, whole.pipeline.topology, [ENRICHMENT_DLQ.name])
-    found = [letter async for page in reader.pages(LetterFilter()) for letter in page]
+    found = [letter async for page in reader.pages(DeadLetterFilter()) for letter in page]
     await admin.close()
     return found
 
@@ -134,9 +134,9 @@ async def test_the_tables_are_those_of_a_run_without_and_a_replay_makes_up_for_i
         assert len(good) == EVENTS
         assert not [record for record in good if header(record.headers, "x-spoilt")]
         dead = await letters(whole)
-    assert {letter.told.kind for letter in dead} == {"plugin"}
-    assert Counter(letter.told.plugin for letter in dead) == dict.fromkeys(BROKEN, EVENTS)
-    said = {letter.told.plugin: letter.told.error for letter in dead}
+    assert {letter.failure.kind for letter in dead} == {"plugin"}
+    assert Counter(letter.failure.plugin for letter in dead) == dict.fromkeys(BROKEN, EVENTS)
+    said = {letter.failure.plugin: letter.failure.error for letter in dead}
     assert "ValueError: oops" in said["raises"]
     assert "suspended" in said["hangs"]
     assert "returned str" in said["says-done"]
@@ -145,7 +145,7 @@ async def test_the_tables_are_those_of_a_run_without_and_a_replay_makes_up_for_i
     assert "the limit is" in said["too-big"]
     assert "in should_run" in said["looks-badly"]
     assert "SystemExit" in said["ends-the-process"]
-    first = next(letter.told for letter in dead if letter.told.plugin == "raises")
+    first = next(letter.failure for letter in dead if letter.failure.plugin == "raises")
     assert "in execute" in first.traceback.splitlines()[1], "the plugin's own line comes first"
 
     await repaired_and_replayed(wrong, expected)
@@ -156,7 +156,7 @@ async def repaired_and_replayed(folder: Path, expected: dict[str, Counter]) -> N
     write_plugin(folder, "raises", dedent(REPAIRED))
     async with whole_pipeline(folder, plugins=settings(folder, list(BROKEN))) as whole:
         whole.world.set_clock(whole.world.end(EVENTS))
-        dead = [letter for letter in await letters(whole) if letter.told.plugin == "raises"]
+        dead = [letter for letter in await letters(whole) if letter.failure.plugin == "raises"]
         pipeline = whole.pipeline
         names = [name for name, _ in pipeline.plugins.loaded()]
         files = ValueFiles(pipeline.settings.storage.files.root)
@@ -174,7 +174,7 @@ async def repaired_and_replayed(folder: Path, expected: dict[str, Counter]) -> N
         assert len({header(record.headers, "claimx-id") for record in records}) == EVENTS
         assert len(await whole.records("test.good")) == EVENTS, "no other plugin ran again"
         assert await stored(whole) == expected
-        left = Counter(letter.told.plugin for letter in await letters(whole))
+        left = Counter(letter.failure.plugin for letter in await letters(whole))
         assert left == dict.fromkeys(set(BROKEN) - {"raises"}, EVENTS)
 
 

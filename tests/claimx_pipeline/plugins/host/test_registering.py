@@ -2,7 +2,7 @@
 
 import pytest
 
-from claimx_pipeline import ClaimxError, Pipeline
+from claimx_pipeline import ClaimxError, Pipeline, TransformStage
 
 PLUGIN = """\
 from claimx_pipeline import (
@@ -52,12 +52,28 @@ class Mine(Plugin):
 """
 
 
-def load(tmp_path, *names: str) -> Pipeline:
+SHARED = """\
+from claimx_pipeline import Plugin, TransformStage, hookimpl
+
+
+class Mine(Plugin):
+    name = "{name}"
+
+    def execute(self, context):
+        return None
+
+    @hookimpl
+    def claimx_register_stages(self):
+        return {{"shared": TransformStage}}
+"""
+
+
+def load(tmp_path, *names: str, text: str = PLUGIN) -> Pipeline:
     for name in names:
         place = tmp_path / "plugins" / name
         place.mkdir(parents=True)
         (place / "config.yaml").write_text(f"name: {name}\nmodule: plugin\nclass: Mine\n")
-        (place / "plugin.py").write_text(PLUGIN.format(name=name))
+        (place / "plugin.py").write_text(text.format(name=name))
     (tmp_path / "claimx.yaml").write_text("plugins: {dir: plugins}\n")
     return Pipeline.load(environ={}, cwd=tmp_path)
 
@@ -87,3 +103,8 @@ def test_the_same_from_two_plugins_is_refused_with_both_named(tmp_path, what, to
     pipeline = load(tmp_path, "one", "two")
     with pytest.raises(ClaimxError, match=f"plugin 'two'.*{told}"):
         assert getattr(pipeline, what)
+
+
+def test_one_stage_may_come_from_two_plugins_so_that_each_works_without_the_other(tmp_path):
+    pipeline = load(tmp_path, "one", "two", text=SHARED)
+    assert pipeline.stages["shared"] is TransformStage

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from attrs import define, evolve
-from worker_rig import DEAD, IN, OUT, Rig, Scripted
 
 from claimx_pipeline import Done, OutRecord, RecordError
 from claimx_pipeline.broker.protocol import NewTopic, TopicPartition
@@ -17,17 +16,18 @@ from claimx_pipeline.errors import (
     RecordTooLargeError,
     UnknownTopicError,
 )
+from claimx_pipeline.runtime.dead_letters.dead_letter import VALUE_FILE, DeadLetter
 from claimx_pipeline.runtime.dead_letters.fingerprint import FOREIGN, fingerprint, pattern
-from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles, publish_letters
-from claimx_pipeline.runtime.dead_letters.letter import VALUE_FILE, DeadLetter
-from claimx_pipeline.runtime.dead_letters.reader import PAGE, DeadLetterReader, LetterFilter
-from claimx_pipeline.runtime.dead_letters.replay import Replayer, Returned
+from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles, publish_dead_letters
+from claimx_pipeline.runtime.dead_letters.reader import PAGE, DeadLetterFilter, DeadLetterReader
+from claimx_pipeline.runtime.dead_letters.replay import ReplayedPage, Replayer
 from claimx_pipeline.runtime.headers import Origin, header
 from claimx_pipeline.runtime.outcome import Dead
 from claimx_pipeline.topics import DLQ_REPLAYED
+from tests.rigs.worker import DEAD, IN, OUT, Rig, Scripted
 
-EVERYTHING = LetterFilter(replayed=True)
-OPEN = LetterFilter()
+EVERYTHING = DeadLetterFilter(replayed=True)
+OPEN = DeadLetterFilter()
 
 
 @define
@@ -48,7 +48,7 @@ class Station:
     def topology(self):
         return self.rig.pipeline.topology
 
-    async def letters(self, wanted: LetterFilter = OPEN):
+    async def letters(self, wanted: DeadLetterFilter = OPEN):
         admin = self.rig.broker().admin()
         reader = await DeadLetterReader.open(admin, self.topology, [DEAD.name])
         found = [letter async for page in reader.pages(wanted) for letter in page]
@@ -60,7 +60,7 @@ class Station:
         files = ValueFiles(self.rig.pipeline.settings.storage.files.root)
         return Replayer.of(self.topology, workers, ["mine"], files, self.rig.pipeline.clock)
 
-    async def replay(self, letters, producer=None) -> Returned:
+    async def replay(self, letters, producer=None) -> ReplayedPage:
         producer = producer or self.rig.broker().producer()
         await producer.start()
         try:
@@ -121,7 +121,7 @@ def dead_letter(number: int = 0, **changes) -> OutRecord:
     given.update(changes)
     headers = tuple(given.pop("headers", ()))
     value = given.pop("value")
-    letter = DeadLetter(**given).letter(_Plain(value), DEAD.name)
+    letter = DeadLetter(**given).to_record(_Plain(value), DEAD.name)
     return evolve(letter, headers=(*headers, *letter.headers))
 
 
@@ -145,7 +145,7 @@ async def test_a_replayed_record_is_worked_on_by_its_own_group_only(on_each_brok
     await station.run(other, 2, name="other", group="other")
     await station.run(Scripted(broken), 2)
     (letter,) = await station.letters()
-    assert (letter.told.worker, letter.told.attempts) == ("scripted", 1)
+    assert (letter.failure.worker, letter.failure.attempts) == ("scripted", 1)
     page = await station.replay([letter])
     assert (len(page.replayed), page.refused) == (1, [])
     repaired = Scripted(echo)
@@ -157,11 +157,11 @@ async def test_a_replayed_record_is_worked_on_by_its_own_group_only(on_each_brok
     assert (back.value, back.key, back.partition) == (
         b"bad \xc3\xa9",
         b"k",
-        letter.told.origin.partition,
+        letter.failure.origin.partition,
     )
     assert tuple(back.headers)[:3] == given
     assert not [name for name, _ in back.headers if name.startswith("claimx-dlq-")]
-    assert header(back.headers, "claimx-origin") == str(letter.told.origin)
+    assert header(back.headers, "claimx-origin") == str(letter.failure.origin)
     assert header(back.headers, "claimx-attempts") is None
 
 
@@ -205,9 +205,9 @@ async def test_a_record_that_dies_again_counts_its_tries_anew_and_keeps_its_orig
     await station.replay([first])
     await station.run(Scripted(broken), 1)
     (second,) = await station.letters()
-    assert second.place != first.place
-    assert (second.told.attempts, second.told.origin) == (1, first.told.origin)
-    assert second.told.first_failed == first.told.first_failed < second.told.last_failed
+    assert second.location != first.location
+    assert (second.failure.attempts, second.failure.origin) == (1, first.failure.origin)
+    assert second.failure.first_failed == first.failure.first_failed < second.failure.last_failed
 
 
 async def test_a_plugins_letter_runs_that_plugin_alone(station):
@@ -236,7 +236,7 @@ async def test_a_letter_nobody_would_work_on_is_left_where_it_is(station, change
 async def test_what_somebody_else_wrote_there_is_shown_and_never_replayed(station):
     await station.publish(OutRecord(DEAD.name, b"hello"))
     (found,) = await station.letters()
-    assert (found.told, found.fingerprint) == (None, FOREIGN)
+    assert (found.failure, found.fingerprint) == (None, FOREIGN)
     page = await station.replay([found])
     assert "lacks the headers of a dead letter" in page.refused[0].reason
 
@@ -259,9 +259,9 @@ async def test_a_letter_too_large_to_go_back_is_named_and_the_others_go(station)
     # The marks are small enough only because of short names; let them pass.
     small.publish = _only_for(small.publish, small.real.publish)
     page = await station.replay(letters, small)
-    assert [each.letter.offset for each in page.refused] == [1]
+    assert [each.location.offset for each in page.refused] == [1]
     assert [record.value for record in await station.rig.records(IN)] == [b"a", b"c"]
-    assert [letter.place.offset for letter in await station.letters()] == [1]
+    assert [letter.location.offset for letter in await station.letters()] == [1]
 
 
 def _only_for(strict, real):
@@ -291,7 +291,7 @@ class _At:
 async def test_a_mark_that_cannot_be_read_hides_nothing(station, caplog):
     await station.publish(dead_letter(), OutRecord(DLQ_REPLAYED.name, b"{}", b"test.dlq/0/0"))
     assert len(await station.letters()) == 1
-    assert "is no mark" in caplog.text
+    assert "is not a valid replay mark" in caplog.text
 
 
 @pytest.mark.incident("RET-04")
@@ -304,12 +304,12 @@ async def test_a_look_ends_where_the_topic_ended_when_it_began(on_each_broker):
     await station.publish(dead_letter(2))
     async with asyncio.timeout(20):
         found = [letter async for page in reader.pages(OPEN) for letter in page]
-    assert [letter.place.offset for letter in found] == [0, 1]
+    assert [letter.location.offset for letter in found] == [0, 1]
     with pytest.raises(DeadLetterError, match="there is none"):
-        await reader.at(Origin(found[0].place.topic, 0, 2))
-    assert (await reader.at(found[1].place)).record.value == b"v1"
+        await reader.at(Origin(found[0].location.topic, 0, 2))
+    assert (await reader.at(found[1].location)).record.value == b"v1"
     with pytest.raises(UnknownTopicError):
-        await anext(reader.pages(LetterFilter(topic="nonsense")))
+        await anext(reader.pages(DeadLetterFilter(topic="nonsense")))
     await admin.close()
 
 
@@ -370,8 +370,8 @@ async def test_a_filter_admits_what_was_meant(station, wanted, expected):
         dead_letter(2, category="bug", value=b'{"event_id": "e-2"}', **at(2)),
         dead_letter(3, worker="other", value=b'{"eventType":"T","projectId":"9"}', **at(3)),
     )
-    found = await station.letters(LetterFilter(**wanted))
-    assert [letter.place.offset for letter in found] == expected
+    found = await station.letters(DeadLetterFilter(**wanted))
+    assert [letter.location.offset for letter in found] == expected
 
 
 async def test_letters_of_one_cause_share_a_fingerprint_and_others_do_not(station):
@@ -385,8 +385,8 @@ async def test_letters_of_one_cause_share_a_fingerprint_and_others_do_not(statio
     found = [letter.fingerprint for letter in await station.letters()]
     assert found[0] == found[1]
     assert len(set(found)) == 4
-    chosen = await station.letters(LetterFilter(fingerprint=found[0][:4]))
-    assert [letter.place.offset for letter in chosen] == [0, 1]
+    chosen = await station.letters(DeadLetterFilter(fingerprint=found[0][:4]))
+    assert [letter.location.offset for letter in chosen] == [0, 1]
     assert fingerprint(None) == FOREIGN
 
 
@@ -422,7 +422,7 @@ async def test_a_value_too_large_for_a_letter_lies_in_a_file_and_comes_back(stat
     files = ValueFiles(station.rig.pipeline.settings.storage.files.root)
     published: list[OutRecord] = []
     letters = [dead_letter(0), dead_letter(1, value=large), dead_letter(2, value=large)]
-    await publish_letters(letters, limited(published, 1_000), files)
+    await publish_dead_letters(letters, limited(published, 1_000), files)
     assert [letter.value for letter in published] == [b"v0", b"", b""]
     await station.publish(*published)
     assert [files.value(letter.record) for letter in await station.letters()] == [
@@ -441,7 +441,7 @@ async def test_a_value_too_large_for_a_letter_lies_in_a_file_and_comes_back(stat
 @pytest.mark.parametrize("harm", ["gone", "changed", "elsewhere"])
 async def test_a_letter_whose_value_is_lost_stays_and_says_so(station, tmp_path, harm):
     files = ValueFiles(str(tmp_path / "files"))
-    letter = files.put_aside(dead_letter(value=b"large"))
+    letter = files.store_value(dead_letter(value=b"large"))
     (file,) = (tmp_path / "files" / "dead-letters").iterdir()
     if harm == "gone":
         file.unlink()
@@ -452,7 +452,9 @@ async def test_a_letter_whose_value_is_lost_stays_and_says_so(station, tmp_path,
         letter = evolve(letter, headers=(*letter.headers[:-1], pointer))
     await station.publish(letter)
     (found,) = await station.letters()
-    with pytest.raises(DeadLetterError, match=r"cannot be read|not what was written|is odd"):
+    with pytest.raises(
+        DeadLetterError, match=r"cannot be read|has been changed|is not a valid pointer"
+    ):
         files.value(found.record)
     page = await station.replay([found])
     assert len(page.refused) == 1
@@ -462,13 +464,15 @@ async def test_a_letter_whose_value_is_lost_stays_and_says_so(station, tmp_path,
 @pytest.mark.parametrize("root", ["s3://bucket/files", "abfss://w@h/files"])
 async def test_where_files_are_no_local_path_a_large_letter_stops_with_a_sentence(root):
     with pytest.raises(DeadLetterError, match="storage.files.root is"):
-        await publish_letters([dead_letter(value=b"x" * 99)], limited([], 50), ValueFiles(root))
+        await publish_dead_letters(
+            [dead_letter(value=b"x" * 99)], limited([], 50), ValueFiles(root)
+        )
 
 
 async def test_a_letter_that_is_large_without_its_value_stops_with_a_sentence(tmp_path):
     letter = dead_letter(headers=(("x", b"y" * 999),))
     with pytest.raises(DeadLetterError, match="even without its value"):
-        await publish_letters([letter], limited([], 500), ValueFiles(str(tmp_path)))
+        await publish_dead_letters([letter], limited([], 500), ValueFiles(str(tmp_path)))
 
 
 @pytest.mark.kafka

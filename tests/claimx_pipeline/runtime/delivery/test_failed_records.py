@@ -3,15 +3,16 @@
 import asyncio
 
 import pytest
-from virtual_clock import VirtualClock
-from worker_rig import DEAD, FAMILY, IN, OUT, Rig, Scripted
 
 from claimx_pipeline import Category, Done, OutRecord, RecordError
 from claimx_pipeline.connections.answer import RequestFailedError
-from claimx_pipeline.runtime.dead_letters.letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, encoded, header
 from claimx_pipeline.runtime.outcome import Dead, Held, Retry
 from claimx_pipeline.runtime.retry_ladder import RetryLadder, label
+from tests.fakes.virtual_clock import VirtualClock
+from tests.rigs.until import until
+from tests.rigs.worker import DEAD, FAMILY, IN, OUT, Rig, Scripted
 
 FLAKY = RecordError("not now", Category.TRANSIENT)
 
@@ -42,10 +43,7 @@ class Watch:
         self.tasks = [asyncio.create_task(loop.run()) for loop in loops]
 
     async def until(self, condition):
-        async with asyncio.timeout(20):
-            while not condition():
-                assert not any(task.done() for task in self.tasks), "a worker has stopped"
-                await asyncio.sleep(0.01)
+        await until(condition, *self.tasks)
 
     async def stop(self):
         for loop in self.loops:
@@ -222,9 +220,7 @@ async def test_what_waits_survives_the_death_of_the_retry_worker(rig, clock):
     await asyncio.gather(first.tasks[1], return_exceptions=True)
     await clock.advance(600)
     again = Watch(rig.retrying(stop))
-    async with asyncio.timeout(20):
-        while len(seen) < 2:
-            await asyncio.sleep(0.01)
+    await until(lambda: len(seen) >= 2)
     await again.stop()
     await asyncio.gather(first.tasks[0])
     assert (seen, await rig.published()) == (["bad", "bad"], ["bad"])

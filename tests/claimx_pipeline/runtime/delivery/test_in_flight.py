@@ -3,11 +3,12 @@
 import asyncio
 
 import pytest
-from worker_rig import IN, OUT, Rig, Scripted
 
 from claimx_pipeline import Done, OutRecord, RecordError
 from claimx_pipeline.runtime import loop as loops
 from claimx_pipeline.runtime.outcome import Held
+from tests.rigs.until import until
+from tests.rigs.worker import IN, OUT, Rig, Scripted
 
 
 @pytest.fixture
@@ -32,12 +33,6 @@ class Gated(Scripted):
         if self.stopped in [received.message for received in batch]:
             await self.gate.wait()
         return outcomes
-
-
-async def eventually(condition) -> None:
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 async def finish(loop, running) -> None:
@@ -75,12 +70,12 @@ async def test_batches_behind_a_slow_one_are_worked_on_and_none_is_settled_befor
     processor = Gated(echo, "m3")
     loop = rig.loop(rig.spec(processor, batch_size=10, in_flight=30), asyncio.Event())
     running = asyncio.create_task(loop.run())
-    await eventually(lambda: len(processor.seen) == 30)
+    await until(lambda: len(processor.seen) == 30)
     assert (await rig.committed(), await rig.published()) == (0, [])
     assert_adds_up(rig)
     assert counted(rig)["in_flight"] == 30, "and no more than was allowed"
     processor.gate.set()
-    await eventually(lambda: loop.metrics.records == 40)
+    await until(lambda: loop.metrics.records == 40)
     await finish(loop, running)
     assert await rig.published() == texts
     assert await rig.committed() == 40
@@ -104,11 +99,11 @@ async def test_a_partition_waits_when_too_much_of_it_is_in_flight_and_others_go_
     processor = Gated(echo, "0-0")
     loop = rig.loop(rig.spec(processor, batch_size=20, in_flight=10_000), asyncio.Event())
     running = asyncio.create_task(loop.run())
-    await eventually(lambda: sum(text.startswith("1-") for text in processor.seen) >= 100)
-    await eventually(lambda: len(processor.seen) >= 200)
+    await until(lambda: sum(text.startswith("1-") for text in processor.seen) >= 100)
+    await until(lambda: len(processor.seen) >= 200)
     assert len(processor.seen) <= 2 * (100 + 2 * 20), "each partition at most so far ahead"
     processor.gate.set()
-    await eventually(lambda: loop.metrics.records == 600)
+    await until(lambda: loop.metrics.records == 600)
     await finish(loop, running)
     assert await rig.committed() == 600
 
@@ -125,13 +120,13 @@ async def test_a_held_record_holds_what_is_in_flight_behind_it_and_its_work_is_d
     processor = Gated(act, "m5")
     loop = rig.loop(rig.spec(processor, batch_size=10, in_flight=30), asyncio.Event())
     running = asyncio.create_task(loop.run())
-    await eventually(lambda: len(processor.seen) == 30)
+    await until(lambda: len(processor.seen) == 30)
     processor.gate.set()
-    await eventually(lambda: counted(rig)["parked"] == 30)
+    await until(lambda: counted(rig)["parked"] == 30)
     assert_adds_up(rig)
     assert await rig.committed() == 0
     away = False
-    await eventually(lambda: loop.metrics.records == 30)
+    await until(lambda: loop.metrics.records == 30)
     await finish(loop, running)
     assert await rig.published() == texts
     assert [text for text in processor.seen if text != "m0"] == texts[1:], "each once"
@@ -168,8 +163,8 @@ async def test_the_counters_add_up_at_every_moment_of_a_rebalance(rig):
             second.stop.set()
         return attempts.keys() == set(texts) and counted(rig)["in_flight"] == 0
 
-    await eventually(done)
-    await eventually(lambda: not counted(rig)["parked"])
+    await until(done)
+    await until(lambda: not counted(rig)["parked"])
     first.stop.set()
     second.stop.set()
     await asyncio.gather(*tasks)
@@ -184,7 +179,7 @@ async def test_a_worker_with_a_batch_that_never_ends_is_alive_at_first_and_stuck
     tmp_path,
 ):
     """Its loop goes round all the time; what is in flight does not."""
-    from virtual_clock import VirtualClock
+    from tests.fakes.virtual_clock import VirtualClock
 
     clock = VirtualClock()
     rig = await Rig.make(tmp_path, clock=clock)
@@ -192,19 +187,19 @@ async def test_a_worker_with_a_batch_that_never_ends_is_alive_at_first_and_stuck
     processor = Gated(echo, "a")
     loop = rig.loop(rig.spec(processor, batch_size=1), asyncio.Event())
     running = asyncio.create_task(loop.run())
-    await eventually(lambda: processor.seen == ["a", "b"])
+    await until(lambda: processor.seen == ["a", "b"])
     health = loop.resources.health
 
     async def later(seconds: float) -> bool:
         await clock.advance(seconds)
         before = clock.monotonic()
         # The loop notices that time has passed as soon as its poll ends.
-        await eventually(lambda: loop._pulse._beat >= before)
+        await until(lambda: loop._pulse._beat >= before)
         return health.live()[0]
 
     assert await later(240)
     assert not await later(61)
     processor.gate.set()
-    await eventually(lambda: loop.metrics.records == 2)
-    await eventually(lambda: health.live()[0])
+    await until(lambda: loop.metrics.records == 2)
+    await until(lambda: health.live()[0])
     await finish(loop, running)

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from worker_rig import DEAD, Rig, Scripted
 
 from claimx_pipeline import Done, TableRow
 from claimx_pipeline.delta.querying.query import run_query
+from tests.rigs.until import until
+from tests.rigs.worker import DEAD, Rig, Scripted
 
 TABLE = "claimx_events"
 TEXTS = [f"e{number:03}" for number in range(60)]
@@ -50,12 +51,6 @@ async def rig(tmp_path) -> Rig:
     return rig
 
 
-async def eventually(condition, seconds: float = 30) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
-
-
 def rows_in(rig: Rig) -> list[str]:
     found = run_query(rig.pipeline.table_store, f"SELECT event_id FROM {TABLE} ORDER BY 1")
     return found.column("event_id").to_pylist()
@@ -71,12 +66,12 @@ async def assert_recovers(rig: Rig, go_wrong, reason: str) -> None:
     health = loop.resources.health
     with go_wrong():
         processor.gate.set()
-        await eventually(lambda: not health.ready()[0] or running.done())
+        await until(lambda: not health.ready()[0] or running.done())
         assert not running.done(), running.exception()
         assert reason in str(health.ready()[1]["workers"])
         assert health.live()[0]
-    await eventually(lambda: loop.metrics.records == len(TEXTS) or running.done())
-    await eventually(lambda: health.ready()[0] or running.done())
+    await until(lambda: loop.metrics.records == len(TEXTS) or running.done())
+    await until(lambda: health.ready()[0] or running.done())
     loop.stop.set()
     await running
     assert rows_in(rig) == TEXTS

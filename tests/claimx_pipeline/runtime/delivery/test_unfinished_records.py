@@ -3,12 +3,12 @@
 import asyncio
 
 import pytest
-from worker_rig import IN, OUT, Rig, Scripted
 
 from claimx_pipeline import Category, Dead, Done, Held, OutRecord, RecordError, Retry, TableRow
 from claimx_pipeline.runtime.failure_policy import FailurePolicy
 from claimx_pipeline.runtime.headers import ATTEMPTS, DUE, GROUP, header
 from claimx_pipeline.runtime.retry_ladder import RetryLadder
+from tests.rigs.worker import IN, OUT, Rig, Scripted
 
 AWAY = RecordError("the service is away", Category.CIRCUIT_OPEN, outage=True)
 ROW = TableRow("t", {"a": 1})
@@ -53,7 +53,7 @@ def policy(outage: str = "wait", ladder: bool = True) -> FailurePolicy:
         def logical(self, name: str) -> str:
             return name
 
-    from virtual_clock import VirtualClock
+    from tests.fakes.virtual_clock import VirtualClock
 
     return FailurePolicy(
         worker="w",

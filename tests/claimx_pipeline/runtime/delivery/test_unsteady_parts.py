@@ -7,15 +7,16 @@ import time
 from pathlib import Path
 
 import pytest
-from hasty_clock import HastyClock
-from unsteady_broker import UnsteadyBroker
-from worker_rig import DEAD, OUT, Rig, Scripted
 
 from claimx_pipeline import Category, ClaimxError, Done, OutRecord, RecordError, TableRow
 from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.delta.writing.append import AppendWriter
 from claimx_pipeline.delta.writing.merge import MergeWriter
 from claimx_pipeline.runtime.outcome import Dead, Retry
+from tests.fakes.hasty_clock import HastyClock
+from tests.fakes.unsteady_broker import UnsteadyBroker
+from tests.rigs.until import until
+from tests.rigs.worker import DEAD, OUT, Rig, Scripted
 
 T0 = "2026-01-12T08:00:00Z"
 
@@ -72,15 +73,11 @@ async def test_a_poison_record_is_not_passed_while_its_dead_letter_cannot_be_pub
     processor = Scripted(lambda text: poison if text == "bad" else echo(text))
     loop = rig.loop(rig.failing(processor), asyncio.Event(), broker)
     running = asyncio.create_task(loop.run())
-    async with asyncio.timeout(30):
-        while len(rig.pipeline.clock.slept) < 5:
-            await asyncio.sleep(0.01)
+    await until(lambda: broker.refusals >= 5, running)
     assert await rig.committed() <= 1
     assert await rig.records(DEAD) == []
     away = False
-    async with asyncio.timeout(30):
-        while loop.metrics.records < 3:
-            await asyncio.sleep(0.01)
+    await until(lambda: loop.metrics.records == 3, running)
     loop.stop.set()
     await running
     assert [letter.value for letter in await rig.records(DEAD)] == [b"bad"]
@@ -218,9 +215,7 @@ async def test_one_of_two_tables_failing_holds_its_records_until_both_are_writte
     loop = rig.loop(spec, asyncio.Event())
     running = asyncio.create_task(loop.run())
     ticking = asyncio.create_task(ticks(rig.pipeline.clock))
-    async with asyncio.timeout(30):
-        while failures < 3:
-            await asyncio.sleep(0.01)
+    await until(lambda: failures >= 3, running)
     assert await rig.committed() == 0
     assert ids(rig, "claimx_projects", "project_id") == texts
     if restart:
@@ -228,9 +223,11 @@ async def test_one_of_two_tables_failing_holds_its_records_until_both_are_writte
         loop = rig.loop(spec, asyncio.Event())
         running = asyncio.create_task(loop.run())
     away = False
-    async with asyncio.timeout(30):
-        while await rig.committed() < 50:
-            await asyncio.sleep(0.02)
+
+    async def committed() -> bool:
+        return await rig.committed() == 50
+
+    await until(committed, running)
     loop.stop.set()
     await running
     await killed(ticking)

@@ -4,9 +4,9 @@ import json
 from collections import Counter
 
 import pytest
-from whole_pipeline import whole_pipeline
 
 from claimx_pipeline import OutRecord
+from tests.rigs.whole_pipeline import whole_pipeline
 
 GOOD = {"eventType": "PROJECT_CREATED", "ingestedAt": "2026-01-12T08:00:00Z"}
 

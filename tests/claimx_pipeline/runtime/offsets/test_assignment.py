@@ -9,8 +9,6 @@ import pytest
 from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.protocol.admin import DeleteGroupsRequest
-from delta_tables import place
-from worker_rig import DEAD, IN, Rig, Scripted
 
 from claimx_pipeline import Done, OutRecord, TableRow
 from claimx_pipeline.broker.protocol import NewTopic
@@ -20,6 +18,9 @@ from claimx_pipeline.errors import BrokerError
 from claimx_pipeline.runtime.loop import WorkerLoop
 from claimx_pipeline.runtime.offsets.repair import WorkerOffsets
 from claimx_pipeline.runtime.offsets.start_checks import StartRefusedError, Verdict
+from tests.rigs.delta_tables import place
+from tests.rigs.until import until
+from tests.rigs.worker import DEAD, IN, Rig, Scripted
 
 TABLE = "claimx_events"
 
@@ -320,9 +321,7 @@ async def test_rows_taken_back_while_a_worker_runs_stop_it_at_its_next_write(rig
     member = rig.loop(keyed(rig), asyncio.Event())
     running = asyncio.create_task(member.run())
     await publish(rig, "3=c")
-    async with asyncio.timeout(20):
-        while member.metrics.records < 1:
-            await asyncio.sleep(0.01)
+    await until(lambda: member.metrics.records >= 1)
     rig.pipeline.table_store.open(KEYED).restore(0)
     await publish(rig, "4=d")
     with pytest.raises(StartRefusedError, match="put back an older one"):
@@ -347,9 +346,7 @@ async def test_a_running_group_is_not_moved(rig):
     await publish(rig, "a")
     member = loop(rig)
     running = asyncio.create_task(member.run())
-    async with asyncio.timeout(20):
-        while not member.metrics.records:
-            await asyncio.sleep(0.01)
+    await until(lambda: member.metrics.records, running)
 
     async def to_start(offsets):
         await offsets.rewind(await offsets.earliest())
@@ -378,7 +375,7 @@ async def test_a_fenced_member_drops_its_batch_and_joins_again(rig, caplog):
     await rig.run_until(lambda: member.metrics.records >= 2, member)
     told = [each.message for each in caplog.records if "joins its group again" in each.message]
     assert len(told) == 1
-    assert "test.in[0] stands at 1 there and at 0 here" in told[0]
+    assert "test.in[0] is at offset 1 there and at 0 here" in told[0]
     assert rows_in(rig) == ["b"]
     assert await committed(rig) == {0: 2, 1: 0}
 
@@ -405,9 +402,7 @@ async def test_two_members_share_a_table_while_partitions_change_hands(rig, capl
         if number == 80:
             second.stop.set()
             await joined
-    async with asyncio.timeout(30):
-        while len(rows_in(rig)) < 120:
-            await asyncio.sleep(0.05)
+    await until(lambda: len(rows_in(rig)) >= 120, running)
     first.stop.set()
     await running
     assert rows_in(rig) == texts

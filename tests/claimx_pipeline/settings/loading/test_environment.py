@@ -1,9 +1,9 @@
 import pytest
-from settings_text import load_text, problems_of
 
 from claimx_pipeline.errors import SettingsError
 from claimx_pipeline.settings.loader import require
 from claimx_pipeline.settings.tree.settings import CORE_ENVIRONMENT
+from tests.rigs.settings_text import load_text, problems_of
 
 VALUES = {
     "KAFKA_BOOTSTRAP_SERVERS": ("a:9092, b:9093", "kafka://a:9092,b:9093"),
@@ -106,7 +106,7 @@ def test_a_variable_of_ours_that_nothing_reads_is_a_warning(tmp_path):
             "command line: broker.urll: unknown key 'urll'; did you mean 'url'?",
         ),
         ({"broker..url": "x"}, "command line: broker..url: cannot be set"),
-        ({"broker.url.x": "x"}, "'url' is no block of settings in claimx.yaml:1"),
+        ({"broker.url.x": "x"}, "'url' is not a block of settings in claimx.yaml:1"),
         (
             {"broker.replication": "two"},
             "command line: broker.replication: expected a whole number",
@@ -133,6 +133,6 @@ def test_a_list_from_outside_is_written_with_commas(tmp_path, written):
 
 
 @pytest.mark.parametrize("host", ["https://a.example", "a.example/x", "user@a.example", "a b"])
-def test_what_is_no_host_is_refused(tmp_path, host):
+def test_what_is_not_a_host_is_refused(tmp_path, host):
     (problem,) = problems_of(tmp_path, "", {"ALLOWED_ATTACHMENT_DOMAINS": host})
-    assert "which is no host; write host or host:port, without https://" in problem
+    assert "which is not a valid host; write host or host:port, without https://" in problem

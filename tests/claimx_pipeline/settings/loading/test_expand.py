@@ -56,7 +56,7 @@ def test_a_variable_without_value_is_missing(text, missing):
     "text",
     ["${", "${}", "${A", "${A:-x", "${1A}", "${A?}", "${A:?x}", "${A-x}", "${ A }", "${A:-${B}"],
 )
-def test_what_is_no_reference_is_refused_without_quoting_it(text):
+def test_what_is_not_a_reference_is_refused_without_quoting_it(text):
     with pytest.raises(ValueError, match=r"write \$\{NAME\}") as caught:
         expand_text("hunter2" + text, ENVIRON)
     assert "hunter2" not in str(caught.value)

@@ -36,7 +36,7 @@ def test_keys_are_merged_and_all_else_is_replaced(lower, upper, expected):
     assert plain(merge(from_value(lower, HERE), from_value(upper, THERE))) == expected
 
 
-def test_a_heading_with_nothing_beneath_it_takes_nothing_away():
+def test_a_heading_with_nothing_beneath_it_removes_nothing():
     lower = from_value({"b": 1}, HERE)
     assert merge(lower, Scalar(None, THERE, blank=True)) is lower
 
@@ -49,7 +49,7 @@ def test_a_value_is_put_at_its_path():
 
 @pytest.mark.parametrize("path", [("a", "b", "c"), ("a", 0)])
 def test_a_value_is_not_put_below_a_single_value_or_into_a_list(path):
-    with pytest.raises(ValueError, match=r"no block of settings in here|a place in a list"):
+    with pytest.raises(ValueError, match=r"not a block of settings in here|an item of a list"):
         put(from_value({"a": {"b": 1}}, HERE), path, Scalar("x", THERE))
 
 

@@ -1,9 +1,9 @@
 import pytest
 from attrs import field, frozen
 from attrs.validators import ge, in_, matches_re
-from settings_text import load_text, problems_of
 
 from claimx_pipeline.settings.tree.settings import SettingsSection
+from tests.rigs.settings_text import load_text, problems_of
 
 
 @frozen(kw_only=True)
@@ -33,7 +33,7 @@ class Crossed:
             raise ValueError("a must not be above b")
 
 
-NOBODY = "neither the core nor any installed plugin offers it"
+NOT_OFFERED = "neither the core nor any installed plugin offers it"
 RANGES = SettingsSection(name="ranges", kind=Ranges)
 CROSSED = SettingsSection(name="crossed", kind=Crossed)
 
@@ -100,11 +100,11 @@ def test_converters_and_private_names_work_beside_a_gap(tmp_path):
         ),
         (
             "brokr: {}",
-            f"brokr: unknown key 'brokr'; {NOBODY}; did you mean 'broker'?",
+            f"brokr: unknown key 'brokr'; {NOT_OFFERED}; did you mean 'broker'?",
         ),
         (
             "itel_cabinet: {}",
-            f"itel_cabinet: unknown key 'itel_cabinet'; {NOBODY}; known keys are",
+            f"itel_cabinet: unknown key 'itel_cabinet'; {NOT_OFFERED}; known keys are",
         ),
         (
             "plugins: {x: {enable: true}}",

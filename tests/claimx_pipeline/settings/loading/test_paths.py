@@ -14,14 +14,14 @@ def test_a_path_comes_back_as_it_was_written(first, rest):
     assert parse_path(format_path(path)) == path
 
 
-def test_a_key_with_a_dot_stands_in_quotes():
+def test_a_key_with_a_dot_is_quoted():
     path = ("broker", "topics", "claimx.events.raw", "partitions")
     assert format_path(path) == 'broker.topics."claimx.events.raw".partitions'
 
 
 @pytest.mark.parametrize("text", ["", ".", "a.", ".a", "a..b", "a[x]", 'a."b', "a]"])
-def test_what_is_no_path_is_refused(text):
-    with pytest.raises(ValueError, match="no dotted path"):
+def test_what_is_not_a_path_is_refused(text):
+    with pytest.raises(ValueError, match="is not a dotted path"):
         parse_path(text)
 
 

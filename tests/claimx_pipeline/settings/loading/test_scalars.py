@@ -1,9 +1,9 @@
 import pytest
 from attrs import frozen
-from settings_text import load_text, problems_of
 
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.settings import SettingsSection
+from tests.rigs.settings_text import load_text, problems_of
 
 
 @frozen(kw_only=True)

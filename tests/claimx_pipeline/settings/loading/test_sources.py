@@ -70,7 +70,7 @@ def test_every_broken_file_is_named_at_once(tmp_path):
     assert len(caught.value.problems) == 2
 
 
-def test_a_byte_order_mark_is_no_part_of_the_first_key(tmp_path):
+def test_a_byte_order_mark_is_not_part_of_the_first_key(tmp_path):
     (tmp_path / "claimx.yaml").write_text("broker: {prefix: x}", encoding="utf-8-sig")
     assert load_settings(read(None, tmp_path)).settings.broker.prefix == "x"
 

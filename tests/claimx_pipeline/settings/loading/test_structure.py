@@ -4,11 +4,11 @@ from typing import Any, Literal
 
 import pytest
 from attrs import field, frozen
-from settings_text import load_text, problems_of
 
 from claimx_pipeline.errors import SettingsError
 from claimx_pipeline.settings.loading.structure import structure_config
 from claimx_pipeline.settings.tree.settings import SettingsSection
+from tests.rigs.settings_text import load_text, problems_of
 
 
 @frozen(kw_only=True)

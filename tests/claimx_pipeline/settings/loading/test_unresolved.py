@@ -48,7 +48,9 @@ def gap():
         lambda gap: {gap: 1},
     ],
 )
-def test_whatever_uses_a_gap_is_told_what_is_missing(gap, use, tmp_path, monkeypatch):
+def test_whatever_uses_an_unresolved_setting_raises_what_is_missing(
+    gap, use, tmp_path, monkeypatch
+):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SettingsError, match=r"claimx.yaml:3: tables.root: LAKE is not set"):
         use(gap)

@@ -6,7 +6,7 @@ from claimx_pipeline.errors import Problem
 from claimx_pipeline.settings.loading.nodes import ValueOrigin
 from claimx_pipeline.settings.loading.yaml_core import compose
 
-PLACE = partial(ValueOrigin.line_of, "x.yaml")
+ORIGIN_OF = partial(ValueOrigin.line_of, "x.yaml")
 
 
 @pytest.mark.parametrize(
@@ -34,11 +34,11 @@ PLACE = partial(ValueOrigin.line_of, "x.yaml")
     ],
 )
 def test_plain_scalars_mean_what_yaml_1_2_says(text, tag):
-    assert compose(text, PLACE).tag == f"tag:yaml.org,2002:{tag}"
+    assert compose(text, ORIGIN_OF).tag == f"tag:yaml.org,2002:{tag}"
 
 
 def test_a_quoted_scalar_is_text():
-    assert compose("'1'", PLACE).tag.endswith(":str")
+    assert compose("'1'", ORIGIN_OF).tag.endswith(":str")
 
 
 @pytest.mark.parametrize(
@@ -58,15 +58,15 @@ def test_a_quoted_scalar_is_text():
     ],
 )
 def test_a_syntax_error_quotes_no_value(text):
-    problem = compose(text, PLACE)
+    problem = compose(text, ORIGIN_OF)
     assert isinstance(problem, Problem)
     assert "s3cret" not in str(problem)
 
 
 def test_braces_around_an_unquoted_variable_are_explained():
-    problem = compose("a: {b: ${C}}", PLACE)
+    problem = compose("a: {b: ${C}}", ORIGIN_OF)
     assert "put a text with ${ in quotes" in str(problem)
 
 
 def test_nesting_without_end_is_a_problem_and_no_crash():
-    assert "nested too deeply" in str(compose("[" * 5000, PLACE))
+    assert "nested too deeply" in str(compose("[" * 5000, ORIGIN_OF))

@@ -21,7 +21,7 @@ def test_every_variable_sets_a_setting_that_exists():
 
 
 @pytest.mark.parametrize("value", ["", " "])
-def test_a_place_must_not_be_empty(value):
+def test_a_location_must_not_be_empty(value):
     with pytest.raises(ValueError, match="must not be empty"):
         TablesSettings(root=value)
     with pytest.raises(ValueError, match="must not be empty"):

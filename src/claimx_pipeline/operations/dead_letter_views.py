@@ -1,0 +1,133 @@
+"""Dead letters as facts: in groups of one cause, or one by one with everything about it."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Any
+
+from attrs import define, field, frozen
+
+from claimx_pipeline.runtime.dead_letters.dead_letter import PREFIX
+from claimx_pipeline.runtime.dead_letters.fingerprint import pattern
+from claimx_pipeline.runtime.dead_letters.reader import FoundDeadLetter
+
+FOREIGN = "a record without the headers of a dead letter; it was not written by this pipeline"
+
+
+@define
+class DeadLetterGroup:
+    """Dead letters of one fingerprint: one worker, and one cause."""
+
+    newest: FoundDeadLetter
+    count: int = 0
+    first: datetime = field(init=False)
+    """When the oldest of them failed for the last time, UTC."""
+    topics: dict[str, None] = field(init=False, factory=dict)
+    """Topics that hold them, in the order they were met."""
+
+    def __attrs_post_init__(self) -> None:
+        self.first = self.newest.failed_at
+
+    def add(self, letter: FoundDeadLetter) -> None:
+        """Count *letter*."""
+        self.count += 1
+        self.first = min(self.first, letter.failed_at)
+        self.topics[letter.location.topic] = None
+        if letter.failed_at >= self.newest.failed_at:
+            self.newest = letter
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the group as ``claimx-run dlq list --json`` prints it."""
+        failed = self.newest.failure
+        return {
+            "fingerprint": self.newest.fingerprint,
+            "count": self.count,
+            "worker": failed.worker if failed else "",
+            "kind": failed.kind if failed else "",
+            "plugin": failed.plugin if failed else "",
+            "category": failed.category if failed else "",
+            "error_type": failed.error_type if failed else "",
+            "error": pattern(failed.error) if failed else FOREIGN,
+            "topics": list(self.topics),
+            "first": self.first.isoformat(),
+            "last": self.newest.failed_at.isoformat(),
+            "newest": str(self.newest.location),
+        }
+
+
+@define
+class DeadLetterGroups:
+    """Dead letters by fingerprint; holds one record of each group."""
+
+    _found: dict[str, DeadLetterGroup] = field(init=False, factory=dict)
+
+    def add(self, letters: Iterable[FoundDeadLetter]) -> None:
+        """Count *letters*."""
+        for letter in letters:
+            self._found.setdefault(letter.fingerprint, DeadLetterGroup(letter)).add(letter)
+
+    @property
+    def count(self) -> int:
+        """How many dead letters there are in all."""
+        return sum(group.count for group in self._found.values())
+
+    def largest_first(self) -> list[DeadLetterGroup]:
+        """Return the groups, the largest first."""
+        return sorted(self._found.values(), key=lambda group: -group.count)
+
+
+@frozen
+class ShownDeadLetter:
+    """A dead letter with its value."""
+
+    letter: FoundDeadLetter
+    value: bytes | None
+    """As it was published, also where it is kept as a file."""
+    value_missing: str = ""
+    """Why the value cannot be read, if it cannot."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything about it; bytes that are not valid UTF-8 are base64.
+
+        ``claimx-run dlq show --json`` prints this, ``dlq export`` writes one per line.
+        """
+        letter, failed = self.letter, self.letter.failure
+        text, encoding = _text(self.value)
+        key, key_encoding = _text(letter.record.key)
+        known = {
+            name: getattr(failed, name, None)
+            for name in ("group", "worker", "kind", "plugin", "category", "error_type", "error")
+        }
+        return {
+            "letter": str(letter.location),
+            "fingerprint": letter.fingerprint,
+            "replayed_at": letter.replayed_at,
+            "origin": str(failed.origin) if failed else None,
+            **known,
+            "attempts": failed.attempts if failed else None,
+            "first_failed": failed.first_failed if failed else None,
+            "last_failed": failed.last_failed if failed else None,
+            "traceback": failed.traceback if failed else None,
+            "headers": [
+                {"name": name, "value": shown, "encoding": kind}
+                for name, content in letter.record.headers
+                if not name.startswith(PREFIX) or failed is None
+                for shown, kind in (_text(content),)
+            ],
+            "key": key,
+            "key_encoding": key_encoding,
+            "value": text,
+            "value_encoding": encoding,
+            "value_missing": self.value_missing or None,
+        }
+
+
+def _text(content: bytes | None) -> tuple[str | None, str | None]:
+    if content is None:
+        return None, None
+    try:
+        return content.decode(), "utf-8"
+    except UnicodeDecodeError:
+        return base64.b64encode(content).decode(), "base64"

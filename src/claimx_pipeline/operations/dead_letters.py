@@ -1,0 +1,233 @@
+"""Dead letters: which there are, one of them with everything about it, all of them in a file."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import IO, TYPE_CHECKING, Literal
+
+import msgspec
+from attrs import define, evolve, field
+
+from claimx_pipeline.errors import Category, DeadLetterError, UsageError
+from claimx_pipeline.operations.dead_letter_views import DeadLetterGroups, ShownDeadLetter
+from claimx_pipeline.operations.topics import open_admin
+from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
+from claimx_pipeline.runtime.dead_letters.reader import (
+    DeadLetterFilter,
+    DeadLetterReader,
+    Ends,
+    FoundDeadLetter,
+)
+from claimx_pipeline.runtime.headers import Origin
+
+if TYPE_CHECKING:
+    from claimx_pipeline.pipeline import Pipeline
+
+_AGO = re.compile(r"(\d+)\s*([smhd])")
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
+
+
+@define
+class DeadLetterLook:
+    """Dead letters that were counted."""
+
+    groups: DeadLetterGroups = field(factory=DeadLetterGroups)
+    hidden: int = 0
+    """Left out because they were replayed already."""
+
+
+def dead_letter_filter(
+    pipeline: Pipeline,
+    *,
+    topic: str | None = None,
+    kind: Literal["record", "plugin"] | None = None,
+    category: Category | None = None,
+    worker: str | None = None,
+    since: str | datetime | None = None,
+    until: str | datetime | None = None,
+    event_id: str | None = None,
+    fingerprint: str | None = None,
+    replayed: bool = False,
+) -> DeadLetterFilter:
+    """Return which dead letters are meant; what is not given does not matter.
+
+    Args:
+        pipeline: The pipeline.
+        topic: One topic of dead letters, by its logical name or the broker's.
+        kind: Records that failed, or plugins that failed on events.
+        category: Failures of one category.
+        worker: Name of the worker that they failed at.
+        since: Failed at this time or later: a time, ISO 8601 (UTC unless it says otherwise), or
+            how long ago (``30m``, ``2h``, ``7d``).
+        until: Failed at this time or earlier, written in the same way.
+        event_id: Dead letters about one event.
+        fingerprint: One group, or how its fingerprint begins.
+        replayed: Those that were replayed already are meant as well.
+
+    Raises:
+        UsageError: The topic is not one of dead letters, or a time is not valid.
+    """
+    now = pipeline.clock.now()
+    return DeadLetterFilter(
+        topic=None if topic is None else _physical(pipeline, topic),
+        kind=kind,
+        category=None if category is None else category.value,
+        worker=worker,
+        since=_moment(since, now),
+        until=_moment(until, now),
+        event_id=event_id,
+        fingerprint=fingerprint,
+        replayed=replayed,
+    )
+
+
+async def look_at_dead_letters(
+    pipeline: Pipeline, wanted: DeadLetterFilter | None = None
+) -> DeadLetterLook:
+    """Count the dead letters that there are now, those of one cause together.
+
+    Args:
+        pipeline: The pipeline.
+        wanted: From ``dead_letter_filter``; all that were not replayed if not given.
+
+    Raises:
+        BrokerError: The broker did not answer.
+    """
+    wanted = wanted or DeadLetterFilter()
+    look = DeadLetterLook()
+    async with open_reader(pipeline) as reader:
+        async for letters in reader.pages(evolve(wanted, replayed=True)):
+            shown = [letter for letter in letters if wanted.matches(letter)]
+            look.hidden += len(letters) - len(shown)
+            look.groups.add(shown)
+    return look
+
+
+async def show_dead_letter(pipeline: Pipeline, location: str) -> ShownDeadLetter:
+    """Return one dead letter with its value.
+
+    Args:
+        pipeline: The pipeline.
+        location: ``topic/partition/offset``, as ``newest`` of a group names it.
+
+    Raises:
+        UsageError: That is not a valid location of a dead letter.
+        DeadLetterError: There is no dead letter.
+        BrokerError: The broker did not answer.
+    """
+    at = location_of(pipeline, location)
+    async with open_reader(pipeline) as reader:
+        letter = await reader.at(at)
+    return await asyncio.to_thread(_shown, value_files(pipeline), letter)
+
+
+async def export_dead_letters(
+    pipeline: Pipeline, out: IO[bytes], wanted: DeadLetterFilter | None = None
+) -> int:
+    """Write dead letters to a file, a JSON object per line with everything about each.
+
+    Args:
+        pipeline: The pipeline.
+        out: An open file; it is flushed and left open.
+        wanted: From ``dead_letter_filter``; all that were not replayed if not given.
+
+    Returns:
+        How many were written.
+
+    Raises:
+        BrokerError: The broker did not answer.
+        OSError: The file cannot be written.
+    """
+    files = value_files(pipeline)
+
+    def write(letters: list[FoundDeadLetter]) -> None:
+        for letter in letters:
+            out.write(msgspec.json.encode(_shown(files, letter).as_json()) + b"\n")
+        out.flush()
+
+    count = 0
+    async with open_reader(pipeline) as reader:
+        async for letters in reader.pages(wanted or DeadLetterFilter()):
+            await asyncio.to_thread(write, letters)
+            count += len(letters)
+    return count
+
+
+@asynccontextmanager
+async def open_reader(
+    pipeline: Pipeline, ends: Ends | None = None
+) -> AsyncIterator[DeadLetterReader]:
+    """Give a reader of the dead letters that there are now, or were at *ends*."""
+    async with open_admin(pipeline) as admin:
+        yield await DeadLetterReader.open(admin, pipeline.topology, _topics(pipeline), ends)
+
+
+def location_of(pipeline: Pipeline, text: str) -> Origin:
+    """Return the location written as ``topic/partition/offset``.
+
+    Raises:
+        UsageError: It is not written so, or the topic is not one of dead letters.
+    """
+    try:
+        location = Origin.parse(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{text!r} is not a valid dead letter; write TOPIC/PARTITION/OFFSET, as the last "
+            "column of 'claimx-run dlq list' does"
+        ) from error
+    return evolve(location, topic=_physical(pipeline, location.topic))
+
+
+def value_files(pipeline: Pipeline) -> ValueFiles:
+    """Return where values are kept that were too large for a dead letter."""
+    return ValueFiles(pipeline.settings.storage.files.root)
+
+
+def _shown(files: ValueFiles, letter: FoundDeadLetter) -> ShownDeadLetter:
+    try:
+        return ShownDeadLetter(letter, files.value(letter.record))
+    except DeadLetterError as error:
+        return ShownDeadLetter(letter, None, error.reason)
+
+
+def _topics(pipeline: Pipeline) -> frozenset[str]:
+    """Return the logical names of the topics of dead letters."""
+    workers = pipeline.workers.values()
+    return frozenset(worker.dead_letters.name for worker in workers if worker.dead_letters)
+
+
+def _physical(pipeline: Pipeline, topic: str) -> str:
+    names = _topics(pipeline)
+    known = [pipeline.topology.physical(name) for name in sorted(names)]
+    if topic in known:
+        return topic
+    if topic in names:
+        return pipeline.topology.physical(topic)
+    raise UsageError(
+        f"{topic!r} is not a topic of dead letters; there are {', '.join(known) or 'none'}"
+    )
+
+
+def _moment(given: str | datetime | None, now: datetime) -> datetime | None:
+    """Return the time that is meant, UTC unless it says otherwise.
+
+    Raises:
+        UsageError: The text is neither ISO 8601 nor how long ago.
+    """
+    if given is None:
+        return None
+    if isinstance(given, str):
+        if ago := _AGO.fullmatch(given.strip()):
+            return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+        try:
+            given = datetime.fromisoformat(given)
+        except ValueError as error:
+            raise UsageError(
+                f"{given!r} is not a valid time; give ISO 8601, as 2026-01-31T08:00, or how long "
+                "ago, as 2h"
+            ) from error
+    return given if given.tzinfo else given.replace(tzinfo=UTC)

@@ -1,0 +1,131 @@
+"""Workers and plugins as the settings leave them: what each reads, writes, runs and brings."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from attrs import field, frozen, has
+
+from claimx_pipeline.operations.names import one_plugin, one_worker
+from claimx_pipeline.settings.loading.objects import as_plain
+from claimx_pipeline.stages.from_settings import stages_of
+
+if TYPE_CHECKING:
+    from claimx_pipeline.pipeline import Pipeline
+    from claimx_pipeline.plugins.host.loading import PluginInfo
+
+
+@frozen
+class DescribedStage:
+    """A stage of a worker's chain."""
+
+    type: str
+    """Name that it is registered by."""
+    origin: str
+    """Where the settings or the code name it."""
+    options: Mapping[str, Any]
+    """Every option with its value; credentials are masked."""
+
+
+@frozen(kw_only=True)
+class DescribedWorker:
+    """A worker; topics and group are called as the broker calls them."""
+
+    worker: str
+    summary: str
+    group: str
+    reads: Sequence[str]
+    writes: Sequence[str]
+    tables: Sequence[str]
+    retry_topics: Sequence[str]
+    dead_letters: str | None
+    batch_size: int
+    linger_seconds: float
+    outage: str
+    """What happens to a record while the service it needs is unavailable."""
+    stages: Sequence[DescribedStage]
+
+
+@frozen(kw_only=True)
+class DescribedPlugin:
+    """A plugin with what it brings along; nothing but ``info`` if it is not loaded."""
+
+    info: PluginInfo
+    summary: str = ""
+    event_types: Sequence[str] = ()
+    publishes_to: Sequence[str] = ()
+    """Logical names of topics."""
+    brings: Mapping[str, Sequence[str]] = field(factory=dict)
+    """``workers``, ``tables``, ``stages``, ``queries`` and ``handlers`` to their names."""
+    settings: Sequence[str] = ()
+    """``name = value`` each; credentials are masked."""
+
+
+def describe_worker(pipeline: Pipeline, name: str) -> DescribedWorker:
+    """Return a worker with its chain of stages.
+
+    Raises:
+        UsageError: There is no such worker.
+        SettingsError: A stage's options are wrong.
+    """
+    worker, topology = one_worker(pipeline, name), pipeline.topology
+    physical = topology.physical
+    return DescribedWorker(
+        worker=worker.name,
+        summary=worker.summary,
+        group=topology.group(worker.group),
+        reads=[physical(topic.name) for topic in worker.reads],
+        writes=[physical(topic.name) for topic in worker.writes],
+        tables=list(worker.tables),
+        retry_topics=[physical(topic.name) for topic in worker.retry.topics()]
+        if worker.retry
+        else [],
+        dead_letters=physical(worker.dead_letters.name) if worker.dead_letters else None,
+        batch_size=worker.batch_size,
+        linger_seconds=worker.linger_seconds,
+        outage=worker.outage,
+        stages=[
+            DescribedStage(spec.type, spec.origin, as_plain(spec.config))
+            for spec in stages_of(worker, pipeline.settings)
+        ],
+    )
+
+
+def describe_plugin(pipeline: Pipeline, name: str) -> DescribedPlugin:
+    """Return what there is to know about a plugin.
+
+    Raises:
+        UsageError: There is no such plugin.
+    """
+    info = one_plugin(pipeline, name)
+    plugin = dict(pipeline.plugins.loaded()).get(name)
+    if plugin is None:
+        return DescribedPlugin(info=info)
+    return DescribedPlugin(
+        info=info,
+        summary=(inspect.getdoc(plugin) or "").partition("\n")[0],
+        event_types=sorted(getattr(plugin, "event_types", ())),
+        publishes_to=[topic.name for by, topic in pipeline.published_by_plugins if by == name],
+        brings={
+            what: _registered(pipeline, name, what)
+            for what in ("workers", "tables", "stages", "queries", "handlers")
+        },
+        settings=_options(getattr(plugin, "config", None)),
+    )
+
+
+def _registered(pipeline: Pipeline, plugin: str, what: str) -> list[str]:
+    """Return the names of what *plugin* registers of one kind."""
+    names: list[str] = []
+    for by, answer in pipeline.answers(f"claimx_register_{what}"):
+        if by == plugin:
+            names += answer if isinstance(answer, Mapping) else (one.name for one in answer)
+    return names
+
+
+def _options(config: Any) -> list[str]:
+    if config is None or not has(type(config)):
+        return []
+    return [f"{key} = {value!r}" for key, value in as_plain(config).items()]

@@ -1,0 +1,37 @@
+"""Finds what a caller names, and says what there is if it does not exist."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from claimx_pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    from claimx_pipeline.pipeline import Pipeline
+    from claimx_pipeline.plugins.host.loading import PluginInfo
+    from claimx_pipeline.runtime.worker import WorkerSpec
+
+
+def one_worker(pipeline: Pipeline, name: str) -> WorkerSpec:
+    """Return the worker called *name*.
+
+    Raises:
+        UsageError: There is none, or it is a set of workers.
+    """
+    if name not in pipeline.workers:
+        pipeline.select([name])  # names what there is, if it is not a set either
+        raise UsageError(f"{name!r} is a set of workers; name one of them")
+    return pipeline.workers[name]
+
+
+def one_plugin(pipeline: Pipeline, name: str) -> PluginInfo:
+    """Return what is known of the plugin called *name*.
+
+    Raises:
+        UsageError: There is none.
+    """
+    info = pipeline.plugins.infos.get(name)
+    if info is None:
+        known = ", ".join(sorted(pipeline.plugins.infos)) or "none"
+        raise UsageError(f"there is no plugin {name!r}; there are: {known}")
+    return info

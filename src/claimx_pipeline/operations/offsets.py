@@ -1,0 +1,168 @@
+"""Offsets: compare what tables, consumer groups and topics have, and make them agree again."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Literal
+
+from attrs import frozen
+
+from claimx_pipeline.errors import UnknownTopicError, UsageError
+from claimx_pipeline.operations.names import one_worker
+from claimx_pipeline.operations.topics import open_admin
+from claimx_pipeline.runtime.offsets.repair import Moved, Targets, WorkerOffsets
+
+if TYPE_CHECKING:
+    from claimx_pipeline.pipeline import Pipeline
+    from claimx_pipeline.runtime.worker import WorkerSpec
+
+NOT_CREATED = "not created"
+
+RewindTo = Literal["table", "earliest"] | int | Mapping[int | None, int]
+"""Where a group goes on.
+
+``"table"``: after the rows that its tables have. ``"earliest"``: with the oldest record that is
+kept. A number: at this offset in each partition. A mapping: partition to offset, with None for
+every partition that is not named.
+"""
+
+
+@frozen(kw_only=True)
+class ShownOffset:
+    """One partition as table, consumer group and topic have it."""
+
+    worker: str
+    table: str | None = None
+    """None where the worker has none that exists."""
+    topic: str
+    partition: int | None = None
+    """None if the topic has not been created, as of all numbers below."""
+    stored: int | None = None
+    """Next offset according to the table; None for one that keeps no offsets."""
+    committed: int | None = None
+    """Next offset of the consumer group; None if it has none."""
+    log_start: int | None = None
+    log_end: int | None = None
+    state: str
+    """``ok``, or what is wrong."""
+    refusal: str = ""
+    """Why the worker would not start, and which command repairs it; empty if it would."""
+
+    @property
+    def topic_created(self) -> bool:
+        """Whether the topic exists."""
+        return self.partition is not None
+
+
+async def show_offsets(pipeline: Pipeline, *workers: str) -> list[ShownOffset]:
+    """Return how far table, group and topic are in each partition, and whether that fits.
+
+    Args:
+        pipeline: The pipeline.
+        workers: Names of workers or of sets of them; all if none is named.
+
+    Raises:
+        UsageError: There is no worker of a name.
+        BrokerError: The broker did not answer.
+        TableError: A table cannot be read.
+    """
+    chosen = pipeline.select(workers) if workers else list(pipeline.workers.values())
+    found: list[ShownOffset] = []
+    for worker in chosen:
+        async with _offsets(pipeline, worker) as offsets:
+            found += await _shown(offsets)
+    return found
+
+
+async def adopt_offsets(pipeline: Pipeline, worker: str) -> list[Moved]:
+    """Accept topic and group as they are for the continuation of the worker's tables.
+
+    For a topic that was recreated: its offsets start again, and are kept apart from those
+    of the old one. Rows of the tables stay as they are.
+
+    Returns:
+        The offsets that were changed.
+
+    Raises:
+        UsageError: There is no such worker.
+        UnknownTopicError: A topic that it reads does not exist.
+        BrokerError: The group has members; stop the worker first.
+    """
+    async with _offsets(pipeline, one_worker(pipeline, worker)) as offsets:
+        return await offsets.adopt()
+
+
+async def rewind_offsets(
+    pipeline: Pipeline, worker: str, to: RewindTo, *, topic: str | None = None
+) -> list[Moved]:
+    """Set where the worker's group goes on; its workers must be stopped.
+
+    Rows that an append table already has are found and not written twice.
+
+    Args:
+        pipeline: The pipeline.
+        worker: Name of the worker.
+        to: Where to: see ``RewindTo``.
+        topic: Logical name of the only topic to rewind, of those that it reads.
+
+    Returns:
+        The offsets that were changed.
+
+    Raises:
+        UsageError: There is no such worker, topic, partition or offset, or the worker writes
+            no append table to go by.
+        UnknownTopicError: A topic that it reads does not exist.
+        BrokerError: The group has members; stop the worker first.
+    """
+    async with _offsets(pipeline, one_worker(pipeline, worker)) as offsets:
+        targets = await _targets(offsets, to)
+        if topic is not None:
+            wanted = pipeline.topology.physical(topic)
+            targets = {at: offset for at, offset in targets.items() if at.topic == wanted}
+            if not targets:
+                raise UsageError(f"worker {worker!r} does not read topic {topic!r}")
+        return await offsets.rewind(targets)
+
+
+async def _targets(offsets: WorkerOffsets, to: RewindTo) -> Targets:
+    if to == "table":
+        return await offsets.of_tables()
+    if to == "earliest":
+        return await offsets.earliest()
+    named: Mapping[int | None, int] = {None: to} if isinstance(to, int) else dict(to)
+    partitions = await offsets.partitions()
+    for number in named.keys() - {None}:
+        if number not in {at.partition for at in partitions}:
+            raise UsageError(f"there is no partition {number}")
+    found = {at: named.get(at.partition, named.get(None)) for at in partitions}
+    return {at: offset for at, offset in found.items() if offset is not None}
+
+
+async def _shown(offsets: WorkerOffsets) -> list[ShownOffset]:
+    worker = offsets.spec.name
+    try:
+        checks = await offsets.checks()
+    except UnknownTopicError as error:
+        return [ShownOffset(worker=worker, topic=error.topic, state=NOT_CREATED)]
+    return [
+        ShownOffset(
+            worker=worker,
+            table=each.table,
+            topic=each.partition.topic,
+            partition=each.partition.partition,
+            stored=each.stored if each.table and not each.keyed else None,
+            committed=each.offsets.committed,
+            log_start=each.offsets.log_start,
+            log_end=each.offsets.log_end,
+            state=each.verdict.value,
+            refusal=each.refusal(worker),
+        )
+        for each in checks
+    ]
+
+
+@asynccontextmanager
+async def _offsets(pipeline: Pipeline, worker: WorkerSpec) -> AsyncIterator[WorkerOffsets]:
+    async with open_admin(pipeline) as admin:
+        yield WorkerOffsets(worker, pipeline.topology, pipeline.table_store, admin)

@@ -1,0 +1,166 @@
+"""Replaying dead letters: a plan that changes nothing, and carrying it out."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING
+
+from attrs import define, evolve, field
+
+from claimx_pipeline.errors import BrokerError
+from claimx_pipeline.operations.dead_letter_views import DeadLetterGroups
+from claimx_pipeline.operations.dead_letters import location_of, open_reader, value_files
+from claimx_pipeline.operations.topics import open_admin
+from claimx_pipeline.runtime.dead_letters.reader import (
+    DeadLetterFilter,
+    DeadLetterReader,
+    Ends,
+    FoundDeadLetter,
+)
+from claimx_pipeline.runtime.dead_letters.replay import Refused, Replayer
+from claimx_pipeline.runtime.headers import Origin
+from claimx_pipeline.topics import DLQ_REPLAYED
+
+if TYPE_CHECKING:
+    from claimx_pipeline.pipeline import Pipeline
+
+
+@define
+class Replayed:
+    """What became of a replay."""
+
+    groups: DeadLetterGroups = field(factory=DeadLetterGroups)
+    """Dead letters that are on their way, and marked as replayed."""
+    refused: list[Refused] = field(factory=list)
+    """Those that no worker here would take up, with the reason."""
+    interrupted: bool = False
+    """It was stopped before the end; the same call goes on with the rest."""
+    error: BrokerError | None = None
+    """What ended it early; the dead letters of that moment may be replayed once more."""
+
+
+@define
+class ReplayPlan:
+    """What a replay is going to do."""
+
+    wanted: DeadLetterFilter
+    locations: Sequence[Origin]
+    """Only these; all if none is named."""
+    limit: int | None
+    ends: Ends
+    """Where each partition ended when the plan was made; what came later is not replayed."""
+    groups: DeadLetterGroups = field(factory=DeadLetterGroups)
+    refused: list[Refused] = field(factory=list)
+    """Dead letters that no worker here would take up, with the reason."""
+    hidden: int = 0
+    """Left out because they were replayed already."""
+
+    @property
+    def count(self) -> int:
+        """How many dead letters there are to replay."""
+        return self.groups.count
+
+
+async def plan_replay(
+    pipeline: Pipeline,
+    wanted: DeadLetterFilter | None = None,
+    *,
+    locations: Sequence[str] = (),
+    limit: int | None = None,
+) -> ReplayPlan:
+    """Return what a replay would do; nothing is changed.
+
+    Args:
+        pipeline: The pipeline.
+        wanted: From ``dead_letter_filter``; all that were not replayed if not given.
+        locations: Only these, each ``topic/partition/offset``.
+        limit: This many at most.
+
+    Raises:
+        UsageError: A location is not a valid one of a dead letter.
+        DeadLetterError: There is no dead letter at a location.
+        BrokerError: The broker did not answer.
+    """
+    wanted = wanted or DeadLetterFilter()
+    origins = [location_of(pipeline, each) for each in locations]
+    replayer = _replayer(pipeline)
+    async with open_reader(pipeline) as reader:
+        plan = ReplayPlan(wanted, origins, limit, reader.ends)
+        everything = evolve(wanted, replayed=True)
+        async for letters in _chosen(reader, everything, origins):
+            fresh = [letter for letter in letters if wanted.matches(letter)]
+            plan.hidden += len(letters) - len(fresh)
+            for letter in fresh:
+                if (reason := replayer.refusal(letter)) is not None:
+                    plan.refused.append(Refused(letter.location, reason))
+                elif limit is None or plan.count < limit:
+                    plan.groups.add([letter])
+    return plan
+
+
+async def replay_dead_letters(
+    pipeline: Pipeline, plan: ReplayPlan, *, stop: asyncio.Event | None = None
+) -> Replayed:
+    """Send dead letters back to where they came from, to the worker that failed on them.
+
+    No other worker takes them up again. Each is marked once it is on its way, and left out
+    from then on. A broker that fails ends the replay; what was replayed until then is in
+    the result, beside the error.
+
+    Args:
+        pipeline: The pipeline.
+        plan: From ``plan_replay``.
+        stop: Ends the replay after the page under way when it is set.
+    """
+    done = Replayed(refused=list(plan.refused))
+    stop = stop or asyncio.Event()
+    replayer = _replayer(pipeline)
+    producer = pipeline.broker().producer()
+    try:
+        await _create_marks(pipeline)
+        await producer.start()
+        async with open_reader(pipeline, plan.ends) as reader:
+            async for letters in _chosen(reader, plan.wanted, plan.locations):
+                if stop.is_set() or done.groups.count == plan.limit:
+                    break
+                going = [each for each in letters if replayer.refusal(each) is None]
+                if plan.limit is not None:
+                    going = going[: plan.limit - done.groups.count]
+                page = await replayer.replay(going, producer)
+                done.groups.add(page.replayed)
+                done.refused += page.refused
+    except BrokerError as error:
+        done.error = error
+    finally:
+        await producer.close()
+    done.interrupted = stop.is_set() and done.groups.count < plan.count
+    return done
+
+
+def _replayer(pipeline: Pipeline) -> Replayer:
+    plugins = [name for name, _ in pipeline.plugins.loaded()]
+    workers = pipeline.workers.values()
+    return Replayer.of(pipeline.topology, workers, plugins, value_files(pipeline), pipeline.clock)
+
+
+async def _create_marks(pipeline: Pipeline) -> None:
+    """Create the topic of marks where it is missing."""
+    name = pipeline.topology.physical(DLQ_REPLAYED.name)
+    topics = [new for new in pipeline.topology.new_topics() if new.name == name]
+    async with open_admin(pipeline) as admin:
+        await admin.create_topics(topics)
+
+
+async def _chosen(
+    reader: DeadLetterReader, wanted: DeadLetterFilter, locations: Sequence[Origin]
+) -> AsyncIterator[list[FoundDeadLetter]]:
+    """Yield the dead letters at *locations*, or all, as far as they are wanted."""
+    if not locations:
+        async for letters in reader.pages(wanted):
+            yield letters
+        return
+    # All of them first: if one does not exist, none is replayed.
+    found = [await reader.at(location) for location in dict.fromkeys(locations)]
+    if admitted := [letter for letter in found if wanted.matches(letter)]:
+        yield admitted

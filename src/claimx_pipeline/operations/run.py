@@ -1,0 +1,211 @@
+"""Runs workers in this process until they are stopped, fail, or have nothing left to do.
+
+This is the only such loop: ``claimx-run worker``, ``up`` and ``demo``, the test kit's sandbox
+and library users all run workers through ``running``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from attrs import define, frozen
+
+from claimx_pipeline.runtime.idle import Progress, progress, wait_until_idle
+from claimx_pipeline.runtime.process import WorkerProcess, stop_on_signals
+from claimx_pipeline.telemetry.health import Health
+from claimx_pipeline.telemetry.metrics import Metrics
+from claimx_pipeline.telemetry.server import HealthServer
+
+if TYPE_CHECKING:
+    from claimx_pipeline.broker.protocol import Admin
+    from claimx_pipeline.pipeline import Pipeline
+    from claimx_pipeline.runtime.worker import WorkerSpec
+
+
+@frozen
+class WorkerRun:
+    """What one worker did in a run."""
+
+    worker: str
+    records: int
+    """Records that it dealt with and committed, all its members together."""
+
+
+@define(eq=False)
+class Running:
+    """Workers under way in this event loop; ``running`` starts and ends them."""
+
+    workers: Sequence[WorkerSpec]
+    broker_url: str
+    health_port: int
+    """Port of the probes and metrics; 0 if none are served."""
+    _pipeline: Pipeline
+    _process: WorkerProcess
+    _admin: Admin
+    _task: asyncio.Task[None]
+
+    def stop(self) -> None:
+        """Let the workers finish what is in flight and end."""
+        self._process.stop.set()
+
+    @property
+    def stopping(self) -> bool:
+        """Whether they were asked to end, or one has failed."""
+        return self._process.stop.is_set()
+
+    async def until_ended(self) -> None:
+        """Return once the workers have ended, because they were stopped.
+
+        Raises:
+            ClaimxError: A worker could not start, or failed.
+        """
+        await asyncio.shield(self._task)
+
+    async def until_idle(self) -> None:
+        """Return once the workers have nothing left to do, or have ended.
+
+        Raises:
+            ClaimxError: A worker could not start, or failed.
+            BrokerError: The broker did not answer how far they are.
+        """
+        idle = asyncio.create_task(
+            wait_until_idle(
+                self._admin, self._pipeline.topology, self.workers, self._pipeline.clock
+            )
+        )
+        try:
+            await asyncio.wait([idle, self._task], return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            idle.cancel()
+            await asyncio.gather(idle, return_exceptions=True)
+        if self._task.done():
+            self._task.result()
+        elif not idle.cancelled():
+            idle.result()
+
+    async def progress(self) -> Progress:
+        """Return how much each worker has left to do now.
+
+        Raises:
+            BrokerError: The broker did not answer.
+        """
+        return await progress(self._admin, self._pipeline.topology, self.workers)
+
+    def done(self) -> list[WorkerRun]:
+        """Return what each worker has done so far; all of it once they have ended."""
+        counters = self._process.counters
+        return [WorkerRun(name, counted.records) for name, counted in counters.items()]
+
+
+@asynccontextmanager
+async def running(
+    pipeline: Pipeline,
+    *workers: str,
+    instances: int = 1,
+    stop: asyncio.Event | None = None,
+    signals: bool = False,
+    health_server: bool = False,
+) -> AsyncIterator[Running]:
+    """Run workers while the ``async with`` block runs; its end stops them.
+
+    Args:
+        pipeline: The pipeline; its topics and tables exist.
+        workers: Names of workers or of sets of them, such as ``claimx``.
+        instances: Members of each worker in this process.
+        stop: Stops the workers when it is set; they set it as well when one fails.
+        signals: Also stop at SIGTERM or SIGINT, and end the process at the second one. Only in
+            the main thread.
+        health_server: Serve the probes and metrics on the port that the settings name.
+
+    Yields:
+        The workers under way.
+
+    Raises:
+        UsageError: There is no worker of a name.
+        SettingsError: A setting is missing that they need, or the port is taken.
+        ClaimxError: A worker could not start, or failed.
+    """
+    chosen = pipeline.select(workers)
+    pipeline.require(chosen)
+    metrics, health = Metrics(), Health(pipeline.clock)
+    async with AsyncExitStack() as closing:
+        port = 0
+        if health_server:
+            server = HealthServer(pipeline.settings.health, health, metrics)
+            await server.start()
+            closing.push_async_callback(server.close)
+            port = server.port
+        broker = pipeline.broker()
+        resources = pipeline.resources(broker, health, metrics)
+        process = WorkerProcess(chosen, resources, metrics, instances, stop or asyncio.Event())
+        if signals:
+            await closing.enter_async_context(stop_on_signals(process.stop.set))
+        admin = broker.admin()
+        closing.push_async_callback(admin.close)
+        task = asyncio.create_task(process.run())
+        try:
+            yield Running(chosen, broker.url, port, pipeline, process, admin, task)
+        finally:
+            process.stop.set()
+            await task
+
+
+async def run_workers(
+    pipeline: Pipeline,
+    *workers: str,
+    instances: int = 1,
+    until_idle: bool = False,
+    stop: asyncio.Event | None = None,
+    signals: bool = False,
+    health_server: bool = False,
+) -> list[WorkerRun]:
+    """Run workers in this event loop until they are stopped or, if asked, are idle.
+
+    Args:
+        pipeline: The pipeline; its topics and tables exist.
+        workers: Names of workers or of sets of them, such as ``claimx``.
+        instances: Members of each worker in this process.
+        until_idle: End when they have nothing left to do.
+        stop: Ends the run when it is set; what is in flight is finished and committed.
+        signals: Also end at SIGTERM or SIGINT. Only in the main thread.
+        health_server: Serve the probes and metrics on the port that the settings name.
+
+    Returns:
+        What each worker did.
+
+    Raises:
+        UsageError: There is no worker of a name.
+        SettingsError: A setting is missing that they need, or the port is taken.
+        ClaimxError: A worker could not start, or failed.
+    """
+    async with running(
+        pipeline,
+        *workers,
+        instances=instances,
+        stop=stop,
+        signals=signals,
+        health_server=health_server,
+    ) as run:
+        await (run.until_idle() if until_idle else run.until_ended())
+    return run.done()
+
+
+async def run_until_idle(pipeline: Pipeline, *workers: str) -> list[WorkerRun]:
+    """Run workers in this event loop until they have nothing left to do.
+
+    Args:
+        pipeline: The pipeline; its topics and tables exist.
+        workers: Names of workers or of sets of them, such as ``claimx``.
+
+    Returns:
+        What each worker did.
+
+    Raises:
+        UsageError: There is no worker of a name.
+        SettingsError: A setting is missing that they need.
+        ClaimxError: A worker could not start, or failed.
+    """
+    return await run_workers(pipeline, *workers, until_idle=True)

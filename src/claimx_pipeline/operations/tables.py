@@ -1,0 +1,298 @@
+"""Tables: create, list, describe, maintain and query them."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from attrs import frozen
+
+from claimx_pipeline.delta.maintenance import SAFE_HOURS, Maintained, Maintenance
+from claimx_pipeline.delta.querying.query import run_query
+from claimx_pipeline.errors import UsageError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from claimx_pipeline.delta.store import TableStore
+    from claimx_pipeline.pipeline import Pipeline
+
+WRITTEN_BY_THE_STORE = frozenset({"_bucket", "_row_hash"})
+"""Columns that no worker fills."""
+
+
+@frozen(kw_only=True)
+class ListedTable:
+    """A table, and how much is in it."""
+
+    table: str
+    mode: str
+    """``append`` or ``merge``."""
+    location: str
+    """Path or URL."""
+    rows: int | None = None
+    """None if it has not been created, as of the next two."""
+    version: int | None = None
+    bytes: int | None = None
+
+    @property
+    def created(self) -> bool:
+        """Whether it exists."""
+        return self.version is not None
+
+
+@frozen
+class CreatedTable:
+    """A table that was missing."""
+
+    table: str
+    location: str
+    """Path or URL."""
+
+
+@frozen(kw_only=True)
+class DescribedColumn:
+    """A column of a table."""
+
+    column: str
+    type: str
+    nullable: bool
+    roles: Sequence[str]
+    """Of ``key``, ``partition``, ``event time``, ``answer time``, ``set by events`` and
+    ``bookkeeping`` those that it has.
+    """
+    meaning: str
+    source: str
+    """Where its value comes from."""
+
+
+@frozen(kw_only=True)
+class DescribedTable:
+    """A table with its columns."""
+
+    listed: ListedTable
+    summary: str
+    key: Sequence[str]
+    partitions: Sequence[str]
+    """Columns it is partitioned by."""
+    columns: Sequence[DescribedColumn]
+
+
+async def list_tables(pipeline: Pipeline) -> list[ListedTable]:
+    """Return every declared table, by name.
+
+    Raises:
+        TableError: A table cannot be opened.
+    """
+    store = pipeline.table_store
+    return [await asyncio.to_thread(_listed, store, name) for name in sorted(store.specs)]
+
+
+async def describe_table(pipeline: Pipeline, name: str) -> DescribedTable:
+    """Return a table with its columns, its key, and how much is in it.
+
+    Raises:
+        TableError: It is not declared, or cannot be opened.
+    """
+    store = pipeline.table_store
+    spec = store.spec(name)
+    return DescribedTable(
+        listed=await asyncio.to_thread(_listed, store, name),
+        summary=spec.summary,
+        key=spec.key,
+        partitions=spec.partitions(),
+        columns=[
+            DescribedColumn(
+                column=column.name,
+                type=str(column.type),
+                nullable=column.nullable,
+                roles=_roles(store, name, column.name),
+                meaning=column.doc,
+                source=column.source,
+            )
+            for column in spec.stored_columns()
+        ],
+    )
+
+
+async def create_tables(
+    pipeline: Pipeline, *names: str, dry_run: bool = False
+) -> list[CreatedTable]:
+    """Create the tables that are missing; those that exist are left as they are.
+
+    Args:
+        pipeline: The pipeline.
+        names: Tables; all if none is named.
+        dry_run: Create nothing.
+
+    Returns:
+        Those that were created, or would be.
+
+    Raises:
+        TableError: A table is not declared, and none is created; or a location cannot be
+            written.
+    """
+    store = pipeline.table_store
+    # All names are checked before anything is created.
+    wanted = [store.spec(name).name for name in names or sorted(store.specs)]
+
+    def create() -> list[str]:
+        missing = [name for name in wanted if not store.exists(name)]
+        return missing if dry_run else [name for name in missing if store.create(name)]
+
+    created = await asyncio.to_thread(create)
+    return [CreatedTable(name, store.location(name).uri) for name in created]
+
+
+async def maintain_tables(
+    pipeline: Pipeline, *names: str, dry_run: bool = False
+) -> list[Maintained]:
+    """Join many small files, write a checkpoint, delete files that are no longer needed.
+
+    Workers may go on meanwhile. Once a day is often enough. What a version of the last
+    168 hours needs stays.
+
+    Args:
+        pipeline: The pipeline.
+        names: Tables; all that exist if none is named.
+        dry_run: Change nothing.
+
+    Returns:
+        What was done to each table, or would be.
+
+    Raises:
+        TableError: A table is not declared, or does not exist.
+    """
+    return await _each(pipeline, names, lambda each: each.maintain(), dry_run=dry_run)
+
+
+async def compact_tables(
+    pipeline: Pipeline, *names: str, dry_run: bool = False
+) -> list[Maintained]:
+    """Join the small files of each partition. Workers may go on meanwhile.
+
+    Args:
+        pipeline: The pipeline.
+        names: Tables; all that exist if none is named.
+        dry_run: Change nothing.
+
+    Returns:
+        What was done to each table, or would be.
+
+    Raises:
+        TableError: A table is not declared, or does not exist.
+    """
+    return await _each(pipeline, names, lambda each: each.compact(), dry_run=dry_run)
+
+
+async def vacuum_tables(
+    pipeline: Pipeline,
+    *names: str,
+    hours: int | None = None,
+    orphans: bool = False,
+    force: bool = False,
+    dry_run: bool = False,
+) -> list[Maintained]:
+    """Delete files that no version of the last *hours* needs.
+
+    Older versions can be neither read nor restored afterwards.
+
+    Args:
+        pipeline: The pipeline.
+        names: Tables; all that exist if none is named.
+        hours: How old a version may be that stays readable; 168 if not given.
+        orphans: Also delete files left by commits that failed.
+        force: Allow fewer than 168 hours; only while no worker and no reader runs.
+        dry_run: Change nothing.
+
+    Returns:
+        What was done to each table, or would be.
+
+    Raises:
+        UsageError: Fewer than 168 hours without *force*, or a negative number.
+        TableError: A table is not declared, or does not exist.
+    """
+    kept = SAFE_HOURS if hours is None else hours
+    if kept < SAFE_HOURS and not (force or dry_run):
+        raise UsageError(
+            f"files that were in use {kept} hours ago may be in use still, and nothing older could "
+            f"be restored; keep {SAFE_HOURS} hours, or add --force if no worker or reader runs"
+        )
+    return await _each(
+        pipeline, names, lambda each: each.vacuum(kept, orphans=orphans), dry_run=dry_run
+    )
+
+
+def query(pipeline: Pipeline, sql: str) -> pa.Table:
+    """Return the answer to one SQL statement that reads tables. Blocks.
+
+    Raises:
+        UsageError: The statement does more than read tables, or cannot be run.
+        TableError: A table it names has not been created.
+    """
+    return run_query(pipeline.table_store, sql)
+
+
+def named_query(
+    pipeline: Pipeline, name: str, parameters: Mapping[str, str | int | float] | None = None
+) -> pa.Table:
+    """Return the answer to a query that the pipeline or a plugin offers by name. Blocks.
+
+    Raises:
+        UsageError: There is no such query, or a parameter is missing or not declared.
+        TableError: A table it names has not been created.
+    """
+    found = pipeline.queries.get(name)
+    if found is None:
+        known = ", ".join(sorted(pipeline.queries)) or "none"
+        raise UsageError(f"there is no query {name!r}; there are {known}")
+    return run_query(pipeline.table_store, found.render(parameters))
+
+
+async def _each(
+    pipeline: Pipeline,
+    names: Sequence[str],
+    work: Callable[[Maintenance], Maintained],
+    *,
+    dry_run: bool,
+) -> list[Maintained]:
+    """Do *work* on the tables called *names*, or on all that exist, one after the other."""
+    store = pipeline.table_store
+    wanted = [store.spec(name).name for name in names or sorted(store.specs)]
+
+    def maintain(name: str) -> Maintained | None:
+        if not names and not store.exists(name):
+            return None
+        return work(Maintenance(store.location(name), dry_run))
+
+    done = [await asyncio.to_thread(maintain, name) for name in wanted]
+    return [each for each in done if each is not None]
+
+
+def _listed(store: TableStore, name: str) -> ListedTable:
+    listed = ListedTable(table=name, mode=store.spec(name).mode, location=store.location(name).uri)
+    if not store.exists(name):
+        return listed
+    facts = store.facts(name)
+    return ListedTable(
+        table=name,
+        mode=listed.mode,
+        location=listed.location,
+        rows=facts.rows,
+        version=facts.version,
+        bytes=facts.bytes,
+    )
+
+
+def _roles(store: TableStore, name: str, column: str) -> list[str]:
+    spec = store.spec(name)
+    roles = {
+        "key": column in spec.key,
+        "partition": column in spec.partitions(),
+        "event time": column == spec.event_time or column in spec.event_columns.values(),
+        "answer time": column == spec.answer_time,
+        "set by events": column in spec.event_columns,
+        "bookkeeping": column in WRITTEN_BY_THE_STORE or spec.column(column).bookkeeping,
+    }
+    return [role for role, has in roles.items() if has]

@@ -1,0 +1,1 @@
+"""Attacks on whole pipelines, and how their results are judged."""

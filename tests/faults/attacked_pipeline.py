@@ -1,0 +1,124 @@
+"""A whole pipeline that lasts through attacks, and what its world comes to without any."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+
+import yaml
+from attrs import frozen
+
+from claimx_pipeline.delta.contents import Contents
+from claimx_pipeline.simulator.world import World
+from tests.faults.evidence import HOOK, Calls, calls_made, judge_evidence, without_address
+from tests.faults.plan import EVENTS, Refused
+from tests.rigs.whole_pipeline import WholePipeline, whole_pipeline
+
+SESSION_SECONDS = 4.0
+API_SECONDS = 3.0
+PATIENCE_SECONDS = 300.0
+"""How long a run may take to deal with everything: far more than it needs, even on a slow machine."""
+
+SETTINGS = """\
+broker:
+  url: "{url}"
+  prefix: "{prefix}"
+  deadline_seconds: 8
+  kafka: {{session_timeout_seconds: SESSION}}
+claimx:
+  api: {{base_url: {api}, token: demo-token, CALLS}}
+connections:
+  itel_cabinet_api: {{base_url: {itel}, auth_token: demo-itel-token, CALLS}}
+  {connections}
+tables: {{root: {folder}/tables}}
+storage: {{files: {{root: {folder}/files}}, cache: {{root: {folder}/cache}}}}
+media:
+  development_hosts: ["{media_host}"]
+  work_dir: {folder}/partial
+  read_timeout_seconds: ANSWER
+  max_retries: 1
+  backoff_seconds: 0.1
+  breaker_open_seconds: 1
+plugins: {plugins}
+retry: {{delays_seconds: [0.5, 1, 2, 4, 8]}}
+health: {{port: 0}}
+workers:
+  events: {{linger_seconds: 0.1}}
+  entities: {{linger_seconds: 0.1}}
+  results: {{linger_seconds: 0.1}}
+  itel-tracking: {{linger_seconds: 0.1}}
+  itel-media: {{linger_seconds: 0.1}}
+  itel-results: {{linger_seconds: 0.1}}
+"""
+CALLS = "timeout_seconds: ANSWER, max_retries: 0, breaker_open_seconds: 1"
+CONNECTIONS = "hooks: {base_url: {simulator}, CALLS}"
+
+
+def filled(template: str) -> str:
+    """Return a template with the times of a fault run."""
+    told = template.replace("CALLS", CALLS).replace("ANSWER", str(API_SECONDS))
+    return told.replace("SESSION", str(SESSION_SECONDS))
+
+
+def write_hooks(folder: Path, world: World) -> None:
+    """Write a directory plugin that calls a webhook for every event of a task."""
+    hook = {"on_any": {"webhook": {"connection": "hooks", "path": HOOK}}}
+    world.set_clock(world.end(EVENTS))
+    tasks = [
+        world.task(event.assignment_id)
+        for event in world.events(EVENTS)
+        if event.assignment_id is not None
+    ]
+    config = {
+        "name": "hooks",
+        "module": "claimx_pipeline.plugins.task_trigger",
+        "class": "TaskTriggerPlugin",
+        "config": {"triggers": {task.template_id: hook for task in tasks}},
+    }
+    plugin = folder / "plugins" / "hooks" / "config.yaml"
+    plugin.parent.mkdir(parents=True)
+    plugin.write_text(yaml.safe_dump(config))
+
+
+@contextlib.asynccontextmanager
+async def attacked(folder: Path, seed: int, **place: str) -> AsyncIterator[WholePipeline]:
+    """Set up a pipeline over the world *seed* in which the refusals of every run are set."""
+    write_hooks(folder, World(seed))
+    async with whole_pipeline(
+        folder,
+        seed=seed,
+        settings=filled(SETTINGS),
+        plugins=f"{{dir: {folder}/plugins}}",
+        connections=filled(CONNECTIONS),
+        **place,
+    ) as whole:
+        for fault in Refused.of(whole.world).faults():
+            whole.simulator.faults.add(fault)
+        yield whole
+
+
+@frozen
+class Expected:
+    """What a world comes to when nothing goes wrong but what no retry heals."""
+
+    tables: Mapping[str, Contents]
+    calls: Calls
+
+
+async def undisturbed(folder: Path, world: int) -> Expected:
+    """Run the pipeline without faults, and see that it has done all that it should."""
+    async with attacked(folder, world) as whole:
+        whole.start()
+        await whole.publish(EVENTS)
+        await whole.idle(PATIENCE_SECONDS)
+        calls = {key: requests[0].body for key, requests in calls_made(whole).items()}
+        refused = Refused.of(whole.world)
+        stored = whole.rows("SELECT media_id FROM claimx_attachments WHERE status = 'completed'")
+        files = whole.world.expected_files(EVENTS).keys() - {str(refused.media)}
+        assert {row["media_id"] for row in stored} == files
+        tasks = [event.assignment_id for event in whole.world.events(EVENTS)]
+        assert len(calls) == sum(each not in (None, refused.assignment) for each in tasks)
+        evidence = await judge_evidence(whole, calls, [], [])
+        assert evidence.wrong == []
+        return Expected(without_address(whole, await whole.contents()), calls)

@@ -1,0 +1,1 @@
+"""An installation of an earlier version, and what has to become of it."""
