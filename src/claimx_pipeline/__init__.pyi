@@ -5,19 +5,14 @@ from .broker.protocol import (
     OutRecord,
     Record,
 )
+from .claimx.entities import EntityRows
 from .claimx.events import (
     Event,
 )
+from .claimx.handlers.protocol import Handled, Handler
 from .clock import (
     Clock,
     SystemClock,
-)
-from .domain.entities import (
-    EntityRows,
-)
-from .domain.handlers import (
-    Handled,
-    Handler,
 )
 from .errors import (
     Category,

@@ -1,15 +1,4 @@
-from .entities import (
-    EntityRow,
-    EntityRows,
-)
-from .handlers import (
-    Handled,
-    Handler,
-)
+from .entities import EntityRow
+from .kinds import EntityKind
 
-__all__ = [
-    "EntityRow",
-    "EntityRows",
-    "Handled",
-    "Handler",
-]
+__all__ = ["EntityKind", "EntityRow"]
