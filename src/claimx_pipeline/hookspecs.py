@@ -108,7 +108,8 @@ def claimx_register_tables(settings: Settings) -> Iterable[TableSpec]:  # type: 
 
     Example::
 
-        from claimx_pipeline import LONG, STRING, Column, TableSpec, hookimpl
+        from claimx_pipeline import hookimpl
+        from claimx_pipeline.tables import LONG, STRING, Column, TableSpec
 
         @hookimpl
         def claimx_register_tables():
@@ -174,7 +175,8 @@ def claimx_register_stages() -> Mapping[str, type[Stage]]:  # type: ignore[empty
     Example::
 
         from attrs import frozen
-        from claimx_pipeline import RecordStage, hookimpl
+        from claimx_pipeline import hookimpl
+        from claimx_pipeline.stages import RecordStage
 
         @frozen(kw_only=True)
         class ShoutConfig:
@@ -213,9 +215,8 @@ def claimx_register_workers(settings: Settings) -> Iterable[WorkerSpec]:  # type
 
     Example::
 
-        from claimx_pipeline import (
-            ChainProcessor, Topic, TransformConfig, TransformStage, WorkerSpec, hookimpl,
-        )
+        from claimx_pipeline import Topic, WorkerSpec, hookimpl
+        from claimx_pipeline.stages import ChainProcessor, TransformConfig, TransformStage
 
         def build(resources):
             stage = TransformStage(TransformConfig(mappings={"id": "assignment_id"}))
@@ -245,7 +246,8 @@ def claimx_register_queries() -> Iterable[NamedQuery]:  # type: ignore[empty-bod
 
     Example::
 
-        from claimx_pipeline import NamedQuery, hookimpl
+        from claimx_pipeline import hookimpl
+        from claimx_pipeline.tables import NamedQuery
 
         @hookimpl
         def claimx_register_queries():
@@ -269,7 +271,8 @@ def claimx_register_commands() -> Iterable[Command]:  # type: ignore[empty-body]
 
     Example::
 
-        from claimx_pipeline import Command, hookimpl
+        from claimx_pipeline import hookimpl
+        from claimx_pipeline.hooks import Command
 
         @hookimpl
         def claimx_register_commands():

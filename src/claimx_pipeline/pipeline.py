@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.delta.querying.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.delta.store import TableStore
-    from claimx_pipeline.domain.handlers import Handler
+    from claimx_pipeline.domain.handlers import EventHandler
     from claimx_pipeline.plugins.base import Plugin
     from claimx_pipeline.runtime.resources import Resources, Webhooks
     from claimx_pipeline.runtime.retry_ladder import RetryLadder
@@ -156,9 +156,9 @@ class Pipeline:
         return self._collect("claimx_register_queries", "query", lambda query: query.name)
 
     @cached_property
-    def handlers(self) -> tuple[Handler[Any, Any], ...]:
+    def handlers(self) -> tuple[EventHandler[Any, Any], ...]:
         """Every handler; no two for one event type."""
-        found: dict[str, Handler[Any, Any]] = {}
+        found: dict[str, EventHandler[Any, Any]] = {}
         for plugin, handlers in self.answers("claimx_register_handlers"):
             for handler in handlers:
                 for event_type in (*handler.event_types, *handler.event_prefixes):

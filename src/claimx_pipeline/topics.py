@@ -16,6 +16,8 @@ from claimx_pipeline.broker.protocol import NewTopic
 from claimx_pipeline.errors import UsageError
 from claimx_pipeline.settings.tree.broker import BrokerSettings
 
+__all__ = ["DOWNLOADS_PENDING", "DOWNLOADS_RESULTS", "WEEK_HOURS", "Topic"]
+
 
 @frozen
 class Topic:

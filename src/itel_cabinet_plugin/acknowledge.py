@@ -12,7 +12,8 @@ from typing import Any, ClassVar
 import msgspec
 from attrs import frozen
 
-from claimx_pipeline import Item, OutRecord, RecordStage, read_field
+from claimx_pipeline import OutRecord
+from claimx_pipeline.stages import Item, RecordStage, read_field
 
 
 @frozen(kw_only=True)

@@ -9,7 +9,8 @@ import attrs
 import msgspec
 import typer
 
-from claimx_pipeline import UsageError, note, print_json, print_table
+from claimx_pipeline import UsageError
+from claimx_pipeline.hooks import note, print_json, print_table
 from itel_cabinet_plugin.form.model import ParsedForm
 from itel_cabinet_plugin.form.parse import parse_form
 

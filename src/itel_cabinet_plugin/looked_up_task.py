@@ -5,15 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final, Literal
 
-from claimx_pipeline import (
-    LookupConfig,
-    Problem,
-    RecordError,
-    Settings,
-    StageSpec,
-    TransformConfig,
-    ValidationConfig,
-)
+from claimx_pipeline import Problem, RecordError, Settings
+from claimx_pipeline.stages import LookupConfig, StageSpec, TransformConfig, ValidationConfig
 
 TASK_FIELD: Final = "claimx_task_full"
 """Field of the chain's data that holds the assignment as ClaimX answered it."""

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from attrs import define, field
 
-from claimx_pipeline import AnswerCache, Category, Clock, Connection, RecordError
+from claimx_pipeline import Category, Clock, RecordError
+from claimx_pipeline.connections import AnswerCache, Connection
 from itel_cabinet_plugin.form.model import ParsedForm
 from itel_cabinet_plugin.form.values import whole_id
 

@@ -9,7 +9,8 @@ from typing import Any, Final, Literal
 from attrs import Attribute, field, frozen
 from attrs.validators import deep_iterable, deep_mapping, ge, gt, instance_of, matches_re, optional
 
-from claimx_pipeline import Secret, Settings, check_conditions
+from claimx_pipeline import Secret, Settings
+from claimx_pipeline.plugins import check_conditions
 
 SECTION: Final = "itel_cabinet"
 CONNECTION: Final = "itel_cabinet_api"

@@ -21,7 +21,7 @@ from pathlib import Path
 
 from attrs import evolve
 
-from claimx_pipeline import Done, Pipeline, TableRow, Topic, WorkerSpec
+from claimx_pipeline import Done, Pipeline, Topic, WorkerSpec
 from claimx_pipeline.broker.protocol import Assignment, PolledBatch
 from claimx_pipeline.broker.sqlite.log import Wanted, read
 from claimx_pipeline.delta.querying.reading import read as query
@@ -29,6 +29,7 @@ from claimx_pipeline.delta.spec import INT, LONG, Column, TableSpec
 from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.delta.writing.append import AppendWriter
 from claimx_pipeline.runtime import loop as loops
+from claimx_pipeline.tables import TableRow
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.metrics import Metrics
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import claimx_pipeline
-from claimx_pipeline import create_all, publish, run_until_idle
+from claimx_pipeline.operations import create_all, publish, run_until_idle
 from claimx_pipeline.simulator.faults import Fault
 from tests.golden import packing, stories
 from tests.golden import rig as golden

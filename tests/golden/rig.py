@@ -26,7 +26,8 @@ from urllib.parse import urlsplit
 from attrs import define, field
 
 import claimx_pipeline
-from claimx_pipeline import OutRecord, Pipeline, publish, query, run_until_idle
+from claimx_pipeline import OutRecord, Pipeline
+from claimx_pipeline.operations import publish, query, run_until_idle
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
 from tests.rigs.command import run

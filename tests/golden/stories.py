@@ -14,7 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from claimx_pipeline import create_all
+from claimx_pipeline.operations import create_all
 from tests.golden.rig import (
     FIRST,
     MADE_AT,

@@ -10,7 +10,6 @@ import msgspec
 import pytest
 from attrs import define, evolve, field, frozen
 
-from claimx_pipeline import TableSpec
 from claimx_pipeline import builtin as core
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.connections.registry import Connections
@@ -22,6 +21,7 @@ from claimx_pipeline.simulator.entities import CABINET_TEMPLATE
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
 from claimx_pipeline.stages.chain import ChainProcessor
+from claimx_pipeline.tables import TableSpec
 from itel_cabinet_plugin import form, submission, tracking
 from itel_cabinet_plugin.settings import SECTION, ItelSettings
 from itel_cabinet_plugin.tables import ATTACHMENTS, FORMS, SUBMISSIONS, TASK_TRACKING

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import attrs
 import pytest
 
-from claimx_pipeline import DownloadResult
+from claimx_pipeline.media import DownloadResult
 from claimx_pipeline.media.messages import result_record
 from claimx_pipeline.runtime.delivery import paused
 from claimx_pipeline.simulator.faults import Fault

@@ -1,16 +1,14 @@
-"""``docs/reference/public-api.md``, made from ``claimx_pipeline.__all__``, the operations' and the test
-kit's.
+"""``docs/reference/public-api.md``, made from the ``__all__`` of each public module.
 
 ``python -m tests.pages.public_api`` writes it again.
 """
 
 from __future__ import annotations
 
+import importlib
 import inspect
+from collections.abc import Iterable
 from pathlib import Path
-
-import claimx_pipeline
-from claimx_pipeline import operations, testing
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "public-api.md"
 
@@ -22,18 +20,47 @@ an entry in the changelog; the tests see to that.
 """
 
 
+MODULES = (
+    "",
+    "hooks",
+    "plugins",
+    "stages",
+    "connections",
+    "tables",
+    "media",
+    "topics",
+    "domain",
+    "operations",
+    "testing",
+)
+"""Public modules, in the order of the page; the empty name is the package itself."""
+
+
 def public_names() -> dict[str, object]:
     """Return every public name, as it is imported, and what it is."""
-    found = {f"claimx_pipeline.{name}": getattr(claimx_pipeline, name) for name in _sorted()}
-    for face in (operations, testing):
-        found |= {f"{face.__name__}.{name}": getattr(face, name) for name in face.__all__}
+    found = {}
+    for short in MODULES:
+        module = importlib.import_module(f"claimx_pipeline.{short}".rstrip("."))
+        for name in _sorted(module.__all__):
+            found[f"{module.__name__}.{name}"] = getattr(module, name)
     return found
 
 
 def public_api_page() -> str:
     """Return the page."""
-    rows = [f"| `{name}` | {summary(thing)} |" for name, thing in public_names().items()]
-    return f"{HEAD}\n| name | what it is |\n|---|---|\n" + "\n".join(rows) + "\n"
+    parts = [HEAD]
+    names = public_names()
+    for short in MODULES:
+        module = f"claimx_pipeline.{short}".rstrip(".")
+        summary_of = (importlib.import_module(module).__doc__ or "").partition("\n")[0]
+        rows = [
+            f"| `{name}` | {summary(thing)} |"
+            for name, thing in names.items()
+            if name.rpartition(".")[0] == module
+        ]
+        parts.append(f"\n## {module}\n\n{summary_of}\n\n| name | what it is |\n|---|---|\n")
+        parts.append("\n".join(rows) + "\n")
+    return "".join(parts)
 
 
 def summary(thing: object) -> str:
@@ -44,8 +71,8 @@ def summary(thing: object) -> str:
     return f"`{thing}`" if isinstance(thing, (str, float, int)) else f"{type(thing).__name__}"
 
 
-def _sorted() -> list[str]:
-    return sorted(claimx_pipeline.__all__, key=lambda name: (name.lower(), name))
+def _sorted(names: Iterable[str]) -> list[str]:
+    return sorted(names, key=lambda name: (name.lower(), name))
 
 
 if __name__ == "__main__":

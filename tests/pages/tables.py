@@ -10,8 +10,18 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from claimx_pipeline import BOOL, DATE, DOUBLE, INT, LONG, STRING, TIMESTAMP, Column, TableSpec
 from claimx_pipeline.claimx.tables import TABLES
+from claimx_pipeline.tables import (
+    BOOL,
+    DATE,
+    DOUBLE,
+    INT,
+    LONG,
+    STRING,
+    TIMESTAMP,
+    Column,
+    TableSpec,
+)
 from itel_cabinet_plugin import tables as itel
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "tables.md"

@@ -13,26 +13,24 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from claimx_pipeline import (
-    CachedFile,
-    Command,
-    DownloadResult,
     EnrichmentContext,
     EntityRows,
     Event,
     FileContext,
-    NamedQuery,
     PluginResult,
     Problem,
     Settings,
     SettingsSection,
     SystemClock,
-    TableSpec,
     WorkerSpec,
     hookspecs,
 )
+from claimx_pipeline.hooks import Command
+from claimx_pipeline.media import CachedFile, DownloadResult
 from claimx_pipeline.plugins.host.dispatch import EVENT_HOOKS, Dispatcher
 from claimx_pipeline.plugins.host.loading import PluginSet
 from claimx_pipeline.plugins.host.results import PublishRules
+from claimx_pipeline.tables import NamedQuery, TableSpec
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 from tests.pages.hooks import hooks_page, signature_of
 

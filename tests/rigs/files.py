@@ -8,9 +8,10 @@ from pathlib import Path
 
 from attrs import define, evolve, field
 
-from claimx_pipeline import CachedFile, DownloadResult, OutRecord, Pipeline
+from claimx_pipeline import OutRecord, Pipeline
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.delta.querying.query import run_query
+from claimx_pipeline.media import CachedFile, DownloadResult
 from claimx_pipeline.media.cache_mark import MARK, mark
 from claimx_pipeline.media.messages import decode_result
 from claimx_pipeline.media.open_store import open_cache, open_files

@@ -110,7 +110,8 @@ def test_a_new_plugin_is_typed(cache, tmp_path):
         ),
         (
             """
-            from claimx_pipeline import StageSpec, WorkerSpec
+            from claimx_pipeline import WorkerSpec
+            from claimx_pipeline.stages import StageSpec
 
             WorkerSpec(name="w", summary="", group="g", reads=("t",), build=StageSpec("a", None))
             """,
@@ -118,7 +119,7 @@ def test_a_new_plugin_is_typed(cache, tmp_path):
         ),
         (
             """
-            from claimx_pipeline import Stage
+            from claimx_pipeline.stages import Stage
 
             class NoStage:
                 async def open(self) -> None: ...

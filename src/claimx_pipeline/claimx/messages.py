@@ -14,8 +14,7 @@ from claimx_pipeline.claimx.event_tables import EVENT_LOG
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.times import in_utc, read_date, read_time
 from claimx_pipeline.delta.spec import DATE, TIMESTAMP, TableSpec
-from claimx_pipeline.domain import entities as domain
-from claimx_pipeline.domain.entities import EntityRow
+from claimx_pipeline.domain.entities import EntityRow, RowsByKind
 from claimx_pipeline.domain.kinds import EntityKind
 from claimx_pipeline.errors import DecodeError
 
@@ -83,7 +82,7 @@ class EntityMessage:
     project_id: str
     log: dict[str, Any]
     """Row of ``claimx_event_log``."""
-    rows: domain.EntityRows = field(factory=EntityRows)
+    rows: RowsByKind = field(factory=EntityRows)
 
 
 @frozen
@@ -124,7 +123,7 @@ def encode_entities(message: EntityMessage) -> bytes:
 class EntityDecoder:
     """Reads messages of entity rows, of the kinds that it is made for."""
 
-    def __init__(self, kinds: Sequence[EntityKind], make: type[domain.EntityRows]) -> None:
+    def __init__(self, kinds: Sequence[EntityKind], make: type[RowsByKind]) -> None:
         """Know *kinds*; *make* holds their rows."""
         self.tables = {kind.name: kind.table for kind in kinds}
         self._times = {name: _columns_with_times(table) for name, table in self.tables.items()}
@@ -165,7 +164,7 @@ def _decoded(value: bytes | None, decode: Callable[[bytes], M], what: str) -> M:
     try:
         return decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DecodeError(f"the record is no {what}: {error}") from error
+        raise DecodeError(f"the record is not a valid {what}: {error}") from error
 
 
 def _columns_with_times(spec: TableSpec) -> tuple[tuple[str, Any], ...]:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from claimx_pipeline.cli.output import note, print_json, print_table
 from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.hooks.output import note, print_json, print_table
 
 if TYPE_CHECKING:
     from claimx_pipeline.cli.context import CommandLine

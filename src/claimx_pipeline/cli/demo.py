@@ -11,7 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
-from claimx_pipeline.cli.output import draw_table, print_json
+from claimx_pipeline.hooks.output import draw_table, print_json
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 

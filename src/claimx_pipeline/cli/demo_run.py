@@ -17,9 +17,9 @@ import pyarrow as pa
 from attrs import define, field
 
 from claimx_pipeline import operations
-from claimx_pipeline.cli.output import note
 from claimx_pipeline.delta.querying.queries import NamedQuery
 from claimx_pipeline.errors import UsageError
+from claimx_pipeline.hooks.output import note
 from claimx_pipeline.operations import Running
 from claimx_pipeline.pipeline import Pipeline
 from claimx_pipeline.settings.tree.logging import LoggingSettings

@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from claimx_pipeline.cli.output import note
+from claimx_pipeline.hooks.output import note
 
 FAILED = 1
 """Exit code if something is in the way."""

@@ -11,8 +11,8 @@ import typer
 
 from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
-from claimx_pipeline.cli.output import note, print_json, print_table
 from claimx_pipeline.errors import UsageError
+from claimx_pipeline.hooks.output import note, print_json, print_table
 
 if TYPE_CHECKING:
     from claimx_pipeline.operations import ShownOffset

@@ -14,8 +14,8 @@ from attrs import asdict
 
 from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
-from claimx_pipeline.cli.output import note, print_json, print_table
 from claimx_pipeline.errors import DecodeError, UsageError
+from claimx_pipeline.hooks.output import note, print_json, print_table
 
 if TYPE_CHECKING:
     from claimx_pipeline.claimx.events import Event

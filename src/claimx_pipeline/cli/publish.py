@@ -12,8 +12,8 @@ import typer
 
 from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
-from claimx_pipeline.cli.output import note, print_json
 from claimx_pipeline.errors import UsageError
+from claimx_pipeline.hooks.output import note, print_json
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 

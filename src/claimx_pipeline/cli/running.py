@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from claimx_pipeline import operations
-from claimx_pipeline.cli.output import note
+from claimx_pipeline.hooks.output import note
 
 if TYPE_CHECKING:
     from claimx_pipeline.operations import Running

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from claimx_pipeline.cli.output import note
 from claimx_pipeline.errors import ClaimxError, UsageError
+from claimx_pipeline.hooks.output import note
 
 if TYPE_CHECKING:
     from claimx_pipeline.simulator.server import SimulatorServer

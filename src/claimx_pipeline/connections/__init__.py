@@ -1,1 +1,5 @@
 """HTTP services: the one client, the named connections, the cache of answers."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -1,4 +1,5 @@
-"""What a domain is: kinds of entity, where their values come from, and handlers of events.
+"""What a domain is made of: entity kinds with their rows, and handlers."""
 
-Nothing here knows ClaimX; ``claimx_pipeline.claimx`` is the domain that is built in.
-"""
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

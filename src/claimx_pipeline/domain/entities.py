@@ -11,7 +11,7 @@ EntityRow = dict[str, Any]
 """Column name to value; the columns are those of the kind's table."""
 
 
-class EntityRows:
+class RowsByKind:
     """Rows of each kind, parents before children; ``rows.projects`` is a list of rows.
 
     What the rows of every domain have in common. A domain's own class is made from its list
@@ -56,7 +56,7 @@ class Named(Protocol):
         ...
 
 
-R = TypeVar("R", bound=EntityRows)
+R = TypeVar("R", bound=RowsByKind)
 
 
 def rows_of(kinds: Sequence[Named]) -> Callable[[type[R]], type[R]]:
@@ -68,6 +68,6 @@ def rows_of(kinds: Sequence[Named]) -> Callable[[type[R]], type[R]]:
         ValueError: A kind has the name of something that every class of rows has.
     """
     for kind in kinds:
-        if hasattr(EntityRows, kind.name) or not kind.name.isidentifier():
+        if hasattr(RowsByKind, kind.name) or not kind.name.isidentifier():
             raise ValueError(f"an entity kind cannot be called {kind.name!r}; choose another name")
     return define(these={kind.name: field(factory=list) for kind in kinds})

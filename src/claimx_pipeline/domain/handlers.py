@@ -5,17 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
-from claimx_pipeline.domain.entities import EntityRows
+from claimx_pipeline.domain.entities import RowsByKind
 
 Event_contra = TypeVar("Event_contra", contravariant=True)
 Reader_contra = TypeVar("Reader_contra", contravariant=True)
 
 
-class Handled(Protocol):
+class HandledEvent(Protocol):
     """What became of one event, as the ``enrichment`` worker reads it."""
 
     @property
-    def entities(self) -> EntityRows:
+    def entities(self) -> RowsByKind:
         """Rows that the event brought."""
         ...
 
@@ -30,7 +30,7 @@ class Handled(Protocol):
         ...
 
 
-class Handler(Protocol[Event_contra, Reader_contra]):
+class EventHandler(Protocol[Event_contra, Reader_contra]):
     """Enriches a domain's events of some types. Must not keep state between calls."""
 
     name: str
@@ -41,7 +41,7 @@ class Handler(Protocol[Event_contra, Reader_contra]):
 
     async def handle(
         self, project_id: str, events: Sequence[Event_contra], reader: Reader_contra
-    ) -> Sequence[Handled]:
+    ) -> Sequence[HandledEvent]:
         """Return one result per event, in their order.
 
         Called with events of one project, several groups at once. An exception is

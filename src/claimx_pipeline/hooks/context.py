@@ -9,7 +9,7 @@ from attrs import define, evolve, field
 
 from claimx_pipeline.broker.protocol import OutRecord
 from claimx_pipeline.claimx.events import Event
-from claimx_pipeline.domain.entities import EntityRow, EntityRows
+from claimx_pipeline.domain.entities import EntityRow, RowsByKind
 from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask
 from claimx_pipeline.media.requests import checked
 
@@ -62,7 +62,7 @@ class EnrichmentContext:
     """An event after the API answered, before its rows are published."""
 
     event: Event
-    entities: EntityRows
+    entities: RowsByKind
     """Rows found for this event, of every kind. They may be changed in place."""
     headers: dict[str, str] = field(factory=dict)
     """Headers of everything the plugins of this event publish."""

@@ -1,1 +1,5 @@
-"""Plugins: how they are found and loaded, what they may return, and who calls them."""
+"""The classes that plugins are made from: ``Plugin``, the task trigger and its conditions."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

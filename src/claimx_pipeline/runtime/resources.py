@@ -16,7 +16,7 @@ from claimx_pipeline.topics import Topology
 
 if TYPE_CHECKING:
     from claimx_pipeline.connections.registry import Connections
-    from claimx_pipeline.domain.handlers import Handler
+    from claimx_pipeline.domain.handlers import EventHandler
     from claimx_pipeline.hooks.context import EventHooks
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.telemetry.health import Health
@@ -44,7 +44,7 @@ class Resources:
     tables: Mapping[str, TableSpec]
     table_store: TableStore
     connections: Connections
-    handlers: tuple[Handler[Any, Any], ...]
+    handlers: tuple[EventHandler[Any, Any], ...]
     dispatcher: EventHooks
     health: Health
     metrics: Metrics

@@ -1,1 +1,5 @@
-"""Stages: the steps that plugin workers are made of."""
+"""Stages: what chains of plugin workers are made of."""
+
+import lazy_loader
+
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

@@ -22,8 +22,8 @@ from claimx_pipeline.claimx.handlers.protocol import Handled, Handler
 from claimx_pipeline.claimx.messages import EntityMessage, decode_task, encode_entities
 from claimx_pipeline.claimx.reader import ClaimxReader
 from claimx_pipeline.delta.spec import bucket_of
-from claimx_pipeline.domain import handlers as domain
-from claimx_pipeline.domain.entities import EntityRow, EntityRows
+from claimx_pipeline.domain.entities import EntityRow, RowsByKind
+from claimx_pipeline.domain.handlers import HandledEvent
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.hooks.context import EnrichmentContext
 from claimx_pipeline.media.messages import DownloadTask, task_record
@@ -66,7 +66,7 @@ class HandlerIndex:
 class Enriched:
     """What the API said about one event, before plugins have seen it."""
 
-    handled: domain.Handled
+    handled: HandledEvent
     handler: str
     began: datetime
     ended: datetime
@@ -208,7 +208,7 @@ class EnrichmentProcessor:
         return tasks
 
 
-def drop_own_rows(entities: EntityRows) -> None:
+def drop_own_rows(entities: RowsByKind) -> None:
     """Drop the rows that only this event needs; those of kinds that survive a filter stay."""
     for kind in KINDS:
         if not kind.survives_filter:

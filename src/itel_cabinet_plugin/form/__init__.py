@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from claimx_pipeline import Command, hookimpl
+from claimx_pipeline import hookimpl
+from claimx_pipeline.hooks import Command
 from itel_cabinet_plugin.form.model import CabinetForm, FormAttachment, ParsedForm, Unmatched
 from itel_cabinet_plugin.form.parse import parse_form
 
 if TYPE_CHECKING:
-    from claimx_pipeline import Stage
+    from claimx_pipeline.stages import Stage
 
 __all__ = ["CabinetForm", "FormAttachment", "ParsedForm", "Unmatched", "parse_form"]
 

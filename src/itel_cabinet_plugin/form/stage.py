@@ -9,7 +9,8 @@ from typing import Any, ClassVar, Final
 
 from attrs import frozen
 
-from claimx_pipeline import Clock, Item, RecordStage, Resources
+from claimx_pipeline import Clock, Resources
+from claimx_pipeline.stages import Item, RecordStage
 from itel_cabinet_plugin.form.model import ParsedForm
 from itel_cabinet_plugin.form.parse import parse_form
 from itel_cabinet_plugin.looked_up_task import ANSWERED_AT_FIELD, TASK_FIELD, task_in

@@ -6,7 +6,7 @@ import re
 from importlib import resources
 from typing import Final
 
-from claimx_pipeline import NamedQuery, Parameter
+from claimx_pipeline.tables import NamedQuery, Parameter
 
 _BLOCK: Final = re.compile(
     r"^-- name: (?P<name>\S+)\n-- summary: (?P<summary>.+)\n(?P<params>(?:-- param: .+\n)*)"

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from claimx_pipeline import hookimpl
 
 if TYPE_CHECKING:
-    from claimx_pipeline import Settings, SettingsSection, Stage, WorkerSpec
+    from claimx_pipeline import Settings, SettingsSection, WorkerSpec
+    from claimx_pipeline.stages import Stage
 
 
 @hookimpl

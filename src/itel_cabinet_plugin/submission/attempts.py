@@ -11,7 +11,8 @@ from typing import Any, Final, Literal
 import msgspec
 from attrs import asdict, define, field, frozen
 
-from claimx_pipeline import Answer, Category, Clock, OutRecord, RequestFailedError
+from claimx_pipeline import Category, Clock, OutRecord
+from claimx_pipeline.connections import Answer, RequestFailedError
 from itel_cabinet_plugin.topics import API_ATTEMPTS
 
 ATTEMPT_HEADER: Final = "X-Attempt-Id"

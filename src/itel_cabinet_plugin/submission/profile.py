@@ -9,17 +9,9 @@ from typing import Any, Final, Protocol
 
 from attrs import frozen
 
-from claimx_pipeline import (
-    Connection,
-    EnrichmentContext,
-    EntityRows,
-    Event,
-    Holds,
-    Problem,
-    Resources,
-    SettingsError,
-    compile_conditions,
-)
+from claimx_pipeline import EnrichmentContext, EntityRows, Event, Problem, Resources, SettingsError
+from claimx_pipeline.connections import Connection
+from claimx_pipeline.plugins import Holds, compile_conditions
 from itel_cabinet_plugin.form.model import CabinetForm, ParsedForm
 from itel_cabinet_plugin.photo_links import PhotoLinks
 from itel_cabinet_plugin.settings import SECTION, PayloadRule, VendorSettings

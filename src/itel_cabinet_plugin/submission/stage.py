@@ -11,7 +11,9 @@ from typing import Any, ClassVar, Final
 from attrs import define, field, frozen
 from attrs.validators import ge, optional
 
-from claimx_pipeline import Answer, Category, Clock, Item, RecordError, Resources, failure
+from claimx_pipeline import Category, Clock, RecordError, Resources, failure
+from claimx_pipeline.connections import Answer
+from claimx_pipeline.stages import Item
 from itel_cabinet_plugin.form.model import ParsedForm
 from itel_cabinet_plugin.photo_links import MEDIA_ENDPOINT, PhotoLinks
 from itel_cabinet_plugin.settings import PayloadName, PayloadRule, VendorSettings

@@ -6,7 +6,8 @@ from typing import Final
 
 from attrs import evolve
 
-from claimx_pipeline import Chain, Problem, Settings, StageSpec, WorkerSpec
+from claimx_pipeline import Problem, Settings, WorkerSpec
+from claimx_pipeline.stages import Chain, StageSpec
 from itel_cabinet_plugin.acknowledge import AcknowledgeConfig
 from itel_cabinet_plugin.form.stage import FormConfig
 from itel_cabinet_plugin.looked_up_task import check_claimx, looked_up_task

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from claimx_pipeline import BOOL, INT, LONG, STRING, TIMESTAMP, Column, TableSpec
+from claimx_pipeline.tables import BOOL, INT, LONG, STRING, TIMESTAMP, Column, TableSpec
 
 ATTACHMENTS: Final = TableSpec(
     name="claimx_itel_attachments",

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from attrs import fields
 
-from claimx_pipeline import BOOL, DOUBLE, INT, LONG, STRING, TIMESTAMP, Column, TableSpec
+from claimx_pipeline.tables import BOOL, DOUBLE, INT, LONG, STRING, TIMESTAMP, Column, TableSpec
 from itel_cabinet_plugin.form.model import CabinetForm
 from itel_cabinet_plugin.form.questions import QUESTIONS, Kind
 

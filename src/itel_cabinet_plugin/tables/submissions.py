@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from claimx_pipeline import DOUBLE, INT, LONG, STRING, TIMESTAMP, Column, TableSpec
+from claimx_pipeline.tables import DOUBLE, INT, LONG, STRING, TIMESTAMP, Column, TableSpec
 
 SUBMISSIONS: Final = TableSpec(
     name="itel_cabinet_submissions",

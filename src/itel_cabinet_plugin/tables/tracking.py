@@ -1,4 +1,4 @@
-"""``itel_cabinet_task_tracking``: the life of each cabinet task, told by its events."""
+"""``itel_cabinet_task_tracking``: the life of each cabinet task, as its events report it."""
 
 from __future__ import annotations
 
@@ -7,23 +7,13 @@ from typing import Any, Final
 
 from attrs import evolve
 
-from claimx_pipeline import (
-    BOOL,
-    DOUBLE,
-    INT,
-    LONG,
-    STRING,
-    TIMESTAMP,
-    Column,
-    Problem,
-    SettingsError,
-    TableSpec,
-)
+from claimx_pipeline import Problem, SettingsError
+from claimx_pipeline.tables import BOOL, DOUBLE, INT, LONG, STRING, TIMESTAMP, Column, TableSpec
 from itel_cabinet_plugin.settings import ExtraColumn
 
 TASK_TRACKING: Final = TableSpec(
     name="itel_cabinet_task_tracking",
-    summary="One row per event of a cabinet task: the task's life, told by its events.",
+    summary="One row per event of a cabinet task: the task's life, as its events report it.",
     doc=(
         "Written by the worker `itel-tracking` from `itel.cabinet.task.tracking`. The setting "
         "`itel_cabinet.extra_columns` adds columns of your own."

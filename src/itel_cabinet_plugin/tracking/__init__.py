@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING
 from claimx_pipeline import hookimpl
 
 if TYPE_CHECKING:
-    from claimx_pipeline import NamedQuery, Settings, Stage, TableSpec, WorkerSpec
+    from claimx_pipeline import Settings, WorkerSpec
+    from claimx_pipeline.stages import Stage
+    from claimx_pipeline.tables import NamedQuery, TableSpec
 
 
 @hookimpl

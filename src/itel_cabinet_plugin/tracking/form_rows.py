@@ -7,7 +7,9 @@ from typing import Any, ClassVar, Final
 
 from attrs import asdict, frozen
 
-from claimx_pipeline import Item, RecordError, RecordStage, TableRow
+from claimx_pipeline import RecordError
+from claimx_pipeline.stages import Item, RecordStage
+from claimx_pipeline.tables import TableRow
 from itel_cabinet_plugin.form.model import ParsedForm
 from itel_cabinet_plugin.tables import ATTACHMENTS, FORMS
 

@@ -7,17 +7,11 @@ from typing import Any, ClassVar, Final
 import msgspec
 from attrs import frozen
 
-from claimx_pipeline import (
-    DOWNLOADS_RESULTS,
-    Chain,
-    DownloadResult,
-    Item,
-    RecordError,
-    RecordStage,
-    StageSpec,
-    TableRow,
-    WorkerSpec,
-)
+from claimx_pipeline import RecordError, WorkerSpec
+from claimx_pipeline.media import DownloadResult
+from claimx_pipeline.stages import Chain, Item, RecordStage, StageSpec
+from claimx_pipeline.tables import TableRow
+from claimx_pipeline.topics import DOWNLOADS_RESULTS
 from itel_cabinet_plugin.form.values import whole_id
 from itel_cabinet_plugin.settings import OWNER
 from itel_cabinet_plugin.tables import ATTACHMENTS

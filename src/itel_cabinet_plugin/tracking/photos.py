@@ -9,15 +9,10 @@ from typing import Any, ClassVar
 from attrs import field, frozen
 from attrs.validators import ge
 
-from claimx_pipeline import (
-    Clock,
-    DownloadTask,
-    Item,
-    Resources,
-    TableRow,
-    failure,
-    target_path,
-)
+from claimx_pipeline import Clock, Resources, failure
+from claimx_pipeline.media import DownloadTask, target_path
+from claimx_pipeline.stages import Item
+from claimx_pipeline.tables import TableRow
 from itel_cabinet_plugin.form.model import ParsedForm
 from itel_cabinet_plugin.form.values import label, moment
 from itel_cabinet_plugin.photo_links import MEDIA_ENDPOINT, Links, PhotoLinks

@@ -4,13 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from claimx_pipeline import (
-    Chain,
-    DeltaConfig,
-    StageSpec,
-    ValidationConfig,
-    WorkerSpec,
-)
+from claimx_pipeline import WorkerSpec
+from claimx_pipeline.stages import Chain, DeltaConfig, StageSpec, ValidationConfig
 from itel_cabinet_plugin.tables import SUBMISSIONS
 from itel_cabinet_plugin.topics import API_ATTEMPTS, API_ERRORS
 

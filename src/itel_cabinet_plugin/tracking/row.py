@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 from attrs import frozen
 
-from claimx_pipeline import Clock, Item, RecordError, RecordStage, Resources
+from claimx_pipeline import Clock, RecordError, Resources
+from claimx_pipeline.stages import Item, RecordStage
 from itel_cabinet_plugin.form.values import moment, whole_id
 from itel_cabinet_plugin.looked_up_task import TASK_FIELD, task_in
 

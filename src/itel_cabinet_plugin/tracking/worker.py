@@ -4,14 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from claimx_pipeline import (
-    DOWNLOADS_PENDING,
-    Chain,
-    DeltaConfig,
-    Settings,
-    StageSpec,
-    WorkerSpec,
-)
+from claimx_pipeline import Settings, WorkerSpec
+from claimx_pipeline.stages import Chain, DeltaConfig, StageSpec
+from claimx_pipeline.topics import DOWNLOADS_PENDING
 from itel_cabinet_plugin.acknowledge import AcknowledgeConfig
 from itel_cabinet_plugin.form.stage import FormConfig
 from itel_cabinet_plugin.looked_up_task import check_claimx, looked_up_task

@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from claimx_pipeline import (
     Settings,
     SettingsSection,
-    TaskTriggerConfig,
     TaskTriggerPlugin,
     Topic,
-    Trigger,
-    TriggerActions,
     WorkerSpec,
     hookimpl,
 )
+from claimx_pipeline.plugins import TaskTriggerConfig, Trigger, TriggerActions
 from itel_cabinet_plugin.settings import SECTION, ItelSettings
 from itel_cabinet_plugin.topics import TASK_TRACKING
 

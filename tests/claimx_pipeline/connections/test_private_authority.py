@@ -9,7 +9,8 @@ import pytest
 
 CLIENT = """
 import asyncio, sys
-from claimx_pipeline import Connection, ConnectionSettings, SystemClock
+from claimx_pipeline import ConnectionSettings, SystemClock
+from claimx_pipeline.connections import Connection
 from claimx_pipeline.errors import RecordError
 
 async def main():

@@ -8,7 +8,8 @@ import attrs
 import pytest
 
 from claimx_pipeline import EntityRows, Handled
-from claimx_pipeline.domain import entities as domain
+from claimx_pipeline.claimx.entities import KINDS
+from claimx_pipeline.domain.entities import RowsByKind, rows_of
 
 SEVEN = [
     "projects",
@@ -19,14 +20,15 @@ SEVEN = [
     "external_links",
     "video_collab",
 ]
+"""Kinds that plugins know, in their order; further ones may stand between them."""
 
 
 def named(*names):
     return [SimpleNamespace(name=name) for name in names]
 
 
-@domain.rows_of(named("claims", "notes"))
-class Rows(domain.EntityRows):
+@rows_of(named("claims", "notes"))
+class Rows(RowsByKind):
     """Rows of another domain."""
 
 
@@ -35,18 +37,18 @@ def test_a_class_of_rows_has_an_attribute_for_each_kind_in_their_order():
     assert Rows.kinds() == ("claims", "notes")
     assert list(rows.items()) == [("claims", []), ("notes", [{"text": "a"}])]
     assert rows.count() == 1
-    assert issubclass(EntityRows, domain.EntityRows)
+    assert issubclass(EntityRows, RowsByKind)
 
 
 @pytest.mark.parametrize("name", ["items", "count", "kinds", "copied", "no-name", "__init__"])
 def test_a_kind_whose_name_would_hide_something_is_refused(name):
     with pytest.raises(ValueError, match="choose another name"):
-        domain.rows_of(named(name))
+        rows_of(named(name))
 
 
-def test_the_rows_of_claimx_have_its_seven_kinds_parents_first():
-    assert list(EntityRows.kinds()) == SEVEN
-    assert [name for name, _ in EntityRows().items()] == SEVEN
+def test_the_rows_of_claimx_have_its_kinds_parents_first():
+    assert EntityRows.kinds() == tuple(kind.name for kind in KINDS)
+    assert [name for name, _ in EntityRows().items() if name in SEVEN] == SEVEN
 
 
 def test_rows_are_given_by_name_or_in_order_read_and_replaced():
@@ -63,10 +65,8 @@ def test_rows_are_equal_by_their_contents_and_show_them():
     rows = EntityRows(tasks=[{"assignment_id": 1}])
     assert rows == EntityRows(tasks=[{"assignment_id": 1}])
     assert rows != EntityRows()
-    assert repr(rows) == (
-        "EntityRows(projects=[], contacts=[], media=[], task_templates=[], "
-        "tasks=[{'assignment_id': 1}], external_links=[], video_collab=[])"
-    )
+    assert repr(rows).startswith("EntityRows(projects=[], contacts=[], ")
+    assert repr(Rows(notes=[{"text": "a"}])) == "Rows(claims=[], notes=[{'text': 'a'}])"
 
 
 def test_rows_are_copied_in_every_usual_way():

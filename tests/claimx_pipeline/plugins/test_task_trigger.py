@@ -12,16 +12,14 @@ from claimx_pipeline import (
     EnrichmentContext,
     EntityRows,
     Event,
-    Log,
-    Publish,
     Settings,
     SettingsError,
     SystemClock,
     TaskTriggerPlugin,
     Topic,
-    Webhook,
     hookspecs,
 )
+from claimx_pipeline.hooks import Log, Publish, Webhook
 from claimx_pipeline.plugins.action_messages import ActionMessage, to_json
 from claimx_pipeline.plugins.host.dispatch import Dispatcher
 from claimx_pipeline.plugins.host.loading import PluginSet

@@ -4,9 +4,10 @@ import asyncio
 
 import pytest
 
-from claimx_pipeline import Done, OutRecord, RecordError, TableRow
+from claimx_pipeline import Done, OutRecord, RecordError
 from claimx_pipeline.runtime.delivery.batch import RecordFailedError
 from claimx_pipeline.runtime.outcome import Dead
+from claimx_pipeline.tables import TableRow
 from tests.rigs.worker import OUT, Rig, Scripted
 
 

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from claimx_pipeline import Done, Pipeline, TableRow
+from claimx_pipeline import Done, Pipeline
 from claimx_pipeline.errors import TableError, UnknownTopicError
+from claimx_pipeline.tables import TableRow
 from tests.rigs.until import until
 from tests.rigs.worker import DEAD, Rig, Scripted
 

@@ -2,8 +2,9 @@
 
 import pytest
 
-from claimx_pipeline import ChainProcessor, Dead, Done, Item, OutRecord, Received, RecordStage
+from claimx_pipeline import Dead, Done, OutRecord, Received
 from claimx_pipeline.broker.sqlite.log import StoredRecord
+from claimx_pipeline.stages import ChainProcessor, Item, RecordStage
 from claimx_pipeline.workers.ingest import enrichment_task
 
 

@@ -5,7 +5,8 @@ import json
 import pytest
 from attrs import frozen
 
-from claimx_pipeline import Chain, Pipeline, SettingsError, StageSpec, UsageError
+from claimx_pipeline import Pipeline, SettingsError, UsageError
+from claimx_pipeline.stages import Chain, StageSpec
 from claimx_pipeline.stages.from_settings import stages_of
 from claimx_pipeline.telemetry.health import Health
 from tests.fakes.http_service import Reply, http_service
@@ -190,7 +191,8 @@ def test_options_of_a_stage_that_the_chain_lacks_are_refused(tmp_path):
 
 
 PLUGIN = """\
-from claimx_pipeline import Chain, LookupConfig, Plugin, StageSpec, Topic, WorkerSpec, hookimpl
+from claimx_pipeline import Plugin, Topic, WorkerSpec, hookimpl
+from claimx_pipeline.stages import Chain, LookupConfig, StageSpec
 
 
 class Mine(Plugin):

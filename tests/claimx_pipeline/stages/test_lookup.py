@@ -5,10 +5,11 @@ import time
 import pytest
 from attrs import define
 
-from claimx_pipeline import Item, LookupConfig, LookupStage, SettingsError, SystemClock
+from claimx_pipeline import SettingsError, SystemClock
 from claimx_pipeline.connections.registry import Connections
 from claimx_pipeline.runtime.outcome import Dead, Retry
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from claimx_pipeline.stages import Item, LookupConfig, LookupStage
 from tests.fakes.http_service import Reply, http_service
 
 

@@ -5,10 +5,11 @@ from types import SimpleNamespace
 import pytest
 from attrs import define
 
-from claimx_pipeline import Item, SendConfig, SendStage, SystemClock
+from claimx_pipeline import SystemClock
 from claimx_pipeline.connections.registry import Connections
 from claimx_pipeline.runtime.outcome import Dead, Retry
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from claimx_pipeline.stages import Item, SendConfig, SendStage
 from tests.fakes.http_service import Reply, http_service
 
 

@@ -3,23 +3,21 @@
 import pytest
 from attrs import define
 
-from claimx_pipeline import (
-    Column,
+from claimx_pipeline import Done, SettingsError
+from claimx_pipeline.delta.spec import LONG, STRING
+from claimx_pipeline.runtime.outcome import Dead
+from claimx_pipeline.stages import (
     DeltaConfig,
     DeltaStage,
-    Done,
     FieldRule,
     Item,
-    SettingsError,
     SkipRule,
-    TableSpec,
     TransformConfig,
     TransformStage,
     ValidationConfig,
     ValidationStage,
 )
-from claimx_pipeline.delta.spec import LONG, STRING
-from claimx_pipeline.runtime.outcome import Dead
+from claimx_pipeline.tables import Column, TableSpec
 
 
 @define

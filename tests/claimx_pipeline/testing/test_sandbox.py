@@ -2,16 +2,15 @@
 
 import pytest
 
-from claimx_pipeline import (
+from claimx_pipeline import Plugin, PluginResult
+from claimx_pipeline.errors import ClaimxError
+from claimx_pipeline.stages import (
     FieldRule,
-    Plugin,
-    PluginResult,
     TransformConfig,
     TransformStage,
     ValidationConfig,
     ValidationStage,
 )
-from claimx_pipeline.errors import ClaimxError
 from claimx_pipeline.testing import PluginContract, StageContract, make_event, make_record
 
 

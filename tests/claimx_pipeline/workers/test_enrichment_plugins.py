@@ -82,15 +82,7 @@ async def test_plugins_see_what_the_api_was_asked_and_what_plugins_before_them_c
     (_, context), _ = some.seen
     assert (context.handler, context.api_calls, context.attempt) == ("project", 2, 3)
     assert (context.hops, dict(told.headers)["claimx-hops"]) == (3, b"4")
-    assert list(dict(context.entities.items())) == [
-        "projects",
-        "contacts",
-        "media",
-        "task_templates",
-        "tasks",
-        "external_links",
-        "video_collab",
-    ]
+    assert [kind for kind, _ in context.entities.items()] == list(EntityRows.kinds())
 
 
 async def test_an_event_that_comes_back_for_a_plugin_is_that_plugins_alone(some):

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 from attrs import evolve
 
-from claimx_pipeline import DownloadResult, DownloadTask, OutRecord, RecordError
+from claimx_pipeline import OutRecord, RecordError
 from claimx_pipeline.broker.sqlite.log import StoredRecord
+from claimx_pipeline.media import DownloadResult, DownloadTask
 from claimx_pipeline.media.messages import cached_record, result_record, task_record
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from tests.rigs.files import AT, FileRig

@@ -6,8 +6,6 @@ from collections.abc import Awaitable
 from typing import assert_type
 
 from claimx_pipeline import (
-    CachedFile,
-    DownloadTask,
     EnrichmentContext,
     FileContext,
     PluginResult,
@@ -15,6 +13,7 @@ from claimx_pipeline import (
     WorkerSpec,
     hookimpl,
 )
+from claimx_pipeline.media import CachedFile, DownloadTask
 
 
 @hookimpl

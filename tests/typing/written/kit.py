@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, assert_type
 
-from claimx_pipeline import EnrichmentContext, Event, Plugin, PluginResult, Record, Stage
+from claimx_pipeline import EnrichmentContext, Event, Plugin, PluginResult, Record
+from claimx_pipeline.stages import Stage
 from claimx_pipeline.testing import (
     PluginContract,
     Sandbox,

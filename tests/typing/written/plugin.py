@@ -10,7 +10,6 @@ from attrs import frozen
 
 from claimx_pipeline import (
     EnrichmentContext,
-    EntityRow,
     Event,
     Plugin,
     PluginResult,
@@ -19,6 +18,7 @@ from claimx_pipeline import (
     Topic,
     hookimpl,
 )
+from claimx_pipeline.domain import EntityRow
 
 NOTES = Topic("acme.notes", partitions=3, retention_hours=24)
 

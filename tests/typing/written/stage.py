@@ -7,19 +7,9 @@ from typing import Any, ClassVar, assert_type
 
 from attrs import frozen
 
-from claimx_pipeline import (
-    Answer,
-    Connection,
-    Item,
-    RecordError,
-    RecordStage,
-    RequestFailedError,
-    Resources,
-    Stage,
-    failure,
-    hookimpl,
-    read_field,
-)
+from claimx_pipeline import RecordError, Resources, failure, hookimpl
+from claimx_pipeline.connections import Answer, Connection, RequestFailedError
+from claimx_pipeline.stages import Item, RecordStage, Stage, read_field
 
 
 @frozen(kw_only=True)

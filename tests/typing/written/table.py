@@ -7,23 +7,10 @@ from typing import Any, assert_type
 
 from attrs import frozen
 
-from claimx_pipeline import (
-    BOOL,
-    STRING,
-    TIMESTAMP,
-    Column,
-    Command,
-    NamedQuery,
-    Parameter,
-    Pipeline,
-    Settings,
-    SettingsSection,
-    TableSpec,
-    hookimpl,
-    note,
-    print_table,
-    query,
-)
+from claimx_pipeline import Pipeline, Settings, SettingsSection, hookimpl
+from claimx_pipeline.hooks import Command, note, print_table
+from claimx_pipeline.operations import query
+from claimx_pipeline.tables import BOOL, STRING, TIMESTAMP, Column, NamedQuery, Parameter, TableSpec
 
 TABLE = TableSpec(
     name="acme_notes",

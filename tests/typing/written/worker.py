@@ -6,9 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from claimx_pipeline import (
     DONE,
-    Chain,
     Dead,
-    DeltaConfig,
     Done,
     Outcome,
     OutRecord,
@@ -19,14 +17,12 @@ from claimx_pipeline import (
     Resources,
     Retry,
     Settings,
-    StageSpec,
-    TableRow,
     Topic,
-    TransformConfig,
-    ValidationConfig,
     WorkerSpec,
     hookimpl,
 )
+from claimx_pipeline.stages import Chain, DeltaConfig, StageSpec, TransformConfig, ValidationConfig
+from claimx_pipeline.tables import TableRow
 
 NOTES = Topic("acme.notes", partitions=3)
 FAILED = Topic("acme.notes.errors", partitions=1, terminal=True)

@@ -7,23 +7,9 @@ from typing import Any, ClassVar, Final
 
 from attrs import frozen
 
-from claimx_pipeline import (
-    DOUBLE,
-    STRING,
-    Chain,
-    Column,
-    DeltaConfig,
-    EnrichmentContext,
-    NamedQuery,
-    Plugin,
-    PluginResult,
-    StageSpec,
-    TableSpec,
-    Topic,
-    ValidationConfig,
-    WorkerSpec,
-    hookimpl,
-)
+from claimx_pipeline import EnrichmentContext, Plugin, PluginResult, Topic, WorkerSpec, hookimpl
+from claimx_pipeline.stages import Chain, DeltaConfig, StageSpec, ValidationConfig
+from claimx_pipeline.tables import DOUBLE, STRING, Column, NamedQuery, TableSpec
 from geofence_alerts.zones import Zone
 
 ALERTS: Final = Topic("geofence.alerts", partitions=3, retention_hours=7 * 24)

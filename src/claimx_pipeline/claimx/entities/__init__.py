@@ -16,8 +16,7 @@ from claimx_pipeline.claimx.entities.project import PROJECTS
 from claimx_pipeline.claimx.entities.task import TASKS, task_rows
 from claimx_pipeline.claimx.entities.task_template import TASK_TEMPLATES, template_rows
 from claimx_pipeline.claimx.entities.video_collab import VIDEO_COLLAB
-from claimx_pipeline.domain import entities as domain
-from claimx_pipeline.domain.entities import EntityRow
+from claimx_pipeline.domain.entities import EntityRow, RowsByKind, rows_of
 from claimx_pipeline.domain.kinds import EntityKind
 
 __all__ = ["FROM_TASK", "KINDS", "EntityRow", "EntityRows"]
@@ -44,6 +43,6 @@ FROM_TASK: tuple[tuple[EntityKind, RowsOfTask], ...] = (
 """Kinds whose rows are in a task's answer, and what makes them."""
 
 
-@domain.rows_of(KINDS)
-class EntityRows(domain.EntityRows):
+@rows_of(KINDS)
+class EntityRows(RowsByKind):
     """Rows of each kind, parents before children; ``rows.projects`` is a list of rows."""

@@ -21,7 +21,7 @@ _EXACT = 2.0**53
 _TRUE = frozenset({"true", "1", "yes", "y"})
 _FALSE = frozenset({"false", "0", "no", "n"})
 _MOST_DIGITS = 40
-"""A decimal of more digits than this is no measurement."""
+"""A decimal of more digits than this is not a measurement."""
 
 
 def text(value: Any) -> str | None:
@@ -46,7 +46,7 @@ def identifier(value: Any) -> str | None:
     if isinstance(value, float):
         return str(integer(value))
     if isinstance(value, (dict, list)):
-        raise ValueError("is no id")  # noqa: TRY004 - one error for all
+        raise ValueError("is not a valid id")  # noqa: TRY004 - one error for all
     return text(value)
 
 
@@ -58,9 +58,9 @@ def integer(value: Any) -> int | None:
             return None
         value = Decimal(value) if value.isascii() else math.nan
     if isinstance(value, bool) or value != value // 1 or not -_LONG <= value < _LONG:
-        raise ValueError("is no whole number of 64 bits")
+        raise ValueError("is not a whole number of 64 bits")
     if isinstance(value, float) and abs(value) >= _EXACT:
-        raise ValueError("is no exact number")
+        raise ValueError("is not an exact number")
     return int(value)
 
 
@@ -71,7 +71,7 @@ def number(value: Any) -> float | None:
         if not value:
             return None
     if isinstance(value, bool) or not math.isfinite(found := float(value)):
-        raise ValueError("is no number")
+        raise ValueError("is not a number")
     return found
 
 
@@ -96,7 +96,7 @@ def decimal_text(value: Any) -> str | None:
         return None
     found = Decimal(written)
     if not found.is_finite() or abs(found.adjusted()) > _MOST_DIGITS:
-        raise ValueError("is no decimal number")
+        raise ValueError("is not a decimal number")
     return format(found, "f")
 
 
@@ -105,5 +105,5 @@ def instant(value: Any) -> datetime | None:
     if isinstance(value, str) and not value.strip():
         return None
     if isinstance(value, bool) or not isinstance(value, (str, int, float)):
-        raise ValueError("is no point in time")  # noqa: TRY004 - one error for all
+        raise ValueError("is not a point in time")  # noqa: TRY004 - one error for all
     return read_time(value)

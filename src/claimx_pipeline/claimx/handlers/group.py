@@ -77,17 +77,19 @@ async def sorted_out(
         of_all: Handles events by id; returns one result per event, in the same order.
     """
     results: dict[int, Handled] = {}
-    places: defaultdict[int, list[int]] = defaultdict(list)
-    for place, event in enumerate(events):
+    positions: defaultdict[int, list[int]] = defaultdict(list)
+    for position, event in enumerate(events):
         try:
-            places[numeric_id(name, getattr(event, name), event.event_type)].append(place)
+            positions[numeric_id(name, getattr(event, name), event.event_type)].append(position)
         except RecordError as error:
-            results[place] = Handled(error=error)
-    if places:
-        handled = await of_all({one: [events[p] for p in where] for one, where in places.items()})
-        order = [place for where in places.values() for place in where]
+            results[position] = Handled(error=error)
+    if positions:
+        handled = await of_all(
+            {one: [events[p] for p in where] for one, where in positions.items()}
+        )
+        order = [position for where in positions.values() for position in where]
         results.update(zip(order, handled, strict=True))
-    return [results[place] for place in range(len(events))]
+    return [results[position] for position in range(len(events))]
 
 
 async def shared(
@@ -104,7 +106,7 @@ async def shared(
     counting = reader.counted()
     try:
         found = await fetch(counting)
-    except Exception as error:  # noqa: BLE001 - told as the outcome of each event
+    except Exception as error:  # noqa: BLE001 - reported as the outcome of each event
         handled = [Handled(error=error) for _ in events]
     else:
         handled = [_built(event, found, build) for event in events]
@@ -115,5 +117,5 @@ async def shared(
 def _built(event: Event, found: A, build: Callable[[Event, A], EntityRows]) -> Handled:
     try:
         return Handled(build(event, found))
-    except Exception as error:  # noqa: BLE001 - told as the outcome of this event
+    except Exception as error:  # noqa: BLE001 - reported as the outcome of this event
         return Handled(error=error)

@@ -63,7 +63,7 @@ class MediaHandler:
     async def _part(self, reader: ClaimxReader, project: int, ids: Sequence[int]) -> _Found:
         try:
             answer = await reader.media(project, ids)
-        except Exception as error:  # noqa: BLE001 - told as the outcome of these files' events
+        except Exception as error:  # noqa: BLE001 - reported as the outcome of these files' events
             return {str(media_id): error for media_id in ids}
         found: dict[str, Answered[Json] | Exception] = {}
         for item in answer.body:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 from attrs import define, field
 
 from claimx_pipeline.claimx.entities import EntityRows
-from claimx_pipeline.domain import handlers as domain
+from claimx_pipeline.domain.handlers import EventHandler
 
 if TYPE_CHECKING:
     from claimx_pipeline.claimx.events import Event  # noqa: F401 - named in quotes
@@ -25,5 +25,5 @@ class Handled:
     """Requests made for it; shared requests count for the first event of a group."""
 
 
-class Handler(domain.Handler["Event", "ClaimxReader"], Protocol):
+class Handler(EventHandler["Event", "ClaimxReader"], Protocol):
     """Enriches ClaimX events of some types. Must not keep state between calls."""

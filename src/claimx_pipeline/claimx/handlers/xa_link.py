@@ -1,4 +1,4 @@
-"""Notes that linking a project to XactAnalysis failed; asks nobody."""
+"""Notes that linking a project to XactAnalysis failed; makes no request."""
 
 from __future__ import annotations
 

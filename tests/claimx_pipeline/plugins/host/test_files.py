@@ -8,22 +8,21 @@ import pytest
 from prometheus_client import CollectorRegistry
 
 from claimx_pipeline import (
-    CachedFile,
-    DownloadTask,
     EnrichmentContext,
     EntityRows,
     Event,
     FileContext,
-    Item,
     PluginResult,
     SystemClock,
     hookimpl,
     hookspecs,
 )
+from claimx_pipeline.media import CachedFile, DownloadTask
 from claimx_pipeline.media.messages import decode_download_task
 from claimx_pipeline.plugins.host.dispatch import Dispatcher
 from claimx_pipeline.plugins.host.loading import PluginInfo, PluginSet
 from claimx_pipeline.plugins.host.results import PublishRules
+from claimx_pipeline.stages import Item
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 
 AT = datetime(2026, 1, 12, 9, tzinfo=UTC)

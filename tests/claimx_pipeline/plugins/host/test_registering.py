@@ -2,12 +2,13 @@
 
 import pytest
 
-from claimx_pipeline import ClaimxError, Pipeline, TransformStage
+from claimx_pipeline import ClaimxError, Pipeline
+from claimx_pipeline.stages import TransformStage
 
 PLUGIN = """\
-from claimx_pipeline import (
-    STRING, Column, Handled, NamedQuery, Plugin, RecordStage, TableSpec, hookimpl
-)
+from claimx_pipeline import Handled, Plugin, hookimpl
+from claimx_pipeline.stages import RecordStage
+from claimx_pipeline.tables import STRING, Column, NamedQuery, TableSpec
 
 
 class Weather:
@@ -53,7 +54,8 @@ class Mine(Plugin):
 
 
 SHARED = """\
-from claimx_pipeline import Plugin, TransformStage, hookimpl
+from claimx_pipeline import Plugin, hookimpl
+from claimx_pipeline.stages import TransformStage
 
 
 class Mine(Plugin):

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 
 import pytest
 
-from claimx_pipeline import Done, TableRow
+from claimx_pipeline import Done
 from claimx_pipeline.delta.querying.query import run_query
+from claimx_pipeline.tables import TableRow
 from tests.rigs.until import until
 from tests.rigs.worker import DEAD, Rig, Scripted
 

@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 
-from claimx_pipeline import Category, Dead, Done, Held, OutRecord, RecordError, Retry, TableRow
+from claimx_pipeline import Category, Dead, Done, Held, OutRecord, RecordError, Retry
 from claimx_pipeline.runtime.failure_policy import FailurePolicy
 from claimx_pipeline.runtime.headers import ATTEMPTS, DUE, GROUP, header
 from claimx_pipeline.runtime.retry_ladder import RetryLadder
+from claimx_pipeline.tables import TableRow
 from tests.rigs.worker import IN, OUT, Rig, Scripted
 
 AWAY = RecordError("the service is away", Category.CIRCUIT_OPEN, outage=True)

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from claimx_pipeline import Category, ClaimxError, Done, OutRecord, RecordError, TableRow
+from claimx_pipeline import Category, ClaimxError, Done, OutRecord, RecordError
 from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.delta.writing.append import AppendWriter
 from claimx_pipeline.delta.writing.merge import MergeWriter
 from claimx_pipeline.runtime.outcome import Dead, Retry
+from claimx_pipeline.tables import TableRow
 from tests.fakes.hasty_clock import HastyClock
 from tests.fakes.unsteady_broker import UnsteadyBroker
 from tests.rigs.until import until

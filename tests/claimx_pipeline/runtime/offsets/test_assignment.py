@@ -10,7 +10,7 @@ from aiokafka import TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.protocol.admin import DeleteGroupsRequest
 
-from claimx_pipeline import Done, OutRecord, TableRow
+from claimx_pipeline import Done, OutRecord
 from claimx_pipeline.broker.protocol import NewTopic
 from claimx_pipeline.broker.sqlite import log as sqlite_log
 from claimx_pipeline.delta.querying.query import run_query
@@ -18,6 +18,7 @@ from claimx_pipeline.errors import BrokerError
 from claimx_pipeline.runtime.loop import WorkerLoop
 from claimx_pipeline.runtime.offsets.repair import WorkerOffsets
 from claimx_pipeline.runtime.offsets.start_checks import StartRefusedError, Verdict
+from claimx_pipeline.tables import TableRow
 from tests.rigs.delta_tables import place
 from tests.rigs.until import until
 from tests.rigs.worker import DEAD, IN, Rig, Scripted

@@ -8,15 +8,8 @@ from typing import Any, ClassVar
 
 from attrs import frozen
 
-from claimx_pipeline import (
-    CreateClaimxTask,
-    EnrichmentContext,
-    Plugin,
-    PluginResult,
-    Publish,
-    Topic,
-    Webhook,
-)
+from claimx_pipeline import EnrichmentContext, Plugin, PluginResult, Topic
+from claimx_pipeline.hooks import CreateClaimxTask, Publish, Webhook
 
 FOUND = Topic("desk.found", partitions=2)
 

@@ -1,0 +1,4 @@
+from .entities import EntityRow
+from .kinds import EntityKind
+
+__all__ = ["EntityKind", "EntityRow"]
