@@ -262,8 +262,7 @@ def audit(session: nox.Session) -> None:
     tmp = pathlib.Path(session.create_tmp()).resolve()
     python = installation(session, tmp / "installed")
     bill_of_materials(session, python, tmp / "sbom.cdx.json")
-    answer = tmp / "audit.json"
-    answer.unlink(missing_ok=True)
+    (answer := tmp / "audit.json").unlink(missing_ok=True)
     site = session.run(python, "-c", PURELIB, external=True, silent=True)
     session.run(
         *("pip-audit", "--path", str(site).strip(), "--skip-editable"),
