@@ -31,8 +31,8 @@ def test_no_token_names_both_variables_and_the_demo(tmp_path):
 @pytest.mark.parametrize(
     ("url", "told"),
     [
-        ("kafak://127.0.0.1:9092", "starts with kafka:// or sqlite://"),
-        ("127.0.0.1:9092", "starts with kafka:// or sqlite://"),
+        ("kafak://127.0.0.1:9092", "start it with kafka:// or sqlite://"),
+        ("127.0.0.1:9092", "start it with kafka:// or sqlite://"),
         ("kafka://", "kafka"),
     ],
 )

@@ -143,7 +143,10 @@ def test_rewinding_to_an_offset_reads_again_and_doubles_nothing(folder):
         (["rewind", "events", "--to", "99:1"], "there is no partition 99"),
         (["rewind", "events", "--to", "0:1", "--topic", "y"], "does not read topic 'y'"),
         (["rewind", "claimx", "--to-table"], "'claimx' is a set of workers; name one of them"),
-        (["rewind", "ingest", "--to-table"], "writes no append table that could tell"),
+        (
+            ["rewind", "ingest", "--to-table"],
+            "writes no append table, so no table knows the offsets",
+        ),
         (["adopt", "eventz", "--yes"], "there is no worker 'eventz'; did you mean 'events'"),
     ],
 )
