@@ -6,6 +6,7 @@ writes ``senderUserName`` where ``/data`` writes ``senderUsername``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -20,7 +21,10 @@ async def find_project(connection: Connection, claim_number: str) -> int:
         RecordError: No project has that claim number, or the API did not answer.
     """
     answer = await connection.request(
-        "GET", "/export/project/projectId", params={"projectNumber": claim_number}
+        "GET",
+        "/export/project/projectId",
+        params={"projectNumber": claim_number},
+        expect="json",
     )
     found = answer.json()
     if isinstance(found, dict):
@@ -77,4 +81,5 @@ def project_number(project_id: str) -> int:
 def _whole(value: Any) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else None
+    whole = isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value)
+    return int(value) if whole else None

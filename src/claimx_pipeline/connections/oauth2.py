@@ -178,6 +178,6 @@ def _life(given: Any) -> float:
     """Return for how long a token lives; some services write the number as a text."""
     try:
         life = float(given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return _USUAL_LIFE_SECONDS
     return life if 0 < life < float("inf") else _USUAL_LIFE_SECONDS

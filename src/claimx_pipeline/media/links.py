@@ -26,6 +26,9 @@ _AMZ_TIME = "%Y%m%dT%H%M%SZ"
 _MOST_DIGITS = 15
 """More digits than this are not a time within the calendar, in milliseconds or seconds."""
 
+_LONGEST_ID = 18
+"""Digits; a longer text is not an id of ClaimX, and Python may refuse to read it."""
+
 
 class DeadLinkError(RecordError):
     """A link has ended or is refused, and no new one can be had."""
@@ -193,4 +196,4 @@ class CurrentLink:
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID else None

@@ -151,7 +151,7 @@ class Transfer:
             if error.answer and error.category is not Category.THROTTLED:
                 permit.succeeded()
             return evolve(error, connection=host)
-        permit.failed()
+        permit.failed(error.reason)
         outage = self._breaker(host).state is not State.CLOSED
         return evolve(error, connection=host, outage=outage)
 

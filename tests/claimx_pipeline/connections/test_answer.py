@@ -54,7 +54,7 @@ def test_a_byte_order_mark_before_json_is_ignored():
     assert Answer(200, {}, b'\xef\xbb\xbf{"a": 1}', NOW).json() == {"a": 1}
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b'"\xff"', b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000])
 def test_what_is_not_json_is_transient(body):
     with pytest.raises(Exception, match="the answer is not JSON") as caught:
         Answer(200, {}, body, NOW).json()
