@@ -27,6 +27,7 @@ from obstore.store import LocalStore, ObjectStore
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import Category, RecordError
 from claimx_pipeline.media.paths import may_be
+from claimx_pipeline.media.store_cause import cause_of
 
 PIECE_BYTES = 5 * 1024 * 1024
 """Bytes sent or read at once; also the smallest part that S3 takes."""
@@ -188,14 +189,16 @@ class FileStore:
         except FileNotFoundError as error:
             raise NoSuchFileError(f"there is no file {shown}") from error
         except (UnauthenticatedError, PermissionDeniedError) as error:
-            why = f"cannot {what} {shown}, access is refused; see storage.options: {_first(error)}"
+            why = (
+                f"cannot {what} {shown}, access is refused; see storage.options: {cause_of(error)}"
+            )
             raise StorageError(why, Category.AUTH) from error
         except (InvalidPathError, ValueError) as error:
             raise StorageError(
-                f"{path!r} is not a valid path in {self.root}: {_first(error)}"
+                f"{path!r} is not a valid path in {self.root}: {cause_of(error)}"
             ) from error
         except BaseError as error:
-            why = f"cannot {what} {shown}: {_first(error)}"
+            why = f"cannot {what} {shown}: {cause_of(error)}"
             raise StorageError(why, Category.TRANSIENT, outage=True) from error
 
 
@@ -227,8 +230,3 @@ async def local_pieces(local: Path) -> AsyncIterator[bytes]:
             yield piece
     finally:
         file.close()
-
-
-def _first(error: Exception) -> str:
-    """Return the first line of an error: the rest shows how obstore is made inside."""
-    return str(error).split("\n", 1)[0].strip()
