@@ -106,17 +106,18 @@ class Transport:
 
 async def _bounded(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
     """Return the body, unpacked, and whether it is whole: no more than *limit* is read."""
-    body = bytearray()
+    body, empty = bytearray(), True
     try:
         unpacking = Unpacking.of(response.headers.get("content-encoding", ""))
         async for piece in response.aiter_raw():
+            empty = False
             for part in unpacking.add(piece) if unpacking else (piece,):
                 body += part
                 if len(body) > limit:
                     return bytes(body[:limit]), False
     except UnpackingError as error:
         raise httpx.DecodingError(f"the answer is not readable: {error}") from None
-    if unpacking and body and not unpacking.ended:
+    if unpacking and not empty and not unpacking.ended:
         raise httpx.DecodingError("the packed answer broke off")
     return bytes(body), True
 
