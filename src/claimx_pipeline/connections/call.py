@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
 from attrs import evolve, frozen
+from yarl import URL
 
 if TYPE_CHECKING:
     from claimx_pipeline.connections.answer import Answer, RequestFailedError
@@ -86,6 +87,14 @@ def call_to(  # noqa: PLR0913 - the parts of an HTTP request
         subject if subject is not None else idempotency_key,
         expects_json,
     )
+
+
+def base_of(url: str) -> str:
+    """Return a base URL without slashes at its end, its host as it is looked up (IDNA)."""
+    try:
+        return (url if url.isascii() else str(URL(url))).rstrip("/")
+    except ValueError:
+        return url.rstrip("/")  # no such host; the request will say so
 
 
 def sendable(url: str) -> str:

@@ -23,7 +23,7 @@ from claimx_pipeline.connections.answer import (
     refusal,
 )
 from claimx_pipeline.connections.breaker import Breaker, Permit
-from claimx_pipeline.connections.call import Call, Watch, call_to, merged
+from claimx_pipeline.connections.call import Call, Watch, base_of, call_to, merged
 from claimx_pipeline.connections.credential import check_connection, credential_headers, token_of
 from claimx_pipeline.connections.file_exchange import FileExchange
 from claimx_pipeline.connections.judge import Judge
@@ -78,7 +78,7 @@ class Connection:
     def __attrs_post_init__(self) -> None:
         check_connection(self.name, self.settings)
         parts = urlsplit(self.settings.base_url)
-        self._base_url = self.settings.base_url.rstrip("/")
+        self._base_url = base_of(self.settings.base_url)
         usual = merged(_USUAL_HEADERS, self.settings.headers)
         self._renewed = self._open_renewed()
         # A credential that may change goes with each request instead.
