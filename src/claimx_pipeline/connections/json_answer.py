@@ -22,6 +22,14 @@ _MOST_DIGITS = 4000
 """Python reads no longer whole number, so a longer one is null."""
 
 
+_ESCAPE = re.compile(
+    r"\\(?:(u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2})"
+    r"|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
+    re.DOTALL,
+)
+"""A pair of surrogates, half of one, or any other escape."""
+
+
 class NotJsonError(ValueError):
     """The text is not JSON, and not JSON with a few bad characters."""
 
@@ -47,6 +55,15 @@ def read_json(body: bytes) -> tuple[Any, str]:
     except (ValueError, RecursionError):
         begun = text.lstrip()[:1] in (b"{", b"[")
         raise NotJsonError(refused, begun=begun) from None
+
+
+def without_bad_characters(text: bytes) -> bytes:
+    """Return JSON with U+FFFD for bytes that are not UTF-8 and for halves of surrogate pairs.
+
+    All else stays as it is, right or wrong: for texts that are kept as they came.
+    """
+    readable = text.decode("utf-8", "replace")
+    return _ESCAPE.sub(lambda found: "\\ufffd" if found[2] else found[0], readable).encode()
 
 
 def _tolerant(text: bytes) -> Any:
