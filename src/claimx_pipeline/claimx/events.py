@@ -67,7 +67,8 @@ def decode_event(value: bytes | None, timestamp_ms: int) -> Event:
 
     Fields may be spelled in snake_case or camelCase, ids may be numbers or text; null
     and blank text count as absent, 0 does not. Further fields are ignored. A byte-order
-    mark in front is allowed. Bytes that are not UTF-8 and halves of surrogate pairs are read as U+FFFD.
+    mark in front is allowed. Bytes that are not UTF-8 and halves of surrogate pairs are read as
+    U+FFFD.
 
     ``event_id`` is the source's own if it gives one; else the SHA-256 of type, ids and
     ``ingested_at`` in UTC, so that one instant written in two ways is one event; else,
