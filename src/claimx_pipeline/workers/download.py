@@ -34,7 +34,8 @@ from claimx_pipeline.media.messages import (
 from claimx_pipeline.media.names import cache_folder, cache_name
 from claimx_pipeline.media.open_store import open_cache
 from claimx_pipeline.media.partial_file import remove_stale
-from claimx_pipeline.media.store import FileStore
+from claimx_pipeline.media.paths import why_not
+from claimx_pipeline.media.store import FileStore, StorageError
 from claimx_pipeline.media.transfer import Transfer
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
 from claimx_pipeline.runtime.outcome import Dead, Done, Held, Outcome, Retry, failure
@@ -153,11 +154,13 @@ class DownloadProcessor:
             name = _CACHED_NAME.search(stored.path)
             kind = type_of_extension(name[2]) if name else None
             if name and kind:
-                return _told(task, stored.path, stored.size, name[1], kind, stored.modified)
+                return _cached_file(task, stored.path, stored.size, name[1], kind, stored.modified)
         return None
 
     async def _fetch(self, task: DownloadTask) -> CachedFile | None:
         """Fetch the file; None if it is not whole yet and others should have a turn."""
+        if refusal := why_not(task.blob_path):
+            raise StorageError(refusal)  # said before the file is fetched in vain
         kind = expected_type(task.file_name, task.download_url, task.file_type)
         if self._api is None:
             raise RuntimeError("the worker is not open")
@@ -188,7 +191,7 @@ class DownloadProcessor:
             self._marked = True
         await put(self._cache, path, whole, kind.content_types[0])
         now = self._clock.now()
-        return _told(task, path, whole.size, whole.checksum, kind, now)
+        return _cached_file(task, path, whole.size, whole.checksum, kind, now)
 
     async def _remove_stale(self) -> None:
         """Remove what deaths have left, now and then."""
@@ -204,7 +207,7 @@ class DownloadProcessor:
 
 
 async def put(store: FileStore, path: str, whole: WholeFile, content_type: str) -> None:
-    """Write a file that has whole into *store*.
+    """Write a file that was fetched into *store*.
 
     Raises:
         DiskError: It cannot be read.
@@ -223,7 +226,7 @@ async def _alone(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-def _told(  # noqa: PLR0913 - what is known of a cached file
+def _cached_file(  # noqa: PLR0913 - what is known of a cached file
     task: DownloadTask, path: str, size: int, checksum: str, kind: FileType, at: datetime
 ) -> CachedFile:
     return CachedFile(
