@@ -12,7 +12,9 @@ LONGEST_NAME = 240
 LONGEST_PATH = 1024
 """Bytes of a whole path: what S3 and Azure take, the folder of the store's root included."""
 
-_STAGED = re.compile(r"#\d+$")
+_STAGED = re.compile(r"#\d+\Z")
+_DRIVE = re.compile(r"[A-Za-z][:|]\Z")
+"""The end of a path that obstore takes for a drive of Windows, and then for a folder."""
 _CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
 """Characters that not every store takes, and that no listing in XML can hold."""
 
@@ -34,6 +36,8 @@ def why_not(path: str) -> str:
         return f"{shown}; it has {size} bytes, and stores take {LONGEST_PATH}"
     if _CONTROL.search(path):
         return f"{shown}; it has control characters"
+    if _DRIVE.search(path):
+        return f"{shown}; it ends as the name of a drive does, in a letter and {path[-1]!r}"
     if any(name in ("", ".", "..") or _STAGED.search(name) for name in names) or (
         max(sizes) > LONGEST_NAME
     ):

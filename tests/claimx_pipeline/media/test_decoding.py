@@ -29,8 +29,7 @@ def unpacked(encoding: str, body: bytes, pieces: int = 1) -> bytes | None:
     try:
         for at in range(0, len(body), size):
             found += b"".join(decoder.add(body[at : at + size]))
-    except RequestFailedError as error:
-        assert category_of(error) is Category.TRANSIENT
+    except RequestFailedError:
         return None
     return found if decoder.ended else None
 
