@@ -31,7 +31,7 @@ from claimx_pipeline.settings.tree.media import MediaSettings
 _WHOLE, _PART, _NO_SUCH_RANGE = 200, 206, 416
 
 _STEPS_PER_RANGE = 16
-"""A range in so many steps: what is kept makes progress by whole steps only."""
+"""A range, or a smaller file, in so many steps: progress is made by whole steps only."""
 _MOST_RESTARTS = 2
 """After so many changes of version a file is fetched in one request."""
 
@@ -87,7 +87,8 @@ class FileFetch:
 
     @property
     def _step(self) -> int:
-        return -(-self.settings.range_bytes // _STEPS_PER_RANGE)
+        size = min(self.settings.range_bytes, self._total or self.settings.range_bytes)
+        return max(1, -(-size // _STEPS_PER_RANGE))
 
     def stepped(self) -> bool:
         """Whether what is kept has grown by a step since this last said so.

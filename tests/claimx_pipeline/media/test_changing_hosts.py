@@ -106,6 +106,8 @@ async def fetched(answers: list[Answer], **changes) -> Fetched:
 
     def answer(asked: Asked) -> Reply:
         count = len(host.asked) - 1
+        if count > 2_000:
+            return Reply(b"asked for ever", 404)
         given = answers[count % len(answers)]
         clock.move(given.seconds)
         return given.reply(asked, count)
@@ -118,7 +120,6 @@ async def fetched(answers: list[Answer], **changes) -> Fetched:
             brought: Brought | None = None
             error = None
             while brought is None or not brought.kind:
-                assert len(host.asked) < 10_000
                 try:
                     brought = await rig.fetch(f"{host.url}/photo.jpg")
                 except RecordError as raised:

@@ -82,7 +82,6 @@ async def test_after_the_backlog_it_is_cleaned_again(rig):
     assert await rig.left_in_cache() == {}
 
 
-@pytest.mark.incident("STR-33")
 async def test_empty_folders_do_not_pile_up_in_the_cache(rig):
     """A writer that was killed left one; a folder that may be a writer's stays for now."""
     root = Path(rig.cache.root)

@@ -13,8 +13,6 @@ from claimx_pipeline.media.decoding import Decoder
 from tests.fakes.http_service import Reply, http_service
 from tests.rigs.media import jpeg, media_rig
 
-pytestmark = pytest.mark.incident("STR-32")
-
 
 def raw_deflate(content: bytes) -> bytes:
     packing = zlib.compressobj(wbits=-zlib.MAX_WBITS)
@@ -39,12 +37,14 @@ members = st.lists(contents, min_size=1, max_size=4)
 cuts = st.integers(1, 40)
 
 
+@pytest.mark.incident("STR-32")
 @given(members, cuts)
 def test_every_member_is_the_file(parts, pieces):
     body = b"".join(map(gzip.compress, parts))
     assert unpacked("gzip", body, pieces) == b"".join(parts)
 
 
+@pytest.mark.incident("STR-32")
 @given(members, cuts, st.data())
 def test_no_beginning_of_the_body_is_taken_for_the_file(parts, pieces, data):
     packed = [gzip.compress(part) for part in parts]
@@ -56,12 +56,14 @@ def test_no_beginning_of_the_body_is_taken_for_the_file(parts, pieces, data):
     assert (found is not None) is (cut in ends)
 
 
+@pytest.mark.incident("STR-32")
 @given(contents, st.binary(min_size=1, max_size=40), cuts, st.sampled_from(["gzip", "deflate"]))
 def test_what_follows_the_end_is_refused(content, garbage, pieces, encoding):
     pack = gzip.compress if encoding == "gzip" else zlib.compress
     assert unpacked(encoding, pack(content) + garbage, pieces) is None
 
 
+@pytest.mark.incident("STR-32")
 @given(contents, cuts)
 def test_deflate_means_zlib_with_or_without_its_header(content, pieces):
     assert unpacked("deflate", zlib.compress(content), pieces) == content
@@ -70,6 +72,7 @@ def test_deflate_means_zlib_with_or_without_its_header(content, pieces):
     assert unpacked("deflate", raw_deflate(content)[:-1], pieces) is None
 
 
+@pytest.mark.incident("STR-32")
 @given(st.binary(max_size=200), cuts, st.sampled_from(["gzip", "x-gzip"]))
 def test_what_is_not_gzip_is_refused(content, pieces, encoding):
     assert unpacked(encoding, b"no" + content, pieces) is None
@@ -98,6 +101,7 @@ def answer(encoding: str, body: bytes) -> Reply:
     return Reply(body, headers={"content-type": "image/jpeg", "content-encoding": encoding})
 
 
+@pytest.mark.incident("STR-32")
 @pytest.mark.parametrize("case", TAKEN)
 async def test_a_packed_file_is_stored_whole(tmp_path, case):
     reply = answer(*TAKEN[case])
@@ -105,6 +109,7 @@ async def test_a_packed_file_is_stored_whole(tmp_path, case):
         assert (await rig.fetch(f"{host.url}/photo.jpg")).content == PHOTO
 
 
+@pytest.mark.incident("STR-32")
 @pytest.mark.parametrize("case", REFUSED)
 async def test_a_packed_file_that_is_not_whole_is_refused(tmp_path, case):
     reply = answer(*REFUSED[case])
@@ -115,6 +120,7 @@ async def test_a_packed_file_that_is_not_whole_is_refused(tmp_path, case):
     assert len(host.asked) == 3
 
 
+@pytest.mark.incident("STR-32")
 async def test_two_headers_say_it_together(tmp_path):
     """The first alone would say that nothing is packed."""
     body = gzip.compress(PHOTO)

@@ -6,12 +6,8 @@ import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 
-import pytest
-
 from claimx_pipeline.media.empty_folders import sweep
 from claimx_pipeline.media.open_store import open_store
-
-pytestmark = pytest.mark.incident("STR-33")
 
 LATER = time.time() + 3600
 

@@ -2,22 +2,17 @@
 
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-from attrs import evolve
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from claimx_pipeline import SystemClock
 from claimx_pipeline.errors import Category
 from claimx_pipeline.media.open_store import open_store
 from claimx_pipeline.media.paths import LONGEST_PATH, why_not
 from claimx_pipeline.media.store import CHECK, FileStore, StorageError
-from tests.fakes.http_service import Asked, Reply, http_service
-from tests.fakes.s3_service import XML, S3Service, error, opened
-
-pytestmark = pytest.mark.incident("STR-33")
+from tests.fakes.http_service import http_service
+from tests.fakes.s3_service import S3Service, error, opened
 
 FAR = datetime(2200, 1, 1, tzinfo=UTC)
 
@@ -49,6 +44,7 @@ REFUSED = {
 }
 
 
+@pytest.mark.incident("STR-33")
 @pytest.mark.parametrize("code", REFUSED)
 async def test_a_store_that_refuses_one_name_takes_the_others(code):
     status, category = REFUSED[code]
@@ -73,6 +69,7 @@ FOR_ALL = {
 }
 
 
+@pytest.mark.incident("STR-33")
 @pytest.mark.parametrize("code", FOR_ALL)
 async def test_a_store_that_refuses_every_name_is_unavailable(code):
     status, category = FOR_ALL[code]
@@ -86,6 +83,7 @@ async def test_a_store_that_refuses_every_name_is_unavailable(code):
     assert len(checked) < 5, "asked once a minute"
 
 
+@pytest.mark.incident("STR-33")
 @pytest.mark.parametrize("status", [500, 503, 507])
 async def test_a_store_that_fails_is_not_asked_about_other_files(status):
     async with http_service(S3Service(lambda _: error(status, "SlowDown"))) as service:
@@ -94,6 +92,7 @@ async def test_a_store_that_fails_is_not_asked_about_other_files(status):
     assert not [one for one in service.asked if CHECK in one.path]
 
 
+@pytest.mark.incident("STR-33")
 async def test_a_refused_reading_is_the_files_own():
     s3 = S3Service(lambda key: error(400, "InvalidObjectState") if key == NAME else None)
     async with http_service(s3) as service:
@@ -102,6 +101,7 @@ async def test_a_refused_reading_is_the_files_own():
     assert raised.value.category is Category.PERMANENT
 
 
+@pytest.mark.incident("STR-33")
 async def test_the_folder_of_the_root_counts():
     """S3 takes 1,024 bytes of key, and the root's folder is a part of each."""
     s3 = S3Service()
@@ -115,6 +115,7 @@ async def test_the_folder_of_the_root_counts():
     assert list(s3.files) == [path]
 
 
+@pytest.mark.incident("STR-33")
 async def test_a_path_longer_than_the_disk_takes_is_refused(tmp_path):
     deep = tmp_path.joinpath(*["d" * 200] * 18)
     store = FileStore(str(deep), open_store(str(tmp_path), {}).store)
@@ -122,6 +123,7 @@ async def test_a_path_longer_than_the_disk_takes_is_refused(tmp_path):
     assert (failed.category, failed.outage) == (Category.PERMANENT, False)
 
 
+@pytest.mark.incident("STR-33")
 @pytest.mark.parametrize("there", ["file below a file", "file at a folder"])
 async def test_what_is_there_already_is_this_files_failure_alone(tmp_path, there):
     store = open_store(str(tmp_path), {})
@@ -129,6 +131,10 @@ async def test_what_is_there_already_is_this_files_failure_alone(tmp_path, there
     failed = await failure(store, "a/b/c" if there == "file below a file" else "a")
     assert (failed.category, failed.outage) == (Category.PERMANENT, False)
     await store.put("a/c", alone())
+
+
+async def listed(store: FileStore) -> list[str]:
+    return [each.path async for each in store.older_than(FAR)]
 
 
 UNFIT = {
@@ -144,11 +150,13 @@ UNFIT = {
 }
 
 
+@pytest.mark.incident("STR-33")
 @pytest.mark.parametrize("path", UNFIT.values(), ids=UNFIT)
 def test_a_path_is_checked_before_any_store_is_asked(path):
     assert "is not a valid path of a file" in why_not(path)
 
 
+@pytest.mark.incident("STR-33")
 @settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
 @given(
     st.text(st.characters(codec=None), max_size=1100)
@@ -166,57 +174,3 @@ async def test_a_path_is_refused_or_every_file_of_it_can_be_written(tmp_path, pa
     assert b"".join([piece async for piece in store.pieces(path)]) == path.encode()
     await store.delete(path)
     assert list(tmp_path.iterdir()) == []
-
-
-LISTINGS = {
-    "truncated": b"<?xml version='1.0'?><ListBucketResult><Contents><Key>a</Key>",
-    "empty": b"",
-}
-
-
-async def listed(store: FileStore) -> list[str]:
-    return [each.path async for each in store.older_than(FAR)]
-
-
-@pytest.mark.parametrize("body", LISTINGS.values(), ids=LISTINGS)
-async def test_a_listing_that_is_none_is_asked_for_a_few_times(body):
-    async with http_service(lambda _: Reply(body, 200, dict(XML))) as service:
-        with pytest.raises(StorageError) as raised:
-            await listed(opened(service.url))
-    assert raised.value.outage
-    assert len(service.asked) <= 4
-
-
-def page(*keys: str) -> Reply:
-    entry = "<Contents><Key>{}</Key><LastModified>2026-01-01T00:00:00.000Z</LastModified><Size>1</Size></Contents>"
-    more = "<IsTruncated>true</IsTruncated><NextContinuationToken>same</NextContinuationToken>"
-    body = f"<ListBucketResult>{more}{''.join(map(entry.format, keys))}</ListBucketResult>"
-    return Reply(body.encode(), 200, dict(XML))
-
-
-async def test_a_listing_that_repeats_itself_ends():
-    async with http_service(lambda _: page(*(f"k{number}" for number in range(60)))) as service:
-        with pytest.raises(StorageError, match="names 'k0' twice") as raised:
-            await listed(opened(service.url))
-    assert raised.value.outage
-    assert len(service.asked) < 10
-
-
-@pytest.mark.parametrize("how", ["empty pages", "hangs"])
-async def test_a_listing_that_brings_nothing_ends(how):
-    def answer(_: Asked) -> Reply:
-        return page() if how == "empty pages" else Reply(drip=True, raw=b"HTTP/1.1 200 OK\r\n\r\n")
-
-    async with http_service(answer) as service:
-        store = evolve(opened(service.url), list_wait_seconds=0.3)
-        with pytest.raises(StorageError, match="brings nothing for long") as raised:
-            await listed(store)
-        await store.close(SystemClock())
-    assert raised.value.outage
-
-
-async def test_a_listing_has_an_end_in_all(tmp_path):
-    store = evolve(open_store(str(tmp_path), {}), list_seconds=0.0)
-    with pytest.raises(StorageError, match="brings no end"):
-        await listed(store)
-    assert list(Path(tmp_path).iterdir()) == []
