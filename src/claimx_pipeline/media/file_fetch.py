@@ -25,7 +25,7 @@ from claimx_pipeline.media.content import (
 from claimx_pipeline.media.decoding import IDENTITY, Decoder, encoding_of
 from claimx_pipeline.media.download_buffer import DownloadBuffer
 from claimx_pipeline.media.links import CurrentLink
-from claimx_pipeline.media.ranges import Part, Version, gives_parts, length_of, validator_of
+from claimx_pipeline.media.ranges import ByteRange, Version, gives_parts, length_of, validator_of
 from claimx_pipeline.settings.tree.media import MediaSettings
 
 _WHOLE, _PART, _NO_SUCH_RANGE = 200, 206, 416
@@ -173,7 +173,7 @@ class FileFetch:
                 await self.discard()
             self._learn(answer)
             return None
-        version, part = self._version, Part.of(answer.headers)
+        version, part = self._version, ByteRange.of(answer.headers)
         if version is None or part is None or encoding_of(answer) != IDENTITY:
             raise await self._other_part(answer)
         if part.total != version.total or validator_of(answer.headers) != version.validator:

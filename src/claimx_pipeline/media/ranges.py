@@ -45,7 +45,7 @@ def gives_parts(headers: Mapping[str, str]) -> bool:
 
 
 @frozen
-class Part:
+class ByteRange:
     """The part of a file that an answer says it holds."""
 
     first: int
@@ -56,7 +56,7 @@ class Part:
     """Bytes of the whole file."""
 
     @classmethod
-    def of(cls, headers: Mapping[str, str]) -> Part | None:
+    def of(cls, headers: Mapping[str, str]) -> ByteRange | None:
         """Return the part; None if there is none that can be read."""
         found = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
         if found is None:
