@@ -49,6 +49,11 @@ class Streamed:
     _response: aiohttp.ClientResponse = field(repr=False)
     _clock: Clock = field(repr=False)
 
+    def values(self, header: str) -> list[str]:
+        """Return what each header of this name says, in order."""
+        found: list[str] = self._response.headers.getall(header, [])
+        return found
+
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """Yield the body as it comes; ends only if it came whole.
 

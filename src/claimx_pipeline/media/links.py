@@ -122,6 +122,11 @@ class CurrentLink:
         self.link = self.file.download_url
 
     @property
+    def shown(self) -> str:
+        """The request for the file, without the link's query: fit for an error."""
+        return f"GET {self.link.partition('?')[0]}"
+
+    @property
     def renewable(self) -> bool:
         """Whether a new link may be asked for: none was since the last bytes came."""
         return self._idle_renewals == 0
