@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from attrs import evolve, frozen
 
-from claimx_pipeline.broker.protocol import Admin, OutRecord, Record
+from claimx_pipeline.broker.protocol import Admin, OutRecord, Record, TopicPartition
 from claimx_pipeline.claimx.events import decode_event
 from claimx_pipeline.errors import DecodeError
 from claimx_pipeline.topics import EVENTS_RAW
@@ -185,19 +184,12 @@ async def read_topic(pipeline: Pipeline, topic: str) -> list[Record]:
         UnknownTopicError: The topic has not been created.
     """
     name = pipeline.topology.physical(topic)
-    broker = pipeline.broker()
-    admin = broker.admin()
-    consumer = broker.consumer(group=f"reader-{uuid.uuid4()}", topics=[name])
     found: list[Record] = []
-    try:
-        ends = await admin.end_offsets(name)
-        begins = await admin.begin_offsets(name)
-        total = sum(end - begins.get(partition, 0) for partition, end in ends.items())
-        await consumer.start()
-        while len(found) < total:
-            for batch in await consumer.poll(max_records=1000, timeout=0.2):
-                found += batch.records
-    finally:
-        await consumer.close()
-        await admin.close()
+    async with open_admin(pipeline) as admin:
+        begins, ends = await admin.begin_offsets(name), await admin.end_offsets(name)
+        for number, end in ends.items():
+            partition, start = TopicPartition(name, number), begins.get(number, 0)
+            while records := await admin.read(partition, start, end, max_records=BATCH):
+                found += records
+                start = records[-1].offset + 1
     return found

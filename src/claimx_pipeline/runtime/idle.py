@@ -21,7 +21,7 @@ class Progress:
     lag: Mapping[str, int]
     """Worker to the number of records it has not committed yet."""
     ends: Mapping[str, int]
-    """Topic to the number of records ever published."""
+    """Topic to the sum of its end offsets, which grows with every record published."""
 
     def idle(self) -> bool:
         """Return whether no worker has anything left."""
@@ -40,11 +40,27 @@ async def progress(admin: Admin, topology: Topology, workers: Iterable[WorkerSpe
             begin = await admin.begin_offsets(name)
             end = await admin.end_offsets(name)
             ends[topic.name] = sum(end.values())
-            lag[worker.name] += sum(
-                offset - max(committed.get(partition, 0), begin.get(partition, 0))
-                for partition, offset in end.items()
-            )
+            starts = {
+                partition: max(committed.get(partition, 0), begin.get(partition, 0))
+                for partition in end
+            }
+            lag[worker.name] += await count_from(admin, name, starts, end)
     return Progress(lag, ends)
+
+
+async def count_from(
+    admin: Admin, topic: str, starts: Mapping[int, int], ends: Mapping[int, int]
+) -> int:
+    """Return how many records there are to read between *starts* and *ends*, by partition.
+
+    Their difference counts the marks of transactions and what compaction removed as well.
+    """
+    ranges = {
+        partition: (starts[partition], end)
+        for partition, end in ends.items()
+        if starts[partition] < end
+    }
+    return sum((await admin.count(topic, ranges)).values()) if ranges else 0
 
 
 async def wait_until_idle(

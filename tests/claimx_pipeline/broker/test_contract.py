@@ -428,3 +428,62 @@ async def test_one_poll_returns_no_more_than_was_asked_for(room):
         batches = await consumer.poll(max_records=7, timeout=0.5)
         seen.append(sum(len(b.records) for b in batches))
     assert max(seen) <= 7
+
+
+async def test_counted_is_what_can_be_read_between_two_offsets(room):
+    topic = await room.topic(partitions=2)
+    await room.publish(*(OutRecord(topic, b"%d" % n, bucket=0) for n in range(7)))
+    assert await room.admin.count(topic, {0: (0, 7), 1: (0, 0)}) == {0: 7, 1: 0}
+    assert await room.admin.count(topic, {0: (2, 5)}) == {0: 3}
+    assert await room.admin.count(topic, {0: (7, 7)}) == {0: 0}
+    assert await room.admin.count(topic, {}) == {}
+    with pytest.raises(UnknownTopicError):
+        await room.admin.count(topic, {2: (0, 1)})
+    with pytest.raises(UnknownTopicError):
+        await room.admin.count(f"missing.{uuid.uuid4().hex}", {0: (0, 1)})
+
+
+@pytest.mark.parametrize("before", [1, 5, 6, 7])
+async def test_deleted_records_are_gone_for_everybody_and_the_others_stay(room, before):
+    topic = await room.topic(partitions=2)
+    await room.publish(*(OutRecord(topic, b"%d" % n, bucket=0) for n in range(5)))
+    await room.publish(*(OutRecord(topic, b"%d" % n, bucket=0) for n in range(5, 7)))
+    await room.publish(OutRecord(topic, b"other", bucket=1))
+    await room.admin.delete_records(topic, {0: before})
+    assert await room.admin.begin_offsets(topic) == {0: before, 1: 0}
+    assert await room.admin.end_offsets(topic) == {0: 7, 1: 1}
+    # Once more, and less than that: nothing comes back and nothing else goes.
+    await room.admin.delete_records(topic, {0: before})
+    await room.admin.delete_records(topic, {0: 1})
+    await room.admin.delete_records(topic, {})
+    assert await room.admin.begin_offsets(topic) == {0: before, 1: 0}
+    found = await read(await room.consumer(topic, "g"), 7 - before + 1)
+    assert sorted(r.value for r in found if r.partition == 0) == [
+        b"%d" % n for n in range(before, 7)
+    ]
+    await room.publish(OutRecord(topic, b"7", bucket=0))
+    assert await room.admin.end_offsets(topic) == {0: 8, 1: 1}
+
+
+async def test_nothing_is_deleted_beyond_the_end_or_of_what_does_not_exist(room):
+    topic = await room.topic()
+    await room.publish(*numbered(topic, 3))
+    with pytest.raises(BrokerError):
+        await room.admin.delete_records(topic, {0: 4})
+    assert await room.admin.begin_offsets(topic) == {0: 0}
+    for unknown, before in ((topic, {1: 1}), (f"missing.{uuid.uuid4().hex}", {0: 1})):
+        with pytest.raises(UnknownTopicError):
+            await room.admin.delete_records(unknown, before)
+
+
+async def test_the_topics_of_a_group_are_those_it_committed_of(room):
+    one, two = await room.topic(), await room.topic()
+    group = f"g-{uuid.uuid4().hex}"
+    assert not await room.admin.topics_of(group)
+    await room.publish(*numbered(one, 3), *numbered(two, 3))
+    for topic in (one, two):
+        consumer = await room.consumer(topic, group)
+        await commit_all(consumer, await read(consumer, 3))
+        await consumer.close()
+    assert set(await room.admin.topics_of(group)) == {one, two}
+    assert not await room.admin.topics_of("another")

@@ -18,6 +18,7 @@ from aiokafka import errors as kafka_errors
 from attrs import define, field
 
 from claimx_pipeline.broker.kafka.client import (
+    ISOLATION,
     TEAR_DOWN_SECONDS,
     KafkaConnection,
     retrieved,
@@ -172,6 +173,7 @@ class KafkaConsumer:
             "group_id": self._group,
             "enable_auto_commit": False,
             "auto_offset_reset": "earliest",
+            "isolation_level": ISOLATION,
             "session_timeout_ms": round(seconds * 1000),
             "rebalance_timeout_ms": round(seconds * 1000),
             "heartbeat_interval_ms": round(min(MOST_HEARTBEAT_SECONDS, seconds / 10) * 1000),

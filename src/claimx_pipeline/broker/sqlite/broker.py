@@ -11,7 +11,7 @@ import functools
 import itertools
 import sqlite3
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from attrs import define, field
@@ -167,6 +167,33 @@ class SqliteAdmin:
             UnknownTopicError: The topic does not exist.
         """
         return await self._ask_of(topic, functools.partial(sqlite_log.begin_offsets, topic=topic))
+
+    async def count(self, topic: str, ranges: Mapping[int, tuple[int, int]]) -> Mapping[int, int]:
+        """Return, by partition, how many records there are to read from an offset to another.
+
+        Raises:
+            UnknownTopicError: The topic, or a partition of it, does not exist.
+        """
+        question = functools.partial(sqlite_log.count, topic=topic, ranges=dict(ranges))
+        return await self._ask_of(topic, question)
+
+    async def delete_records(self, topic: str, before: Mapping[int, int]) -> None:
+        """Delete, by partition, the records before an offset, a slice at a time.
+
+        Raises:
+            UnknownTopicError: The topic, or a partition of it, does not exist.
+            BrokerError: The topic has no such offset yet.
+        """
+        work = functools.partial(sqlite_log.delete_records, topic=topic, before=dict(before))
+        while await self._ask_of(topic, work):
+            pass
+
+    async def topics_of(self, group: str) -> Collection[str]:
+        """Return the topics of which *group* has committed an offset; none without a file."""
+        try:
+            return await self._ask(functools.partial(sqlite_groups.topics_of, group=group))
+        except MissingFileError:
+            return frozenset()
 
     async def committed(self, group: str, topic: str) -> Mapping[int, int]:
         """Return, by partition, what *group* committed; partitions without are left out.
