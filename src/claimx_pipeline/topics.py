@@ -6,6 +6,7 @@ topology. Nothing else declares a topic.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -129,6 +130,24 @@ class Topology:
             if self.physical(logical) == name:
                 return logical
         return name
+
+    def undeclared(self, existing: Iterable[str], pattern: re.Pattern[str]) -> list[str]:
+        """Return those of *existing* topics that match and are nobody's any more.
+
+        Args:
+            existing: Topics as the broker calls them; so are those returned.
+            pattern: What the logical name is like: the one that the settings rename, or the name
+                without the prefix.
+        """
+        renamed = {given.name: name for name, given in self._broker.topics.items() if given.name}
+        declared = {self.physical(name) for name in self.topics}
+        prefix = self._broker.prefix
+        found = []
+        for name in sorted(set(existing) - declared):
+            logical = renamed.get(name) or (name.startswith(prefix) and name[len(prefix) :])
+            if logical and pattern.fullmatch(logical):
+                found.append(name)
+        return found
 
     def group(self, name: str) -> str:
         """Return what consumer group *name* is called on the broker."""

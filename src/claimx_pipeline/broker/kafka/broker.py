@@ -10,9 +10,8 @@ from typing import Any, TypeVar
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka import errors as kafka_errors
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.admin import NewTopic as KafkaNewTopic
-from aiokafka.admin import RecordsToDelete
 from attrs import define, field
 
 from claimx_pipeline.broker.kafka.client import ISOLATION, KafkaConnection, stopped

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator, Sequence
+from operator import itemgetter
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -75,8 +76,8 @@ class Fetched:
     batches: Sequence[RawBatch]
     size: int
     """Bytes."""
-    _aborted: list[tuple[int, int]] = field(converter=lambda pairs: sorted(pairs, key=_start))
-    """Producer of each aborted transaction and its first offset."""
+    _aborted: list[tuple[int, int]]
+    """Producer of each aborted transaction and its first offset; the earliest first."""
     _open: set[int] = field(factory=set, init=False)
 
     def of_records(self) -> Iterator[RawBatch]:
@@ -123,7 +124,8 @@ async def fetch(
     if response.API_VERSION >= WITH_TRANSACTIONS:
         aborted = between[-2 if response.API_VERSION >= WITH_REPLICA else -1]
     content = bytes(content or b"")
-    return Fetched(list(_batches(content)), len(content), list(aborted or ()))
+    in_order = sorted(aborted or (), key=itemgetter(1))
+    return Fetched(list(_batches(content)), len(content), in_order)
 
 
 async def count_records(client: Any, partition: TopicPartition, start: int, stop: int) -> int:
@@ -182,7 +184,3 @@ def _batches(content: bytes) -> Iterator[RawBatch]:
             latest=max(0, latest),
         )
         at = end
-
-
-def _start(aborted: tuple[int, int]) -> int:
-    return aborted[1]

@@ -124,9 +124,7 @@ async def look_at(client: Any, partition: TopicPartition, position: int) -> Cont
     Raises:
         KafkaError: Kafka does not hand it out.
     """
-    fetched = await fetch(
-        client, partition, position, most=BATCH_BYTES, wait=WAIT_MILLISECONDS
-    )
+    fetched = await fetch(client, partition, position, most=BATCH_BYTES, wait=WAIT_MILLISECONDS)
     readable = 0
     for batch in fetched.of_records():
         if batch.after <= position:
