@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,10 +12,13 @@ from attrs import evolve, frozen
 from claimx_pipeline.broker.protocol import Admin, OutRecord, Record, TopicPartition
 from claimx_pipeline.claimx.events import decode_event
 from claimx_pipeline.errors import DecodeError
+from claimx_pipeline.runtime.offsets.reading import retired_topics, unread_topics
 from claimx_pipeline.topics import EVENTS_RAW
 
 if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline
+
+RETIRED = "no delay of the settings has it any more; what waits in it is brought back"
 
 BATCH = 1000
 """Events that are published at once."""
@@ -32,12 +35,15 @@ class ListedTopic:
     partitions: int
     """As it exists; as it would be created if it does not."""
     records: int | None
-    """Records ever published; None if it has not been created."""
+    """Records ever published; None if it has not been created. Where transactions were used or a
+    topic is compacted, what retention has deleted is counted by its offsets."""
     written_by: Sequence[str]
     """Workers and plugins; ``outside`` for a topic that others write."""
     read_by: Sequence[str]
     used: bool
     """False if it lacks a reader or a writer that it should have."""
+    note: str = ""
+    """What is remarkable about it: settings do not name it any more, or do not fit it."""
 
     @property
     def created(self) -> bool:
@@ -86,31 +92,74 @@ async def create_topics(pipeline: Pipeline) -> list[str]:
 
 
 async def list_topics(pipeline: Pipeline) -> list[ListedTopic]:
-    """Return every topic of workers and plugins, by name.
+    """Return every topic of workers and plugins, by name, then those that other settings left.
 
     Raises:
         BrokerError: The broker did not answer.
     """
     topology = pipeline.topology
     lonely = {*topology.without_reader(), *topology.without_writer()}
+    wanted = {topic.name: topic.partitions for topic in topology.new_topics()}
     found = []
     async with open_admin(pipeline) as admin:
         existing = await admin.topics()
         for name in sorted(topology.topics):
             physical = topology.physical(name)
-            created = physical in existing
+            partitions = existing.get(physical)
             found.append(
                 ListedTopic(
                     name=name,
                     physical=physical,
-                    partitions=existing.get(physical, topology.topics[name].partitions),
-                    records=sum((await admin.end_offsets(physical)).values()) if created else None,
+                    partitions=wanted[physical] if partitions is None else partitions,
+                    records=None if partitions is None else await _seen(admin, physical),
                     written_by=topology.writers.get(name, ["outside"]),
                     read_by=topology.readers.get(name, []),
                     used=name not in lonely,
+                    note=_differs(wanted[physical], partitions),
                 )
             )
-    return found
+        return found + await _of_other_settings(pipeline, admin, existing)
+
+
+def _differs(wanted: int, partitions: int | None) -> str:
+    if partitions in (None, wanted):
+        return ""
+    return f"it has {partitions} partitions, the settings say {wanted}; it stays as it is"
+
+
+async def _seen(admin: Admin, topic: str) -> int:
+    """Return how many records were ever published to *topic*."""
+    begins, ends = await admin.begin_offsets(topic), await admin.end_offsets(topic)
+    kept = await admin.count(topic, {at: (begins.get(at, 0), end) for at, end in ends.items()})
+    return sum(begins.values()) + sum(kept.values())
+
+
+async def _of_other_settings(
+    pipeline: Pipeline, admin: Admin, existing: Mapping[str, int]
+) -> list[ListedTopic]:
+    """Return the topics that these settings do not name, and that were read with others."""
+    topology = pipeline.topology
+    workers = list(pipeline.workers.values())
+    notes = {
+        topic: (worker.name, RETIRED)
+        for worker in workers
+        for topic in retired_topics(worker, topology, existing)
+    }
+    for unread in await unread_topics(admin, topology, workers):
+        notes.setdefault(unread.topic, ("", str(unread)))
+    return [
+        ListedTopic(
+            name=topology.logical(topic),
+            physical=topic,
+            partitions=existing[topic],
+            records=await _seen(admin, topic),
+            written_by=[],
+            read_by=[reader] if reader else [],
+            used=bool(reader),
+            note=note,
+        )
+        for topic, (reader, note) in sorted(notes.items())
+    ]
 
 
 async def publish(

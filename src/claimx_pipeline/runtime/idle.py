@@ -22,7 +22,7 @@ class Progress:
     lag: Mapping[str, int]
     """Worker to the number of records it has not committed yet."""
     ends: Mapping[str, int]
-    """Topic, as the broker calls it, to the sum of its end offsets, which grows with every record published."""
+    """Topic, as the broker calls it, to the sum of its end offsets; each record adds to it."""
 
     def idle(self) -> bool:
         """Return whether no worker has anything left."""

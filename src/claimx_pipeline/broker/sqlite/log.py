@@ -212,7 +212,7 @@ def delete_records(connection: sqlite3.Connection, topic: str, before: Mapping[i
     for number, offset in before.items():
         if offset > ends[number]:
             raise BrokerError(
-                f"{topic}[{number}] ends at {ends[number]}, so nothing can be deleted before {offset}"
+                f"{topic}[{number}] ends at {ends[number]}; nothing can be deleted before {offset}"
             )
     heads = _heads(connection, topic)
     more = False

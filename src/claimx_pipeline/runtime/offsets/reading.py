@@ -52,7 +52,7 @@ def retired_topics(spec: WorkerSpec, topology: Topology, existing: Collection[st
     if not spec.drains:
         return []
     families = "|".join(re.escape(family) for family in spec.drains)
-    pattern = re.compile(rf"(?:{families})\.retry\.\d+(?:ms|s|m)")
+    pattern = re.compile(rf"(?:{families})\.retry\.[0-9]+(?:ms|s|m)")
     declared = {topology.physical(topic.name) for topic in spec.reads}
     return [name for name in topology.undeclared(existing, pattern) if name not in declared]
 
