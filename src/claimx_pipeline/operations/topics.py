@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 from attrs import evolve, frozen
 
-from claimx_pipeline.broker.protocol import Admin, OutRecord, Record, TopicPartition
+from claimx_pipeline.broker.protocol import Admin, OutRecord, Producer, Record, TopicPartition
+from claimx_pipeline.broker.sizes import refuse_too_large
 from claimx_pipeline.claimx.events import decode_event
-from claimx_pipeline.errors import DecodeError
+from claimx_pipeline.errors import DecodeError, RecordTooLargeError
 from claimx_pipeline.runtime.offsets.reading import retired_topics, unread_topics
 from claimx_pipeline.topics import EVENTS_RAW
 
@@ -179,48 +180,80 @@ async def publish(
     values = [each if isinstance(each, bytes) else msgspec.json.encode(each) for each in messages]
     encoded = [key.encode() for key in keys] if keys is not None else [None] * len(values)
     records = [OutRecord(topic, value, key) for value, key in zip(values, encoded, strict=True)]
-    await _publish(pipeline, [records])
+    async with _open_producer(pipeline) as producer:
+        await producer.publish([_named(pipeline, record) for record in records])
 
 
 async def publish_events(pipeline: Pipeline, lines: Iterable[bytes]) -> PublishedEvents:
     """Publish raw events, a JSON object per line, keyed by project.
 
-    A line that is not a valid event is left out and named in the result; an empty one is
-    passed over.
+    A line that is not a valid event, or that is larger than the broker takes, is left out and
+    named in the result; an empty one is passed over.
 
     Raises:
         BrokerError: The broker did not acknowledge; what was sent may or may not be stored.
     """
     refused: list[RefusedLine] = []
-    records = list(_events(lines, refused))
-    if records:
-        parts = [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
-        await _publish(pipeline, parts)
-    return PublishedEvents(len(records), refused)
+    events = list(_events(lines, refused, pipeline.settings.broker.largest_record))
+    published = 0
+    if events:
+        async with _open_producer(pipeline) as producer:
+            for start in range(0, len(events), BATCH):
+                part = events[start : start + BATCH]
+                too_large = await _publish_part(pipeline, producer, part)
+                refused += too_large
+                published += len(part) - len(too_large)
+    return PublishedEvents(published, sorted(refused, key=lambda each: each.line))
 
 
-def _events(lines: Iterable[bytes], refused: list[RefusedLine]) -> Iterator[OutRecord]:
-    """Yield a record per event; note the other lines in *refused*."""
+def _events(
+    lines: Iterable[bytes], refused: list[RefusedLine], limit: int
+) -> Iterator[tuple[int, OutRecord]]:
+    """Yield the number of each line and a record of its event; note the others in *refused*."""
     for number, line in enumerate(lines, 1):
         value = line.strip()
         if not value:
             continue
         try:
             event = decode_event(value, 0)
-        except DecodeError as error:
+            record = OutRecord(EVENTS_RAW.name, value, event.project_id.encode())
+            refuse_too_large(record, 0, limit)
+        except (DecodeError, RecordTooLargeError) as error:
             refused.append(RefusedLine(number, str(error)))
             continue
-        yield OutRecord(EVENTS_RAW.name, value, event.project_id.encode())
+        yield number, record
 
 
-async def _publish(pipeline: Pipeline, parts: Iterable[Sequence[OutRecord]]) -> None:
-    """Publish records, a part at once; they name their topic by its logical name."""
-    physical = pipeline.topology.physical
+async def _publish_part(
+    pipeline: Pipeline, producer: Producer, part: Sequence[tuple[int, OutRecord]]
+) -> list[RefusedLine]:
+    """Publish records; return those that are larger than their topic takes."""
+    refused: list[RefusedLine] = []
+    waiting = list(part)
+    while waiting:
+        try:
+            await producer.publish([_named(pipeline, record) for _, record in waiting])
+        except RecordTooLargeError as error:
+            refused.append(RefusedLine(waiting[error.index][0], str(error)))
+            left = range(len(waiting)) if error.left is None else error.left
+            waiting = [waiting[at] for at in left if at != error.index]
+        else:
+            break
+    return refused
+
+
+def _named(pipeline: Pipeline, record: OutRecord) -> OutRecord:
+    """Return *record* with its topic as the broker calls it."""
+    return evolve(record, topic=pipeline.topology.physical(record.topic))
+
+
+@asynccontextmanager
+async def _open_producer(pipeline: Pipeline) -> AsyncIterator[Producer]:
+    """Give a producer on the pipeline's broker, and close it."""
     producer = pipeline.broker().producer()
     await producer.start()
     try:
-        for part in parts:
-            await producer.publish([evolve(each, topic=physical(each.topic)) for each in part])
+        yield producer
     finally:
         await producer.close()
 

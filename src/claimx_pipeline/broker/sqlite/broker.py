@@ -69,6 +69,7 @@ class SqliteBroker:
         self.url = url
         self._clock = clock or SystemClock()
         self._lease = lease_seconds
+        self._limit = settings.largest_record
         self._thread = SqliteThread(
             sqlite_path(url), settings.deadline_seconds, self._clock, tidy_seconds
         )
@@ -82,7 +83,7 @@ class SqliteBroker:
 
     def producer(self) -> SqliteProducer:
         """Return a producer; call ``start`` on it."""
-        return SqliteProducer(self._thread, self._clock)
+        return SqliteProducer(self._thread, self._clock, self._limit)
 
     def admin(self) -> SqliteAdmin:
         """Return an administrator; it opens the file when it is first asked."""
@@ -95,6 +96,8 @@ class SqliteProducer:
 
     _thread: SqliteThread
     _clock: Clock
+    _limit: int
+    """Bytes of the largest record."""
     _turns: itertools.count[int] = field(factory=itertools.count, init=False)
     _started: bool = field(default=False, init=False)
 
@@ -109,6 +112,7 @@ class SqliteProducer:
 
         Raises:
             UnknownTopicError: A topic does not exist; nothing is created.
+            RecordTooLargeError: A record is too large; none was published.
             BrokerUnavailableError: No acknowledgement within the deadline.
         """
         if not self._started:
@@ -117,7 +121,11 @@ class SqliteProducer:
             return
         now = round(self._clock.now().timestamp() * 1000)
         work = functools.partial(
-            sqlite_log.append, records=tuple(records), now=now, turn=next(self._turns)
+            sqlite_log.append,
+            records=tuple(records),
+            now=now,
+            turn=next(self._turns),
+            limit=self._limit,
         )
         try:
             await self._thread.run(work, notify=True)

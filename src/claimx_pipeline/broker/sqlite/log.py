@@ -15,14 +15,13 @@ from attrs import define, frozen
 
 from claimx_pipeline.broker.partitioning import partition_of
 from claimx_pipeline.broker.protocol import NewTopic, OutRecord, TopicPartition
+from claimx_pipeline.broker.sizes import refuse_too_large
 from claimx_pipeline.broker.sqlite.file import RECORD_BYTES, writing
-from claimx_pipeline.errors import BrokerError, RecordTooLargeError, UnknownTopicError
+from claimx_pipeline.errors import BrokerError, UnknownTopicError
 
 OFFSET_BITS = 40
 MOST_BYTES = 32 * 1024 * 1024
-"""One answer holds no more than this, and one record."""
-LARGEST_RECORD = 64 * 1024 * 1024
-"""Bytes of a record: what a reader has to hold at once."""
+"""One answer holds no more than this, and one record more."""
 SLICE = 5_000
 """Records deleted in one transaction: others wait for it."""
 VACUUM_PAGES = 2_000
@@ -84,7 +83,7 @@ def create_topics(connection: sqlite3.Connection, wanted: Sequence[NewTopic]) ->
 
 
 def append(
-    connection: sqlite3.Connection, records: Sequence[OutRecord], now: int, turn: int
+    connection: sqlite3.Connection, records: Sequence[OutRecord], now: int, turn: int, limit: int
 ) -> None:
     """Store *records* durably, all or none, without gaps between offsets.
 
@@ -93,6 +92,7 @@ def append(
         records: In this order within each partition.
         now: Milliseconds since 1970 UTC.
         turn: Where records without key and bucket begin to take turns.
+        limit: Bytes of the largest record that is taken.
 
     Raises:
         UnknownTopicError: A topic does not exist.
@@ -106,9 +106,8 @@ def append(
             state = head[partition_of(out, len(head), turn + index)]
             headers = msgspec.msgpack.encode(out.headers) if out.headers else None
             size = sum(len(part) for part in (out.key, out.value, headers) if part)
-            if size > LARGEST_RECORD:
-                remedy = "keep the content elsewhere and publish its location"
-                raise RecordTooLargeError(out.topic, index, size, LARGEST_RECORD, remedy=remedy)
+            if size * 2 > limit:
+                refuse_too_large(out, index, limit)
             rows.append((state[0] + state[1], now, out.key, out.value, headers))
             state[1] += 1
             state[2] += size

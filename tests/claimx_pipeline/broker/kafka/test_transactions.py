@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 from aiokafka import AIOKafkaProducer
 from aiokafka import TopicPartition as KafkaPartition
-from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.admin import NewTopic as KafkaNewTopic
 
 from claimx_pipeline import Done, OutRecord
 from claimx_pipeline.broker.kafka.broker import KafkaBroker
@@ -22,6 +20,7 @@ from claimx_pipeline.runtime.idle import progress
 from claimx_pipeline.settings.tree.broker import BrokerSettings, KafkaSettings
 from tests.claimx_pipeline.broker.kafka.test_unreadable import damage, unknown_codec, wrong_checksum
 from tests.rigs import members, topics
+from tests.rigs.kafka_topics import create_topic
 from tests.rigs.until import until
 from tests.rigs.worker import IN, OUT, Rig, Scripted
 
@@ -180,17 +179,15 @@ async def test_a_compacted_topic_is_read_to_its_end_and_then_idle(kafka_url):
     """The cleaner has removed nearly everything; offsets say a hundred times what there is."""
     broker = broker_at(kafka_url)
     topic = f"compacted.{uuid.uuid4().hex}"
-    client = AIOKafkaAdminClient(bootstrap_servers=kafka_url.removeprefix("kafka://"))
-    await client.start()
-    options = {
-        "cleanup.policy": "compact",
-        "segment.bytes": "1048576",
-        "segment.ms": "100",
-        "min.cleanable.dirty.ratio": "0.0",
-        "delete.retention.ms": "0",
-    }
-    await client.create_topics([KafkaNewTopic(topic, 1, 1, topic_configs=options)])
-    await client.close()
+    await create_topic(
+        kafka_url,
+        topic,
+        cleanup_policy="compact",
+        segment_bytes="1048576",
+        segment_ms="100",
+        min_cleanable_dirty_ratio="0.0",
+        delete_retention_ms="0",
+    )
     async with topics.admin_of(broker) as admin:
         await until(lambda: _exists(admin, topic))
         for part in range(4):
