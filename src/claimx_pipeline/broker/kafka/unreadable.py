@@ -49,10 +49,41 @@ class PositionTracker:
     """The offset after the last record handed out."""
     _readable: dict[TopicPartition, int] = field(factory=dict, init=False)
     """How many records may be read before the next batch that cannot be."""
+    _committed: dict[TopicPartition, int] = field(factory=dict, init=False)
+    """What was committed of each."""
+    _certain: bool = field(default=True, init=False)
+    """Whether aiokafka's positions have not moved past records that were not handed out."""
 
     def forget(self) -> None:
         """Forget all positions: the partitions are revoked or new."""
-        self._next, self._readable = {}, {}
+        self._next, self._readable, self._committed, self._certain = {}, {}, {}, True
+
+    def committed(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Note what was committed."""
+        self._committed.update(offsets)
+
+    def after_marks(self, client: Any, partition: TopicPartition, offset: int) -> int:
+        """Return the next offset to read when *offset* is, with what holds no record passed.
+
+        Behind the last record handed out lie marks of transactions, aborted ones, or nothing
+        where compaction was. Left uncommitted they look like records that were never read, to
+        whom they are deleted by retention before another record comes.
+        """
+        if not self._certain or self._next.get(partition) != offset:
+            return offset
+        assigned = client._subscription.subscription.assignment  # noqa: SLF001 - without waiting
+        state = assigned.state_value(partition) if assigned else None
+        return max(offset, state.position) if state and state.has_valid_position else offset
+
+    def uncommitted_marks(self, client: Any) -> dict[TopicPartition, int]:
+        """Return where to commit because only marks follow what is committed."""
+        found = {}
+        for partition, offset in self._committed.items():
+            handed_out = self._next.setdefault(partition, offset)
+            after = self.after_marks(client, partition, handed_out)
+            if handed_out <= offset < after:
+                found[partition] = after
+        return found
 
     def handed_out(self, polled: Mapping[TopicPartition, Sequence[Any]]) -> None:
         """Note what was handed out."""
@@ -60,8 +91,20 @@ class PositionTracker:
             self._next[partition] = records[-1].offset + 1
 
     async def getmany(self, client: Any, seconds: float, max_records: int) -> Any:
-        """Return new records; none that would be read together with unreadable ones."""
-        wait, paused = round(seconds * 1000), client.paused()
+        """Return new records; none that would be read together with unreadable ones.
+
+        Raises:
+            Exception: One of ``UNREADABLE``; what was read in the same call is lost until
+                ``skip_unreadable`` has returned.
+        """
+        try:
+            return await self._getmany(client, round(seconds * 1000), max_records)
+        except UNREADABLE:
+            self._certain = False
+            raise
+
+    async def _getmany(self, client: Any, wait: int, max_records: int) -> Any:
+        paused = client.paused()
         for partition, readable in self._readable.items():
             if partition in paused:
                 continue
@@ -100,6 +143,7 @@ class PositionTracker:
             # Also where nothing is wrong: what was read in the same call is lost.
             client.seek(partition, position)
             self._next[partition] = position
+        self._certain = True
         return found if found or self._readable else None
 
     async def _position(self, client: Any, partition: TopicPartition) -> int:

@@ -118,6 +118,36 @@ async def test_an_open_transaction_is_not_read_and_its_end_decides(tmp_path, kaf
 
 
 @pytest.mark.incident("STR-04")
+async def test_marks_are_committed_so_that_their_deletion_is_no_loss(tmp_path, kafka_url):
+    """Retention takes them before another record comes; the next start is content."""
+    rig = await Rig.make(tmp_path, kafka_url, prefix=next(PREFIXES))
+    topic = rig.pipeline.topology.physical(IN.name)
+    spec = rig.spec(echoing(), batch_size=2)
+    loop = rig.loop(spec, asyncio.Event())
+    async with transactional(kafka_url) as producer, topics.admin_of(rig.broker()) as admin:
+        await transaction(producer, topic, "1", "2", commit=True)
+        group = rig.pipeline.topology.group("scripted")
+
+        async def all_committed() -> bool:
+            ends = await admin.end_offsets(topic)
+            return (await admin.committed(group, topic)).get(0) == ends[0]
+
+        async with members.running(loop) as tasks:
+            await until(all_committed, *tasks)
+            await transaction(producer, topic, "no", "no", commit=False)
+            await transaction(producer, topic, "3", commit=True)
+            await transaction(producer, topic, "no", commit=False)
+            await until(all_committed, *tasks)
+        end = (await admin.end_offsets(topic))[0]
+        assert end == 10
+        await admin.delete_records(topic, {0: end})
+    again = rig.loop(spec, asyncio.Event())
+    await rig.publish("4")
+    await rig.run_until(lambda: again.metrics.records == 1, again)
+    assert await rig.published() == ["1", "2", "3", "4"]
+
+
+@pytest.mark.incident("STR-04")
 @pytest.mark.parametrize("commit", [True, False])
 async def test_lag_counts_records_and_neither_marks_nor_what_was_aborted(
     tmp_path, kafka_url, commit
