@@ -102,6 +102,22 @@ async def test_the_limit_is_a_setting(load):
     assert record.value == line
 
 
+@pytest.mark.incident("STR-65")
+async def test_a_line_that_only_the_broker_finds_too_large_is_named_as_well(load, monkeypatch):
+    """Its limit is lower than what the settings say; several lines, one after the other."""
+    pipeline = load()
+    await operations.create_topics(pipeline)
+    generous = load(broker__max_record_bytes="2000000")
+    monkeypatch.setattr(generous, "broker", pipeline.broker)
+    lines = [EVENT.replace(b"e1", b"e%d" % n) for n in range(50)]
+    for large in (0, 1, 20, 49):
+        pad = b'"pad": "%s", "projectId"' % (b"x" * 1_200_000)
+        lines[large] = lines[large].replace(b'"projectId"', pad)
+    done = await operations.publish_events(generous, lines)
+    assert ([each.line for each in done.refused], done.published) == ([1, 2, 21, 50], 46)
+    assert len(await operations.read_topic(pipeline, RAW)) == 46
+
+
 @pytest.mark.kafka
 @pytest.mark.incident("STR-65")
 @pytest.mark.parametrize("server", [1_048_588, 20_000])

@@ -41,20 +41,28 @@ class UnreadTopic:
         )
 
 
-def retired_topics(spec: WorkerSpec, topology: Topology, existing: Collection[str]) -> list[str]:
-    """Return the retry topics of the families that *spec* drains and no setting names any more.
+def retired_tiers(
+    families: Iterable[str], topology: Topology, existing: Collection[str]
+) -> list[str]:
+    """Return the retry topics of *families* that exist and that no setting names any more.
 
     Args:
-        spec: A worker.
+        families: Prefixes of retry topics.
         topology: What topics are called.
         existing: Every topic that there is, as the broker calls it; so are those returned.
     """
-    if not spec.drains:
+    prefixes = "|".join(re.escape(family) for family in families)
+    if not prefixes:
         return []
-    families = "|".join(re.escape(family) for family in spec.drains)
-    pattern = re.compile(rf"(?:{families})\.retry\.[0-9]+(?:ms|s|m)")
+    pattern = re.compile(rf"(?:{prefixes})\.retry\.[0-9]+(?:ms|s|m)")
+    return topology.undeclared(existing, pattern)
+
+
+def retired_topics(spec: WorkerSpec, topology: Topology, existing: Collection[str]) -> list[str]:
+    """Return the retry topics that *spec* drains: of its families, and without a delay."""
     declared = {topology.physical(topic.name) for topic in spec.reads}
-    return [name for name in topology.undeclared(existing, pattern) if name not in declared]
+    found = retired_tiers(spec.drains, topology, existing)
+    return [name for name in found if name not in declared]
 
 
 def topics_read(spec: WorkerSpec, topology: Topology, existing: Collection[str]) -> list[str]:
