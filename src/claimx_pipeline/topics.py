@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from attrs import field, frozen
 from attrs.validators import ge, optional
@@ -148,6 +148,19 @@ class Topology:
             if logical and pattern.fullmatch(logical):
                 found.append(name)
         return found
+
+    def renamed(self, existing: Collection[str]) -> dict[str, str]:
+        """Return the topics that would be read if the settings did not rename them.
+
+        Args:
+            existing: Topics as the broker calls them.
+
+        Returns:
+            What each is called on the broker to its logical name.
+        """
+        declared = {self.physical(name) for name in self.topics}
+        found = {f"{self._broker.prefix}{name}": name for name in self.topics}
+        return {topic: found[topic] for topic in sorted((found.keys() - declared) & {*existing})}
 
     def group(self, name: str) -> str:
         """Return what consumer group *name* is called on the broker."""

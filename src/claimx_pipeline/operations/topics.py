@@ -148,6 +148,8 @@ async def _of_other_settings(
     }
     for unread in await unread_topics(admin, topology, workers):
         notes.setdefault(unread.topic, ("", str(unread)))
+    for topic, name in topology.renamed(existing).items():
+        notes.setdefault(topic, ("", f"the settings call {name} {topology.physical(name)!r} now"))
     return [
         ListedTopic(
             name=topology.logical(topic),

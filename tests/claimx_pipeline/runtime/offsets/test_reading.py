@@ -152,6 +152,19 @@ async def test_what_waits_under_the_old_name_of_a_renamed_topic_is_told_everywhe
 
 
 @pytest.mark.incident("STR-60")
+async def test_dead_letters_under_an_old_name_are_told(place):
+    """No group reads them, so only the name says whose they are."""
+    old = load(place, "")
+    await operations.create_topics(old)
+    await operations.publish(old, "claimx.events.dlq", [b"dead"])
+    new = load(place, "broker: {topics: {claimx.events.dlq: {name: the.dead}}}")
+    before = old.topology.physical("claimx.events.dlq")
+    (listed,) = [each for each in await operations.list_topics(new) if each.physical == before]
+    assert listed.note == "the settings call claimx.events.dlq 'the.dead' now"
+    assert listed.records == 1
+
+
+@pytest.mark.incident("STR-60")
 async def test_partitions_that_differ_from_the_settings_are_told(place):
     await operations.create_topics(load(place, ""))
     new = load(place, "broker: {topics: {claimx.events.raw: {partitions: 12}}}")
