@@ -150,8 +150,10 @@ async def _shown(offsets: WorkerOffsets) -> list[ShownOffset]:
     try:
         checks = await offsets.checks()
     except UnknownTopicError as error:
-        missing = ShownOffset(worker=worker, topic=error.topic, state=NOT_CREATED)
-        return [missing, *await _unread(offsets)]
+        shown = [ShownOffset(worker=worker, topic=error.topic, state=NOT_CREATED)]
+        for topic in await offsets.retired():
+            shown += await _rows(offsets, topic, RETIRED)
+        return shown + await _unread(offsets)
     retired = await offsets.retired()
     shown = [
         ShownOffset(
@@ -179,25 +181,32 @@ def _state(check: OffsetCheck, retired: Collection[str]) -> str:
 
 async def _unread(offsets: WorkerOffsets) -> list[ShownOffset]:
     """Return what waits in topics that the group has read and the worker does not read now."""
-    admin = offsets.admin
-    found = []
-    for unread in await unread_topics(admin, offsets.topology, [offsets.spec]):
-        committed = await admin.committed(unread.group, unread.topic)
-        begins = await admin.begin_offsets(unread.topic)
-        for partition, end in (await admin.end_offsets(unread.topic)).items():
-            found.append(
-                ShownOffset(
-                    worker=unread.worker,
-                    topic=unread.topic,
-                    partition=partition,
-                    committed=committed.get(partition),
-                    log_start=begins.get(partition),
-                    log_end=end,
-                    state=UNREAD,
-                    refusal=str(unread),
-                )
-            )
+    found: list[ShownOffset] = []
+    for unread in await unread_topics(offsets.admin, offsets.topology, [offsets.spec]):
+        found += await _rows(offsets, unread.topic, UNREAD, str(unread))
     return found
+
+
+async def _rows(
+    offsets: WorkerOffsets, topic: str, state: str, refusal: str = ""
+) -> list[ShownOffset]:
+    """Return how far the group is in each partition of *topic*, as the broker calls it."""
+    admin = offsets.admin
+    committed = await admin.committed(offsets.group, topic)
+    begins = await admin.begin_offsets(topic)
+    return [
+        ShownOffset(
+            worker=offsets.spec.name,
+            topic=topic,
+            partition=partition,
+            committed=committed.get(partition),
+            log_start=begins.get(partition),
+            log_end=end,
+            state=state,
+            refusal=refusal,
+        )
+        for partition, end in (await admin.end_offsets(topic)).items()
+    ]
 
 
 @asynccontextmanager
