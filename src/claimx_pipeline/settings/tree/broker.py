@@ -77,7 +77,7 @@ class BrokerSettings:
     deadline_seconds: float = field(default=30.0, validator=gt(0))
     """How long any single answer of the broker may take."""
 
-    max_record_bytes: int | None = field(default=None, validator=optional(ge(1024)))
+    max_record_bytes: int | None = field(default=None, validator=optional(ge(1)))
     """Largest record that is published, with its key and headers, on either broker;
     ``kafka.max_request_bytes``, 1 MB, if not given. Larger ones that are stored stay readable."""
 
