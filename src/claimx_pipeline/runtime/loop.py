@@ -13,6 +13,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from attrs import define, field
 
@@ -32,6 +33,7 @@ from claimx_pipeline.runtime.delivery.publisher import Publisher
 from claimx_pipeline.runtime.delivery.table_writes import TableWrites
 from claimx_pipeline.runtime.failure_policy import FailurePolicy
 from claimx_pipeline.runtime.offsets.assignment import Assignments
+from claimx_pipeline.runtime.offsets.reading import topics_to_join
 from claimx_pipeline.runtime.reconnect import Reconnect, concurrently, is_unavailable
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import WorkerSpec
@@ -72,6 +74,8 @@ class WorkerLoop:
     _counts: RecordCounts = field(init=False)
     _in_flight: InFlight = field(init=False)
     _assignments: Assignments = field(init=False)
+    _topics: list[str] = field(init=False, factory=list)
+    """What it reads, as the broker calls it."""
     _polled: dict[Assignment, int] = field(init=False, factory=dict)
     """The last offset polled of each partition."""
     _far: frozenset[Assignment] = field(init=False, default=frozenset())
@@ -166,6 +170,7 @@ class WorkerLoop:
         self._assemble(
             Publisher(producer, self._policy, self._reconnect, self.metrics, files), admin
         )
+        await self._until_available("broker", broker, partial(self._find_topics, admin))
         self._consumer = self._member()
         closing.add("consumer", lambda: self._consumer.close())  # noqa: PLW0108 - the one there is by then
         closing.add("batches in flight", self._in_flight.cancel)
@@ -205,11 +210,13 @@ class WorkerLoop:
             together=not self.spec.tables,
         )
 
+    async def _find_topics(self, admin: Admin) -> None:
+        self._topics = await topics_to_join(self.spec, self.resources.topology, admin)
+
     def _member(self) -> Consumer:
-        topology = self.resources.topology
         return self.resources.broker.consumer(
             group=self._policy.group,
-            topics=[topology.physical(topic.name) for topic in self.spec.reads],
+            topics=self._topics,
             on_revoked=self._revoked,
         )
 
