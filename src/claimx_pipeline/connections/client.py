@@ -23,7 +23,7 @@ from aiohttp.abc import AbstractResolver
 from attrs import define, evolve, field
 from httpx_aiohttp import AiohttpTransport
 
-from claimx_pipeline.clock import Clock
+from claimx_pipeline.clock import Clock, doubled
 from claimx_pipeline.connections.answer import Answer, RequestFailedError, refusal
 from claimx_pipeline.connections.breaker import Breaker, Permit, State
 from claimx_pipeline.connections.call import Call, Watch, call_to, merged
@@ -318,7 +318,7 @@ class Connection:
         longest = self.settings.backoff_max_seconds
         if error.retry_after is not None:
             return error.retry_after if error.retry_after <= longest else None
-        backoff: float = min(longest, self.settings.backoff_seconds * 2**retries)
+        backoff = doubled(self.settings.backoff_seconds, retries, longest)
         return backoff * self._random.uniform(0.5, 1.0)
 
     @property

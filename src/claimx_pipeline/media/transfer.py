@@ -8,7 +8,7 @@ from contextlib import aclosing, asynccontextmanager
 
 from attrs import define, evolve, field
 
-from claimx_pipeline.clock import Clock
+from claimx_pipeline.clock import Clock, doubled
 from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.connections.breaker import Breaker, Permit, State
 from claimx_pipeline.connections.stream import StreamClient, Streamed
@@ -31,6 +31,9 @@ _UNAUTHORIZED, _FORBIDDEN = 401, 403
 _WHOLE, _PART, _NO_SUCH_RANGE = 200, 206, 416
 _CONTENT_RANGE = re.compile(r"bytes (\d{1,18})-(\d{1,18})/(\d{1,18}|\*)")
 _DIGITS = re.compile(r"[0-9]{1,18}")
+
+LONGEST_PAUSE_SECONDS = 300.0
+"""Before another try, whatever the settings say: the record's turn is not to end by waiting."""
 
 
 @define(eq=False)
@@ -113,7 +116,7 @@ class Transfer:
             return False
         if tries >= self.settings.max_retries:
             return False
-        await self.clock.sleep(self.settings.backoff_seconds * 2**tries)
+        await self.clock.sleep(doubled(self.settings.backoff_seconds, tries, LONGEST_PAUSE_SECONDS))
         return True
 
     @asynccontextmanager

@@ -22,6 +22,7 @@ class Metrics:
     received: Counter = field(init=False)
     outcomes: Counter = field(init=False)
     published: Counter = field(init=False)
+    records_overtaken: Counter = field(init=False)
     rows: Counter = field(init=False)
     batch_seconds: Histogram = field(init=False)
     parked: Gauge = field(init=False)
@@ -51,6 +52,12 @@ class Metrics:
         )
         self.published = Counter(
             "claimx_records_published", "Records acknowledged", ["worker"], registry=registry
+        )
+        self.records_overtaken = Counter(
+            "claimx_records_overtaken",
+            "Records that retention deleted before the worker has read them",
+            ["worker"],
+            registry=registry,
         )
         self.rows = Counter(
             "claimx_table_rows",
@@ -163,6 +170,10 @@ class WorkerMetrics:
         if count:
             self._metrics.outcomes.labels(self.name, "given_up").inc(count)
             self._metrics.in_flight.labels(self.name).dec(count)
+
+    def overtaken(self, count: int) -> None:
+        """Count records that were deleted before they were read."""
+        self._metrics.records_overtaken.labels(self.name).inc(count)
 
     def published(self, count: int) -> None:
         """Count acknowledged records."""

@@ -6,12 +6,12 @@ A crash loses them; as they were not committed, they come again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from attrs import define, field
 
-from claimx_pipeline.broker.protocol import Assignment
+from claimx_pipeline.broker.protocol import Assignment, TopicPartition
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.runtime.delivery.batch import BatchRecord, PartitionRun
 from claimx_pipeline.runtime.outcome import Held
@@ -77,6 +77,14 @@ class PausedPartitions:
         """Drop what is not *owned* any more; return how many records that is."""
         revoked = self._waiting.keys() - set(owned)
         return sum(len(self._waiting.pop(each).records) for each in revoked)
+
+    def before(self, offsets: Mapping[TopicPartition, int]) -> bool:
+        """Return whether a record waits whose offset is lower than that of its partition."""
+        return any(
+            waiting.records[0].record.offset
+            < offsets.get(TopicPartition(at.topic, at.partition), 0)
+            for at, waiting in self._waiting.items()
+        )
 
     @property
     def partitions(self) -> Container[Assignment]:
