@@ -30,6 +30,7 @@ from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
 from claimx_pipeline.runtime.delivery.batch import Batch, PartitionRun
 from claimx_pipeline.runtime.delivery.committer import Committer
 from claimx_pipeline.runtime.delivery.counts import RecordCounts
+from claimx_pipeline.runtime.delivery.failures import FailureReport
 from claimx_pipeline.runtime.delivery.in_flight import InFlight
 from claimx_pipeline.runtime.delivery.paused import PausedPartitions
 from claimx_pipeline.runtime.delivery.processing import RecordProcessing
@@ -123,7 +124,7 @@ class WorkerLoop:
             raise
         finally:
             await closing.close()
-            self._counts.end()
+            self._counts.end(self._paused)
             self._pulse.stopped()
 
     async def _turn(self) -> None:
@@ -223,6 +224,7 @@ class WorkerLoop:
             paused=self._paused,
             reconnect=self._reconnect,
             counts=self._counts,
+            failures=FailureReport(name, self.metrics),
             consumer=lambda: self._consumer,
         )
         size = self.spec.batch_size
@@ -265,9 +267,8 @@ class WorkerLoop:
             log.info("worker %s: %s; its records come again there", self.spec.name, error)
 
     def _up(self) -> None:
-        if not self._is_up:
-            self._is_up = True
-            self.metrics.up()
+        self._is_up = True
+        self.metrics.up()
 
     async def _down(self) -> None:
         if self._is_up:

@@ -112,6 +112,11 @@ class PausedPartitions:
         first = min(waiting.until for waiting in self._waiting.values())
         return max(0.0, min(longest, (first - now).total_seconds()))
 
+    def until(self) -> datetime | None:
+        """Return when the last of the records that wait for their time is due."""
+        times = [each.until for each in self._waiting.values() if each.error is None]
+        return max(times, default=None)
+
     def count(self) -> int:
         """Return how many records wait."""
         return sum(len(waiting.records) for waiting in self._waiting.values())

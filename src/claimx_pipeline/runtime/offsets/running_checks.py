@@ -214,8 +214,9 @@ class RunningChecks:
 
     async def _look(self) -> None:
         try:
-            await self.identities.look()
+            await self.identities.partitions()
             await self._offsets()
+            await self.identities.look()
         except BrokerUnavailableError as error:
             # Polls and commits meet it as well, and wait.
             log.debug("worker %s: its topics cannot be looked at now: %s", self.worker, error)
