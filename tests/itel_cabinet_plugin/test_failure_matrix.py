@@ -160,6 +160,23 @@ async def test_tables_that_cannot_be_written_hold_the_tracking_worker_alone(rig,
     assert await rig.dead() == {}
 
 
+@pytest.mark.incident("STR-15")
+async def test_a_table_that_is_moved_away_holds_the_tracking_worker_alone(rig, tmp_path):
+    """Two workers in one process: one says why it waits, the other goes on."""
+    sent = messages(rig)
+    await working(rig)
+    table = tmp_path / "tables" / TRACKING
+    aside = table.rename(tmp_path / "aside")
+    await publish(rig, sent)
+    await rig.until(lambda: len(rig.simulator.submissions) == len(pairs(rig)))
+    await rig.until(lambda: f"nothing at {table}" in state(rig, "itel-tracking"))
+    assert state(rig, "itel-api") == "ready"
+    assert not table.exists()
+    aside.rename(table)
+    await assert_complete(rig, sent)
+    assert await rig.dead() == {}
+
+
 async def test_a_row_that_the_table_refuses_is_dead_alone_and_submitted_all_the_same(rig):
     sent = messages(rig)
     done = next(each for each in sent if each["task_status"] == "COMPLETED")

@@ -32,14 +32,16 @@ class Gap:
         """How many offsets that are; of a compacted topic, how many records at most."""
         return self.after - self.first
 
+    @property
+    def offsets(self) -> str:
+        """The offsets, in words."""
+        if self.records == 1:
+            return f"offset {self.first}"
+        return f"offsets {self.first} to {self.after - 1}"
+
     def __str__(self) -> str:
         at = self.partition
-        where = (
-            f"offsets {self.first} to {self.after - 1}"
-            if self.records > 1
-            else (f"offset {self.first}")
-        )
-        return f"{self.records} records of {at.topic}[{at.partition}] ({where})"
+        return f"{self.records} records of {at.topic}[{at.partition}] ({self.offsets})"
 
 
 @frozen

@@ -126,8 +126,8 @@ class OffsetCheck:
         if (gap := self.gap) is not None:
             return (
                 f"{self._up_to(partition)}, but the topic begins at {offsets.log_start}, so "
-                f"retention deleted {gap.records} records that were never read; go on with what is "
-                f"left with {rewind} --to-earliest'"
+                f"retention deleted {gap.records} records that were never read "
+                f"({gap.offsets}); go on with what is left with {rewind} --to-earliest'"
             )
         return ""
 
