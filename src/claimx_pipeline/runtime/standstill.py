@@ -42,7 +42,7 @@ class Standstill:
     recheck: Callable[[], Awaitable[None]]
     """Raises what is still wrong."""
     ends: Callable[[], bool]
-    """Whether to end rather than to wait, since somebody waits for the end."""
+    """Whether to end rather than to wait, since the end of the run is waited for."""
     _logged: str = field(default="", init=False)
     _logged_at: float = field(default=0.0, init=False)
 
