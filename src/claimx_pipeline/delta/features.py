@@ -1,7 +1,7 @@
 """Which tables can be written at all: the features of the protocol that delta-rs writes.
 
-A table gets a feature from the program that switches it on, and from then on every commit of a writer
-that does not know it is refused, as if others had been first.
+A table gets a feature from the program that switches it on. From then on every commit of a
+writer that does not know it is refused, as if others had been first.
 """
 
 from __future__ import annotations

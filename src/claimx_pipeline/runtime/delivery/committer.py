@@ -79,7 +79,7 @@ class Committer:
         await self._commit_offsets(committable.positions)
         self.counts.commit(committable.counts)
         if committable.failed:
-            self.failures.tell(committable.failed)
+            self.failures.report(committable.failed)
         if failure := batch.failure(self.worker):
             raise failure from failure.error
         self._pause(batch, batch.remaining(committable))

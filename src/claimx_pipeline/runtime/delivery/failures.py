@@ -1,4 +1,4 @@
-"""Tells of records that failed: a line per batch and cause, not one per record."""
+"""Reports records that failed: a line per batch and cause, not one per record."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class FailureReport:
     worker: str
     metrics: WorkerMetrics
 
-    def tell(self, failed: Sequence[FailedRecord]) -> None:
+    def report(self, failed: Sequence[FailedRecord]) -> None:
         """Log what the records of a batch have *failed* with."""
         causes: dict[tuple[str, ...], list[FailedRecord]] = {}
         for each in failed:

@@ -63,9 +63,9 @@ class TableWrites:
         try:
             result = await self.sinks[table].write([row for _, row in rows], sources, after)
         except TableError as error:
-            # It was moved away, say; what is worked out is kept until it is back.
-            away = TableWriteError(error.reason, Category.TRANSIENT, table=table)
-            return [(record, Held(away)) for record, _ in rows]
+            # It was moved, say; what is worked out is kept until it is back.
+            unavailable = TableWriteError(error.reason, Category.TRANSIENT, table=table)
+            return [(record, Held(unavailable)) for record, _ in rows]
         except RecordError as error:
             if error.category is not Category.TRANSIENT:
                 raise

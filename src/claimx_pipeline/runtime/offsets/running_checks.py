@@ -18,7 +18,12 @@ from claimx_pipeline.broker.protocol import Admin, Assignment, TopicPartition
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.faults import TableWriteError
 from claimx_pipeline.delta.thread import TableThread
-from claimx_pipeline.errors import BrokerUnavailableError, TableError, UnknownTopicError
+from claimx_pipeline.errors import (
+    BrokerError,
+    BrokerUnavailableError,
+    TableError,
+    UnknownTopicError,
+)
 from claimx_pipeline.runtime.offsets.assignment import Assignments
 from claimx_pipeline.runtime.offsets.gaps import Gap, Jump, overtaken
 from claimx_pipeline.runtime.offsets.start_checks import (
@@ -40,10 +45,16 @@ LOOK_SECONDS = 20.0
 AGAIN_SECONDS = 2.0
 """Before a look that is to confirm a loss."""
 
+SURE_LOOKS = 2
+"""Looks that find nothing before a member counts as at work, whatever it owns."""
+
 SURE_POLLS = 2
 """Polls that return nothing before a client is known to hold nothing that was deleted since."""
 
-TABLE_SECONDS = 30.0
+TABLES_SECONDS = 30.0
+"""Between two looks at the tables, at least: opening a large one is not for nothing."""
+
+TABLE_SECONDS = 15.0
 """How long opening a table may take."""
 
 
@@ -117,7 +128,11 @@ class RunningChecks:
     clock: Clock = field(init=False)
     _looking: asyncio.Task[None] | None = field(default=None, init=False)
     _look_at: float = field(default=0.0, init=False)
+    _tables_at: float = field(default=0.0, init=False)
     _empty_polls: int = field(default=0, init=False)
+    _doubted: bool = field(default=False, init=False)
+    """The last look has refused to go on; a server that has just started may not know better."""
+    _good_looks: int = field(default=0, init=False)
     _suspected: dict[Assignment, tuple[int, int]] = field(factory=dict, init=False)
     """Partitions of which records may be lost: how far they were polled, and empty polls then."""
 
@@ -143,9 +158,26 @@ class RunningChecks:
                 self._looking = asyncio.create_task(self._look(), name=f"checks {self.worker}")
         elif self._looking.done():
             done, self._looking = self._looking, None
-            seconds = AGAIN_SECONDS if self._suspected else LOOK_SECONDS
+            try:
+                done.result()
+            except (StartRefusedError, UnknownTopicError) as error:
+                if self._doubted or isinstance(error, RecordsOvertakenError):
+                    raise
+                self._doubted = True
+                self.pulse.waits_for("checks", str(error))
+            else:
+                self._passed()
+            seconds = AGAIN_SECONDS if self._suspected or self._doubted else LOOK_SECONDS
             self._look_at = self.clock.monotonic() + seconds
-            done.result()
+
+    def _passed(self) -> None:
+        if self._doubted:
+            self._doubted = False
+            self.pulse.waits_for("checks", "")
+        self._good_looks += 1
+        if self._good_looks >= SURE_LOOKS:
+            # A member without partitions has nothing to acquire, and is at work all the same.
+            self.assignments.started = True
 
     def nothing_polled(self) -> None:
         """Note that a poll returned nothing: the client holds no record of what goes on."""
@@ -155,7 +187,9 @@ class RunningChecks:
         """End a look under way, and forget what it was about."""
         looking, self._looking = self._looking, None
         self._suspected.clear()
-        self.pulse.waits_for("overtaken", "")
+        self._doubted = False
+        for what in ("overtaken", "checks"):
+            self.pulse.waits_for(what, "")
         if looking is not None:
             looking.cancel()
             await asyncio.gather(looking, return_exceptions=True)
@@ -216,10 +250,17 @@ class RunningChecks:
         try:
             await self.identities.partitions()
             await self._offsets()
-            await self.identities.look()
+            now = self.clock.monotonic()
+            if now >= self._tables_at:
+                await self.identities.look()
+                self._tables_at = now + TABLES_SECONDS
         except BrokerUnavailableError as error:
             # Polls and commits meet it as well, and wait.
             log.debug("worker %s: its topics cannot be looked at now: %s", self.worker, error)
+        except UnknownTopicError:
+            raise
+        except BrokerError as error:
+            log.warning("worker %s: its topics cannot be looked at: %s", self.worker, error)
         except (TableError, TableWriteError) as error:
             # Rows for it wait where they are, and so does the worker.
             self.pulse.waits_for("table", str(error))
@@ -248,7 +289,7 @@ class RunningChecks:
         self._weigh({a: check for a, check in checks.items() if check.gap})
 
     def _weigh(self, suspects: Mapping[Assignment, OffsetCheck]) -> None:
-        """Tell a loss from records that the client has fetched before they were deleted."""
+        """Decide what is lost, and what the client had fetched before it was deleted."""
         lost: list[Gap] = []
         reasons: list[str] = []
         now: dict[Assignment, tuple[int, int]] = {}
