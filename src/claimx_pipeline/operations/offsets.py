@@ -48,6 +48,8 @@ class ShownOffset:
     """Next offset of the consumer group; None if it has none."""
     log_start: int | None = None
     log_end: int | None = None
+    overtaken: int = 0
+    """Records that were deleted before the group has read them."""
     state: str
     """``ok``, or what is wrong."""
     refusal: str = ""
@@ -165,6 +167,7 @@ async def _shown(offsets: WorkerOffsets) -> list[ShownOffset]:
             committed=each.offsets.committed,
             log_start=each.offsets.log_start,
             log_end=each.offsets.log_end,
+            overtaken=each.gap.records if each.gap else 0,
             state=_state(each, retired),
             refusal=each.refusal(worker),
         )
