@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
-from claimx_pipeline.errors import UnknownTopicError, UsageError
+from claimx_pipeline.errors import TableError, UnknownTopicError, UsageError
 from claimx_pipeline.operations.names import one_worker
 from claimx_pipeline.operations.topics import open_admin
 from claimx_pipeline.runtime.offsets.repair import Moved, Targets, WorkerOffsets
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.runtime.worker import WorkerSpec
 
 NOT_CREATED = "not created"
+UNREADABLE = "the table cannot be read"
 
 RewindTo = Literal["table", "earliest"] | int | Mapping[int | None, int]
 """Where a group goes on.
@@ -46,6 +47,8 @@ class ShownOffset:
     log_end: int | None = None
     state: str
     """``ok``, or what is wrong."""
+    error: str = ""
+    """Why the table cannot be read; its own line then, without numbers."""
     refusal: str = ""
     """Why the worker would not start, and which command repairs it; empty if it would."""
 
@@ -65,7 +68,7 @@ async def show_offsets(pipeline: Pipeline, *workers: str) -> list[ShownOffset]:
     Raises:
         UsageError: There is no worker of a name.
         BrokerError: The broker did not answer.
-        TableError: A table cannot be read.
+        TableError: The location of a table in the settings is not valid.
     """
     chosen = pipeline.select(workers) if workers else list(pipeline.workers.values())
     found: list[ShownOffset] = []
@@ -141,8 +144,9 @@ async def _targets(offsets: WorkerOffsets, to: RewindTo) -> Targets:
 
 async def _shown(offsets: WorkerOffsets) -> list[ShownOffset]:
     worker = offsets.spec.name
+    unreadable: list[TableError] = []
     try:
-        checks = await offsets.checks()
+        checks = await offsets.checks(unreadable)
     except UnknownTopicError as error:
         return [ShownOffset(worker=worker, topic=error.topic, state=NOT_CREATED)]
     return [
@@ -159,6 +163,9 @@ async def _shown(offsets: WorkerOffsets) -> list[ShownOffset]:
             refusal=each.refusal(worker),
         )
         for each in checks
+    ] + [
+        ShownOffset(worker=worker, table=each.table, topic="", state=UNREADABLE, error=str(each))
+        for each in unreadable
     ]
 
 
