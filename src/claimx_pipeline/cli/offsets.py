@@ -46,13 +46,13 @@ def show(
     rows = [_row(each) for each in shown]
     if json:
         print_json(rows)
-        end_with([each.error for each in shown])
+        end_with((each.table or "", each.error) for each in shown if each.error)
         return
     columns = ["worker", "table", "topic", "partition", "stored", "group", "begin", "end", "state"]
     print_table(rows, columns, f"Offsets on {pipeline.broker().url}")
     for refusal in dict.fromkeys(row["refusal"] for row in rows if row["refusal"]):
         note(refusal)
-    end_with([each.error for each in shown])
+    end_with((each.table or "", each.error) for each in shown if each.error)
 
 
 @app.command()

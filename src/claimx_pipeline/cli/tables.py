@@ -43,7 +43,7 @@ def list_(context: typer.Context, json: JSON = False) -> None:
     else:
         columns = ["table", "mode", "rows", "version", "bytes", "state", "place"]
         print_table(rows, columns, "Tables")
-    end_with([each.error for each in listed])
+    end_with((each.table, each.error) for each in listed)
 
 
 @app.command()
@@ -96,7 +96,7 @@ def describe(
         shown = ["column", "type", "null", "role", "meaning"]
         print_table(columns, shown, f"{name}: {found.summary}")
         note(f"{facts['mode']}, key {', '.join(found.key)}; {facts['state']}, at {facts['place']}")
-    end_with([found.listed.error])
+    end_with([(name, found.listed.error)])
 
 
 @app.command()
@@ -155,7 +155,7 @@ def _print_maintained(
     work: Coroutine[Any, Any, list[Maintained]], *, dry_run: bool, json: bool
 ) -> None:
     done = asyncio.run(work)
-    errors = [each.error for each in done]
+    errors = [(each.table, each.error) for each in done]
     rows = [_maintained(each) for each in done if json or not each.error]
     if json:
         print_json({"dry_run": dry_run, "tables": rows})

@@ -8,6 +8,7 @@ table refuses of a batch is found beforehand, from the table's own metadata.
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -96,14 +97,19 @@ def as_table_error(table: str, doing: str) -> Iterator[None]:
 def one_line(error: BaseException) -> str:
     """Return the message of *error* in one line, with the causes it names.
 
-    Object stores tell the cause in lines that each begin with an arrow; a preview of data or a
+    Object stores tell the cause in lines that each begin with an arrow, queries in the line
+    after ``caused by``; a preview of data or a
     Rust backtrace that may follow is left out. How long a request took is left out as well, so
     that the same failure has the same text.
     """
     lines = _COLOURS.sub("", str(error)).strip().splitlines()
     if not lines:
         return type(error).__name__
-    causes = [_TREE.sub("", line).strip() for line in lines[1:] if _TREE.match(line)]
+    causes = [
+        _TREE.sub("", line).strip()
+        for before, line in itertools.pairwise(lines)
+        if _TREE.match(line) or before.strip() == "caused by"
+    ]
     return _TOOK.sub("", ": ".join([lines[0].strip().rstrip(":"), *causes]))[:_LONGEST]
 
 

@@ -53,7 +53,12 @@ class TableLocation:
         with as_table_error(self.table, f"cannot be looked for at {self.uri}"):
             if self.is_local:
                 return _has_log(Path(self.uri))
-            return DeltaTable.is_deltatable(self.uri, storage_options=self.revealed())
+            # ``is_deltatable`` would stop every thread of the process until the store answers.
+            try:
+                DeltaTable(self.uri, storage_options=self.revealed())
+            except TableNotFoundError:
+                return False
+            return True
 
     def open(self) -> DeltaTable:
         """Open the table at its newest version.

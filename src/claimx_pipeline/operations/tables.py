@@ -275,8 +275,9 @@ async def _each(
             if not names and not store.exists(name):
                 return None
             return work(Maintenance(store.location(name), dry_run))
-        except TableUnusableError as error:
-            if len(wanted) == 1:
+        except TableError as error:
+            unusable = isinstance(error, TableUnusableError) or store.exists(name)
+            if len(wanted) == 1 or not unusable:
                 raise
             return Maintained(table=name, before=NOTHING, after=NOTHING, error=str(error))
 
