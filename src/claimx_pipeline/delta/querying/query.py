@@ -11,7 +11,7 @@ from deltalake import QueryBuilder
 from deltalake.exceptions import DeltaError
 from sqlglot import TokenType
 
-from claimx_pipeline.delta.faults import one_line
+from claimx_pipeline.delta.faults import as_table_error, one_line
 from claimx_pipeline.delta.querying.datediff import rewrite_datediff
 from claimx_pipeline.delta.querying.reading import plain_table
 from claimx_pipeline.delta.querying.relations import relations
@@ -43,7 +43,8 @@ def run_query(store: TableStore, sql: str) -> pa.Table:
     runnable = rewrite_datediff(sql)
     builder = QueryBuilder(_ENGINE)
     for table in names:
-        builder.register(table, store.open(table))
+        with as_table_error(table, f"cannot be read at {store.location(table).uri}"):
+            builder.register(table, store.open(table))
     try:
         answer = pa.table(builder.execute(runnable).read_all())
     except (KeyboardInterrupt, SystemExit, GeneratorExit):

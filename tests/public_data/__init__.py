@@ -1,0 +1,1 @@
+"""Data sets by others, read from the folder that ``CLAIMX_PUBLIC_DATA`` names."""
