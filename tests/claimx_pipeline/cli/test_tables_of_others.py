@@ -85,7 +85,7 @@ def test_offsets_of_other_workers_are_shown(broken):
 
 
 @pytest.mark.incident("STR-13")
-@pytest.mark.parametrize("command", ["tables create", "tables list", "up"])
+@pytest.mark.parametrize("command", ["tables create", "tables list", "worker events"])
 def test_a_root_that_the_engine_misreads_is_refused_at_the_start(tmp_path, command):
     env = {"CLAIMX_DATA_DIR": str(tmp_path / "Team%20Files")}
     said = one_sentence(run(*command.split(), cwd=tmp_path, env=env))
