@@ -191,7 +191,7 @@ class Pipeline:
 
         tables, storage = self.settings.tables, self.settings.storage
         merged = evolve(tables, storage_options=storage.limited(tables.storage_options))
-        limit = tables.operation_timeout_seconds
+        limit = storage.table_timeout_seconds
         return TableStore(merged, self.tables, self.clock, time_limit=limit)
 
     def broker(self) -> Broker:

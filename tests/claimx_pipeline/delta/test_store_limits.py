@@ -74,8 +74,7 @@ async def test_a_store_of_files_is_bounded_by_the_same_settings(listing):
 @pytest.mark.incident("STR-16")
 def test_the_settings_reach_the_tables(tmp_path):
     text = (
-        "tables:\n  operation_timeout_seconds: 7.5\n"
-        "storage:\n  max_retries: 9\n  timeout_seconds: 11.5\n  retry_timeout_seconds: 13\n"
+        "storage:\n  table_timeout_seconds: 7.5\n  max_retries: 9\n  timeout_seconds: 11.5\n  retry_timeout_seconds: 13\n"
         "  connect_timeout_seconds: 0.25\n  options: {AWS_TIMEOUT: 5s}\n"
     )
     (tmp_path / "claimx.yaml").write_text(text)

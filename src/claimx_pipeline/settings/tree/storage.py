@@ -59,6 +59,10 @@ class StorageSettings:
     connect_timeout_seconds: float = field(default=5.0, validator=gt(0))
     """Time to open a connection."""
 
+    table_timeout_seconds: float = field(default=300.0, validator=gt(0))
+    """Time of one operation on a table, all requests and tries in it; a throttled store can need
+    minutes."""
+
     files: FilesSettings = field(factory=FilesSettings)
     """Where files end."""
 

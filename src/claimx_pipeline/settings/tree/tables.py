@@ -27,7 +27,3 @@ class TablesSettings:
 
     dedupe_window_hours: float = field(default=168.0, validator=gt(0))
     """How far back an append table looks for an earlier row of a key that holds no time."""
-
-    operation_timeout_seconds: float = field(default=300.0, validator=gt(0))
-    """Time of one operation on a table, all requests and tries in it; a throttled store can need
-    minutes."""
