@@ -189,9 +189,10 @@ class Pipeline:
         """Where the tables are."""
         from claimx_pipeline.delta.store import TableStore
 
-        tables, shared = self.settings.tables, self.settings.storage.options
-        merged = evolve(tables, storage_options={**shared, **tables.storage_options})
-        return TableStore(merged, self.tables, self.clock)
+        tables, storage = self.settings.tables, self.settings.storage
+        merged = evolve(tables, storage_options=storage.limited(tables.storage_options))
+        limit = storage.table_timeout_seconds
+        return TableStore(merged, self.tables, self.clock, time_limit=limit)
 
     def broker(self) -> Broker:
         """Return the broker that the settings name; not connected.

@@ -24,6 +24,7 @@ COUNTS = {
     "PRC": 3,
     "LAT": 20,
 }
+STRANGERS = "STR"
 
 
 @pytest.fixture(scope="module")

@@ -128,6 +128,9 @@ def root(
 
 def main() -> None:
     """Run the command line and end the process with 0 done, 1 failed, 2 usage."""
+    # What libraries below the tables log goes to the terminal past our logging; the cause is
+    # in the error that is raised.
+    os.environ.setdefault("RUST_LOG", "off")
     try:
         app()
     except ClaimxError as error:

@@ -11,6 +11,7 @@ import typer
 
 from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
+from claimx_pipeline.cli.failing import end_with
 from claimx_pipeline.errors import UsageError
 from claimx_pipeline.hooks.output import note, print_json, print_table
 
@@ -45,6 +46,7 @@ def show(
     rows = [_row(each) for each in shown]
     if json:
         print_json(rows)
+        end_with((each.table or "", each.error) for each in shown if each.error)
         return
     columns = ["worker", "table", "topic", "partition", "stored", "group", "begin", "end"]
     if any(each.overtaken for each in shown):
@@ -52,6 +54,7 @@ def show(
     print_table(rows, [*columns, "state"], f"Offsets on {pipeline.broker().url}")
     for refusal in dict.fromkeys(row["refusal"] for row in rows if row["refusal"]):
         note(refusal)
+    end_with((each.table or "", each.error) for each in shown if each.error)
 
 
 @app.command()
@@ -110,6 +113,14 @@ def rewind(
 
 
 def _row(shown: ShownOffset) -> dict[str, Any]:
+    if shown.error:
+        return {
+            "worker": shown.worker,
+            "table": shown.table,
+            "state": shown.state,
+            "refusal": "",
+            "error": shown.error,
+        }
     if not shown.topic_created:
         return {
             "worker": shown.worker,

@@ -37,6 +37,8 @@ def query(
     DATEDIFF(end, start) days of the calendar.
     'claimx-run tables list' shows the tables, 'DESCRIBE table' its columns.
     """
+    from claimx_pipeline.delta.querying.answer import shown_rows
+
     command_line: CommandLine = context.obj
     pipeline = command_line.pipeline()
     if list_:
@@ -50,7 +52,7 @@ def query(
         answer = operations.query(pipeline, sql)
     else:
         answer = operations.named_query(pipeline, name or "", _parameters(param or []))
-    rows = answer.to_pylist()
+    rows = shown_rows(answer)
     if json:
         print_json(rows)
         return

@@ -10,6 +10,7 @@ import typer
 
 from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
+from claimx_pipeline.cli.failing import end_with
 from claimx_pipeline.hooks.output import note, print_json, print_table
 
 if TYPE_CHECKING:
@@ -35,12 +36,14 @@ DRY_RUN = Annotated[bool, typer.Option("--dry-run", help="Only say what would be
 @app.command("list")
 def list_(context: typer.Context, json: JSON = False) -> None:
     """List every table: what it is, how much is in it, where it is."""
-    rows = [_facts(each) for each in asyncio.run(operations.list_tables(_pipeline(context)))]
+    listed = asyncio.run(operations.list_tables(_pipeline(context)))
+    rows = [_facts(each) for each in listed]
     if json:
         print_json(rows)
-        return
-    columns = ["table", "mode", "rows", "version", "bytes", "state", "place"]
-    print_table(rows, columns, "Tables")
+    else:
+        columns = ["table", "mode", "rows", "version", "bytes", "state", "place"]
+        print_table(rows, columns, "Tables")
+    end_with((each.table, each.error) for each in listed)
 
 
 @app.command()
@@ -89,9 +92,11 @@ def describe(
     facts["partitions"] = found.partitions
     if json:
         print_json({**facts, "columns": columns})
-        return
-    print_table(columns, ["column", "type", "null", "role", "meaning"], f"{name}: {found.summary}")
-    note(f"{facts['mode']}, key {', '.join(found.key)}; {facts['state']}, at {facts['place']}")
+    else:
+        shown = ["column", "type", "null", "role", "meaning"]
+        print_table(columns, shown, f"{name}: {found.summary}")
+        note(f"{facts['mode']}, key {', '.join(found.key)}; {facts['state']}, at {facts['place']}")
+    end_with([(name, found.listed.error)])
 
 
 @app.command()
@@ -149,15 +154,19 @@ def vacuum(
 def _print_maintained(
     work: Coroutine[Any, Any, list[Maintained]], *, dry_run: bool, json: bool
 ) -> None:
-    rows = [_maintained(each) for each in asyncio.run(work)]
+    done = asyncio.run(work)
+    errors = [(each.table, each.error) for each in done]
+    rows = [_maintained(each) for each in done if json or not each.error]
     if json:
         print_json({"dry_run": dry_run, "tables": rows})
+        end_with(errors)
         return
     columns = ["table", "files", "files_after", "bytes", "bytes_after"]
     columns += ["compacted", "busy", "deleted", "checkpoint"]
     print_table(rows, columns, "What would be done" if dry_run else "What was done")
     if any(row["busy"] for row in rows):
         note("busy partitions were left as they are; the next time will do")
+    end_with(errors)
 
 
 def _maintained(done: Maintained) -> dict[str, Any]:
@@ -171,6 +180,7 @@ def _maintained(done: Maintained) -> dict[str, Any]:
         "busy": done.busy,
         "deleted": done.deleted,
         "checkpoint": done.checkpoint,
+        **({"error": done.error} if done.error else {}),
     }
 
 
@@ -186,6 +196,13 @@ def _facts(listed: ListedTable) -> dict[str, Any]:
         "rows": listed.rows,
         "version": listed.version,
         "bytes": listed.bytes,
-        "state": "ok" if listed.created else "not created",
+        "state": _state(listed),
         "place": listed.location,
+        **({"error": listed.error} if listed.error else {}),
     }
+
+
+def _state(listed: ListedTable) -> str:
+    if listed.error:
+        return "cannot be opened"
+    return "ok" if listed.created else "not created"

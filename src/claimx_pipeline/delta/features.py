@@ -1,17 +1,10 @@
-"""Which tables can be written at all: the features of the protocol that delta-rs writes.
-
-A table gets a feature from the program that switches it on. From then on every commit of a
-writer that does not know it is refused, as if others had been first.
-"""
+"""Which tables of others this version can write: by what their protocol asks for."""
 
 from __future__ import annotations
 
 from deltalake import DeltaTable
 
 from claimx_pipeline.errors import TableError
-
-FEATURES_FROM = 7
-"""Writer version that names features; each lower one means a fixed list of known ones."""
 
 WRITABLE = frozenset(
     {
@@ -28,22 +21,38 @@ WRITABLE = frozenset(
         "variantType-preview",
     }
 )
-"""What delta-rs 1.6 commits to; found by trying each feature of the protocol."""
+"""Writer features that deltalake can deal with, by the names of the protocol.
+
+deltalake does not say which; a test compares this with what it does. A feature that is not
+here is refused, since a writer must not touch what it does not know.
+"""
+_BY_FEATURES = 7
+"""The protocol's writer version that lists its features."""
+_WITH_IDENTITY = 6
+"""The writer version that asks for identity columns, whether the table has any or not."""
+
+
+def unwritable(table: DeltaTable) -> tuple[str, ...]:
+    """Return what writing to *table* asks for and deltalake lacks."""
+    protocol = table.protocol()
+    version = protocol.min_writer_version
+    if version > _BY_FEATURES:
+        return (f"writer version {version}",)
+    if version == _WITH_IDENTITY:
+        return ("identityColumns",)
+    return tuple(sorted(set(protocol.writer_features or ()) - WRITABLE))
 
 
 def refuse_unwritable(name: str, table: DeltaTable) -> None:
-    """See that table *name* can be written.
+    """See that table *name* can be written to.
 
     Raises:
-        TableError: It needs features that are not known here; they are named.
+        TableError: Others have switched on what cannot be.
     """
-    protocol = table.protocol()
-    if protocol.min_writer_version < FEATURES_FROM:
-        return
-    unknown = sorted(set(protocol.writer_features or ()) - WRITABLE)
-    if unknown:
+    if missing := unwritable(table):
         raise TableError(
             name,
-            f"needs features that cannot be written here ({', '.join(unknown)}); switch them "
-            "off where they were switched on, or name another location in tables.paths",
+            f"it cannot be written to at {table.table_uri}, since others have switched on "
+            f"{', '.join(missing)}, which this version does not know how to write; drop that "
+            "from the table (ALTER TABLE … DROP FEATURE), or point the setting at another one",
         )

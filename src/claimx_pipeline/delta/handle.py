@@ -45,6 +45,15 @@ class KeptHandle:
             self._commits = 0
         return self._table
 
+    def newer_than(self, version: int) -> bool:
+        """Open the table again; return whether others have committed since *version*.
+
+        Raises:
+            TableError: There is no table, or it cannot be opened.
+        """
+        self.drop()
+        return self.table().version() > version
+
     def committed(self) -> None:
         """Count a commit; after every ``REOPEN_AFTER`` the next use opens it again."""
         self._commits += 1

@@ -12,6 +12,7 @@ import logging
 import math
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
 
@@ -20,7 +21,8 @@ from attrs import define, field, frozen
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
 
-from claimx_pipeline.delta.faults import first_line
+from claimx_pipeline.delta.faults import as_table_error, one_line
+from claimx_pipeline.delta.features import refuse_unwritable
 from claimx_pipeline.delta.location import TableLocation
 from claimx_pipeline.delta.writing.positions import GROUP
 from claimx_pipeline.errors import UsageError
@@ -63,6 +65,10 @@ class Size:
     bytes: int
 
 
+NOTHING = Size(0, 0)
+"""Of a table that cannot be opened."""
+
+
 @frozen(kw_only=True)
 class Maintained:
     """What was done to a table, or would be."""
@@ -79,6 +85,8 @@ class Maintained:
     """Files deleted that no version needs any more; in an object store perhaps before."""
     checkpoint: int | None = None
     """Version that a checkpoint was written of."""
+    error: str = ""
+    """Why nothing could be done; empty otherwise."""
 
 
 @define
@@ -131,7 +139,8 @@ class Maintenance:
         """Return the partitions that have *at_least* so many small files."""
         table = self.location.open()
         partitions = table.metadata().partition_columns
-        files = pa.table(table.get_add_actions(flatten=True))
+        with self._failing("its log cannot be read"):
+            files = pa.table(table.get_add_actions(flatten=True))
         sizes: dict[Partition, list[int]] = defaultdict(list)
         values = [files[f"partition.{name}"].to_pylist() for name in partitions]
         for size, *found in zip(files["size_bytes"].to_pylist(), *values, strict=True):
@@ -170,20 +179,31 @@ class Maintenance:
     def _unless_busy(self, work: Callable[[DeltaTable], object]) -> bool:
         """Do *work* on the newest version; return whether no writer kept it from that."""
         for _ in range(_TRIES):
-            try:
-                work(self.location.open())
-            except CommitFailedError as error:
-                log.info("table %r changed meanwhile: %s", self.location.table, first_line(error))
-            else:
-                return True
+            table = self.location.open()
+            version = table.version()
+            refuse_unwritable(self.location.table, table)
+            with self._failing("cannot be maintained"):
+                try:
+                    work(table)
+                except CommitFailedError as error:
+                    if self.location.open().version() <= version:
+                        raise  # no writer kept it from that
+                    why = one_line(error)
+                    log.info("table %r changed meanwhile: %s", self.location.table, why)
+                else:
+                    return True
         return False
+
+    def _failing(self, what: str) -> AbstractContextManager[None]:
+        return as_table_error(self.location.table, f"{what} at {self.location.uri}")
 
     def _checkpoint(self) -> int | None:
         table = self.location.open()
         if not self.dry_run:
-            table.create_checkpoint()
-            # Commits that the checkpoint contains, as old as the table says they may get.
-            table.cleanup_metadata()
+            with self._failing("a checkpoint cannot be written"):
+                table.create_checkpoint()
+                # Commits that the checkpoint contains, as old as the table says they may get.
+                table.cleanup_metadata()
         return table.version()
 
     def _vacuum(self, hours: int, *, orphans: bool = False) -> int:
@@ -198,7 +218,8 @@ class Maintenance:
                 commit_properties=_named_commit(),
             )
 
-        vacuumed(self.location.open(), dry_run=True)
+        with self._failing("unused files cannot be looked for"):
+            vacuumed(self.location.open(), dry_run=True)
         if self.location.is_local:
             # The log still names files that were deleted long ago; of an object store all count.
             found[:] = [name for name in found if Path(self.location.uri, name).exists()]
@@ -211,7 +232,8 @@ class Maintenance:
         return count
 
     def _size(self) -> Size:
-        return size_of(self.location.open())
+        with self._failing("its log cannot be read"):
+            return size_of(self.location.open())
 
     def _told(
         self, before: Size, after: Size, *, deleted: int = 0, checkpoint: int | None = None

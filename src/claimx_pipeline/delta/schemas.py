@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import pyarrow as pa
+from attrs import define, field
 from deltalake import DeltaTable, Field, Schema
 
+from claimx_pipeline.delta.features import refuse_unwritable
 from claimx_pipeline.delta.spec import TableSpec
+from claimx_pipeline.delta.writing.form import StoredForm, generated_columns
 from claimx_pipeline.errors import TableError
 
 CHECKPOINT_INTERVAL = 20
@@ -28,6 +31,9 @@ def configuration(spec: TableSpec) -> dict[str, str]:
 FORGETTING = "delta.setTransactionRetentionDuration"
 """Property under which a table forgets positions that have not moved for some time."""
 
+APPEND_ONLY = "delta.appendOnly"
+"""Property under which no row of a table can be replaced."""
+
 
 def refuse_forgetting(spec: TableSpec, table: DeltaTable) -> None:
     """See that an append table keeps its positions for ever.
@@ -44,46 +50,98 @@ def refuse_forgetting(spec: TableSpec, table: DeltaTable) -> None:
 def add_missing_columns(spec: TableSpec, table: DeltaTable) -> tuple[str, ...]:
     """Make *table* what *spec* declares, if nullable columns are all that is missing.
 
+    Nullable columns that others have added stay, and are filled with null.
+
     Returns:
         The columns added.
 
     Raises:
-        TableError: The table differs in another way; both sides are shown.
+        TableError: The table cannot be written to, or differs in another way; both sides
+            are shown.
     """
-    stored = {column.name: column for column in pa.schema(table.schema().to_arrow())}
-    declared = {column.name: column for column in spec.schema()}
-    differences = [
-        f"column {name!r} is declared {_shown(declared.get(name))}"
-        f" and stored {_shown(stored.get(name))}"
-        for name in dict.fromkeys([*declared, *stored])
-        if not _agree(declared.get(name), stored.get(name))
-    ]
-    partitions = tuple(table.metadata().partition_columns)
-    if partitions != spec.partitions():
-        differences.append(
-            f"the partitions are declared {spec.partitions()} and stored {partitions}"
-        )
-    if differences:
+    refuse_forgetting(spec, table)
+    refuse_unwritable(spec.name, table)
+    if differences := _differences(spec, table):
         raise TableError(
             spec.name,
             f"what is declared is not what is stored: {'; '.join(differences)}; "
             "change the table to match, or point the setting at another one",
         )
-    missing = [column for name, column in declared.items() if name not in stored]
+    stored = {column.name for column in table.schema().fields}
+    missing = [column for column in spec.schema() if column.name not in stored]
     if missing:
         fields = Schema.from_arrow(pa.schema(missing)).fields
         table.alter.add_columns([Field(f.name, f.type, nullable=True) for f in fields])
     return tuple(column.name for column in missing)
 
 
+def stored_form(spec: TableSpec, table: DeltaTable) -> StoredForm:
+    """Return what *table* has beside what *spec* declares.
+
+    Raises:
+        TableError: It is not, or not any more, a table that can be written as declared.
+    """
+    refuse_forgetting(spec, table)
+    refuse_unwritable(spec.name, table)
+    stored = {column.name for column in table.schema().fields}
+    missing = [column.name for column in spec.schema() if column.name not in stored]
+    if differences := [*_differences(spec, table), *missing]:
+        raise TableError(spec.name, f"it was changed: {'; '.join(differences)}")
+    return StoredForm.of(spec, table)
+
+
+@define
+class FormWatch:
+    """The stored form of one table, looked at again only when others have committed to it."""
+
+    spec: TableSpec
+    _form: StoredForm | None = field(default=None, init=False)
+    _version: int = field(default=-1, init=False)
+
+    def of(self, table: DeltaTable) -> StoredForm:
+        """Return the form of *table*, at the version of the handle.
+
+        Raises:
+            TableError: It cannot be written to any more, or not as declared.
+        """
+        if self._form is None or table.version() != self._version:
+            self._form = stored_form(self.spec, table)
+            self._version = table.version()
+        return self._form
+
+    def committed(self, before: int, after: int) -> None:
+        """Note a commit of our own, which changes nothing of the form."""
+        if self._version == before and after == before + 1:
+            self._version = after
+
+
+def _differences(spec: TableSpec, table: DeltaTable) -> list[str]:
+    """Return in what the stored table cannot be what *spec* declares."""
+    stored = {column.name: column for column in pa.schema(table.schema().to_arrow())}
+    declared = {column.name: column for column in spec.schema()}
+    generated = generated_columns(table)
+    found = [
+        f"column {name!r} is declared {_shown(declared.get(name))}"
+        f" and stored {_shown(stored.get(name))}"
+        for name in dict.fromkeys([*declared, *stored])
+        if name not in generated or name in declared
+        if not _agree(declared.get(name), stored.get(name))
+    ]
+    metadata = table.metadata()
+    partitions = tuple(metadata.partition_columns)
+    if partitions != spec.partitions():
+        found.append(f"the partitions are declared {spec.partitions()} and stored {partitions}")
+    if spec.mode == "merge" and metadata.configuration.get(APPEND_ONLY) == "true":
+        found.append(f"rows of it are replaced, and {APPEND_ONLY} is set")
+    return found
+
+
 def _agree(declared: pa.Field | None, stored: pa.Field | None) -> bool:
     if stored is None:
         return declared is not None and bool(declared.nullable)
-    return (
-        declared is not None
-        and bool(declared.type == stored.type)
-        and bool(declared.nullable == stored.nullable)
-    )
+    if declared is None:  # of others: kept, and null in the rows that are written here
+        return bool(stored.nullable)
+    return bool(declared.type == stored.type) and bool(declared.nullable == stored.nullable)
 
 
 def _shown(column: pa.Field | None) -> str:

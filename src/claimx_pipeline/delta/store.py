@@ -10,14 +10,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from attrs import define, field, frozen
 from deltalake import DeltaTable, Schema
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import CommitFailedError
 
 from claimx_pipeline.broker.protocol import TopicPartition
 from claimx_pipeline.clock import Clock
+from claimx_pipeline.delta.faults import TableUnusableError, as_table_error, one_line
 from claimx_pipeline.delta.features import refuse_unwritable
 from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.location import TableLocation, locate
-from claimx_pipeline.delta.schemas import add_missing_columns, configuration, refuse_forgetting
+from claimx_pipeline.delta.schemas import add_missing_columns, configuration
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.append import AppendWriter
 from claimx_pipeline.delta.writing.merge import MergeWriter
@@ -92,26 +93,29 @@ class TableStore:
         """Create a table; return whether it was missing.
 
         Raises:
-            TableError: The location cannot be written.
+            TableError: The location cannot be written, or is one that the engine misreads.
         """
         spec, location = self.spec(name), self.location(name)
         if location.exists():
             return False
         try:
-            DeltaTable.create(
-                location.uri,
-                schema=Schema.from_arrow(spec.schema()),
-                mode="error",
-                partition_by=list(spec.partitions()) or None,
-                name=spec.name,
-                description=spec.summary,
-                configuration=configuration(spec),
-                storage_options=location.revealed(),
-            )
-        except (DeltaError, OSError) as error:
-            if location.exists():  # another process was faster
-                return False
-            raise TableError(name, f"cannot be created at {location.uri}: {error}") from error
+            with as_table_error(name, f"cannot be created at {location.uri}"):
+                DeltaTable.create(
+                    location.uri,
+                    schema=Schema.from_arrow(spec.schema()),
+                    mode="error",
+                    partition_by=list(spec.partitions()) or None,
+                    name=spec.name,
+                    description=spec.summary,
+                    configuration=configuration(spec),
+                    storage_options=location.revealed(),
+                )
+        except TableUnusableError as error:
+            try:
+                location.open()
+            except TableError:
+                raise error from None
+            return False  # another process was faster
         return True
 
     def check(self, name: str) -> tuple[str, ...]:
@@ -121,15 +125,14 @@ class TableStore:
             TableError: There is no table, it differs in more than a new nullable column,
                 or it would forget positions.
         """
-        table = self.open(name)
-        refuse_unwritable(name, table)
-        refuse_forgetting(self.spec(name), table)
         for _ in range(_TRIES - 1):
             try:
                 return add_missing_columns(self.spec(name), self.open(name))
-            except CommitFailedError:
-                log.info("table %r changed while it was compared; comparing again", name)
-        return add_missing_columns(self.spec(name), self.open(name))
+            except CommitFailedError as error:
+                why = one_line(error)
+                log.info("table %r changed while it was compared, again: %s", name, why)
+        with as_table_error(name, "its columns cannot be added"):
+            return add_missing_columns(self.spec(name), self.open(name))
 
     def open(self, name: str) -> DeltaTable:
         """Open a table at its newest version.
@@ -150,9 +153,14 @@ class TableStore:
         return str(table.metadata().id)
 
     def facts(self, name: str) -> TableFacts:
-        """Return size and version of a table, from its log alone."""
+        """Return size and version of a table, from its log alone.
+
+        Raises:
+            TableError: There is none, or it cannot be read.
+        """
         table = self.open(name)
-        files = pa.table(table.get_add_actions(flatten=True))
+        with as_table_error(name, f"its log cannot be read at {self.location(name).uri}"):
+            files = pa.table(table.get_add_actions(flatten=True))
         return TableFacts(
             rows=pc.sum(files["num_records"]).as_py() or 0,
             version=table.version(),
@@ -166,9 +174,11 @@ class TableStore:
         Raises:
             TableError: There is no table.
         """
-        if self.spec(name).mode == "merge":
-            return acquire_keyed(self.open(name), group)
-        return acquire_positions(self.open(name), group, partitions)
+        table = self.open(name)
+        with as_table_error(name, f"its log cannot be read at {self.location(name).uri}"):
+            if self.spec(name).mode == "merge":
+                return acquire_keyed(table, group)
+            return acquire_positions(table, group, partitions)
 
     def positions_of_rows(
         self, name: str, group: str, partitions: Collection[TopicPartition]
@@ -178,7 +188,8 @@ class TableStore:
         Raises:
             TableError: There is no table, or that version is not in its log any more.
         """
-        return positions_of_rows(self.location(name), group, partitions)
+        with as_table_error(name, f"its log cannot be read at {self.location(name).uri}"):
+            return positions_of_rows(self.location(name), group, partitions)
 
     def set_positions(self, name: str, positions: Positions) -> None:
         """Set a table's *positions*, and note that its restores have been seen.
@@ -188,12 +199,17 @@ class TableStore:
         Raises:
             TableError: There is no table, or others kept committing to it.
         """
+        cause = ""
         for _ in range(_TRIES):
-            try:
-                return write_positions(self.open(name), positions)
-            except CommitFailedError:
-                log.info("table %r changed meanwhile; trying again", name)
-        raise TableError(name, "others keep writing to it; stop them, then try again")
+            table = self.open(name)
+            refuse_unwritable(name, table)
+            with as_table_error(name, f"its positions cannot be set at {self.location(name).uri}"):
+                try:
+                    return write_positions(table, positions)
+                except CommitFailedError as error:
+                    cause = one_line(error)
+                    log.info("table %r changed meanwhile; trying again: %s", name, cause)
+        raise TableError(name, f"others keep writing to it ({cause}); stop them, then try again")
 
     def sink(self, name: str, group: str, *, stops_at_refused: bool = False) -> TableSink:
         """Return a new sink for a table; ``open`` it before use.

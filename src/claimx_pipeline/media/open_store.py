@@ -6,11 +6,13 @@ option names; obstore wants those of the HTTP client and of retries apart.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 from obstore.exceptions import BaseError, UnknownConfigurationKeyError
 from obstore.store import LocalStore, MemoryStore, from_url
@@ -18,7 +20,12 @@ from obstore.store import LocalStore, MemoryStore, from_url
 from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.media.store import FileStore
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree.storage import CacheSettings, FilesSettings, StorageSettings
+from claimx_pipeline.settings.tree.storage import (
+    CacheSettings,
+    FilesSettings,
+    StorageSettings,
+    bare_option,
+)
 
 SCHEMES = frozenset({"s3", "s3a", "abfs", "abfss", "az", "azure", "adl", "gs", "file", "memory"})
 """URL schemes of stores for files."""
@@ -46,18 +53,12 @@ _TABLES_ONLY = (
     "aws_s3_allow_unsafe_rename",
     "aws_s3_locking_provider",
     "delta_dynamo_",
-    "max_retries",
-    "retry_timeout",
     "backoff_config",
 )
 """Beginnings of options that mean something to tables only."""
 
-_TIMEOUTS = {"connect_timeout": "5s", "timeout": "120s"}
-"""Of one request; a part of a large file may be slow."""
-
-_TRIES = 3
-_TRIES_SECONDS = 30.0
-"""Further tries of one request; after them the worker waits and asks again."""
+_DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|sec|seconds?|m|min|minutes?|)", re.ASCII)
+_SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
 
 
 def open_files(settings: StorageSettings) -> FileStore:
@@ -79,10 +80,15 @@ def open_cache(settings: StorageSettings) -> FileStore:
 
 
 def _open(name: str, chosen: FilesSettings | CacheSettings, settings: StorageSettings) -> FileStore:
-    return open_store(chosen.root, {**settings.options, **chosen.options}, name)
+    return open_store(chosen.root, chosen.options, name, settings)
 
 
-def open_store(root: str, options: Mapping[str, Secret], name: str = "storage") -> FileStore:
+def open_store(
+    root: str,
+    options: Mapping[str, Secret],
+    name: str = "storage",
+    settings: StorageSettings | None = None,
+) -> FileStore:
     """Return the store at *root*; a folder is made if it is not there.
 
     Connects to nothing. ``memory://`` is a store of its own each time.
@@ -91,6 +97,7 @@ def open_store(root: str, options: Mapping[str, Secret], name: str = "storage") 
         root: A folder, or a URL of one of ``SCHEMES``.
         options: As for a table's ``storage_options``; those for tables only are left out.
         name: The setting, for messages.
+        settings: Options for all stores, and how long a request may take; defaults if None.
 
     Raises:
         SettingsError: *root* or an option cannot be used.
@@ -99,7 +106,8 @@ def open_store(root: str, options: Mapping[str, Secret], name: str = "storage") 
     if "${" in root:
         raise _refused(f"{name}.root", f"{root!r} is not resolved; set it to a folder or a URL")
     if not scheme or scheme == "file":
-        folder = Path(root.removeprefix("file://")).expanduser().absolute()
+        path = url2pathname(urlsplit(root).path) if scheme else root
+        folder = Path(path).expanduser().absolute()
         try:
             # A folder goes with its last file: the cache has one for each.
             return FileStore(str(folder), LocalStore(folder, automatic_cleanup=True, mkdir=True))
@@ -111,18 +119,17 @@ def open_store(root: str, options: Mapping[str, Secret], name: str = "storage") 
         raise _refused(f"{name}.root", f"the scheme {scheme!r} is unknown; known: {known}")
     if scheme == "memory":
         return FileStore(root, MemoryStore())
-    return _remote(root, options, name)
+    return _remote(root, (settings or StorageSettings()).limited(options), name)
 
 
 def _remote(root: str, options: Mapping[str, Secret], name: str) -> FileStore:
-    config, client = _sorted_out(options)
-    seconds = timedelta(seconds=_TRIES_SECONDS)
+    config, client, retries = _sorted_out(options)
     try:
         store = from_url(
             root,
             config=config,
             client_options=client,
-            retry_config={"max_retries": _TRIES, "retry_timeout": seconds},
+            retry_config=retries,
         )
     except UnknownConfigurationKeyError as error:
         why = f"an option is unknown: {str(error).splitlines()[0]}"
@@ -133,25 +140,44 @@ def _remote(root: str, options: Mapping[str, Secret], name: str) -> FileStore:
     return FileStore(_public(root), store)
 
 
-def _sorted_out(options: Mapping[str, Secret]) -> tuple[Any, Any]:
-    """Return the options of the store and of its HTTP client, as obstore takes them.
+def _sorted_out(options: Mapping[str, Secret]) -> tuple[Any, Any, Any]:
+    """Return the options of the store, of its HTTP client and of retries, as obstore takes them.
 
     Raises:
-        SettingsError: One would switch the check of certificates off.
+        SettingsError: One would switch the check of certificates off, or is not a number.
     """
     config: dict[str, str] = {}
-    client = dict(_TIMEOUTS)
+    client: dict[str, str] = {}
+    retries: dict[str, Any] = {}
     for key, secret in options.items():
         option = key.lower()
-        bare = option.removeprefix("aws_").removeprefix("azure_").removeprefix("google_")
+        bare = bare_option(key)
         if bare == "allow_invalid_certificates":
             why = f"{key!r} is not offered; give a private authority as 'root_certificate'"
             raise _refused("storage.options", why)
-        if bare in _CLIENT:
+        if bare == "max_retries":
+            retries[bare] = _count(key, secret.reveal())
+        elif bare == "retry_timeout":
+            retries[bare] = timedelta(seconds=_seconds(key, secret.reveal()))
+        elif bare in _CLIENT:
             client[bare] = secret.reveal()
         elif not option.startswith(_TABLES_ONLY):
             config[option] = secret.reveal()
-    return config, client
+    return config, client, retries
+
+
+def _count(option: str, text: str) -> int:
+    if not re.fullmatch(r"\d{1,3}", text, re.ASCII):
+        raise _refused("storage.options", f"{option!r} is not a number up to 999")
+    return int(text)
+
+
+def _seconds(option: str, text: str) -> float:
+    found = _DURATION.fullmatch(text.strip())
+    if found is None:
+        raise _refused("storage.options", f"{option!r} is not a duration such as 30s or 500ms")
+    number, unit = found.groups()
+    return float(number) * _SECONDS["ms" if unit == "ms" else unit[:1]]
 
 
 def _public(root: str) -> str:

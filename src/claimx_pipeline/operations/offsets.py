@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
-from claimx_pipeline.errors import UnknownTopicError, UsageError
+from claimx_pipeline.errors import TableError, UnknownTopicError, UsageError
 from claimx_pipeline.operations.names import one_worker
 from claimx_pipeline.operations.topics import open_admin
 from claimx_pipeline.runtime.offsets.reading import unread_topics
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 NOT_CREATED = "not created"
 RETIRED = "retired: no delay of the settings has it any more; it is read until it is empty"
 UNREAD = "not read with these settings"
+UNREADABLE = "the table cannot be read"
 
 RewindTo = Literal["table", "earliest"] | int | Mapping[int | None, int]
 """Where a group goes on.
@@ -52,6 +53,8 @@ class ShownOffset:
     """Records that were deleted before the group has read them."""
     state: str
     """``ok``, or what is wrong."""
+    error: str = ""
+    """Why the table cannot be read; its own line then, without numbers."""
     refusal: str = ""
     """Why the worker would not start, and which command repairs it; empty if it would.
 
@@ -73,7 +76,7 @@ async def show_offsets(pipeline: Pipeline, *workers: str) -> list[ShownOffset]:
     Raises:
         UsageError: There is no worker of a name.
         BrokerError: The broker did not answer.
-        TableError: A table cannot be read.
+        TableError: The location of a table in the settings is not valid.
     """
     chosen = pipeline.select(workers) if workers else list(pipeline.workers.values())
     found: list[ShownOffset] = []
@@ -149,8 +152,9 @@ async def _targets(offsets: WorkerOffsets, to: RewindTo) -> Targets:
 
 async def _shown(offsets: WorkerOffsets) -> list[ShownOffset]:
     worker = offsets.spec.name
+    unreadable: list[TableError] = []
     try:
-        checks = await offsets.checks()
+        checks = await offsets.checks(unreadable)
     except UnknownTopicError as error:
         shown = [ShownOffset(worker=worker, topic=error.topic, state=NOT_CREATED)]
         for topic in await offsets.retired():
@@ -172,6 +176,9 @@ async def _shown(offsets: WorkerOffsets) -> list[ShownOffset]:
             refusal=each.refusal(worker),
         )
         for each in checks
+    ] + [
+        ShownOffset(worker=worker, table=each.table, topic="", state=UNREADABLE, error=str(each))
+        for each in unreadable
     ]
     return shown + await _unread(offsets)
 

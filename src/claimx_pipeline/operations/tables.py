@@ -6,11 +6,12 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from attrs import frozen
+from attrs import evolve, frozen
 
-from claimx_pipeline.delta.maintenance import SAFE_HOURS, Maintained, Maintenance
+from claimx_pipeline.delta.faults import TableUnusableError
+from claimx_pipeline.delta.maintenance import NOTHING, SAFE_HOURS, Maintained, Maintenance
 from claimx_pipeline.delta.querying.query import run_query
-from claimx_pipeline.errors import UsageError
+from claimx_pipeline.errors import TableError, UsageError
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -35,11 +36,13 @@ class ListedTable:
     """None if it has not been created, as of the next two."""
     version: int | None = None
     bytes: int | None = None
+    error: str = ""
+    """Why it cannot be opened; empty if it can, or does not exist."""
 
     @property
     def created(self) -> bool:
-        """Whether it exists."""
-        return self.version is not None
+        """Whether it exists, as far as can be told."""
+        return self.version is not None or bool(self.error)
 
 
 @frozen
@@ -80,20 +83,20 @@ class DescribedTable:
 
 
 async def list_tables(pipeline: Pipeline) -> list[ListedTable]:
-    """Return every declared table, by name.
+    """Return every declared table, by name; one that cannot be opened tells why.
 
     Raises:
-        TableError: A table cannot be opened.
+        TableError: The location of a table in the settings is not valid.
     """
     store = pipeline.table_store
     return [await asyncio.to_thread(_listed, store, name) for name in sorted(store.specs)]
 
 
 async def describe_table(pipeline: Pipeline, name: str) -> DescribedTable:
-    """Return a table with its columns, its key, and how much is in it.
+    """Return a table with its columns as declared, its key, and how much is in it.
 
     Raises:
-        TableError: It is not declared, or cannot be opened.
+        TableError: It is not declared, or its location in the settings is not valid.
     """
     store = pipeline.table_store
     spec = store.spec(name)
@@ -162,7 +165,8 @@ async def maintain_tables(
         What was done to each table, or would be.
 
     Raises:
-        TableError: A table is not declared, or does not exist.
+        TableError: A table is not declared, or does not exist; or the only one that was
+            named cannot be worked with.
     """
     return await _each(pipeline, names, lambda each: each.maintain(), dry_run=dry_run)
 
@@ -181,7 +185,8 @@ async def compact_tables(
         What was done to each table, or would be.
 
     Raises:
-        TableError: A table is not declared, or does not exist.
+        TableError: A table is not declared, or does not exist; or the only one that was
+            named cannot be worked with.
     """
     return await _each(pipeline, names, lambda each: each.compact(), dry_run=dry_run)
 
@@ -211,7 +216,8 @@ async def vacuum_tables(
 
     Raises:
         UsageError: Fewer than 168 hours without *force*, or a negative number.
-        TableError: A table is not declared, or does not exist.
+        TableError: A table is not declared, or does not exist; or the only one that was
+            named cannot be worked with.
     """
     kept = SAFE_HOURS if hours is None else hours
     if kept < SAFE_HOURS and not (force or dry_run):
@@ -257,14 +263,23 @@ async def _each(
     *,
     dry_run: bool,
 ) -> list[Maintained]:
-    """Do *work* on the tables called *names*, or on all that exist, one after the other."""
+    """Do *work* on the tables called *names*, or on all that exist, one after the other.
+
+    One that the engine cannot work with keeps no other from it.
+    """
     store = pipeline.table_store
     wanted = [store.spec(name).name for name in names or sorted(store.specs)]
 
     def maintain(name: str) -> Maintained | None:
-        if not names and not store.exists(name):
-            return None
-        return work(Maintenance(store.location(name), dry_run))
+        try:
+            if not names and not store.exists(name):
+                return None
+            return work(Maintenance(store.location(name), dry_run))
+        except TableError as error:
+            unusable = isinstance(error, TableUnusableError) or store.exists(name)
+            if len(wanted) == 1 or not unusable:
+                raise
+            return Maintained(table=name, before=NOTHING, after=NOTHING, error=str(error))
 
     done = [await asyncio.to_thread(maintain, name) for name in wanted]
     return [each for each in done if each is not None]
@@ -272,17 +287,13 @@ async def _each(
 
 def _listed(store: TableStore, name: str) -> ListedTable:
     listed = ListedTable(table=name, mode=store.spec(name).mode, location=store.location(name).uri)
-    if not store.exists(name):
-        return listed
-    facts = store.facts(name)
-    return ListedTable(
-        table=name,
-        mode=listed.mode,
-        location=listed.location,
-        rows=facts.rows,
-        version=facts.version,
-        bytes=facts.bytes,
-    )
+    try:
+        if not store.exists(name):
+            return listed
+        facts = store.facts(name)
+    except TableError as error:
+        return evolve(listed, error=str(error))
+    return evolve(listed, rows=facts.rows, version=facts.version, bytes=facts.bytes)
 
 
 def _roles(store: TableStore, name: str, column: str) -> list[str]:

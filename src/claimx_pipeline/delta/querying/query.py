@@ -11,9 +11,9 @@ from deltalake import QueryBuilder
 from deltalake.exceptions import DeltaError
 from sqlglot import TokenType
 
-from claimx_pipeline.delta.faults import first_line
+from claimx_pipeline.delta.faults import as_table_error, one_line
 from claimx_pipeline.delta.querying.datediff import rewrite_datediff
-from claimx_pipeline.delta.querying.reading import plain
+from claimx_pipeline.delta.querying.reading import plain_table
 from claimx_pipeline.delta.querying.relations import relations
 from claimx_pipeline.delta.querying.sql import name, where
 from claimx_pipeline.delta.querying.statement import Statement, checked
@@ -43,14 +43,18 @@ def run_query(store: TableStore, sql: str) -> pa.Table:
     runnable = rewrite_datediff(sql)
     builder = QueryBuilder(_ENGINE)
     for table in names:
-        builder.register(table, store.open(table))
+        with as_table_error(table, f"cannot be read at {store.location(table).uri}"):
+            builder.register(table, store.open(table))
     try:
         answer = pa.table(builder.execute(runnable).read_all())
-    except (DeltaError, OSError, ValueError) as error:  # ValueError: a name with a null character
+    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        raise
+    except BaseException as error:
+        # The engine raises DeltaError, OSError, ValueError and bare exceptions, and panics.
         if _SYNTAX.search(str(error)):
             raise _syntax_error(error, sql, runnable) from error
         raise _explained(error, names, store) from error
-    answer = answer.cast(pa.schema([plain(column) for column in answer.schema]))
+    answer = plain_table(answer)
     # The engine forgets a limit when a query reads partition columns alone; nothing can be
     # done about that in a subquery, but the answer is cut here.
     return answer.slice(0, statement.limit())
@@ -78,7 +82,7 @@ def _unknown_table(table: str, store: TableStore) -> UsageError:
     )
 
 
-def _syntax_error(error: Exception, sql: str, runnable: str) -> UsageError:
+def _syntax_error(error: BaseException, sql: str, runnable: str) -> UsageError:
     """Return what the engine finds wrong with *sql*, with line and column as it was typed."""
     found = _SYNTAX.search(str(error))
     if runnable != sql:
@@ -95,13 +99,13 @@ def _syntax_error(error: Exception, sql: str, runnable: str) -> UsageError:
     return UsageError(f"the query is not valid SQL at {position}: {reason}")
 
 
-def _explained(error: Exception, names: Sequence[str], store: TableStore) -> UsageError:
+def _explained(error: BaseException, names: Sequence[str], store: TableStore) -> UsageError:
     missing = _NO_TABLE.search(str(error))
     if missing is not None:
         return _unknown_table(missing.group(1), store)
     match = _NO_FIELD.search(str(error))
     if match is None:
-        return UsageError(f"the query cannot be run: {first_line(error)}")
+        return UsageError(f"the query cannot be run: {one_line(error)}")
     wrong = match.group(1).replace('"', "")
     columns = {c.name: table for table in names for c in store.spec(table).stored_columns()}
     near = difflib.get_close_matches(wrong.rpartition(".")[2], columns, 1)

@@ -7,10 +7,14 @@ most runs, and it returns nulls for column-mapped tables of other writers.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import pyarrow as pa
 from deltalake import DeltaTable, QueryBuilder
+
+from claimx_pipeline.delta.faults import engine_errors
+
+Column = TypeVar("Column", pa.Array, pa.ChunkedArray)
 
 Interval = tuple[int, int | None]
 """First and last instant in microseconds since 1970, both included; None is open at the end."""
@@ -20,10 +24,14 @@ _ROUNDING = 1000
 
 
 def batches(table: DeltaTable, sql: str) -> Iterator[pa.RecordBatch]:
-    """Yield the answer to *sql*, in which *table* is called ``t``; text as plain strings."""
-    for batch in QueryBuilder().register("t", table).execute(sql):
-        found = pa.record_batch(batch)
-        yield found.cast(pa.schema([plain(column) for column in found.schema]))
+    """Yield the answer to *sql*, in which *table* is called ``t``; text as plain strings.
+
+    Raises:
+        DeltaError: The table cannot be read.
+    """
+    with engine_errors():
+        for batch in QueryBuilder().register("t", table).execute(sql):
+            yield _plain_batch(pa.record_batch(batch))
 
 
 def read(table: DeltaTable, sql: str) -> list[dict[str, Any]]:
@@ -65,6 +73,18 @@ def _instant(micros: int) -> str:
     return f"arrow_cast({micros}, 'Timestamp(Microsecond, Some(\"UTC\"))')"
 
 
-def plain(column: pa.Field) -> pa.Field:
-    """Return *column* with text as plain strings; Arrow can filter no views."""
-    return column.with_type(pa.string()) if pa.types.is_string_view(column.type) else column
+def _plain_batch(batch: pa.RecordBatch) -> pa.RecordBatch:
+    """Return *batch* with text as plain strings; Arrow can filter no views.
+
+    No other column is touched: Arrow cannot cast all types that the engine knows.
+    """
+    return pa.RecordBatch.from_arrays(list(map(_plain, batch.columns)), names=batch.schema.names)
+
+
+def plain_table(answer: pa.Table) -> pa.Table:
+    """Return *answer* with text as plain strings."""
+    return pa.Table.from_arrays(list(map(_plain, answer.columns)), names=answer.column_names)
+
+
+def _plain(column: Column) -> Column:
+    return column.cast(pa.string()) if pa.types.is_string_view(column.type) else column

@@ -10,11 +10,14 @@ from attrs import define, evolve, field, frozen
 from deltalake import DeltaTable, write_deltalake
 
 from claimx_pipeline.broker.protocol import Record, TopicPartition
+from claimx_pipeline.delta.faults import engine_errors
 from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.querying.reading import micros_in
 from claimx_pipeline.delta.rows import TableRow
+from claimx_pipeline.delta.schemas import FormWatch
 from claimx_pipeline.delta.spec import TableSpec, bucket_of
 from claimx_pipeline.delta.writing.convert import Converted, Converter
+from claimx_pipeline.delta.writing.form import StoredForm
 from claimx_pipeline.delta.writing.keys import Key, KeyedRows, KeyIndex
 from claimx_pipeline.delta.writing.positions import (
     Acquired,
@@ -32,8 +35,19 @@ _WATCHED = 20
 
 
 @frozen
+class Given:
+    """A batch as it came, typed: what a table with rules of its own judges."""
+
+    found: Converted
+    rows: Sequence[TableRow]
+    sources: Sequence[Record]
+
+
+@frozen
 class PreparedRows:
     """A batch, converted, each key once."""
+
+    given: Given
 
     data: pa.Table
     keyed: KeyedRows | None
@@ -97,6 +111,9 @@ class AppendWriter:
     _schema: pa.Schema = field(init=False)
     _rivals: int = field(default=0, init=False)
     """Commits for which another writer is to be expected."""
+    _form: FormWatch = field(init=False)
+    _tried: int = field(default=-1, init=False)
+    """Version that the last commit was tried on."""
     _seen: DeltaTable | None = field(default=None, init=False)
     """The handle whose positions were verified, at the version held."""
 
@@ -110,6 +127,7 @@ class AppendWriter:
             required |= {*self.spec.key, self.spec.event_time or ""}
         self._converter = Converter(self.spec, required)
         self._schema = self.spec.schema()
+        self._form = FormWatch(self.spec)
         reach = (self.window + timedelta(days=1)) // timedelta(microseconds=1)
         self._index = KeyIndex(self.spec, self.spec.event_time or "", reach)
 
@@ -117,10 +135,10 @@ class AppendWriter:
         """Open the table."""
         self.handle.table()
 
-    def reload(self) -> None:
+    def reload(self) -> bool:
         """See the table as it is now; the next commit searches it again."""
-        self.handle.drop()
         self._rivals = _WATCHED
+        return self.handle.newer_than(self._tried)
 
     def acquire(self, owned: Sequence[TopicPartition]) -> Acquired:
         """Return how far the table is in *owned*, as it is now."""
@@ -135,7 +153,22 @@ class AppendWriter:
         refused each time its record comes, or its dead letter could get lost.
         """
         found = self._converter.convert([row.values for row in rows])
-        data, refused = self._stored(found), tuple(found.refused)
+        return self._prepared(Given(found, rows, sources), self._stored(found))
+
+    def _fitting(self, prepared: PreparedRows, form: StoredForm) -> PreparedRows:
+        """Return *prepared* as the table takes it: all its columns, and no row it refuses.
+
+        Rows of one key are told apart again, since the first of them may be refused.
+        """
+        if form.is_as_declared:
+            return prepared
+        given = prepared.given
+        data, refused = form.fitted(self._stored(given.found))
+        return self._prepared(evolve(given, found=given.found.without(refused)), data)
+
+    def _prepared(self, given: Given, data: pa.Table) -> PreparedRows:
+        found, rows, sources = given.found, given.rows, given.sources
+        refused = tuple(found.refused)
         limits: dict[TopicPartition, int] = {}
         if self.stops_at_refused and sources:
             for at, _ in refused:
@@ -144,7 +177,7 @@ class AppendWriter:
                 limits[partition] = min(offset, limits.get(partition, offset))
         if not self.spec.dedupe:
             origins = [sources[at] for at in found.positions if sources]
-            return PreparedRows(data, None, refused, 0, origins, limits)
+            return PreparedRows(given, data, None, refused, 0, origins, limits)
         firsts: dict[Key, int] = {}
         for at, key in enumerate(zip(*(found.values[name] for name in self.spec.key), strict=True)):
             firsts.setdefault(key, at)
@@ -156,7 +189,7 @@ class AppendWriter:
         kept = [found.positions[at] for at in kept]
         keyed = self._keyed(list(firsts), times, [rows[at].time_in_key for at in kept])
         origins = [sources[at] for at in kept if sources]
-        return PreparedRows(data, keyed, refused, doubled, origins, limits)
+        return PreparedRows(given, data, keyed, refused, doubled, origins, limits)
 
     def commit(self, prepared: PreparedRows, claim: Claim) -> Committed:
         """Append what the table lacks, in one commit with the positions it brings the owner to.
@@ -164,6 +197,7 @@ class AppendWriter:
         Raises:
             CommitFailedError: Another writer was first. Nothing was written, or this
                 commit was, which the next one will see.
+            TableError: The table is not any more what is declared.
             TableFencedError: The partitions belong to another worker.
         """
         table = self.handle.table()
@@ -171,7 +205,9 @@ class AppendWriter:
             # A look at the log costs less than a file written for a commit that fails.
             self._rivals -= 1
             table.update_incremental()
+        self._tried = table.version()
         held = self._verified(table, claim)
+        prepared = self._fitting(prepared, self._form.of(table))
         count, left_out = prepared.data.num_rows, prepared.left_out(held)
         if prepared.keyed and len(left_out) < count:
             left_out = left_out | self._index.duplicates(table, prepared.keyed)
@@ -192,7 +228,9 @@ class AppendWriter:
         before = table.version()
         # What was verified and searched and what is written to must be one version, so a
         # commit in between has to fail.
-        write_deltalake(table, data, mode="append", commit_properties=held.properties())
+        with engine_errors():
+            write_deltalake(table, data, mode="append", commit_properties=held.properties())
+        self._form.committed(before, table.version())
         # Had the handle moved on further, another writer's commit would go unverified.
         self._seen = table if table.version() == before + 1 else None
         self.handle.committed()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -42,6 +42,19 @@ class Converted:
     positions: list[int]
     """For each row where it stood among those given."""
     refused: Refused
+
+    def without(self, more: Mapping[int, str]) -> Converted:
+        """Return this with some rows refused as well, named by their index among the others."""
+        if not more:
+            return self
+        kept = [at for at in range(len(self.positions)) if at not in more]
+        refused = [*self.refused, *((self.positions[at], why) for at, why in more.items())]
+        return Converted(
+            self.table.take(pa.array(kept, pa.int64())),
+            {name: [values[at] for at in kept] for name, values in self.values.items()},
+            [self.positions[at] for at in kept],
+            sorted(refused),
+        )
 
 
 @define

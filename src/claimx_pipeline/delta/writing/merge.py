@@ -11,17 +11,21 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
 import pyarrow.compute as pc
-from attrs import define, evolve, field, frozen
+from attrs import define, evolve, field
 from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from claimx_pipeline.broker.protocol import Record, TopicPartition
 from claimx_pipeline.clock import Clock
+from claimx_pipeline.delta.faults import engine_errors
 from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.querying.reading import batches, literal, names
 from claimx_pipeline.delta.rows import TableRow
+from claimx_pipeline.delta.schemas import FormWatch
 from claimx_pipeline.delta.spec import TableSpec, bucket_of
+from claimx_pipeline.delta.writing.changes import Change, KeyedBatch, KeyedRow
 from claimx_pipeline.delta.writing.convert import Converter
 from claimx_pipeline.delta.writing.fold import CREATED_AT, UPDATED_AT, Rules, State, digest
+from claimx_pipeline.delta.writing.form import StoredForm
 from claimx_pipeline.delta.writing.keys import find_keys
 from claimx_pipeline.delta.writing.known import Key, Known, KnownRows
 from claimx_pipeline.delta.writing.positions import (
@@ -37,37 +41,6 @@ from claimx_pipeline.delta.writing.sink import Committed, WriteResult
 
 _LISTED_KEYS = 200
 """Keys named in the SQL that reads them; planning a longer list takes longer than it saves."""
-
-
-@frozen
-class KeyedRow:
-    """One row of a batch."""
-
-    position: int
-    values: State
-    content: bytes
-    """Hash of what it says about the claim."""
-
-
-@frozen
-class KeyedBatch:
-    """A batch, converted and sorted out by key; rows of one key in their order."""
-
-    groups: dict[Key, list[KeyedRow]]
-    refused: tuple[tuple[int, str], ...]
-
-
-@frozen
-class Change:
-    """What the rows of one key make of what is stored."""
-
-    key: Key
-    rows: tuple[KeyedRow, ...]
-    state: State
-    was_stored: bool
-    is_new: bool
-    """Whether the table has to be changed."""
-    refused: tuple[tuple[int, str], ...] = ()
 
 
 @define
@@ -86,6 +59,9 @@ class MergeWriter:
     _declared: tuple[str, ...] = field(init=False)
     _identity: tuple[str, ...] = field(init=False)
     _version: int = field(default=-1, init=False)
+    _form: FormWatch = field(init=False)
+    _tried: int = field(default=-1, init=False)
+    """Version that the last commit was tried on."""
     _contended: bool = field(default=False, init=False)
     """Another writer was just faster: merge, which fails for fewer of its commits."""
 
@@ -96,17 +72,18 @@ class MergeWriter:
         self._identity = spec.identity()
         self._converter = Converter(spec, self._identity)
         self._schema = spec.schema()
+        self._form = FormWatch(spec)
         self._declared = tuple(column.name for column in spec.columns)
 
     def open(self) -> None:
         """Open the table."""
         self.handle.table()
 
-    def reload(self) -> None:
+    def reload(self) -> bool:
         """See the table as it is now, and trust nothing remembered."""
-        self.handle.drop()
         self.known.clear()
         self._contended = True
+        return self.handle.newer_than(self._tried)
 
     def acquire(self, owned: Sequence[TopicPartition]) -> Acquired:  # noqa: ARG002 - any may have changed hands
         """Trust nothing remembered; a merge is safe to repeat, so there are no positions."""
@@ -129,8 +106,10 @@ class MergeWriter:
 
         Raises:
             CommitFailedError: Another writer was first. Nothing was written.
+            TableError: The table is not any more what is declared.
             TableFencedError: Rows were taken back meanwhile.
         """
+        self._tried = self.handle.table().version()
         self._follow()
         unknown = {
             key: rows for key, rows in batch.groups.items() if not self._all_known(key, rows)
@@ -139,12 +118,15 @@ class MergeWriter:
         if not unknown:
             return Committed(WriteResult(0, batch.refused, skipped), claim.held)
         held = self._verified(claim.held)
+        form = self._form.of(self.handle.table())
         stored = self._read(unknown)
         changes = [self._change(key, rows, stored.get(key)) for key, rows in unknown.items()]
-        refused = [*batch.refused, *(item for change in changes for item in change.refused)]
+        changes, source, broken = self._fitting(changes, stored, form)
+        refused = [*batch.refused, *broken]
+        refused += [item for change in changes for item in change.refused]
         changed = [change for change in changes if change.is_new and not change.refused]
         if changed:
-            held = self._write(changed, held)
+            held = self._write(changed, source, held)
         for change in changes:
             if not change.refused:
                 self._remember(change)
@@ -210,6 +192,52 @@ class MergeWriter:
             refused = tuple((row.position, why) for why in self._missing(state) for row in rows)
         return Change(key, tuple(rows), state, stored is not None, is_new, refused)
 
+    def _fitting(
+        self, changes: list[Change], stored: Mapping[Key, State], form: StoredForm
+    ) -> tuple[list[Change], pa.Table, list[tuple[int, str]]]:
+        """Return *changes* as the table takes them, their rows, and the rows that it refuses.
+
+        Of several rows of one key those are refused with which the key's state is one that
+        the table does not take.
+        """
+        rows, refused = self._fitted(changes, form)
+        if not refused:
+            return changes, rows, []
+        kept: list[Change] = []
+        broken: list[tuple[int, str]] = []
+        for change in changes:
+            if change.key not in refused:
+                kept.append(change)
+                continue
+            good: list[KeyedRow] = []
+            before = stored.get(change.key)
+            for row in change.rows:
+                tried = self._change(change.key, [*good, row], before)
+                _, why = self._fitted([tried], form)
+                if why:
+                    broken += [(row.position, reason) for reason in why.values()]
+                else:
+                    good.append(row)
+            if good:
+                kept.append(self._change(change.key, good, before))
+        return kept, self._fitted(kept, form)[0], broken
+
+    def _fitted(
+        self, changes: Sequence[Change], form: StoredForm
+    ) -> tuple[pa.Table, dict[Key, str]]:
+        """Return the rows that *changes* make, and the keys whose rows the table refuses."""
+        changed = [change for change in changes if change.is_new and not change.refused]
+        states = [change.state for change in changed]
+        rows = pa.Table.from_pylist(states, schema=self._schema)
+        if form.is_as_declared or not changed:
+            return rows, {}
+        for column in form.extra:
+            # What others keep in their columns of a stored row stays, and is judged with it.
+            values = [state.get(column.name) for state in states]
+            rows = rows.append_column(column, pa.array(values, column.type))
+        rows, refused = form.fitted(rows)
+        return rows, {changed[at].key: why for at, why in refused.items()}
+
     def _stamp(self, state: State) -> None:
         now = self.clock.now()
         if CREATED_AT in self._declared and state.get(CREATED_AT) is None:
@@ -252,10 +280,14 @@ class MergeWriter:
         if len(first) <= _LISTED_KEYS and all(isinstance(value, (str, int)) for value in first):
             listed = ", ".join(literal(value) for value in first)
             where += f" AND {names(self._identity[:1])} IN ({listed})"
-        return self._read_where(table, where, keys) if keys else {}
+        extra = self._form.of(table).extra
+        columns = (*self._declared, *(column.name for column in extra))
+        return self._read_where(table, columns, where, keys) if keys else {}
 
-    def _read_where(self, table: DeltaTable, where: str, keys: set[Key]) -> dict[Key, State]:
-        sql = f"SELECT {names(self._declared)} FROM t WHERE {where}"  # noqa: S608 - own names
+    def _read_where(
+        self, table: DeltaTable, columns: Sequence[str], where: str, keys: set[Key]
+    ) -> dict[Key, State]:
+        sql = f"SELECT {names(columns)} FROM t WHERE {where}"  # noqa: S608 - own names
         at = self._declared.index(self._identity[0])
         wanted: pa.Array | None = None
         found: dict[Key, State] = {}
@@ -269,18 +301,19 @@ class MergeWriter:
                     found[key] = row
         return found
 
-    def _write(self, changes: Sequence[Change], held: Positions) -> Positions:
+    def _write(self, changes: Sequence[Change], source: pa.Table, held: Positions) -> Positions:
         table = self.handle.table()
         before = table.version()
-        source = pa.Table.from_pylist([change.state for change in changes], schema=self._schema)
-        if any(change.was_stored for change in changes) or self._contended:
-            self._merge(table, source, held)
-        else:
-            # New keys only, read at this very version: an append is a tenth of a merge.
-            alone = _properties(held, retries=0)
-            write_deltalake(table, source, mode="append", commit_properties=alone)
+        with engine_errors():
+            if any(change.was_stored for change in changes) or self._contended:
+                self._merge(table, source, held)
+            else:
+                # New keys only, read at this very version: an append is a tenth of a merge.
+                alone = _properties(held, retries=0)
+                write_deltalake(table, source, mode="append", commit_properties=alone)
         self._contended = False
         self._version = table.version()
+        self._form.committed(before, self._version)
         self.handle.committed()
         # What others have committed in between is looked at before the next commit.
         return evolve(held, version=self._version) if self._version == before + 1 else held

@@ -24,7 +24,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import DeltaError
 
 from claimx_pipeline.broker.protocol import TopicPartition
-from claimx_pipeline.delta.faults import TableFencedError, first_line
+from claimx_pipeline.delta.faults import TableFencedError, one_line
 from claimx_pipeline.delta.location import TableLocation
 from claimx_pipeline.errors import TableError
 
@@ -228,7 +228,7 @@ def positions_of_rows(
     except (DeltaError, ValueError, KeyError) as error:
         raise TableError(
             location.table,
-            f"cannot tell what version {restore['version']} has restored ({first_line(error)}); "
+            f"cannot tell what version {restore['version']} has restored ({one_line(error)}); "
             "name the offset to go on from with 'claimx-run offsets rewind WORKER --to OFFSET'",
         ) from error
     before = read_positions(old, group, partitions)

@@ -12,11 +12,17 @@ from deltalake.exceptions import CommitFailedError
 
 from claimx_pipeline.broker.protocol import Record, TopicPartition
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.delta.faults import TableFencedError, TableWriteError, write_error
+from claimx_pipeline.delta.faults import (
+    TableFencedError,
+    TableUnusableError,
+    TableWriteError,
+    one_line,
+    write_error,
+)
 from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.delta.thread import TableThread
 from claimx_pipeline.delta.writing.positions import Acquired, Claim, Positions
-from claimx_pipeline.errors import Category, ClaimxError
+from claimx_pipeline.errors import Category, ClaimxError, TableError
 
 T = TypeVar("T")
 
@@ -126,13 +132,19 @@ class TableWriter(Protocol):
         """Write what ``prepare`` returned.
 
         Raises:
-            CommitFailedError: Another writer was first; ``reload``, then call again.
+            CommitFailedError: Another writer was first, if ``reload`` finds its commit.
+            TableError: The table is not any more what is declared.
             TableFencedError: The rows' partitions belong to another worker.
         """
         ...
 
-    def reload(self) -> None:
-        """Forget all that is known about the table; the next call sees it as it is."""
+    def reload(self) -> bool:
+        """Forget all that is known about the table; the next call sees it as it is.
+
+        Returns:
+            Whether another writer has committed since the version that the last commit was
+            tried on. If none has, it did not fail for a conflict.
+        """
         ...
 
 
@@ -149,6 +161,8 @@ class DeltaSink:
     tries: int = TRIES
     _thread: TableThread = field(init=False)
     _writer: TableWriter | None = field(default=None, init=False)
+    _checked: bool = field(default=False, init=False)
+    """Whether the table was once what is declared; if it is not any more, others changed it."""
     _held: Positions | None = field(default=None, init=False)
     """This owner's positions; None before it has acquired any, or once it was fenced."""
     _doubtful: tuple[Positions, ...] = field(default=(), init=False)
@@ -161,11 +175,17 @@ class DeltaSink:
         """Compare the declared with the stored schema and open the table."""
         await self._run(self.check)
         await self._run(self._opened().open)
+        self._checked = True
 
     async def acquire(self, owned: Collection[TopicPartition]) -> Acquired:
         """Take note that rows of *owned* are written here, and of no other partition."""
         self._held = None
-        acquired = await self._run(partial(self._opened().acquire, tuple(owned)))
+        try:
+            acquired = await self._run(partial(self._opened().acquire, tuple(owned)))
+        except TableError as error:
+            if not self._checked:
+                raise
+            raise _held(error) from error
         self._held, self._doubtful = acquired.positions, ()
         return acquired
 
@@ -200,12 +220,19 @@ class DeltaSink:
 
     async def _commit(self, prepared: Any, claim: Claim) -> Committed:
         wait = _FIRST_WAIT
+        cause = ""
         for _ in range(self.tries):
             writer = self._opened()
             try:
                 return await self._run(partial(writer.commit, prepared, claim))
-            except CommitFailedError:
-                await self._run(writer.reload)
+            except CommitFailedError as error:
+                cause = one_line(error)
+                if not await self._run(writer.reload):
+                    # Tried again later, and until then the reason is there to be read.
+                    raise write_error(self.table, error) from error
+            except TableError as error:
+                cause = error.reason
+                await self._reconcile()
             except TableFencedError:
                 self._held = None
                 raise
@@ -213,8 +240,21 @@ class DeltaSink:
             await self.clock.sleep(wait * random.uniform(0.5, 1.5))  # noqa: S311 - no secret
             wait = min(wait * 2, _LONGEST_WAIT)
         raise TableWriteError(
-            f"other writers were first {self.tries} times", Category.TRANSIENT, table=self.table
+            f"other writers were first {self.tries} times, the last with: {cause}",
+            Category.TRANSIENT,
+            table=self.table,
         )
+
+    async def _reconcile(self) -> None:
+        """Compare declared and stored schema as at the start; others have changed the table.
+
+        Raises:
+            TableWriteError: It cannot be written as declared: held until it can again.
+        """
+        try:
+            await self._run(self.check)
+        except TableError as error:
+            raise _held(error) from error
 
     async def close(self) -> None:
         """Release thread and handle."""
@@ -235,6 +275,11 @@ class DeltaSink:
             # What the handle believes may be wrong now, and after a timeout its old
             # thread may still be using it: the next write opens a new one.
             self._writer = None
-            if isinstance(error, ClaimxError):
+            if isinstance(error, ClaimxError) and not isinstance(error, TableUnusableError):
                 raise
             raise write_error(self.table, error) from error
+
+
+def _held(error: TableError) -> TableWriteError:
+    """Return *error* as what passes: the one who changed the table can change it back."""
+    return TableWriteError(error.reason, Category.TRANSIENT, table=error.table)

@@ -10,7 +10,7 @@ from attrs import define, evolve, frozen
 from claimx_pipeline.broker.protocol import Admin, TopicPartition
 from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.delta.writing.positions import Acquired, Positions
-from claimx_pipeline.errors import UnknownTopicError, UsageError
+from claimx_pipeline.errors import TableError, UnknownTopicError, UsageError
 from claimx_pipeline.runtime.offsets.reading import retired_topics, topics_read
 from claimx_pipeline.runtime.offsets.start_checks import OffsetCheck, PartitionOffsets, look_at
 from claimx_pipeline.runtime.worker import WorkerSpec
@@ -67,15 +67,20 @@ class WorkerOffsets:
         """Return the retry topics that it reads and that no setting names any more."""
         return retired_topics(self.spec, self.topology, await self.admin.topics())
 
-    async def checks(self) -> list[OffsetCheck]:
+    async def checks(self, unreadable: list[TableError] | None = None) -> list[OffsetCheck]:
         """Return a check per table and partition; of keyed tables only those restored.
+
+        Args:
+            unreadable: Gets the errors of tables that cannot be read, which are then left
+                out; without it the first is raised.
 
         Raises:
             UnknownTopicError: One of its topics does not exist.
+            TableError: A table cannot be read.
         """
         partitions = await self.partitions()
         acquired_by: dict[str | None, Acquired] = {}
-        acquired_by.update(await self._stored(partitions))
+        acquired_by.update(await self._stored(partitions, unreadable))
         acquired_by = {
             name: each for name, each in acquired_by.items() if not each.keyed or each.restored
         }
@@ -185,12 +190,21 @@ class WorkerOffsets:
         offsets = await look_at(self.admin, self.group, await self.partitions())
         return {partition: found.log_start for partition, found in offsets.items()}
 
-    async def _stored(self, partitions: Sequence[TopicPartition]) -> dict[str, Acquired]:
-        return {
-            table: await asyncio.to_thread(self.store.positions, table, self.group, partitions)
-            for table in self.spec.tables
-            if self.store.exists(table)
-        }
+    async def _stored(
+        self, partitions: Sequence[TopicPartition], unreadable: list[TableError] | None = None
+    ) -> dict[str, Acquired]:
+        found: dict[str, Acquired] = {}
+        for table in self.spec.tables:
+            try:
+                if self.store.exists(table):
+                    found[table] = await asyncio.to_thread(
+                        self.store.positions, table, self.group, partitions
+                    )
+            except TableError as error:
+                if unreadable is None:
+                    raise
+                unreadable.append(error)
+        return found
 
     async def _note_restore(self, table: str, acquired: Acquired) -> None:
         """Let a keyed table's next commits go on from what was restored."""

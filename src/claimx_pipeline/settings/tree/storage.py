@@ -47,8 +47,51 @@ class StorageSettings:
     options: Mapping[str, Secret] = field(factory=dict)
     """Credentials and options of the object store, for tables and files alike."""
 
+    max_retries: int = field(default=3, validator=[ge(0), le(100)])
+    """Further tries of one request; after them the worker waits and asks again."""
+
+    retry_timeout_seconds: float = field(default=30.0, validator=gt(0))
+    """Time for all tries of one request: none is begun later."""
+
+    timeout_seconds: float = field(default=60.0, validator=gt(0))
+    """Time of one request, its answer read; a part of a large file may be slow."""
+
+    connect_timeout_seconds: float = field(default=5.0, validator=gt(0))
+    """Time to open a connection."""
+
+    table_timeout_seconds: float = field(default=300.0, validator=gt(0))
+    """Time of one operation on a table, all requests and tries in it; a throttled store can need
+    minutes."""
+
     files: FilesSettings = field(factory=FilesSettings)
     """Where files end."""
 
     cache: CacheSettings = field(factory=CacheSettings)
     """Where a file lies between download and upload."""
+
+    def limited(self, *options: Mapping[str, Secret]) -> dict[str, Secret]:
+        """Return ``options``, then *options*, and the limits above by the names of both libraries.
+
+        An option that says the same in its own words wins over the setting.
+        """
+        limits = {
+            "max_retries": str(self.max_retries),
+            "retry_timeout": _milliseconds(self.retry_timeout_seconds),
+            "timeout": _milliseconds(self.timeout_seconds),
+            "connect_timeout": _milliseconds(self.connect_timeout_seconds),
+        }
+        given: dict[str, Secret] = dict(self.options)
+        for more in options:
+            given |= more
+        said = {bare_option(name) for name in given}
+        return {name: Secret(text) for name, text in limits.items() if name not in said} | given
+
+
+def bare_option(name: str) -> str:
+    """Return the name of an option without the store's; all stores have those of the client."""
+    option = name.lower()
+    return option.removeprefix("aws_").removeprefix("azure_").removeprefix("google_")
+
+
+def _milliseconds(seconds: float) -> str:
+    return f"{max(1, round(seconds * 1000))}ms"
