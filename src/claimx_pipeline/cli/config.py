@@ -32,7 +32,7 @@ def check(context: typer.Context, *, as_json: AsJson = False) -> None:
         pipeline = command_line.pipeline()
         problems = list(pipeline.check())
         loaded = pipeline.loaded
-        warnings = [*loaded.warnings, *(setting.problem for setting in loaded.unresolved)]
+        warnings = [*pipeline.warnings, *(setting.problem for setting in loaded.unresolved)]
     except SettingsError as error:
         problems = list(error.problems)
     if as_json:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from attrs import evolve, frozen
 
 from claimx_pipeline.broker.protocol import Admin, OutRecord, Record
 from claimx_pipeline.claimx.events import decode_event
-from claimx_pipeline.errors import DecodeError
+from claimx_pipeline.errors import DecodeError, UsageError
 from claimx_pipeline.topics import EVENTS_RAW
 
 if TYPE_CHECKING:
@@ -127,8 +127,13 @@ async def publish(
 
     Raises:
         BrokerError: The broker did not acknowledge; what was sent may or may not be stored.
+        UsageError: *messages* is a single message, or there are more or fewer keys.
     """
+    if isinstance(messages, (str, bytes, Mapping)):
+        raise UsageError("'messages' is a single message; give a list of them")
     values = [each if isinstance(each, bytes) else msgspec.json.encode(each) for each in messages]
+    if keys is not None and len(keys) != len(values):
+        raise UsageError(f"there are {len(keys)} keys for {len(values)} messages; give as many")
     encoded = [key.encode() for key in keys] if keys is not None else [None] * len(values)
     records = [OutRecord(topic, value, key) for value, key in zip(values, encoded, strict=True)]
     await _publish(pipeline, [records])

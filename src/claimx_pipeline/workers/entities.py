@@ -60,6 +60,7 @@ WORKER = WorkerSpec(
     name="entities",
     summary="Merges enriched rows into the entity tables, and logs each event.",
     group="claimx-entity-writer",
+    formerly=frozenset({"entity_delta_writer"}),
     reads=(ENTITIES_ROWS,),
     tables=(*(table.name for table in ENTITY_TABLES.values()), EVENT_LOG.name),
     needs=("broker", "tables"),

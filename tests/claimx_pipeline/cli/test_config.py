@@ -27,6 +27,10 @@ class LoadedPipeline:
     def settings(self):
         return self.loaded.settings
 
+    @property
+    def warnings(self):
+        return self.loaded.warnings
+
     def check(self):
         return self.hook_problems
 

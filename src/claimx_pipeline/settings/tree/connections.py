@@ -12,6 +12,9 @@ from claimx_pipeline.settings.masking import masked_repr
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.validators import not_blank
 
+CLAIMX_API = "claimx_api"
+"""Connection under which stages reach the ClaimX API."""
+
 
 @frozen(kw_only=True)
 class OAuth2Settings:
