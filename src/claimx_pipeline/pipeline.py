@@ -12,7 +12,7 @@ from attrs import define, evolve
 from claimx_pipeline import builtin
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock, SystemClock
-from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.errors import Problem, SettingsError, collecting
 from claimx_pipeline.plugins.host.loading import PluginSet, files_of_plugins, load_plugins
 from claimx_pipeline.plugins.host.registrations import Registrations
 from claimx_pipeline.settings.loader import (
@@ -246,9 +246,10 @@ class Pipeline:
     def check(self) -> list[Problem]:
         """Return what the plugins find wrong with the settings, and where they would publish."""
         found = list(self._names.problems)
-        for _, problems in self._registered.answers("claimx_check_settings"):
-            found += problems
-        return found
+        with collecting(found):
+            self.broker()
+        answers = self._registered.answers("claimx_check_settings")
+        return [*found, *(problem for _, problems in answers for problem in problems)]
 
     @property
     def warnings(self) -> tuple[Problem, ...]:

@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 from claimx_pipeline.broker.protocol import Admin, OutRecord, Record
 from claimx_pipeline.claimx.events import decode_event
 from claimx_pipeline.errors import DecodeError, UsageError
+from claimx_pipeline.operations.event_lines import event_texts
 from claimx_pipeline.topics import EVENTS_RAW
 
 if TYPE_CHECKING:
@@ -143,11 +144,15 @@ async def publish_events(pipeline: Pipeline, lines: Iterable[bytes]) -> Publishe
     """Publish raw events, a JSON object per line, keyed by project.
 
     A line that is not a valid event is left out and named in the result; an empty one is
-    passed over.
+    passed over. The lines of a JSON array, of objects that are spread over lines, of a gzip file
+    and of UTF-16 are read too.
 
     Raises:
         BrokerError: The broker did not acknowledge; what was sent may or may not be stored.
+        UsageError: The lines are of no such file, or of a damaged one; nothing was published.
     """
+    if isinstance(lines, (str, bytes)):
+        raise UsageError("'lines' is a single text; give a list of lines, or an open file")
     refused: list[RefusedLine] = []
     records = list(_events(lines, refused))
     if records:
@@ -158,7 +163,7 @@ async def publish_events(pipeline: Pipeline, lines: Iterable[bytes]) -> Publishe
 
 def _events(lines: Iterable[bytes], refused: list[RefusedLine]) -> Iterator[OutRecord]:
     """Yield a record per event; note the other lines in *refused*."""
-    for number, line in enumerate(lines, 1):
+    for number, line in event_texts(lines):
         value = line.strip()
         if not value:
             continue

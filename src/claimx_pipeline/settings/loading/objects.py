@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any, get_args
 
 import attrs
-from attrs import NOTHING, Attribute, define, field
+from attrs import NOTHING, Attribute, define, evolve, field
 
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.settings.kinds import KIND
@@ -63,7 +63,8 @@ class ClassBuilder:
                 self._add(draft, plain[key].name, here, plain[key].type)
                 draft.problems += _unfit(draft, plain[key], here)
             elif inline is not None and (fault := fault_of_key(here, key)) is not None:
-                draft.problems.append(here.problem(f"the name {key!r} {fault}"))
+                above = evolve(here, path=location.path)
+                draft.problems.append(above.problem(f"name {key!r} {fault}"))
             elif inline is not None and (wanted := self._inline_kind(inline, key)) is not None:
                 beside[key] = (here, wanted)
             elif inline is None or not self._unknown_yet(inline):

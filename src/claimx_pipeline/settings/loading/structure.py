@@ -134,7 +134,7 @@ class Structurer:
         for key, node in location.node.entries.items():
             here = location.child(key, node)
             if (fault := fault_of_key(here, key)) is not None:
-                problems.append(here.problem(f"the name {key!r} {fault}"))
+                problems.append(evolve(here, path=location.path).problem(f"name {key!r} {fault}"))
                 continue
             try:
                 built[self._key(here, key, key_kind)] = self.build(here, value_kind)

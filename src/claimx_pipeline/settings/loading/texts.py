@@ -81,7 +81,8 @@ def fault_of_key(location: Location, key: str) -> str | None:
     """Return what is wrong with *key*, a name under which *location* is."""
     if (fault := broken_characters(key)) is not None:
         return fault
-    if not is_single_line(location.path):
+    a_plugin = location.path[:1] == ("plugins",) and len(location.path) == 2  # noqa: PLR2004 - its name
+    if not a_plugin and not is_single_line(location.path):
         return None
     return _EDGE if key != key.strip() else _hidden(key) or _quoted(key)
 
