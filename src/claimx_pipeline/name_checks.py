@@ -56,7 +56,7 @@ class NameChecks:
     def found(self) -> Findings:
         """Return everything that is wrong or doubtful."""
         found = Findings(
-            [*self._published(), *self._groups(), *self._topics(), *self._read_dead_letters()]
+            [*self._published(), *self._groups(), *self._topics()], [*self._read_dead_letters()]
         )
         self._misspelt(found)
         return found
@@ -112,7 +112,7 @@ class NameChecks:
                     f"topic {physical!r} is not a valid name; use up to 249 of the letters A to Z, "
                     "digits, '.', '_' and '-'",
                 )
-            if len(names) > 1 and any(name in self.topology.readers for name in names):
+            if len(names) > 1 and not all(self.topology.topics[name].terminal for name in names):
                 yield Problem(
                     self._where_of_topic(names),
                     f"topics {_listed(names)} have one name on the broker, {physical!r}, so their "
@@ -149,7 +149,7 @@ class NameChecks:
                     yield format_path(("workers", worker, key)), topic
 
     def _read_dead_letters(self) -> Iterator[Problem]:
-        """Yield a problem for each read topic of dead letters that a setting leaves empty."""
+        """Yield a warning for each read topic of dead letters that a setting leaves empty."""
         for name, given in self.loaded.settings.workers.items():
             own = self.declared[name].dead_letters if name in self.declared else None
             if own is None or given.error_topic in (None, own.name):
@@ -157,8 +157,8 @@ class NameChecks:
             if readers := self.topology.readers.get(own.name):
                 yield Problem(
                     self._where(format_path(("workers", name, "error_topic"))),
-                    f"worker {readers[0]!r} reads the dead letters of {name!r} from {own.name!r}; "
-                    "remove error_topic, or rename the topic in broker.topics",
+                    f"worker {readers[0]!r} reads the dead letters of {name!r} from {own.name!r} and "
+                    "will not see these; remove error_topic, or rename the topic in broker.topics",
                 )
 
     def _misspelt(self, found: Findings) -> None:

@@ -313,9 +313,11 @@ def test_two_topics_never_have_one_name_on_the_broker(tmp_path):
 
 
 @pytest.mark.incident("STR-53")
-def test_dead_letters_that_a_worker_reads_go_where_it_reads(tmp_path):
-    said = problems(tmp_path, {"workers": {"download": {"error_topic": "bad.downloads"}}})
-    assert "worker 'results' reads the dead letters of 'download'" in said
+def test_dead_letters_that_a_worker_would_miss_are_a_warning(tmp_path):
+    pipeline = load(tmp_path, {"workers": {"download": {"error_topic": "bad.downloads"}}})
+    assert pipeline.check() == []
+    (warning,) = pipeline.warnings
+    assert "reads the dead letters of 'download' from 'claimx.downloads.dlq'" in str(warning)
 
 
 @pytest.mark.parametrize("key", ["success_topic", "error_topic"])
