@@ -157,8 +157,8 @@ class NameChecks:
             if readers := self.topology.readers.get(own.name):
                 yield Problem(
                     self._where(format_path(("workers", name, "error_topic"))),
-                    f"worker {readers[0]!r} reads the dead letters of {name!r} from {own.name!r} and "
-                    "will not see these; remove error_topic, or rename the topic in broker.topics",
+                    f"worker {readers[0]!r} reads the dead letters of {name!r} from {own.name!r} "
+                    "and will not see these; remove error_topic, or rename the topic in broker.topics",
                 )
 
     def _misspelt(self, found: Findings) -> None:
