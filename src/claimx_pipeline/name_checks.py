@@ -158,7 +158,8 @@ class NameChecks:
                 yield Problem(
                     self._where(format_path(("workers", name, "error_topic"))),
                     f"worker {readers[0]!r} reads the dead letters of {name!r} from {own.name!r} "
-                    "and will not see these; remove error_topic, or rename the topic in broker.topics",
+                    "and will not see these; remove error_topic, or rename the topic in "
+                    "broker.topics",
                 )
 
     def _misspelt(self, found: Findings) -> None:
