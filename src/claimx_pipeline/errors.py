@@ -8,7 +8,8 @@ is decided by ``Category``, never by the text.
 from __future__ import annotations
 
 import enum
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from attrs import define
 
@@ -63,6 +64,15 @@ class SettingsError(ClaimxError):
             return str(self.problems[0])
         lines = "\n".join(f"  - {problem}" for problem in self.problems)
         return f"the settings have {len(self.problems)} problems:\n{lines}"
+
+
+@contextmanager
+def collecting(problems: list[Problem]) -> Iterator[None]:
+    """Add what a ``SettingsError`` says to *problems* instead of ending."""
+    try:
+        yield
+    except SettingsError as error:
+        problems += error.problems
 
 
 class UsageError(ClaimxError):

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, evolve
 
 from claimx_pipeline import builtin
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock, SystemClock
-from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.errors import Problem, SettingsError, collecting
 from claimx_pipeline.plugins.host.loading import PluginSet, files_of_plugins, load_plugins
 from claimx_pipeline.plugins.host.registrations import Registrations
 from claimx_pipeline.settings.loader import (
@@ -23,7 +23,7 @@ from claimx_pipeline.settings.loader import (
     require,
 )
 from claimx_pipeline.settings.loading.sources import lay_beneath
-from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from claimx_pipeline.settings.tree.connections import CLAIMX_API, ConnectionSettings
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.settings.tree.workers import WorkerSettings
 
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.delta.store import TableStore
     from claimx_pipeline.domain.handlers import EventHandler
+    from claimx_pipeline.name_checks import Findings
     from claimx_pipeline.plugins.base import Plugin
     from claimx_pipeline.runtime.resources import Resources
     from claimx_pipeline.runtime.worker import WorkerSpec
@@ -41,13 +42,8 @@ if TYPE_CHECKING:
     from claimx_pipeline.telemetry.metrics import Metrics
     from claimx_pipeline.topics import Topology
 
-T = TypeVar("T")
-
 PLUGINS = "plugins"
 """What a worker that runs plugins needs of the settings."""
-
-CLAIMX_CONNECTION = "claimx_api"
-"""Connection under which stages reach the ClaimX API."""
 
 
 @define(slots=False)
@@ -124,12 +120,17 @@ class Pipeline:
         return self._registered.answers(hook)
 
     @cached_property
+    def _declared(self) -> dict[str, WorkerSpec]:
+        """The workers of the core and of plugins, as they are without settings."""
+        return self._registered.by_name("claimx_register_workers", "worker")
+
+    @cached_property
     def workers(self) -> dict[str, WorkerSpec]:
         """Every worker by name, with what the settings change of it."""
-        found = self._registered.by_name("claimx_register_workers", "worker")
-        adjusted = {name: self._adjusted(worker) for name, worker in found.items()}
-        for name in sorted(set(self.settings.workers) - {*found}):
-            adjusted[name] = self._written(name, self.settings.workers[name], found)
+        adjusted = {name: self._adjusted(worker) for name, worker in self._declared.items()}
+        for name in sorted(set(self.settings.workers) - {*adjusted}):
+            written = self._chains.worker(name, self.settings.workers[name], self._declared)
+            adjusted[name] = self._adjusted(written)
         for worker in tuple(adjusted.values()):
             if worker.serves is not None:
                 del adjusted[worker.name]
@@ -153,10 +154,9 @@ class Pipeline:
         """What turns the chains of the settings into workers."""
         from claimx_pipeline.stages.from_settings import ChainWriter
 
-        workers = self._registered.by_name("claimx_register_workers", "worker")
         topics = {topic.name: topic for _, topic in self.published_by_plugins}
-        for worker in workers.values():
-            topics |= {topic.name: topic for topic in (*worker.reads, *worker.writes)}
+        for worker in self._declared.values():
+            topics |= {topic.name: topic for topic in worker.topics().all()}
         return ChainWriter(self.loaded, self.stages, topics)
 
     @cached_property
@@ -215,7 +215,7 @@ class Pipeline:
         """Return the workers called *names*, a name being a worker or a set of them.
 
         Raises:
-            UsageError: There is no worker or set of a name.
+            UsageError: Nothing is named, or there is no worker or set of a name.
         """
         from claimx_pipeline.runtime.selection import selected
 
@@ -246,19 +246,32 @@ class Pipeline:
 
     def check(self) -> list[Problem]:
         """Return what the plugins find wrong with the settings, and where they would publish."""
-        core_topics = self._core_topics()
-        found = [
-            Problem(
-                f"plugins.{name}",
-                f"publishes to topic {topic.name!r}, which belongs to the pipeline; "
-                "give it a topic of its own",
-            )
-            for name, topic in self.published_by_plugins
-            if topic.name in core_topics
-        ]
-        for _, problems in self._registered.answers("claimx_check_settings"):
-            found += problems
-        return found
+        found = list(self._names.problems)
+        with collecting(found):
+            self.broker()
+        answers = self._registered.answers("claimx_check_settings")
+        return [*found, *(problem for _, problems in answers for problem in problems)]
+
+    @property
+    def warnings(self) -> tuple[Problem, ...]:
+        """What is unwise or without effect in the settings."""
+        return (*self.loaded.warnings, *self._names.warnings)
+
+    @cached_property
+    def _names(self) -> Findings:
+        """What is found about the names that settings and plugins give."""
+        from claimx_pipeline.name_checks import NameChecks
+
+        return NameChecks(
+            loaded=self.loaded,
+            workers=self.workers,
+            declared=self._declared,
+            tables=self.tables,
+            topology=self.topology,
+            plugins=frozenset(self.plugins.infos),
+            published=self.published_by_plugins,
+            core_topics=self._core_topics(),
+        ).found()
 
     def resources(
         self, broker: Broker, health: Health, metrics: Metrics | None = None
@@ -307,7 +320,7 @@ class Pipeline:
         if api.base_url is not None:
             from claimx_pipeline.claimx.api import connection_settings
 
-            connections.setdefault(CLAIMX_CONNECTION, connection_settings(api))
+            connections.setdefault(CLAIMX_API, connection_settings(api))
         return connections
 
     def _plugin_objects(self) -> Iterator[tuple[str, Plugin]]:
@@ -336,16 +349,3 @@ class Pipeline:
         delays = self.settings.retry.delays_of(worker.family) if worker.family else ()
         ladder = RetryLadder(worker.family, delays) if worker.family else None
         return self._chains.adjusted(worker.with_settings(given, ladder), given)
-
-    def _written(
-        self, name: str, given: WorkerSettings, found: Mapping[str, WorkerSpec]
-    ) -> WorkerSpec:
-        """Return the worker that only the settings know."""
-        if given.input_topic is None and given.enrichment_handlers is None:
-            known = ", ".join(found)
-            what = (
-                f"there is no such worker; there are {known}; a worker of your own has "
-                "input_topic and enrichment_handlers"
-            )
-            raise SettingsError([Problem(f"workers.{name}", what)])
-        return self._adjusted(self._chains.worker(name, given))

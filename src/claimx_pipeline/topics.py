@@ -67,6 +67,10 @@ class TopicUse:
     """Retries and dead letters included."""
     dead_letters: Topic | None = None
 
+    def all(self) -> tuple[Topic, ...]:
+        """Return every topic that it reads or writes."""
+        return (*self.reads, *self.writes)
+
 
 @frozen
 class Topology:
@@ -162,28 +166,32 @@ class Topology:
         found = {f"{self._broker.prefix}{name}": name for name in self.topics}
         return {topic: found[topic] for topic in sorted((found.keys() - declared) & {*existing})}
 
+    def on_broker(self, name: str) -> str:
+        """Return what the broker calls a topic that a person named, in one way or the other."""
+        return name if self.logical(name) != name else self.physical(name)
+
     def group(self, name: str) -> str:
         """Return what consumer group *name* is called on the broker."""
         return self._broker.groups.get(name, f"{self._broker.prefix}{name}")
 
     def new_topics(self) -> list[NewTopic]:
         """Return every topic as the broker is asked to create it, settings applied."""
-        made = []
+        made: dict[str, NewTopic] = {}
         for name, topic in sorted(self.topics.items()):
+            if (physical := self.physical(name)) in made:
+                continue  # topics of dead letters may share one
             given = self._broker.topics.get(name)
             partitions = (given and given.partitions) or topic.partitions
             retention = given.retention_hours if given else None
             largest = given.retention_bytes if given else None
-            made.append(
-                NewTopic(
-                    self.physical(name),
-                    partitions,
-                    retention if retention is not None else topic.retention_hours,
-                    (given and given.replication) or self._broker.replication,
-                    largest if largest is not None else topic.retention_bytes,
-                )
+            made[physical] = NewTopic(
+                physical,
+                partitions,
+                retention if retention is not None else topic.retention_hours,
+                (given and given.replication) or self._broker.replication,
+                largest if largest is not None else topic.retention_bytes,
             )
-        return made
+        return [*made.values()]
 
     def without_reader(self) -> list[str]:
         """Return the topics that are written and have no reader, but should."""

@@ -24,7 +24,6 @@ COUNTS = {
     "PRC": 3,
     "LAT": 20,
 }
-STRANGERS = "STR"
 
 
 @pytest.fixture(scope="module")

@@ -45,7 +45,7 @@ def check(
         pipeline = command_line.pipeline()
         problems = list(pipeline.check())
         loaded = pipeline.loaded
-        warnings = [*loaded.warnings, *(setting.problem for setting in loaded.unresolved)]
+        warnings = [*pipeline.warnings, *(setting.problem for setting in loaded.unresolved)]
         if not problems and (broker or _is_file(pipeline.settings.broker.url)):
             warnings += _left_behind(pipeline)
     except SettingsError as error:

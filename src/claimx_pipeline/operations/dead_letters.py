@@ -203,10 +203,8 @@ def _topics(pipeline: Pipeline) -> frozenset[str]:
 def _physical(pipeline: Pipeline, topic: str) -> str:
     names = _topics(pipeline)
     known = [pipeline.topology.physical(name) for name in sorted(names)]
-    if topic in known:
-        return topic
-    if topic in names:
-        return pipeline.topology.physical(topic)
+    if topic in known or topic in names:
+        return pipeline.topology.on_broker(topic)
     raise UsageError(
         f"{topic!r} is not a topic of dead letters; there are {', '.join(known) or 'none'}"
     )

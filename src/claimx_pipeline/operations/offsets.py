@@ -115,7 +115,7 @@ async def rewind_offsets(
         pipeline: The pipeline.
         worker: Name of the worker.
         to: Where to: see ``RewindTo``.
-        topic: Logical name of the only topic to rewind, of those that it reads.
+        topic: The only topic to rewind, of those that it reads; its logical name or the broker's.
 
     Returns:
         The offsets that were changed.
@@ -129,7 +129,7 @@ async def rewind_offsets(
     async with _offsets(pipeline, one_worker(pipeline, worker)) as offsets:
         targets = await _targets(offsets, to)
         if topic is not None:
-            wanted = pipeline.topology.physical(topic)
+            wanted = pipeline.topology.on_broker(topic)
             targets = {at: offset for at, offset in targets.items() if at.topic == wanted}
             if not targets:
                 raise UsageError(f"worker {worker!r} does not read topic {topic!r}")

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from attrs import define, frozen
 
+from claimx_pipeline.errors import UsageError
 from claimx_pipeline.runtime.idle import Progress, progress, wait_until_idle
 from claimx_pipeline.runtime.process import WorkerProcess, stop_on_signals
 from claimx_pipeline.telemetry.health import Health
@@ -161,11 +162,13 @@ async def running(
         The workers under way.
 
     Raises:
-        UsageError: There is no worker of a name.
+        UsageError: No worker is named, or there is none of a name.
         SettingsError: A setting is missing that they need, or the port is taken.
         ClaimxError: A worker could not start, or failed.
     """
     chosen = pipeline.select(workers)
+    if instances < 1:
+        raise UsageError(f"instances is {instances}; a worker has at least one member")
     pipeline.require(chosen)
     metrics, health = Metrics(), Health(pipeline.clock)
     async with AsyncExitStack() as closing:
@@ -214,7 +217,7 @@ async def run_workers(
         What each worker did.
 
     Raises:
-        UsageError: There is no worker of a name.
+        UsageError: No worker is named, or there is none of a name.
         SettingsError: A setting is missing that they need, or the port is taken.
         ClaimxError: A worker could not start, or failed.
     """
@@ -241,7 +244,7 @@ async def run_until_idle(pipeline: Pipeline, *workers: str) -> list[WorkerRun]:
         What each worker did.
 
     Raises:
-        UsageError: There is no worker of a name.
+        UsageError: No worker is named, or there is none of a name.
         SettingsError: A setting is missing that they need.
         ClaimxError: A worker could not start, or failed.
     """

@@ -12,7 +12,8 @@ from attrs import evolve, frozen
 from claimx_pipeline.broker.protocol import Admin, OutRecord, Producer, Record, TopicPartition
 from claimx_pipeline.broker.sizes import refuse_too_large
 from claimx_pipeline.claimx.events import decode_event
-from claimx_pipeline.errors import DecodeError, RecordTooLargeError
+from claimx_pipeline.errors import DecodeError, RecordTooLargeError, UsageError
+from claimx_pipeline.operations.event_lines import event_texts
 from claimx_pipeline.runtime.offsets.reading import retired_topics, unread_topics
 from claimx_pipeline.topics import EVENTS_RAW
 
@@ -178,8 +179,13 @@ async def publish(
 
     Raises:
         BrokerError: The broker did not acknowledge; what was sent may or may not be stored.
+        UsageError: *messages* is a single message, or there are more or fewer keys.
     """
+    if isinstance(messages, (str, bytes, Mapping)):
+        raise UsageError("'messages' is a single message; give a list of them")
     values = [each if isinstance(each, bytes) else msgspec.json.encode(each) for each in messages]
+    if keys is not None and len(keys) != len(values):
+        raise UsageError(f"there are {len(keys)} keys for {len(values)} messages; give as many")
     encoded = [key.encode() for key in keys] if keys is not None else [None] * len(values)
     records = [OutRecord(topic, value, key) for value, key in zip(values, encoded, strict=True)]
     async with _open_producer(pipeline) as producer:
@@ -190,11 +196,15 @@ async def publish_events(pipeline: Pipeline, lines: Iterable[bytes]) -> Publishe
     """Publish raw events, a JSON object per line, keyed by project.
 
     A line that is not a valid event, or that is larger than the broker takes, is left out and
-    named in the result; an empty one is passed over.
+    named in the result; an empty one is passed over. The lines of a JSON array, of objects that
+    are spread over lines, of a gzip file and of UTF-16 are read too.
 
     Raises:
         BrokerError: The broker did not acknowledge; what was sent may or may not be stored.
+        UsageError: The lines are of no such file, or of a damaged one; nothing was published.
     """
+    if isinstance(lines, (str, bytes)):
+        raise UsageError("'lines' is a single text; give a list of lines, or an open file")
     refused: list[RefusedLine] = []
     events = list(_events(lines, refused, pipeline.settings.broker.largest_record))
     published = 0
@@ -212,7 +222,7 @@ def _events(
     lines: Iterable[bytes], refused: list[RefusedLine], limit: int
 ) -> Iterator[tuple[int, OutRecord]]:
     """Yield the number of each line and a record of its event; note the others in *refused*."""
-    for number, line in enumerate(lines, 1):
+    for number, line in event_texts(lines):
         value = line.strip()
         if not value:
             continue

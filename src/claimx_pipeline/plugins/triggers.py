@@ -11,6 +11,8 @@ from attrs.validators import gt, optional
 
 from claimx_pipeline.hooks.result import LogLevel
 from claimx_pipeline.plugins.conditions import Holds, check_conditions, compile_conditions
+from claimx_pipeline.settings.kinds import KIND, endpoint, http_url
+from claimx_pipeline.settings.kinds import headers as are_headers
 
 ASSIGNED = "CUSTOM_TASK_ASSIGNED"
 COMPLETED = "CUSTOM_TASK_COMPLETED"
@@ -32,6 +34,10 @@ def _webhook(_: Any, __: Attribute[Any], value: str | WebhookAction | None) -> N
         _address(_, __, value)
 
 
+def _webhook_url(value: str | WebhookAction) -> str | None:
+    return http_url(value) if isinstance(value, str) else None
+
+
 @frozen(kw_only=True)
 class LogAction:
     """A log line to write."""
@@ -48,19 +54,19 @@ class LogAction:
 class WebhookAction:
     """A call that carries the task's message."""
 
-    url: str | None = field(default=None, validator=optional(_address))
+    url: str | None = field(default=None, validator=optional(_address), metadata={KIND: http_url})
     """Where to; or ``connection`` and ``path``."""
 
     connection: str | None = field(default=None, validator=_one_target)
     """A connection of the settings, which knows address and credential."""
 
-    path: str = "/"
+    path: str = field(default="/", metadata={KIND: endpoint})
     """Path below the connection's base URL."""
 
     method: Literal["POST", "PUT", "PATCH", "DELETE", "GET"] = "POST"
     """HTTP method."""
 
-    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    headers: Mapping[str, str] = field(factory=dict, repr=False, metadata={KIND: are_headers})
     """Further headers; a credential among them is written as ``${VAR}``."""
 
     timeout: float | None = field(default=None, validator=optional(gt(0)))
@@ -74,7 +80,9 @@ class TriggerActions:
     publish_to_topic: str | None = None
     """Topic that gets the task's message."""
 
-    webhook: str | WebhookAction | None = field(default=None, validator=_webhook)
+    webhook: str | WebhookAction | None = field(
+        default=None, validator=_webhook, metadata={KIND: _webhook_url}
+    )
     """URL that is called with the task's message, or how to call it."""
 
     log: str | LogAction | None = None

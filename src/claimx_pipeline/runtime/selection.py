@@ -20,8 +20,12 @@ def selected(
         hints: What else may explain that a name is not known.
 
     Raises:
-        UsageError: There is no worker or set of a name.
+        UsageError: Nothing is named, or there is no worker or set of a name.
     """
+    if isinstance(names, str) or not all(isinstance(name, str) for name in names):
+        raise UsageError(f"workers are named one by one, as texts; {names!r} is something else")
+    if not names:
+        raise UsageError(f"no worker is named; name {_examples(workers)}")
     chosen: dict[str, WorkerSpec] = {}
     for name in names:
         members = {
@@ -33,6 +37,12 @@ def selected(
             raise UsageError(_unknown(workers, name, hints))
         chosen.update(members)
     return list(chosen.values())
+
+
+def _examples(workers: Mapping[str, WorkerSpec]) -> str:
+    sets = sorted({name for worker in workers.values() for name in worker.sets})
+    what = [f"workers ({', '.join(workers)})"] if workers else []
+    return " or ".join([*what, *([f"sets of them ({', '.join(sets)})"] if sets else [])])
 
 
 def _unknown(workers: Mapping[str, WorkerSpec], name: str, hints: Iterable[str]) -> str:

@@ -109,6 +109,8 @@ class WorkerSpec:
     """Says what is missing in the settings before this worker can start."""
     sets: frozenset[str] = frozenset()
     """Named sets it belongs to: ``claimx-run worker claimx`` starts all of set ``claimx``."""
+    formerly: frozenset[str] = frozenset()
+    """What it was called in earlier systems; settings that say so are pointed to its name."""
     batch_seconds: float = field(default=300.0, validator=gt(0))
     """A batch that gets nowhere for this long counts as stuck: the process is not live."""
     stop_seconds: float = field(default=8.0, validator=gt(0))

@@ -72,7 +72,8 @@ class ChainProcessor:
     ) -> None:
         self.stages = tuple(stages)
         self._resources = resources
-        self._success = resources.topology.physical(success.name) if success else None
+        # By its logical name: what a processor publishes is named for the broker where it is sent.
+        self._success = success.name if success else None
         self._worker = worker
         self._opened: list[Stage] = []
 

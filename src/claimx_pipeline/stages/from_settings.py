@@ -16,6 +16,8 @@ from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.settings.loader import LoadedSettings
+from claimx_pipeline.settings.nearest import nearest
+from claimx_pipeline.settings.tree.connections import CLAIMX_API
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.settings.tree.workers import WorkerSettings
 from claimx_pipeline.stages.chain import Chain
@@ -39,12 +41,27 @@ class ChainWriter:
     topics: Mapping[str, Topic]
     """Topics that workers and plugins declare, by name."""
 
-    def worker(self, name: str, given: WorkerSettings) -> WorkerSpec:
+    def worker(
+        self, name: str, given: WorkerSettings, others: Mapping[str, WorkerSpec]
+    ) -> WorkerSpec:
         """Return the worker *name*, which only the settings know, its chain still empty.
 
+        Args:
+            name: Its name.
+            given: What the settings say of it.
+            others: The workers of the core and of plugins.
+
         Raises:
-            SettingsError: What it needs is missing.
+            SettingsError: It is one of *others* under a wrong name, or what it needs is missing.
         """
+        if meant := _meant(name, others):
+            raise SettingsError([Problem(self._where(name), meant)])
+        if given.input_topic is None and given.enrichment_handlers is None:
+            what = (
+                f"there is no such worker; there are {', '.join(others)}; a worker of your own "
+                "has input_topic and enrichment_handlers"
+            )
+            raise SettingsError([Problem(self._where(name), what)])
         missing = [
             Problem(self._where(name), f"worker {name!r} lacks {key}")
             for key in ("input_topic", "enrichment_handlers")
@@ -59,7 +76,7 @@ class ChainWriter:
             group=given.consumer_group or f"claimx-{name}",
             reads=(source,),
             family=name,
-            dead_letters=Topic(given.error_topic or f"{name}.errors", 1, terminal=True),
+            dead_letters=self._topic(given.error_topic or f"{name}.errors"),
             needs=("broker", "tables"),
             build=Chain.of(),
         )
@@ -76,7 +93,7 @@ class ChainWriter:
         if given.consumer_group is not None:
             changes["group"] = given.consumer_group
         if given.error_topic is not None and worker.dead_letters is not None:
-            changes["dead_letters"] = evolve(worker.dead_letters, name=given.error_topic)
+            changes["dead_letters"] = self._topic(given.error_topic)
         chain = worker.build
         written = given.enrichment_handlers is not None or given.stages or given.success_topic
         if written and not isinstance(chain, Chain):
@@ -123,7 +140,7 @@ class ChainWriter:
             specs = self._changed(worker.name, given, chain)
         success = chain.success
         if given.success_topic is not None:
-            success = Topic(given.success_topic, 1, terminal=True)
+            success = self._topic(given.success_topic)
         # A worker that names connections knows best which of them its settings lead to.
         named_by_worker = given.enrichment_handlers is None and any(
             need.startswith("connections.") for need in worker.needs
@@ -172,7 +189,12 @@ class ChainWriter:
             found = [index for index, spec in enumerate(specs) if spec.type == name]
             if len(found) != 1:
                 known = ", ".join(spec.type for spec in specs)
-                what = f"worker {worker!r} has {len(found)} stages {name!r}; its stages are {known}"
+                near = nearest(name, (spec.type for spec in specs)) if not found else None
+                hint = f"did you mean {near!r}? " if near else ""
+                what = (
+                    f"worker {worker!r} has {len(found)} stages {name!r}; {hint}"
+                    f"its stages are {known}"
+                )
                 problems.append(Problem(path, what))
                 continue
             own = specs[found[0]]
@@ -199,7 +221,15 @@ class ChainWriter:
         return f"there is no stage {name!r}; {hint}registered stages are {known}"
 
     def _topic(self, name: str) -> Topic:
-        return self.topics.get(name) or Topic(name, source=True)
+        """Return the topic that the settings call *name*: it is one, whoever reads or writes it."""
+        if name in self.topics:
+            return self.topics[name]
+        written = {
+            topic
+            for worker, given in self.loaded.settings.workers.items()
+            for topic in (given.success_topic, given.error_topic or f"{worker}.errors")
+        }
+        return Topic(name, 1, terminal=True) if name in written else Topic(name, source=True)
 
     def _where(self, worker: str) -> str:
         path = f"workers.{worker}"
@@ -217,7 +247,7 @@ def unknown_connections(
     worker: str, specs: Iterable[StageSpec], settings: Settings
 ) -> list[Problem]:
     """Return a problem for each stage that names a connection there is not."""
-    known = {*settings.connections, *(["claimx_api"] if settings.claimx.api.base_url else [])}
+    known = {*settings.connections, *([CLAIMX_API] if settings.claimx.api.base_url else [])}
     return [
         Problem(
             f"{spec.origin}: worker {worker!r}, stage {spec.type!r}",
@@ -235,6 +265,15 @@ def named(problems: Iterable[Problem], worker: str, stage: str) -> list[Problem]
         Problem(problem.where, f"worker {worker!r}, stage {stage!r}: {problem.what}")
         for problem in problems
     ]
+
+
+def _meant(name: str, others: Mapping[str, WorkerSpec]) -> str:
+    """Return which of *others* the worker *name* of the settings is meant to be, in a sentence."""
+    for other in others.values():
+        if name in other.formerly:
+            return f"this worker is called {other.name!r}; write workers.{other.name}"
+    near = nearest(name, others)
+    return f"there is no worker {name!r}; did you mean {near!r}?" if near else ""
 
 
 def _connects(spec: StageSpec) -> bool:

@@ -15,6 +15,8 @@ from claimx_pipeline.connections.cache import AnswerCache
 from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.runtime.outcome import failure
 from claimx_pipeline.runtime.resources import Resources
+from claimx_pipeline.settings.kinds import KIND
+from claimx_pipeline.settings.kinds import endpoint as is_endpoint
 from claimx_pipeline.stages.placeholders import filled, filled_path
 from claimx_pipeline.stages.protocol import Item
 
@@ -30,7 +32,7 @@ class LookupConfig:
     connection: str
     """Named connection that is asked."""
 
-    endpoint: str
+    endpoint: str = field(metadata={KIND: is_endpoint})
     """Path, with ``{name}`` for each of ``path_params``."""
 
     path_params: Mapping[str, str] = field(factory=dict)

@@ -16,6 +16,8 @@ from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.runtime.headers import ID, header, origin_of
 from claimx_pipeline.runtime.outcome import failure
 from claimx_pipeline.runtime.resources import Resources
+from claimx_pipeline.settings.kinds import KIND
+from claimx_pipeline.settings.kinds import endpoint as is_endpoint
 from claimx_pipeline.stages.fields import read_field
 from claimx_pipeline.stages.placeholders import filled, filled_path
 from claimx_pipeline.stages.protocol import Item
@@ -28,7 +30,7 @@ class SendConfig:
     connection: str
     """Named connection that is sent to."""
 
-    endpoint: str = ""
+    endpoint: str = field(default="", metadata={KIND: is_endpoint})
     """Path, with ``{name}`` for each of ``path_params``."""
 
     path_params: Mapping[str, str] = field(factory=dict)

@@ -261,6 +261,7 @@ WORKER = WorkerSpec(
     name=NAME,
     summary="Fetches the files behind signed links into the cache.",
     group="claimx-download-worker",
+    formerly=frozenset({"download_worker"}),
     reads=(DOWNLOADS_PENDING,),
     writes=(DOWNLOADS_CACHED,),
     needs=("broker", "claimx", "media", "storage"),

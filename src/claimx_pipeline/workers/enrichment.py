@@ -266,6 +266,7 @@ WORKER = WorkerSpec(
     name="enrichment",
     summary="Asks the ClaimX API about each event and runs the plugins.",
     group="claimx-enrichment-worker",
+    formerly=frozenset({"enrichment_worker"}),
     reads=(ENRICHMENT_PENDING,),
     writes=(ENTITIES_ROWS, DOWNLOADS_PENDING, ACTIONS_PENDING),
     needs=("broker", "claimx.api", "claimx.media.path", "plugins"),

@@ -183,6 +183,7 @@ WORKER = WorkerSpec(
     name="entities",
     summary="Merges enriched rows into the entity tables, and logs each event.",
     group="claimx-entity-writer",
+    formerly=frozenset({"entity_delta_writer"}),
     reads=(ENTITIES_ROWS, *DEAD_LETTERS),
     writes=(ENTITIES_ROWS,),
     tables=(*(table.name for table in ENTITY_TABLES.values()), EVENT_LOG.name),

@@ -82,6 +82,7 @@ WORKER = WorkerSpec(
     name="events",
     summary="Keeps every raw event as a row of claimx_events, once.",
     group="claimx-events-writer",
+    formerly=frozenset({"delta_events_writer"}),
     reads=(EVENTS_RAW,),
     tables=(EVENTS.name,),
     needs=("broker", "tables"),

@@ -64,6 +64,7 @@ WORKER = WorkerSpec(
     name="ingest",
     summary="Reads raw events and asks for the enrichment of each.",
     group="claimx-event-ingester-worker",
+    formerly=frozenset({"event_ingester"}),
     reads=(EVENTS_RAW,),
     writes=(ENRICHMENT_PENDING,),
     needs=("broker",),

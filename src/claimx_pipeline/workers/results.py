@@ -128,6 +128,7 @@ WORKER = WorkerSpec(
     name="results",
     summary="Keeps a row of every file that was stored or failed.",
     group="claimx-result-processor",
+    formerly=frozenset({"result_processor"}),
     reads=(DOWNLOADS_RESULTS, DOWNLOADS_DLQ),
     writes=(DOWNLOADS_RESULTS,),
     tables=(ATTACHMENTS.name,),

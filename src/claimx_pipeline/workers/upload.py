@@ -176,6 +176,7 @@ WORKER = WorkerSpec(
     name=NAME,
     summary="Copies fetched files from the cache to the object store.",
     group="claimx-upload-worker",
+    formerly=frozenset({"upload_worker"}),
     reads=(DOWNLOADS_CACHED, DOWNLOADS_RESULTS),
     writes=(DOWNLOADS_RESULTS,),
     needs=("broker", "storage"),

@@ -72,6 +72,7 @@ WORKER: Final = WorkerSpec(
     name="itel-api",
     summary="Submits completed cabinet forms to the iTel Cabinet API.",
     group="itel_cabinet_api_worker_group",
+    formerly=frozenset({"itel_cabinet_api_worker"}),
     reads=(TASK_TRACKING,),
     writes=(API_ATTEMPTS, API_SUCCESS),
     needs=("broker", "claimx.api", f"connections.{CONNECTION}"),

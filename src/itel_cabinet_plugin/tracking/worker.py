@@ -59,6 +59,7 @@ WORKER: Final = WorkerSpec(
     name="itel-tracking",
     summary="Keeps each event of a cabinet task, and the form and photos of the task.",
     group="itel_cabinet_tracking_worker_group",
+    formerly=frozenset({"itel_cabinet_tracking_worker"}),
     reads=(TOPIC,),
     writes=(TRACKING_SUCCESS, DOWNLOADS_PENDING),
     tables=(TABLE.name, FORMS.name, ATTACHMENTS.name),

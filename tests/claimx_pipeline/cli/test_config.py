@@ -31,6 +31,10 @@ class LoadedPipeline:
     def settings(self):
         return self.loaded.settings
 
+    @property
+    def warnings(self):
+        return self.loaded.warnings
+
     def check(self):
         return self.hook_problems
 

@@ -126,7 +126,7 @@ def test_a_file_that_is_not_there_is_a_usage_error(tmp_path):
 
 
 def test_a_file_of_bad_lines_only_touches_no_broker(tmp_path):
-    (tmp_path / "events.jsonl").write_text("[]\n")
+    (tmp_path / "events.jsonl").write_text("[1]\n")
     result = run("publish", "events.jsonl", cwd=tmp_path)
     assert result.returncode == 1
     assert "events.jsonl:1:" in result.stderr

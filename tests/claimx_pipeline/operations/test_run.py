@@ -7,9 +7,9 @@ import urllib.request
 
 import pytest
 
-from claimx_pipeline import UsageError, operations
+from claimx_pipeline import Pipeline, UsageError, operations
 from claimx_pipeline.errors import BrokerError, ClaimxError, SettingsError
-from claimx_pipeline.operations import WorkerRun
+from claimx_pipeline.operations import WorkerRun, publish, run_until_idle, run_workers
 
 RAW = "claimx.events.raw"
 
@@ -126,3 +126,33 @@ async def test_without_topics_the_run_ends_with_what_to_do(pipeline):
     async with asyncio.timeout(60):
         with pytest.raises(BrokerError, match="claimx-run topics create"):
             await operations.run_until_idle(pipeline, "ingest")
+
+
+@pytest.mark.incident("STR-64")
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        ((), r"no worker is named; name workers \(ingest, .*\) or sets of them \(.*claimx.*\)"),
+        ((["ingest"],), "named one by one"),
+        ((None,), "named one by one"),
+        (("nothing",), "there is no worker 'nothing'"),
+    ],
+)
+async def test_a_call_without_workers_is_a_sentence(tmp_path, names, said):
+    pipeline = Pipeline.load(environ={}, cwd=tmp_path)
+    for call in (run_until_idle, run_workers):
+        with pytest.raises(UsageError, match=said) as raised:
+            await call(pipeline, *names)
+        assert "\n" not in str(raised.value)
+    with pytest.raises(UsageError, match="instances is 0"):
+        await run_workers(pipeline, "events", instances=0)
+
+
+@pytest.mark.incident("STR-64")
+async def test_a_single_message_or_too_few_keys_are_a_sentence(tmp_path):
+    pipeline = Pipeline.load(environ={}, cwd=tmp_path)
+    for single in (b"{}", "{}", {"a": 1}):
+        with pytest.raises(UsageError, match="a single message; give a list"):
+            await publish(pipeline, "t", single)
+    with pytest.raises(UsageError, match="1 keys for 2 messages"):
+        await publish(pipeline, "t", [{}, {}], keys=["a"])

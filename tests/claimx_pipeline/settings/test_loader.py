@@ -13,6 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from claimx_pipeline.errors import SettingsError
+from claimx_pipeline.settings.kinds import KIND, http_url, service_url
 from claimx_pipeline.settings.loader import (
     load_settings,
     plugins_settings,
@@ -49,8 +50,10 @@ CABINET = SettingsSection(
 )
 
 
-def other(kind: Any, default: Any) -> Any:
-    """Return a YAML value for *kind* that is not *default*."""
+def other(kind: Any, default: Any, text: Any = None) -> Any:
+    """Return a YAML value for *kind* that is not *default*; *text* judges what kind of text."""
+    if text in (http_url, service_url):
+        return "https://another.example.com/path"
     if get_origin(kind) in (Union, UnionType):
         kind = next(member for member in get_args(kind) if member is not NoneType)
     if get_origin(kind) is Literal:
@@ -74,7 +77,11 @@ def changed(kind: type[Any]) -> dict[str, Any]:
     """Return YAML in which every setting of *kind* has another value than its default."""
     plain, inline = shape(kind)
     made = {
-        key: other(each.type, None if each.default is attrs.NOTHING else each.default)
+        key: other(
+            each.type,
+            None if each.default is attrs.NOTHING else each.default,
+            each.metadata.get(KIND),
+        )
         for key, each in plain.items()
     }
     if inline is not None and inline.metadata[INLINE] == "any":

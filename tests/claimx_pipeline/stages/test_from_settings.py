@@ -167,7 +167,7 @@ def test_a_worker_without_stages_has_no_chain_to_replace(tmp_path):
 
 def test_a_name_that_nobody_offers_is_no_worker_unless_it_says_what_it_does(tmp_path):
     with pytest.raises(SettingsError, match="there is no such worker; there are ingest"):
-        assert load(tmp_path, "workers: {ingset: {batch_size: 3}}").workers
+        assert load(tmp_path, "workers: {nothing: {batch_size: 3}}").workers
 
 
 def test_options_change_one_stage_and_leave_the_rest(tmp_path):

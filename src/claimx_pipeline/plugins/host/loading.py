@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
@@ -130,8 +131,26 @@ def load_plugins(
     return plugins
 
 
+def _entry_points() -> Iterable[metadata.EntryPoint]:
+    """Yield the entry points of plugins of everything that is installed, each once.
+
+    ``metadata.entry_points`` takes the first of two folders that a distribution has for its only
+    one, also if that is empty, as an interrupted installation leaves it.
+    """
+    seen: set[tuple[str, str]] = set()
+    for distribution in metadata.distributions():
+        points = distribution.entry_points.select(group=PROJECT)
+        if not points or not any(map(distribution.read_text, ("METADATA", "PKG-INFO"))):
+            continue
+        for point in points:
+            key = (re.sub(r"[-_.]+", "-", distribution.name or "").lower(), point.name)
+            if key not in seen:
+                seen.add(key)
+                yield point
+
+
 def _installed(settings: PluginsSettings) -> Iterable[Candidate]:
-    for point in metadata.entry_points(group=PROJECT):
+    for point in _entry_points():
         yield Candidate(
             point.name,
             f"{point.dist.name} {point.dist.version}" if point.dist else point.value,

@@ -160,7 +160,7 @@ class DeadLetterReader:
             ends: Of an earlier look, to see no more than that one did.
         """
         existing = await admin.topics()
-        names = sorted(topology.physical(name) for name in dead_letters)
+        names = sorted({topology.physical(name) for name in dead_letters})
         # The ends first: a dead letter that is marked as replayed was there before its mark.
         if ends is None:
             ends = await _ends(admin, [name for name in names if name in existing])

@@ -7,12 +7,14 @@ from difflib import get_close_matches
 from typing import Any, get_args
 
 import attrs
-from attrs import NOTHING, Attribute, define, field
+from attrs import NOTHING, Attribute, define, evolve, field
 
 from claimx_pipeline.errors import Problem
+from claimx_pipeline.settings.kinds import KIND
 from claimx_pipeline.settings.loading.nodes import Block, Location, Scalar, ValueOrigin
 from claimx_pipeline.settings.loading.paths import SettingPath, format_path
 from claimx_pipeline.settings.loading.scalars import RefusedError, wrong
+from claimx_pipeline.settings.loading.texts import fault_of_key
 from claimx_pipeline.settings.loading.unresolved import UnresolvedSetting
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.settings.tree.validators import INLINE
@@ -59,6 +61,10 @@ class ClassBuilder:
             here = location.child(key, child)
             if key in plain:
                 self._add(draft, plain[key].name, here, plain[key].type)
+                draft.problems += _unfit(draft, plain[key], here)
+            elif inline is not None and (fault := fault_of_key(here, key)) is not None:
+                above = evolve(here, path=location.path)
+                draft.problems.append(above.problem(f"name {key!r} {fault}"))
             elif inline is not None and (wanted := self._inline_kind(inline, key)) is not None:
                 beside[key] = (here, wanted)
             elif inline is None or not self._unknown_yet(inline):
@@ -128,6 +134,19 @@ class ClassBuilder:
                 here = draft.location.child(key, Scalar(None, node.origin))
                 draft.problems.append(here.problem("is missing; give it a value"))
                 draft.waiting.add(attribute.name)
+
+
+def _unfit(draft: _Draft, attribute: Attribute[Any], here: Location) -> list[Problem]:
+    """Return what the field's kind of text has against its value."""
+    judge = attribute.metadata.get(KIND)
+    if judge is None or attribute.name in draft.waiting:
+        return []
+    value = draft.given.get(attribute.name)
+    blank = value is None or (isinstance(value, str) and not value.strip())
+    fault = None if blank else judge(value)
+    if fault is None:
+        return []
+    return [here.problem(_readable(fault, attribute.name, value, here.node))]
 
 
 def shape(kind: type[Any]) -> tuple[dict[str, Attribute[Any]], Attribute[Any] | None]:

@@ -14,6 +14,8 @@ from typing import Any
 
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.settings.loading.nodes import Block, Items, Location, Scalar
+from claimx_pipeline.settings.loading.paths import SettingPath
+from claimx_pipeline.settings.loading.texts import fault_of, fault_of_secret, is_single_line
 from claimx_pipeline.settings.masking import names_credential
 from claimx_pipeline.settings.secret import Secret
 
@@ -23,6 +25,9 @@ _REFERENCE = re.compile(r"\$\{[A-Za-z_][A-Za-z0-9_]*(?::-[^}]*)?\}")
 _TRUE = frozenset({"true", "yes", "on", "1"})
 _FALSE = frozenset({"false", "no", "off", "0"})
 _LONGEST_SHOWN = 60
+_LARGEST_WHOLE = 2**63 - 1
+_MOST_SECONDS = 3e9
+_MOST_HOURS = 1e6
 
 
 class RefusedError(Exception):
@@ -71,6 +76,8 @@ def as_text(location: Location, _: Any = str) -> str:
         raise wrong(location, "text", hint=hint)
     if "${" in value:
         raise refuse(location, _left_over(location))
+    if (fault := fault_of(location)) is not None:
+        raise refuse(location, _of_variables(location, fault))
     return value
 
 
@@ -85,8 +92,8 @@ def as_secret(location: Location, _: Any = Secret) -> Secret:
         raise refuse(location, _left_over(location))
     if not value.strip():
         raise refuse(location, "must not be empty; give it a value or remove it")
-    if value != value.strip():
-        raise refuse(location, "begins or ends with white space; remove it")
+    if (fault := fault_of_secret(location)) is not None:
+        raise refuse(location, _of_variables(location, fault))
     return Secret(value)
 
 
@@ -105,10 +112,14 @@ def as_truth(location: Location, _: Any = bool) -> bool:
 def as_whole(location: Location, _: Any = int) -> int:
     """Return the whole number at *location*."""
     value = _plain(location, "a whole number")
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    if isinstance(value, str) and _is_outside_text(location) and _WHOLE.fullmatch(value.strip()):
-        return int(value)
+    filled = (
+        isinstance(value, str) and _is_outside_text(location) and _WHOLE.fullmatch(value.strip())
+    )
+    if filled or (isinstance(value, int) and not isinstance(value, bool)):
+        number = int(value)
+        if abs(number) > _LARGEST_WHOLE:
+            raise refuse(location, f"must be at most {_LARGEST_WHOLE}")
+        return number
     raise wrong(location, "a whole number", hint=_unquote_hint(location, _WHOLE))
 
 
@@ -121,6 +132,8 @@ def as_number(location: Location, _: Any = float) -> float:
     if filled or (isinstance(value, (int, float)) and not isinstance(value, bool)):
         number = _finite(value)
         if number is not None:
+            if is_single_line(location.path) and abs(number) > (most := _most(location.path)):
+                raise refuse(location, f"must be at most {most:.0f}")
             return number
     raise wrong(location, "a number", hint=_unquote_hint(location, _NUMBER))
 
@@ -142,14 +155,22 @@ def as_choice(location: Location, choices: Sequence[Any]) -> Any:
 
 def as_is(node: Scalar, location: Location) -> Any:
     """Return the value as YAML has it, for settings without a fixed shape."""
-    if isinstance(node.value, str) and "${" in node.value:
-        raise refuse(location, _left_over(location))
+    if isinstance(node.value, str):
+        if "${" in node.value:
+            raise refuse(location, _left_over(location))
+        if (fault := fault_of(location)) is not None:
+            raise refuse(location, _of_variables(location, fault))
     return node.value
 
 
 def is_empty_text(location: Location) -> bool:
     """Tell whether a text from outside is empty, as ``${PORT:-}`` may be."""
     return _is_outside_text(location) and getattr(location.node, "value", None) == ""
+
+
+def _most(path: SettingPath) -> float:
+    """Return the largest number that a setting of time may be: about a hundred years."""
+    return _MOST_HOURS if str(path[-1]).endswith("_hours") else _MOST_SECONDS
 
 
 def _finite(value: float | str) -> float | None:
@@ -174,6 +195,11 @@ def _unquote_hint(location: Location, pattern: re.Pattern[str]) -> str:
     value = getattr(location.node, "value", None)
     quoted = isinstance(value, str) and not _is_outside_text(location)
     return "remove the quotes" if quoted and pattern.fullmatch(str(value)) else ""
+
+
+def _of_variables(location: Location, fault: str) -> str:
+    variables = location.node.variables if isinstance(location.node, Scalar) else ()
+    return f"the value of {' and '.join(variables)} {fault}" if variables else fault
 
 
 def _left_over(location: Location) -> str:

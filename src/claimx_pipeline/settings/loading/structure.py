@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, Union, get_args, get_or
 import attrs
 from attrs import define, evolve, field
 
-from claimx_pipeline.errors import SettingsError
+from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.settings.loading import scalars
 from claimx_pipeline.settings.loading.nodes import (
     Block,
@@ -31,6 +31,7 @@ from claimx_pipeline.settings.loading.nodes import (
 )
 from claimx_pipeline.settings.loading.objects import ClassBuilder
 from claimx_pipeline.settings.loading.scalars import RefusedError, refuse, wrong
+from claimx_pipeline.settings.loading.texts import fault_of_key
 from claimx_pipeline.settings.loading.unresolved import Unresolved, UnresolvedSetting
 from claimx_pipeline.settings.secret import Secret
 
@@ -129,9 +130,12 @@ class Structurer:
         if not isinstance(location.node, Block):
             raise wrong(location, "a mapping")
         built: dict[Any, Any] = {}
-        problems = []
+        problems: list[Problem] = []
         for key, node in location.node.entries.items():
             here = location.child(key, node)
+            if (fault := fault_of_key(here, key)) is not None:
+                problems.append(evolve(here, path=location.path).problem(f"name {key!r} {fault}"))
+                continue
             try:
                 built[self._key(here, key, key_kind)] = self.build(here, value_kind)
             except RefusedError as refused:

@@ -8,6 +8,7 @@ from typing import Any, Literal
 from attrs import Attribute, field, frozen
 from attrs.validators import ge, gt, le, optional
 
+from claimx_pipeline.settings.kinds import KIND, endpoint, header_token, http_url
 from claimx_pipeline.settings.masking import masked_repr
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.validators import hosts, not_blank
@@ -17,10 +18,15 @@ from claimx_pipeline.settings.tree.validators import hosts, not_blank
 class ApiSettings:
     """The ClaimX REST API."""
 
-    base_url: str | None = field(default=None, validator=optional(not_blank), repr=masked_repr)
+    base_url: str | None = field(
+        default=None,
+        validator=optional(not_blank),
+        repr=masked_repr,
+        metadata={KIND: http_url},
+    )
     """For example ``https://www.claimxperience.com/service/cxedirest``."""
 
-    token: Secret | None = None
+    token: Secret | None = field(default=None, metadata={KIND: header_token})
     """Credential, without the word Basic or Bearer."""
 
     token_file: str | None = field(default=None, validator=optional(not_blank))
@@ -50,7 +56,9 @@ class ApiSettings:
     breaker_open_seconds: float = field(default=15.0, validator=gt(0))
     """How long nothing is sent then; afterwards one request tries whether it works again."""
 
-    probe: str | None = field(default=None, validator=optional(not_blank))
+    probe: str | None = field(
+        default=None, validator=optional(not_blank), metadata={KIND: endpoint}
+    )
     """Path of a harmless GET that tells a failing service from a failing request."""
 
     project_cache_seconds: float = field(default=300.0, validator=ge(0))

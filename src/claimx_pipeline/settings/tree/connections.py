@@ -8,9 +8,21 @@ from typing import ClassVar, Literal
 from attrs import field, frozen
 from attrs.validators import ge, gt, le, optional
 
+from claimx_pipeline.settings.kinds import (
+    KIND,
+    endpoint,
+    header_name,
+    header_token,
+    headers,
+    http_url,
+    service_url,
+)
 from claimx_pipeline.settings.masking import masked_repr
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.validators import not_blank
+
+CLAIMX_API = "claimx_api"
+"""Connection under which stages reach the ClaimX API."""
 
 
 @frozen(kw_only=True)
@@ -23,7 +35,7 @@ class OAuth2Settings:
     client_secret: Secret
     """Its credential; never sent anywhere but to ``token_url``."""
 
-    token_url: str = field(validator=not_blank, repr=masked_repr)
+    token_url: str = field(validator=not_blank, repr=masked_repr, metadata={KIND: http_url})
     """Where tokens are handed out."""
 
     scope: str | None = field(default=None, validator=optional(not_blank))
@@ -43,25 +55,25 @@ class ConnectionSettings:
     }
     """Keys of the system before, each with what to write instead."""
 
-    base_url: str = field(validator=not_blank, repr=masked_repr)
+    base_url: str = field(validator=not_blank, repr=masked_repr, metadata={KIND: service_url})
     """Where it is; ``file://DIR`` writes requests as files instead of sending them."""
 
     auth_type: Literal["none", "bearer", "api_key", "basic", "oauth2"] = "none"
     """How the token is sent; basic takes it already base64-encoded, oauth2 asks for one."""
 
-    auth_token: Secret | None = None
+    auth_token: Secret | None = field(default=None, metadata={KIND: header_token})
     """Credential."""
 
     auth_token_file: str | None = field(default=None, validator=optional(not_blank))
     """File that holds the credential instead; read again when it changes."""
 
-    auth_header: str | None = None
+    auth_header: str | None = field(default=None, metadata={KIND: header_name})
     """Header that carries the credential, if not the usual one."""
 
     oauth2: OAuth2Settings | None = None
     """Client credentials of ``auth_type: oauth2``."""
 
-    headers: Mapping[str, str] = field(factory=dict, repr=False)
+    headers: Mapping[str, str] = field(factory=dict, repr=False, metadata={KIND: headers})
     """Sent with every request."""
 
     timeout_seconds: float = field(default=30.0, validator=gt(0))
@@ -91,5 +103,7 @@ class ConnectionSettings:
     breaker_open_seconds: float = field(default=15.0, validator=gt(0))
     """How long nothing is sent then; afterwards one request tries whether it works again."""
 
-    probe: str | None = field(default=None, validator=optional(not_blank))
+    probe: str | None = field(
+        default=None, validator=optional(not_blank), metadata={KIND: endpoint}
+    )
     """Path of a harmless GET that tells a failing service from a failing request."""

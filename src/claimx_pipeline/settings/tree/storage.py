@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 from attrs.validators import ge, gt, le
 
+from claimx_pipeline.settings.kinds import KIND, location
 from claimx_pipeline.settings.masking import masked_repr
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.validators import not_blank
@@ -16,7 +17,12 @@ from claimx_pipeline.settings.tree.validators import not_blank
 class FilesSettings:
     """Where files end."""
 
-    root: str = field(default="./claimx-data/files", validator=not_blank, repr=masked_repr)
+    root: str = field(
+        default="./claimx-data/files",
+        validator=not_blank,
+        repr=masked_repr,
+        metadata={KIND: location},
+    )
     """Folder or URL (``s3://``, ``abfss://``, ``az://``) under which files are stored."""
 
     options: Mapping[str, Secret] = field(factory=dict)
@@ -30,7 +36,12 @@ class FilesSettings:
 class CacheSettings:
     """Where a file lies between download and upload."""
 
-    root: str = field(default="./claimx-data/cache", validator=not_blank, repr=masked_repr)
+    root: str = field(
+        default="./claimx-data/cache",
+        validator=not_blank,
+        repr=masked_repr,
+        metadata={KIND: location},
+    )
     """Folder or URL that both workers reach: a disk they share, or an object store."""
 
     options: Mapping[str, Secret] = field(factory=dict)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from attrs import field, frozen
 from attrs.validators import gt
 
+from claimx_pipeline.settings.kinds import KIND, location, locations
 from claimx_pipeline.settings.masking import masked_repr
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.validators import no_blank_values, not_blank
@@ -16,10 +17,17 @@ from claimx_pipeline.settings.tree.validators import no_blank_values, not_blank
 class TablesSettings:
     """Where the Delta tables live."""
 
-    root: str = field(default="./claimx-data/tables", validator=not_blank, repr=masked_repr)
+    root: str = field(
+        default="./claimx-data/tables",
+        validator=not_blank,
+        repr=masked_repr,
+        metadata={KIND: location},
+    )
     """Folder or URL (``s3://``, ``abfss://``, ``az://``) under which each table has its own."""
 
-    paths: Mapping[str, str] = field(factory=dict, validator=no_blank_values)
+    paths: Mapping[str, str] = field(
+        factory=dict, validator=no_blank_values, metadata={KIND: locations}
+    )
     """Table name to a location of its own."""
 
     storage_options: Mapping[str, Secret] = field(factory=dict)
