@@ -12,6 +12,9 @@ from typing import Any
 from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.errors import Category, RecordError
 
+_MOST_DIGITS = 19
+"""Of an id: 64 bits."""
+
 
 async def find_project(connection: Connection, claim_number: str) -> int:
     """Return the project of a claim.
@@ -70,11 +73,15 @@ def project_number(project_id: str) -> int:
     """
     number = _whole(project_id)
     if number is None:
-        raise RecordError(f"project id {project_id!r} is no number, so ClaimX cannot have it")
+        raise RecordError(
+            f"project id {project_id[:60]!r} is not a number, so ClaimX cannot have it"
+        )
     return number
 
 
 def _whole(value: Any) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    return int(value) if isinstance(value, str) and value.isascii() and value.isdigit() else None
+    if not isinstance(value, str) or len(value) > _MOST_DIGITS:
+        return None
+    return int(value) if value.isascii() and value.isdigit() else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Literal
 
 from attrs import frozen
@@ -15,7 +16,7 @@ from claimx_pipeline.runtime.outcome import Dead, Held
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.retry_ladder import RetryLadder
 from claimx_pipeline.runtime.worker import WorkerSpec
-from claimx_pipeline.topics import Topology
+from claimx_pipeline.topics import Topic, Topology
 
 OUTAGES = frozenset({Category.AUTH, Category.THROTTLED, Category.CIRCUIT_OPEN})
 """Failures of something that every record needs; they say nothing about the record."""
@@ -31,6 +32,8 @@ class FailurePolicy:
     ladder: RetryLadder | None
     dead_letters: str | None
     """Logical name of the topic of dead letters."""
+    dead_letters_of: Mapping[str, Topic]
+    """The same for records of some topics alone, by their logical names."""
     outage: Literal["wait", "detour", "dead_letter"]
     topology: Topology
     clock: Clock
@@ -43,6 +46,7 @@ class FailurePolicy:
             group=resources.topology.group(spec.group),
             ladder=spec.retry,
             dead_letters=spec.dead_letters.name if spec.dead_letters else None,
+            dead_letters_of=spec.dead_letters_of,
             outage=spec.outage,
             topology=resources.topology,
             clock=resources.clock,
@@ -100,7 +104,9 @@ class FailurePolicy:
 
     def dead_letter(self, record: Record, error: Exception, plugin: str = "") -> OutRecord | None:
         """Return *record* as a dead letter; None if the worker has no topic for them."""
-        if self.dead_letters is None:
+        own = self.dead_letters_of.get(self.topology.logical(record.topic))
+        topic = own.name if own else self.dead_letters
+        if topic is None:
             return None
         known = DeadLetter.of(
             record,
@@ -111,7 +117,7 @@ class FailurePolicy:
             # One that came back for a plugin and failed again is the plugin's as before.
             plugin=plugin or header(record.headers, PLUGIN) or "",
         )
-        return known.to_record(record, self.dead_letters)
+        return known.to_record(record, topic)
 
 
 def _retry_after(error: Exception) -> float | None:
