@@ -29,8 +29,12 @@ class EscapedError(Exception):
         return described(self.raised)
 
 
-def as_failure(error: BaseException) -> Exception:
+def as_failure(error: BaseException, *, awaited: bool = True) -> Exception:
     """Return *error*, raised while one record was worked on, as that record's failure.
+
+    Args:
+        error: What was raised.
+        awaited: Whether what raised it may have been awaiting, and so be cancelled or closed.
 
     Raises:
         BaseException: It is *error* itself and says nothing about the record: this task is
@@ -38,7 +42,7 @@ def as_failure(error: BaseException) -> Exception:
     """
     if isinstance(error, Exception):
         return error
-    if _is_the_workers(error):
+    if (awaited and _is_ending(error)) or _is_from_signal(error):
         raise error
     return EscapedError(error)
 
@@ -78,13 +82,14 @@ def utf8(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode()
 
 
-def _is_the_workers(error: BaseException) -> bool:
+def _is_ending(error: BaseException) -> bool:
+    """Return whether the task is cancelled, or its coroutine closed."""
     if isinstance(error, asyncio.CancelledError):
         task = _task()
         return task is not None and task.cancelling() > 0
     if isinstance(error, GeneratorExit):
         return _task() is None  # a coroutine is closed that no task runs any more
-    return isinstance(error, (KeyboardInterrupt, SystemExit)) and _is_from_signal(error)
+    return False
 
 
 def _task() -> asyncio.Task[Any] | None:
@@ -96,6 +101,8 @@ def _task() -> asyncio.Task[Any] | None:
 
 def _is_from_signal(error: BaseException) -> bool:
     """Return whether the handler of a signal raised *error*."""
+    if not isinstance(error, (KeyboardInterrupt, SystemExit)):
+        return False
     if type(error) is KeyboardInterrupt and (
         signal.getsignal(signal.SIGINT) is signal.default_int_handler
     ):

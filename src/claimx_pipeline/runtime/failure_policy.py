@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.clock import Clock
@@ -32,11 +32,11 @@ class FailurePolicy:
     ladder: RetryLadder | None
     dead_letters: str | None
     """Logical name of the topic of dead letters."""
-    dead_letters_of: Mapping[str, Topic]
-    """The same for records of some topics alone, by their logical names."""
     outage: Literal["wait", "detour", "dead_letter"]
     topology: Topology
     clock: Clock
+    dead_letters_of: Mapping[str, Topic] = field(factory=dict)
+    """Where dead records of some topics go instead, by the logical names of those."""
 
     @classmethod
     def of(cls, spec: WorkerSpec, resources: Resources) -> FailurePolicy:
@@ -46,10 +46,10 @@ class FailurePolicy:
             group=resources.topology.group(spec.group),
             ladder=spec.retry,
             dead_letters=spec.dead_letters.name if spec.dead_letters else None,
-            dead_letters_of=spec.dead_letters_of,
             outage=spec.outage,
             topology=resources.topology,
             clock=resources.clock,
+            dead_letters_of=spec.dead_letters_of,
         )
 
     def is_outage(self, error: Exception) -> bool:

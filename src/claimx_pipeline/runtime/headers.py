@@ -39,6 +39,9 @@ HOPS = "claimx-hops"
 MOST_HOPS = 8
 """A chain of plugins' messages longer than this goes round in a circle."""
 
+MOST_ATTEMPTS = 1_000_000
+"""More are not told apart, so that one more is always a number too."""
+
 OWN_PREFIX = "claimx-"
 """Begins every header that is the pipeline's own; plugins may not set such."""
 
@@ -85,7 +88,7 @@ def whole_number(text: str) -> int | None:
     if not _WHOLE.fullmatch(text):
         return None
     number = int(text)
-    return number if -_LARGEST <= number <= _LARGEST else None
+    return number if -_LARGEST - 1 <= number <= _LARGEST else None
 
 
 def header(headers: Headers, name: str) -> str | None:
@@ -152,7 +155,7 @@ def _told_origin(record: Record) -> Origin | None:
 
 def attempts_of(record: Record) -> int:
     """Return how often *record* was tried before now."""
-    return max(0, number_in(record, ATTEMPTS) or 0)
+    return min(max(0, number_in(record, ATTEMPTS) or 0), MOST_ATTEMPTS)
 
 
 def hops_of(record: Record) -> int:

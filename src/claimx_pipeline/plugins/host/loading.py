@@ -200,7 +200,7 @@ def _load(
     except BaseException as raised:  # noqa: BLE001 - of any class: see below
         # Whatever the plugin's module raises at import is reported as that plugin's failure,
         # a sys.exit() as well: it must not end the command without a word.
-        error = as_failure(raised)
+        error = as_failure(raised, awaited=False)
         reason = _reason(error)
         if plugins.manager.has_plugin(name) and name != CORE:
             plugins.manager.unregister(name=name)

@@ -105,7 +105,7 @@ class DeadLetter:
                 plugin=found.get("plugin", ""),
                 category=found["category"],
                 error_type=found["error-type"],
-                error=found["error"],
+                error=found.get("error", ""),
                 traceback=found.get("traceback", ""),
                 attempts=attempts,
                 first_failed=found["first-failed"],

@@ -55,7 +55,7 @@ class RecordProcessing:
                 decoded.append(BatchRecord(record, None, Dead(error)))
             except BaseException as error:  # noqa: BLE001 - one record's failure is that record's outcome
                 # Its bytes are the same whenever they are read, so another try is no help.
-                decoded.append(BatchRecord(record, None, Dead(as_failure(error))))
+                decoded.append(BatchRecord(record, None, Dead(as_failure(error, awaited=False))))
         return decoded
 
     async def process(self, records: Sequence[BatchRecord]) -> None:
