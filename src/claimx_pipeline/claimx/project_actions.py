@@ -6,14 +6,12 @@ writes ``senderUserName`` where ``/data`` writes ``senderUsername``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.errors import Category, RecordError
-
-_MOST_DIGITS = 19
-"""Of an id: 64 bits."""
 
 
 async def find_project(connection: Connection, claim_number: str) -> int:
@@ -23,7 +21,10 @@ async def find_project(connection: Connection, claim_number: str) -> int:
         RecordError: No project has that claim number, or the API did not answer.
     """
     answer = await connection.request(
-        "GET", "/export/project/projectId", params={"projectNumber": claim_number}
+        "GET",
+        "/export/project/projectId",
+        params={"projectNumber": claim_number},
+        expect="json",
     )
     found = answer.json()
     if isinstance(found, dict):
@@ -82,6 +83,5 @@ def project_number(project_id: str) -> int:
 def _whole(value: Any) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
-    if not isinstance(value, str) or len(value) > _MOST_DIGITS:
-        return None
-    return int(value) if value.isascii() and value.isdigit() else None
+    whole = isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value)
+    return int(value) if whole else None
