@@ -21,7 +21,8 @@ EVENTS = TableSpec(
             "event_id",
             STRING,
             nullable=False,
-            source="`event_id` of the event; else a hash of its type, ids and time",
+            source="`event_id` of the event; else a hash of its type, ids and time; of one that "
+            "has no time, a hash of its bytes and of when its record was first published",
             doc="Id of the event, the same in all tables and messages",
         ),
         Column(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable
+from datetime import datetime
 
 import msgspec
 from attrs import define
 
 from claimx_pipeline.claimx.times import read_time
+from claimx_pipeline.clock import EPOCH, is_usable, published_at
 from claimx_pipeline.connections.json_answer import without_bad_characters
 from claimx_pipeline.errors import DecodeError
 
@@ -16,7 +18,6 @@ _Id = int | float | str | None
 _Ids = tuple[str | None, str | None, str | None, str | None]
 """Of media, task, video call and file."""
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _EXACT_BELOW = 2.0**53
 """Whole numbers from here on are not exact as floating point."""
 
@@ -62,7 +63,12 @@ class _Envelope(msgspec.Struct, gc=False):
 _decode = msgspec.json.Decoder(_Envelope).decode
 
 
-def decode_event(value: bytes | None, timestamp_ms: int) -> Event:
+def decode_event(
+    value: bytes | None,
+    timestamp_ms: int | None,
+    origin: Callable[[], str] = lambda: "",
+    now: Callable[[], datetime] = lambda: EPOCH,
+) -> Event:
     """Return the event in a record's value.
 
     Fields may be spelled in snake_case or camelCase, ids may be numbers or text; null
@@ -72,14 +78,19 @@ def decode_event(value: bytes | None, timestamp_ms: int) -> Event:
 
     ``event_id`` is the source's own if it gives one; else the SHA-256 of type, ids and
     ``ingested_at`` in UTC, so that one instant written in two ways is one event; else,
-    without ``ingested_at``, that of the value's bytes.
+    without ``ingested_at``, that of the value's bytes and of when the record was first
+    published: the same again later is another event. A record whose timestamp is not a time
+    is known by where it first appeared instead.
 
     Args:
         value: The record's value.
-        timestamp_ms: When the record was published, milliseconds since 1970 UTC.
+        timestamp_ms: When the record was first published, milliseconds since 1970 UTC; None
+            if that is not known.
+        origin: Returns where it first appeared, ``topic/partition/offset``.
+        now: Returns the time that an event gets which has none and whose record has none.
 
     Raises:
-        DecodeError: It is no event.
+        DecodeError: It is not a valid event.
     """
     raw = _envelope(value)
     kind = _either("event_type", raw.event_type, raw.eventType)
@@ -99,12 +110,12 @@ def decode_event(value: bytes | None, timestamp_ms: int) -> Event:
         _either("master_file_name", raw.master_file_name, raw.masterFileName),
     )
     if event_id is not None:
-        published_at = _EPOCH + timedelta(milliseconds=timestamp_ms)
-        return Event(event_id, kind, project, ingested_at or published_at, *ids)
+        return Event(
+            event_id, kind, project, ingested_at or published_at(timestamp_ms) or now(), *ids
+        )
     if ingested_at is None:
-        published_at = _EPOCH + timedelta(milliseconds=timestamp_ms)
-        event_id = hashlib.sha256(value or b"").hexdigest()
-        return Event(event_id, kind, project, published_at, *ids)
+        event_id = _id_of_bytes(value or b"", timestamp_ms, origin)
+        return Event(event_id, kind, project, published_at(timestamp_ms) or now(), *ids)
     event_id = _derived_id(kind, project, ingested_at, ids)
     return Event(event_id, kind, project, ingested_at, *ids, id_has_time=True)
 
@@ -171,6 +182,11 @@ def _time(value: _Id) -> datetime | None:
             f"the event's 'ingested_at' is {shown}, which is no point in time; "
             "use ISO 8601, or seconds or milliseconds since 1970"
         ) from error
+
+
+def _id_of_bytes(value: bytes, timestamp_ms: int | None, origin: Callable[[], str]) -> str:
+    first = f"|published:{timestamp_ms}" if is_usable(timestamp_ms) else f"|origin:{origin()}"
+    return hashlib.sha256(value + first.encode()).hexdigest()
 
 
 def _derived_id(kind: str, project: str, ingested_at: datetime, ids: _Ids) -> str:

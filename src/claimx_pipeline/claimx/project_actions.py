@@ -74,7 +74,9 @@ def project_number(project_id: str) -> int:
     """
     number = _whole(project_id)
     if number is None:
-        raise RecordError(f"project id {project_id!r} is no number, so ClaimX cannot have it")
+        raise RecordError(
+            f"project id {project_id[:60]!r} is not a number, so ClaimX cannot have it"
+        )
     return number
 
 

@@ -148,14 +148,18 @@ def _named(texts: Sequence[str]) -> dict[int | None, int]:
 
     The last one that speaks of a partition holds for it.
     """
+    from claimx_pipeline.runtime.headers import whole_number
+
     offsets: dict[int | None, int] = {}
     for text in texts:
         partition, separator, offset = text.rpartition(":")
-        if not offset.isdigit() or (separator and not partition.isdigit()):
+        to = whole_number(offset)
+        at = whole_number(partition) if separator else None
+        if to is None or to < 0 or (separator and (at is None or at < 0)):
             raise UsageError(f"--to {text!r} is neither OFFSET nor PARTITION:OFFSET")
         if not separator:
             offsets.clear()
-        offsets[int(partition) if separator else None] = int(offset)
+        offsets[at] = to
     return offsets
 
 

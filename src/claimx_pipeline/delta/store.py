@@ -235,4 +235,5 @@ class TableStore:
             check=lambda: self.check(name),
             clock=self.clock,
             time_limit=self.time_limit,
+            stops_at_refused=stops_at_refused,
         )

@@ -44,7 +44,8 @@ class EventHandler(Protocol[Event_contra, Reader_contra]):
     ) -> Sequence[HandledEvent]:
         """Return one result per event, in their order.
 
-        Called with events of one project, several groups at once. An exception is
-        the failure of every event of the group.
+        Called with events of one project, several groups at once. After an
+        exception each event of the group is handed in alone, unless it is one that passes by
+        itself: then it is the failure of all of them.
         """
         ...

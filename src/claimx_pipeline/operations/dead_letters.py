@@ -220,7 +220,7 @@ def _moment(given: str | datetime | None, now: datetime) -> datetime | None:
         return None
     if isinstance(given, str):
         if ago := _AGO.fullmatch(given.strip()):
-            return now - timedelta(**{_UNITS[ago[2]]: int(ago[1])})
+            return _ago(now, ago[1], _UNITS[ago[2]])
         try:
             given = datetime.fromisoformat(given)
         except ValueError as error:
@@ -229,3 +229,11 @@ def _moment(given: str | datetime | None, now: datetime) -> datetime | None:
                 "ago, as 2h"
             ) from error
     return given if given.tzinfo else given.replace(tzinfo=UTC)
+
+
+def _ago(now: datetime, number: str, unit: str) -> datetime:
+    """Return the time so long before *now*; the beginning of all time if it is longer ago."""
+    try:
+        return now - timedelta(**{unit: int(number)})
+    except (OverflowError, ValueError):  # Python reads no number of thousands of digits
+        return datetime.min.replace(tzinfo=UTC)

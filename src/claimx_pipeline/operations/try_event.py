@@ -14,6 +14,7 @@ from claimx_pipeline.errors import ClaimxError, UsageError
 from claimx_pipeline.hooks.context import EnrichmentContext
 from claimx_pipeline.hooks.result import PluginResult
 from claimx_pipeline.operations.names import one_plugin
+from claimx_pipeline.plugins.base import listens
 from claimx_pipeline.workers.enrichment import HandlerIndex
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ def reaction_of(pipeline: Pipeline, name: str) -> Any:
         raise UsageError(f"plugin {name!r} is {info.state}: {info.problem or info.origin}")
     hook = pipeline.plugins.manager.hook.claimx_enrichment_complete
     for implementation in hook.get_hookimpls():
-        if implementation.plugin_name == name:
+        if implementation.plugin_name == name and listens(
+            implementation.plugin, "claimx_enrichment_complete"
+        ):
             return implementation.function
     raise UsageError(f"plugin {name!r} does not react to events; its hooks: {info.hooks}")

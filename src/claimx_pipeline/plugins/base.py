@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import warnings
 from collections.abc import Awaitable, Iterable, Iterator, Mapping
@@ -158,6 +159,46 @@ class Plugin:
     def _log_exception(self, error: BaseException, message: str, **extra: Any) -> None:
         """Write a log line with the traceback of *error*."""
         self._logger.error("%s", message, exc_info=error, extra=_safe(extra))
+
+
+def reacts_by_execute(plugin: Plugin) -> bool:
+    """Return whether enriched events reach *plugin* by ``should_run`` and ``execute``."""
+    return type(plugin).claimx_enrichment_complete is Plugin.claimx_enrichment_complete
+
+
+def listens(plugin: object, hook: str) -> bool:
+    """Return whether *plugin*, which has an implementation of *hook*, does anything by it.
+
+    Every ``Plugin`` inherits one for enriched events, also one that has no ``execute``.
+    """
+    if not isinstance(plugin, Plugin) or hook != "claimx_enrichment_complete":
+        return True
+    return _has_execute(plugin) or not reacts_by_execute(plugin)
+
+
+def problem_of(plugin: Plugin) -> str | None:
+    """Return why *plugin* could do nothing but fail; None if it can do something."""
+    if inspect.iscoroutinefunction(plugin.should_run):
+        return "should_run must not be async, since it only looks; what waits belongs into execute"
+    if not callable(plugin.execute):
+        return f"execute must be a method, not {type(plugin.execute).__name__}"
+    if listens(plugin, "claimx_enrichment_complete") or _does_something_else(plugin):
+        return None
+    return (
+        "it has no method 'execute' and implements no other hook, so it would do nothing; write one"
+    )
+
+
+def _has_execute(plugin: Plugin) -> bool:
+    return getattr(plugin.execute, "__func__", plugin.execute) is not Plugin.execute
+
+
+def _does_something_else(plugin: Plugin) -> bool:
+    """Return whether there is anything that is called and not inherited from ``Plugin``."""
+    kind = type(plugin)
+    names = [name for name in dir(kind) if name.startswith("claimx_")]
+    names += ["on_load", "on_unload", "topics", "webhook_urls", "webhook_headers"]
+    return any(getattr(kind, name) is not getattr(Plugin, name, None) for name in names)
 
 
 RESERVED = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}

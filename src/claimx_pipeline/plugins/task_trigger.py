@@ -33,6 +33,7 @@ from claimx_pipeline.plugins.triggers import (
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import Topic
 
+_TEMPLATE = re.compile(r"[0-9]{1,19}")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 _PROCESSING = frozenset({"created_at", "updated_at", "last_enriched_at"})
@@ -175,7 +176,9 @@ def template_of(task: EntityRow) -> int:
     found = task.get("task_id")
     if isinstance(found, int):
         return found
-    return int(found) if isinstance(found, str) and found.isdecimal() else -1
+    if not isinstance(found, str) or not _TEMPLATE.fullmatch(found):
+        return -1
+    return int(found)
 
 
 def _chosen(of_block: bool | None, of_plugin: bool) -> bool:

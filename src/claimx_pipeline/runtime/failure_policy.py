@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.clock import Clock
@@ -17,7 +17,7 @@ from claimx_pipeline.runtime.outcome import Dead, Held
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.retry_ladder import RetryLadder
 from claimx_pipeline.runtime.worker import WorkerSpec
-from claimx_pipeline.topics import Topology
+from claimx_pipeline.topics import Topic, Topology
 
 
 @frozen
@@ -33,6 +33,8 @@ class FailurePolicy:
     outage: Literal["wait", "detour", "dead_letter"]
     topology: Topology
     clock: Clock
+    dead_letters_of: Mapping[str, Topic] = field(factory=dict)
+    """Where dead records of some topics go instead, by the logical names of those."""
 
     @classmethod
     def of(cls, spec: WorkerSpec, resources: Resources) -> FailurePolicy:
@@ -45,6 +47,7 @@ class FailurePolicy:
             outage=spec.outage,
             topology=resources.topology,
             clock=resources.clock,
+            dead_letters_of=spec.dead_letters_of,
         )
 
     def is_outage(self, error: Exception) -> bool:
@@ -114,7 +117,9 @@ class FailurePolicy:
 
     def dead_letter(self, record: Record, error: Exception, plugin: str = "") -> OutRecord | None:
         """Return *record* as a dead letter; None if the worker has no topic for them."""
-        if self.dead_letters is None:
+        own = self._dead_letters_of(record.topic)
+        topic = own.name if own else self.dead_letters
+        if topic is None:
             return None
         known = DeadLetter.of(
             record,
@@ -125,7 +130,20 @@ class FailurePolicy:
             # One that came back for a plugin and failed again is the plugin's as before.
             plugin=plugin or header(record.headers, PLUGIN) or "",
         )
-        return known.to_record(record, self.dead_letters)
+        return known.to_record(record, topic)
+
+    def _dead_letters_of(self, topic: str) -> Topic | None:
+        """Return where dead records of *topic*, as the broker calls it, go instead.
+
+        A retry topic whose delay the settings no longer have is of the family of its siblings.
+        """
+        if own := self.dead_letters_of.get(self.topology.logical(topic)):
+            return own
+        family = topic.rpartition(".")[0]
+        for name, dead_letters in self.dead_letters_of.items():
+            if self.topology.physical(name).rpartition(".")[0] == family:
+                return dead_letters
+        return None
 
 
 def _retry_after(error: Exception) -> float | None:

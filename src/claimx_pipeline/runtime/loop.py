@@ -165,7 +165,7 @@ class WorkerLoop:
     async def _open(self) -> None:
         """Open what the worker needs; what is unavailable is waited for."""
         resources, closing = self.resources, self._closing
-        dead_end = self.spec.dead_letters is None
+        dead_end = self.spec.stops_at_dead
         opening = []
         for table in self.spec.tables:
             sink = resources.table_store.sink(table, self._policy.group, stops_at_refused=dead_end)
@@ -183,7 +183,9 @@ class WorkerLoop:
         self._pulse.waits_for("processor", "its processor is not open yet")
         await processor.open()
         self._pulse.waits_for("processor", "")
-        self._processing = RecordProcessing(self.spec.name, self._policy.group, processor)
+        self._processing = RecordProcessing(
+            self.spec.name, self._policy.group, processor, resources.clock
+        )
         files = ValueFiles(resources.settings.storage.files.root)
         self._assemble(
             Publisher(producer, self._policy, self._reconnect, self.metrics, files), admin
@@ -349,7 +351,7 @@ class WorkerLoop:
 
     def _launch(self, runs: list[PartitionRun], batches: Sequence[PolledBatch]) -> None:
         """Let waiting and new records go on their way."""
-        batch = Batch(runs, dead_end=self.spec.dead_letters is None)
+        batch = Batch(runs, dead_end=self.spec.stops_at_dead)
         for polled in batches:
             records = self._processing.decoded(polled.records)
             batch.runs.append(PartitionRun(polled.assignment, records))

@@ -9,6 +9,7 @@ from attrs import field, frozen
 from claimx_pipeline.broker.protocol import OutRecord
 from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.errors import Category, category_of
+from claimx_pipeline.isolation import as_failure
 
 
 @frozen
@@ -80,17 +81,24 @@ Outcome = Done | Retry | Dead | Held
 
 
 def failure(
-    error: Exception,
+    error: BaseException,
     *,
     rows: tuple[TableRow, ...] = (),
     reports: tuple[OutRecord, ...] = (),
 ) -> Dead | Retry:
     """Return the outcome of a record whose processing raised *error*.
 
+    Catch ``BaseException`` for it: a panic of a library or a ``sys.exit()`` is one record's
+    failure too.
+
     Args:
         error: What was raised.
         rows: What is known all the same.
         reports: What happened meanwhile.
+
+    Raises:
+        BaseException: It is *error* itself: the worker's own cancellation, or a signal's.
     """
-    kind = Dead if category_of(error) is Category.PERMANENT else Retry
-    return kind(error, rows=rows, reports=reports)
+    failed = as_failure(error)
+    kind = Dead if category_of(failed) is Category.PERMANENT else Retry
+    return kind(failed, rows=rows, reports=reports)

@@ -77,11 +77,13 @@ class RetryLadder:
         """
         attempts = headers.attempts_of(record)
         due = now + timedelta(seconds=self.delays[rung])
-        first = headers.header(record.headers, headers.FIRST_FAILED)
+        first = headers.first_failed_of(record)
+        published = headers.origin_timestamp_of(record)
         plugin = headers.header(record.headers, headers.PLUGIN)
         travelling = {
             headers.GROUP: group,
             headers.ORIGIN: str(headers.origin_of(record)),
+            **({} if published is None else {headers.ORIGIN_TIMESTAMP: str(published)}),
             headers.ATTEMPTS: str(max(rung + 1, attempts + 1) if counted else attempts),
             headers.DUE: str(int(due.timestamp() * 1000)),
             headers.RETURN_TO: return_to,

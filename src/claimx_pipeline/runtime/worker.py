@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
 
 from attrs import define, evolve, field, frozen
@@ -50,8 +50,10 @@ class Processor(Protocol):
 
         The next batch may be handed in while this one is under way.
 
-        An exception counts as the failure of every record of the batch, so a
-        processor catches what concerns one record only.
+        An exception that may be one record's (a defect, or a permanent failure) makes each
+        record of the batch be handed in alone, and counts for those that fail so; one that
+        passes by itself counts for every record of the batch. A processor that catches what
+        concerns one record only saves its neighbours the second time.
         """
         ...
 
@@ -84,6 +86,8 @@ class WorkerSpec:
     drains: tuple[str, ...] = ()
     """Families of which it reads every retry topic that exists on the broker, so that one whose
     delay the settings no longer have is read until it is empty."""
+    dead_letters_of: Mapping[str, Topic] = field(factory=dict)
+    """For a worker that serves several: topic read, to where its dead records go instead."""
     outage: Literal["wait", "detour", "dead_letter"] = "wait"
     """Whether records wait in their partition while a service is unavailable; wait in a retry
     topic, so that those for other services go on; or climb the ladder and become dead letters."""
@@ -116,11 +120,17 @@ class WorkerSpec:
     stop_seconds: float = field(default=8.0, validator=gt(0))
     """How long a stopping worker may take to finish what is in flight."""
 
+    @property
+    def stops_at_dead(self) -> bool:
+        """Whether it has no topic for dead letters, and so cannot get past a dead record."""
+        return self.dead_letters is None and not self.dead_letters_of
+
     def topics(self) -> TopicUse:
         """Return every topic it reads and writes, retries and dead letters included."""
         written = [*self.writes, *(self.retry.topics() if self.retry else ())]
         if self.dead_letters is not None:
             written.append(self.dead_letters)
+        written += {topic.name: topic for topic in self.dead_letters_of.values()}.values()
         return TopicUse(self.name, self.reads, tuple(written), self.dead_letters)
 
     def with_settings(self, given: WorkerSettings, ladder: RetryLadder | None) -> WorkerSpec:

@@ -10,12 +10,14 @@ from attrs import evolve, field, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.errors import ClaimxError, DecodeError, RecordError
+from claimx_pipeline.isolation import as_failure
+from claimx_pipeline.runtime.delivery.alone import each_alone
 from claimx_pipeline.runtime.headers import HOPS, MOST_HOPS, hops_of
 from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, Retry, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received
 from claimx_pipeline.settings.tree.settings import Settings
-from claimx_pipeline.stages.protocol import Item, Stage, StageSpec
+from claimx_pipeline.stages.protocol import Item, RecordStage, Stage, StageSpec
 from claimx_pipeline.topics import Topic
 
 
@@ -55,8 +57,18 @@ class Chain:
                 raise ClaimxError(
                     f"worker {self.worker!r}: there is no stage {spec.type!r}; there are {known}"
                 )
-            made.append(kind(spec.config))
+            made.append(_made(kind, spec, self.worker))
         return ChainProcessor(made, resources, success=self.success, worker=self.worker)
+
+
+def _made(kind: type[Stage], spec: StageSpec, worker: str) -> Stage:
+    stage = kind(spec.config)
+    if isinstance(stage, RecordStage) and not stage.does_anything():
+        raise ClaimxError(
+            f"worker {worker!r}: stage {spec.type!r} ({kind.__name__}) has no method "
+            "'process_one', so every record would fail; write one"
+        )
+    return stage
 
 
 class ChainProcessor:
@@ -95,7 +107,7 @@ class ChainProcessor:
         """
         try:
             message = msgspec.json.decode(record.value or b"")
-        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise DecodeError(f"the value is not JSON: {error}") from error
         if not isinstance(message, dict):
             raise DecodeError(f"the value is a JSON {type(message).__name__}, not an object")
@@ -110,13 +122,32 @@ class ChainProcessor:
                 break
             try:
                 await stage.process(going)
-            except Exception as error:
-                self._say_where(error, number)
-                raise
+            except BaseException as error:  # noqa: BLE001 - what a stage raises is its records' outcome
+                await self._failed(going, as_failure(error), number)
             for item in going:
                 if isinstance(item.outcome, (Dead, Retry)):
                     self._say_where(item.outcome.error, number)
         return [self._outcome_of(item) for item in items]
+
+    async def _failed(self, items: Sequence[Item], error: Exception, number: int) -> None:
+        """Give each of *items*, which a stage failed on together, an outcome of its own.
+
+        Tried alone, a record begins at the first stage: what the batch has left half done in
+        its data is not known. What was reported stays.
+        """
+        self._say_where(error, number)
+
+        async def alone(at: int) -> Outcome:
+            received = Received(items[at].record, items[at].message)
+            (outcome,) = await self.process([received])
+            return outcome
+
+        outcomes = await each_alone(
+            self._worker or "unnamed", len(items), error, alone, self._resources.clock
+        )
+        for item, outcome in zip(items, outcomes, strict=True):
+            item.outcome = outcome
+            item.reports += outcome.reports
 
     async def close(self) -> None:
         """Close the stages in the reverse order."""

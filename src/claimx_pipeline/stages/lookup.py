@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from attrs import field, frozen
 from attrs.validators import ge
 
+from claimx_pipeline.clock import Clock, published_at
 from claimx_pipeline.connections.cache import AnswerCache
 from claimx_pipeline.connections.client import Connection
+from claimx_pipeline.isolation import as_failure
 from claimx_pipeline.runtime.outcome import failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.settings.kinds import KIND
@@ -70,6 +72,7 @@ class LookupStage:
     def __init__(self, config: LookupConfig) -> None:
         self.config = config
         self._connection: Connection
+        self._clock: Clock
         self._cache: AnswerCache[tuple[Any, datetime]]
 
     async def open(self, resources: Resources) -> None:
@@ -78,6 +81,7 @@ class LookupStage:
         Raises:
             SettingsError: There is no such connection.
         """
+        self._clock = resources.clock
         self._connection = resources.connections.get(self.config.connection)
         self._cache = AnswerCache(self.config.cache_ttl, self.config.cache_entries, resources.clock)
 
@@ -100,19 +104,19 @@ class LookupStage:
         answer, answered_at, failed = None, None, None
         try:
             path, params = self._request(item.data)
-            published = datetime.fromtimestamp(item.record.timestamp / 1000, UTC)
+            published = published_at(item.record.timestamp) or self._clock.now()
             answer, answered_at = await self._cache.get(
                 (path, tuple(sorted(params.items()))),
                 lambda: self._ask(path, params),
                 not_before=published,
             )
-        except Exception as error:  # noqa: BLE001 - one record's failure is that record's outcome
+        except BaseException as error:  # noqa: BLE001 - one record's failure is that record's outcome
+            failed = as_failure(error)
             if config.on_error == "fail":
-                item.outcome = failure(error)
+                item.outcome = failure(failed)
                 return None
             if config.on_error == "continue_and_return":
-                item.unfinished = error
-            failed = error
+                item.unfinished = failed
         item.data[config.result_field] = answer
         if config.answered_at_field is not None:
             item.data[config.answered_at_field] = answered_at

@@ -94,8 +94,9 @@ class Stage(Protocol):
     async def process(self, items: Sequence[Item]) -> None:
         """Work on *items*, none of which has an outcome yet.
 
-        An exception is the outcome of every item of the batch, so a stage catches
-        what concerns one item only; ``RecordStage`` does that.
+        An exception that may be one item's has the items tried alone, from the first stage
+        on; one that passes by itself is the outcome of all of them. A stage that catches what
+        concerns one item only, as ``RecordStage`` does, saves the others the second time.
         """
         ...
 
@@ -119,12 +120,18 @@ class RecordStage:
         """
         raise NotImplementedError(f"{type(self).__name__} lacks process_one")
 
+    @classmethod
+    def does_anything(cls) -> bool:
+        """Return whether ``process_one``, or ``process`` itself, is written."""
+        written = cls.process_one is not RecordStage.process_one
+        return written or cls.process is not RecordStage.process
+
     async def process(self, items: Sequence[Item]) -> None:
         """Give each item to ``process_one``."""
         for item in items:
             try:
                 await self.process_one(item)
-            except Exception as error:  # noqa: BLE001 - one record's failure is that record's outcome
+            except BaseException as error:  # noqa: BLE001 - one record's failure is that record's outcome
                 item.outcome = failure(error)
 
     async def close(self) -> None:

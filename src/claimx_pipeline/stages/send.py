@@ -137,7 +137,7 @@ def failing(items: Sequence[Item]) -> Iterator[None]:
     """Make an exception of the block the outcome of *items*, and of no other record."""
     try:
         yield
-    except Exception as error:  # noqa: BLE001 - a record's failure is that record's outcome
+    except BaseException as error:  # noqa: BLE001 - a record's failure is that record's outcome
         for item in items:
             item.outcome = failure(error)
 

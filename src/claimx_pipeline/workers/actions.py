@@ -145,7 +145,7 @@ class ActionsProcessor:
                 await self._call(action.webhook, action.plugin, key)
             if action.create_claimx_task is not None:
                 await self._create_task(action.create_claimx_task, key)
-        except Exception as error:  # noqa: BLE001 - the failure of this action alone
+        except BaseException as error:  # noqa: BLE001 - the failure of this action alone
             return failure(error)
         log.debug("%s of plugin %s for event %s is done", action.kind, action.plugin, key)
         return DONE

@@ -135,10 +135,17 @@ class DownloadProcessor:
         record, task = received.record, received.message
         try:
             cached = await self._cached(task) or await self._fetch(task)
-        except Exception as error:  # noqa: BLE001 - the failure of this file alone
+        except BaseException as error:  # noqa: BLE001 - the failure of this file alone
             return failure(error)
         if cached is None:
             return Held(until=self._clock.now())
+        try:
+            return await self._call_plugins(record, cached)
+        except BaseException as error:  # noqa: BLE001 - the failure of this file alone
+            return failure(error)
+
+    async def _call_plugins(self, record: Record, cached: CachedFile) -> Done:
+        """Call the plugins with a file that is in the cache; return what is to be published."""
         only = header(record.headers, PLUGIN) if record.headers else None
         context = FileContext(cached, "download_complete", attempt=attempts_of(record) + 1)
         dispatched = await self._resources.dispatcher.file_complete(context, only)

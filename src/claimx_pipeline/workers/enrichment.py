@@ -29,8 +29,10 @@ from claimx_pipeline.domain.entities import EntityRow, RowsByKind
 from claimx_pipeline.domain.handlers import HandledEvent
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.hooks.context import EnrichmentContext
+from claimx_pipeline.isolation import as_failure
 from claimx_pipeline.media.messages import DownloadTask, task_record
 from claimx_pipeline.media.paths import target_path
+from claimx_pipeline.runtime.delivery.alone import is_worth_trying_alone
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header, hops_of
 from claimx_pipeline.runtime.outcome import Done, Outcome, failure
 from claimx_pipeline.runtime.resources import Resources
@@ -100,7 +102,7 @@ class EnrichmentProcessor:
         """Return what became of each event."""
         enriched = await self._ask([received.message for received in batch])
         return [
-            await self._finish(received.record, received.message, found)
+            await self._outcome(received, found)
             for received, found in zip(batch, enriched, strict=True)
         ]
 
@@ -126,16 +128,39 @@ class EnrichmentProcessor:
         async def ask(name: str, project_id: str, numbers: list[int]) -> None:
             group = [events[number] for number in numbers]
             began = self._clock.now()
-            try:
-                handled = await handlers[name].handle(project_id, group, self._reader)
-            except Exception as error:  # noqa: BLE001 - the failure of this group alone
-                handled = [Handled(error=error) for _ in group]
+            handled = await self._handled(handlers[name], project_id, group)
             ended = self._clock.now()
             for number, one in zip(numbers, handled, strict=True):
                 found[number] = Enriched(one, name, began, ended)
 
         await asyncio.gather(*(ask(*group, numbers) for group, numbers in groups.items()))
         return [found[number] for number in range(len(events))]
+
+    async def _handled(
+        self, handler: Handler, project_id: str, events: Sequence[Event]
+    ) -> Sequence[HandledEvent]:
+        """Return what *handler* found for each of *events*, which are of one project.
+
+        If it fails on all of them it is asked about each alone: one event must not cost the
+        others of its project.
+        """
+        try:
+            handled = await handler.handle(project_id, events, self._reader)
+            check_results(handler.name, events, handled)
+        except BaseException as error:  # noqa: BLE001 - the failure of these events alone
+            failed = as_failure(error)
+            if len(events) == 1 or not is_worth_trying_alone(failed):
+                return [Handled(error=failed) for _ in events]
+            return [
+                one for event in events for one in await self._handled(handler, project_id, [event])
+            ]
+        return handled
+
+    async def _outcome(self, received: Received[Event], found: Enriched) -> Outcome:
+        try:
+            return await self._finish(received.record, received.message, found)
+        except BaseException as error:  # noqa: BLE001 - the failure of this event alone
+            return failure(error)
 
     async def _finish(self, record: Record, event: Event, enriched: Enriched) -> Outcome:
         """Run the plugins and return what is to be published."""
@@ -209,6 +234,19 @@ class EnrichmentProcessor:
             )
             tasks.append(task_record(task))
         return tasks
+
+
+def check_results(handler: str, events: Sequence[Event], found: Sequence[HandledEvent]) -> None:
+    """See that a handler returned one result for each of *events*.
+
+    Raises:
+        RuntimeError: It did not.
+    """
+    if len(found) != len(events):
+        raise RuntimeError(
+            f"handler {handler!r} returned {len(found)} results for {len(events)} events; it "
+            "must return one for each"
+        )
 
 
 def drop_own_rows(entities: RowsByKind) -> None:

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from claimx_pipeline.broker.protocol import Record
-from claimx_pipeline.claimx.events import Event, decode_event
+from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.tables import EVENTS
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.rows import ColumnRow, Columns, TableRow
 from claimx_pipeline.runtime.outcome import Done, Outcome
+from claimx_pipeline.runtime.raw_event import read_event
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.topics import EVENTS_DLQ, EVENTS_RAW
@@ -30,7 +31,7 @@ class EventsProcessor:
 
     def decode(self, record: Record) -> Event:
         """Return the event in *record*."""
-        return decode_event(record.value, record.timestamp)
+        return read_event(record, self._clock)
 
     async def process(self, batch: Sequence[Received[Event]]) -> Sequence[Outcome]:
         """Make one row of each event."""

@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
-from claimx_pipeline.claimx.events import Event, decode_event
+from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.messages import EnrichmentTask, encode_task
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.runtime.headers import HOPS, ID, hops_of
 from claimx_pipeline.runtime.outcome import Done, Outcome
+from claimx_pipeline.runtime.raw_event import read_event
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.topics import ENRICHMENT_PENDING, EVENTS_DLQ, EVENTS_RAW
@@ -27,7 +28,7 @@ class IngestProcessor:
 
     def decode(self, record: Record) -> Event:
         """Return the event in *record*."""
-        return decode_event(record.value, record.timestamp)
+        return read_event(record, self._clock)
 
     async def process(self, batch: Sequence[Received[Event]]) -> Sequence[Outcome]:
         """Ask for the enrichment of each event."""

@@ -25,7 +25,7 @@ from claimx_pipeline.media.messages import (
     decode_result,
     result_record,
 )
-from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter, last_failed_at
 from claimx_pipeline.runtime.outcome import Done, Outcome
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
@@ -115,7 +115,7 @@ def failed_result(record: Record) -> DownloadResult | None:
         status="failed_permanent" if permanent else "failed",
         error_message=dead_letter.error[:ERROR_CHARACTERS],
         downloaded_at=file.downloaded_at if isinstance(file, CachedFile) else None,
-        created_at=datetime.fromisoformat(dead_letter.last_failed),
+        created_at=last_failed_at(record, dead_letter),
     )
 
 

@@ -87,7 +87,7 @@ class UploadProcessor:
                 if isinstance(message, DownloadResult):
                     return await self._tidy(record)
                 return await self._counted(record, message)
-            except Exception as error:  # noqa: BLE001 - the failure of this file alone
+            except BaseException as error:  # noqa: BLE001 - the failure of this file alone
                 return failure(error)
 
     async def _tidy(self, record: Record) -> Outcome:

@@ -134,7 +134,7 @@ class SubmitStage:
         """Return the item's submission; None if it has none, which is then its outcome."""
         try:
             return await self._submission(item)
-        except Exception as error:  # noqa: BLE001 - one record's failure is that record's outcome
+        except BaseException as error:  # noqa: BLE001 - one record's failure is that record's outcome
             item.outcome = failure(error)
             return None
 
@@ -187,7 +187,7 @@ class SubmitStage:
                 idempotency_key=_key(together),
                 watch=attempts,
             )
-        except Exception as error:  # noqa: BLE001 - one form's failure is its own records' outcome
+        except BaseException as error:  # noqa: BLE001 - one form's failure is its own records' outcome
             for item in (item for submission in together for item in submission.items):
                 item.outcome = failure(error)
         else:

@@ -83,12 +83,12 @@ class PhotosStage:
             return
         try:
             links = await self._links.of(parsed)
-        except Exception as error:  # noqa: BLE001 - one record's failure is that record's outcome
-            item.unfinished = error
+        except BaseException as error:  # noqa: BLE001 - one record's failure is that record's outcome
+            item.unfinished = failure(error).error
             return
         try:
             self._ask_for(item, parsed, links)
-        except Exception as error:  # noqa: BLE001 - one record's failure is that record's outcome
+        except BaseException as error:  # noqa: BLE001 - one record's failure is that record's outcome
             item.outcome = failure(error)
 
     def _ask_for(self, item: Item, parsed: ParsedForm, links: Links) -> None:

@@ -68,13 +68,52 @@ def test_the_sources_own_id_is_kept(name):
     assert event.ingested_at == NOON
 
 
+TIMELESS = b'{"eventType": "A", "projectId": 1}'
+NEVER = [-1, -(2**63), 253402300800000, 10**15 - 1, 253402300800000 * 1000, 10**18 - 1, None]
+"""Timestamps that mean no time: negative, after the year 9999, none at all."""
+
+
 @pytest.mark.incident("LAT-19")
-def test_without_a_time_the_id_is_that_of_the_bytes_and_the_time_that_of_the_record():
-    value = b'{"eventType": "A", "projectId": 1}'
-    event = decode_event(value, PUBLISHED_MS)
-    assert event.event_id == hashlib.sha256(value).hexdigest()
+@pytest.mark.incident("STR-08")
+def test_without_a_time_the_id_is_of_the_bytes_and_of_when_the_record_was_published():
+    event = decode_event(TIMELESS, PUBLISHED_MS)
+    assert event.event_id == decode_event(TIMELESS, PUBLISHED_MS, lambda: "t/0/9").event_id
     assert not event.id_has_time
     assert event.ingested_at == PUBLISHED
+    an_hour_later = decode_event(TIMELESS, PUBLISHED_MS + 3_600_000)
+    other_bytes = decode_event(TIMELESS + b" ", PUBLISHED_MS)
+    assert len({event.event_id, an_hour_later.event_id, other_bytes.event_id}) == 3
+
+
+@pytest.mark.incident("STR-01")
+@pytest.mark.incident("STR-08")
+@pytest.mark.parametrize("timestamp", NEVER)
+def test_a_timestamp_that_is_no_time_leaves_the_place_to_tell_records_apart(timestamp):
+    def at(origin):
+        return decode_event(TIMELESS, timestamp, lambda: origin, lambda: NOON)
+
+    assert at("t/0/1").event_id == at("t/0/1").event_id
+    assert len({at(origin).event_id for origin in ("t/0/1", "t/0/2", "t/1/1", "u/0/1")}) == 4
+    assert at("t/0/1").ingested_at == NOON
+
+
+@pytest.mark.incident("STR-01")
+@pytest.mark.parametrize("factor", [1, 1000, 1_000_000])
+def test_a_time_in_micro_or_nanoseconds_is_that_time(factor):
+    assert decode_event(TIMELESS, PUBLISHED_MS * factor).ingested_at == PUBLISHED
+
+
+@pytest.mark.incident("STR-01")
+@given(st.integers(-(2**63), 2**63 - 1) | st.sampled_from([*NEVER, 0, 253402300799999]))
+def test_an_event_is_read_whatever_the_records_timestamp(timestamp):
+    own = decode_event(
+        b'{"eventType": "A", "projectId": 1, "ingestedAt": "2026-01-15T12:00:00Z"}', timestamp
+    )
+    assert own.ingested_at == NOON
+    for value in (TIMELESS, b'{"eventType": "A", "projectId": 1, "eventId": "x"}'):
+        event = decode_event(value, timestamp, lambda: "t/0/1", lambda: NOON)
+        assert event.ingested_at.tzinfo is UTC
+        assert event.event_id
 
 
 def test_a_source_id_without_a_time_takes_the_records_time():

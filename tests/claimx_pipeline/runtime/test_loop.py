@@ -226,6 +226,6 @@ async def test_a_stopped_member_finishes_its_batch(rig):
 async def test_a_row_of_an_undeclared_table_is_a_mistake_of_the_worker(rig):
     await rig.publish("a")
     processor = Scripted(lambda _: Done(rows=(TableRow("elsewhere", {}),)))
-    with pytest.raises(RecordError, match="tables it does not declare: elsewhere"):
+    with pytest.raises(RecordFailedError, match="row of table 'elsewhere', which it does not decl"):
         await rig.run_until(lambda: False, rig.loop(rig.spec(processor), asyncio.Event()))
     assert await rig.committed() == 0

@@ -19,9 +19,11 @@ from claimx_pipeline.claimx.reader import ClaimxReader, ProjectAnswer
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.domain.answered import Unreadable
 from claimx_pipeline.errors import RecordError
+from claimx_pipeline.isolation import as_failure
 
 A = TypeVar("A")
 _LARGEST = 2**63 - 1
+_DIGITS = len(str(_LARGEST))
 
 
 @define
@@ -55,7 +57,8 @@ def numeric_id(name: str, value: str | None, event_type: str) -> int:
     """
     if value is None:
         raise RecordError(f"the {event_type} event has no {name!r}; it must name one")
-    if not (value.isascii() and value.isdigit()) or int(value[:20]) > _LARGEST:
+    whole = value.isascii() and value.isdigit() and len(value) <= _DIGITS
+    if not whole or int(value) > _LARGEST:
         raise RecordError(
             f"the {event_type} event's {name!r} is {value[:60]!r}; the API takes numbers only"
         )
@@ -106,8 +109,9 @@ async def shared(
     counting = reader.counted()
     try:
         found = await fetch(counting)
-    except Exception as error:  # noqa: BLE001 - reported as the outcome of each event
-        handled = [Handled(error=error) for _ in events]
+    except BaseException as error:  # noqa: BLE001 - reported as the outcome of each event
+        failed = as_failure(error)
+        handled = [Handled(error=failed) for _ in events]
     else:
         handled = [_built(event, found, build) for event in events]
     handled[0].api_calls = counting.calls
@@ -117,5 +121,5 @@ async def shared(
 def _built(event: Event, found: A, build: Callable[[Event, A], EntityRows]) -> Handled:
     try:
         return Handled(build(event, found))
-    except Exception as error:  # noqa: BLE001 - reported as the outcome of this event
-        return Handled(error=error)
+    except BaseException as error:  # noqa: BLE001 - reported as the outcome of this event
+        return Handled(error=as_failure(error))

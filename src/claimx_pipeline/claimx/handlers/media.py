@@ -14,6 +14,7 @@ from claimx_pipeline.claimx.handlers.protocol import Handled
 from claimx_pipeline.claimx.reader import ClaimxReader, ProjectAnswer, both
 from claimx_pipeline.connections.answer import Answered
 from claimx_pipeline.errors import RecordError
+from claimx_pipeline.isolation import as_failure
 
 _IDS_PER_REQUEST = 100
 """Keeps the URL below 2,000 characters, which every server takes."""
@@ -63,8 +64,9 @@ class MediaHandler:
     async def _part(self, reader: ClaimxReader, project: int, ids: Sequence[int]) -> _Found:
         try:
             answer = await reader.media(project, ids)
-        except Exception as error:  # noqa: BLE001 - reported as the outcome of these files' events
-            return {str(media_id): error for media_id in ids}
+        except BaseException as error:  # noqa: BLE001 - reported as the outcome of these files' events
+            failed = as_failure(error)
+            return {str(media_id): failed for media_id in ids}
         found: dict[str, Answered[Json] | Exception] = {}
         for item in answer.body:
             media_id = media_id_of(item, self._rows.unreadable)

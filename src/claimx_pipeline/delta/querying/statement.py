@@ -16,6 +16,7 @@ from sqlglot import Token, TokenType, exp
 from claimx_pipeline.delta.querying.sql import parameters, tokens, tree, where, words
 from claimx_pipeline.errors import UsageError
 
+_MOST_DIGITS = 18
 _READS = ("SELECT", "WITH")
 _EXPLAIN_OPTIONS = ("ANALYZE", "VERBOSE")
 _WRITES = frozenset(
@@ -48,7 +49,8 @@ class Statement:
             limit = node.args.get("limit")
             value = limit.expression if isinstance(limit, exp.Limit) else None
             number = value.name if isinstance(value, exp.Literal) else ""
-        return int(number) if number.isdecimal() else None
+        # One of thousands of digits limits nothing, and Python would refuse to read it.
+        return int(number) if number.isdecimal() and len(number) <= _MOST_DIGITS else None
 
 
 def checked(sql: str) -> Statement:

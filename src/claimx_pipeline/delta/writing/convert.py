@@ -153,7 +153,7 @@ class Converter:
                 found = convert(value)
                 if alone:
                     pa.scalar(found, column.type)
-            except (pa.ArrowException, ValueError, TypeError, OverflowError) as error:
+            except Exception as error:  # noqa: BLE001 - a row's value may be anything; its row is refused alone
                 what = f"is {_quoted(value)}, which {_why(error, column)}"
                 reasons.setdefault(position, self._reason(column, what))
             else:
@@ -185,7 +185,7 @@ def _built(values: list[Any], kind: pa.DataType) -> pa.Array | None:
     """Return the column, or None if some value does not fit."""
     try:
         array = pa.array(values, kind)
-    except (pa.ArrowException, ValueError, OverflowError):
+    except Exception:  # noqa: BLE001 - whatever a value in it raises; each is then tried alone
         return None
     if pa.types.is_floating(kind) and not pc.all(pc.is_finite(array), min_count=0).as_py():
         return None
@@ -203,6 +203,6 @@ def _why(error: Exception, column: Column) -> str:
 def _quoted(value: Any) -> str:
     try:
         shown = repr(value)
-    except ValueError:  # Python refuses to print an int of thousands of digits
+    except Exception:  # noqa: BLE001 - an int of thousands of digits, or a stranger's __repr__
         return f"a huge {type(value).__name__}"
     return shown if len(shown) <= _SHOWN else f"{shown[:_SHOWN]}… ({type(value).__name__})"

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
 from typing import Any, Protocol, TypeVar
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from deltalake.exceptions import CommitFailedError
 
 from claimx_pipeline.broker.protocol import Record, TopicPartition
@@ -159,6 +159,8 @@ class DeltaSink:
     clock: Clock
     time_limit: float
     tries: int = TRIES
+    stops_at_refused: bool = False
+    """The worker has no dead letters, so a row that cannot be prepared stops it."""
     _thread: TableThread = field(init=False)
     _writer: TableWriter | None = field(default=None, init=False)
     _checked: bool = field(default=False, init=False)
@@ -200,7 +202,20 @@ class DeltaSink:
             raise RuntimeError(f"table {self.table!r} is written to before it was acquired")
         if not rows:
             return WriteResult(0)
-        prepared = await self._run(partial(self._opened().prepare, rows, sources))
+        positions: Sequence[int] = range(len(rows))
+        unfit: Sequence[tuple[int, str]] = ()
+        try:
+            prepared = await self._run(partial(self._opened().prepare, rows, sources))
+        except TableWriteError as error:
+            if error.category is not Category.BUG or self.stops_at_refused:
+                raise
+            # Something about a row that nobody foresaw: its neighbours are written.
+            unfit = await self._unfit(rows, sources)
+            if not unfit:
+                raise
+            positions = [at for at in range(len(rows)) if at not in dict(unfit)]
+            rows, sources = [rows[at] for at in positions], [sources[at] for at in positions]
+            prepared = await self._run(partial(self._opened().prepare, rows, sources))
         before = self._doubtful
         claim = self._claim(self._held, next_offsets)
         self._doubtful = claim.doubtful
@@ -209,7 +224,24 @@ class DeltaSink:
         # against an older version, and fails on the newer one.
         self._doubtful = before if done.positions == self._held else ()
         self._held = done.positions
-        return done.result
+        if not unfit:
+            return done.result
+        refused = [*unfit, *((positions[at], reason) for at, reason in done.result.refused)]
+        return evolve(done.result, refused=tuple(sorted(refused)))
+
+    async def _unfit(
+        self, rows: Sequence[TableRow], sources: Sequence[Record]
+    ) -> list[tuple[int, str]]:
+        """Return which of *rows* cannot be prepared even alone, and why. Touches no table."""
+        found = []
+        for at, row in enumerate(rows):
+            try:
+                await self._run(partial(self._opened().prepare, [row], [sources[at]]))
+            except TableWriteError as error:
+                if error.category is not Category.BUG:
+                    raise
+                found.append((at, error.reason))
+        return found
 
     def _claim(self, held: Positions, next_offsets: Mapping[TopicPartition, int]) -> Claim:
         known = [held, *self._doubtful]

@@ -14,6 +14,7 @@ from attrs import define, field, frozen
 
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import HookFailedError
+from claimx_pipeline.isolation import EscapedError, as_failure, described
 from claimx_pipeline.plugins.host import thread
 from claimx_pipeline.plugins.host.thread import PluginThread
 from claimx_pipeline.telemetry.plugin_metrics import CallOutcome, PluginMetrics
@@ -44,6 +45,17 @@ class Listener:
     def failed(self, reason: str) -> HookFailedError:
         """Return the error that says what this plugin did wrong."""
         return HookFailedError(self.plugin, self.hook, reason)
+
+    def raised(self, error: BaseException, where: str = "") -> HookFailedError:
+        """Return the error that says what this plugin has raised.
+
+        Raises:
+            BaseException: It is *error* itself: the worker's own cancellation, or a signal's.
+        """
+        failed = as_failure(error)
+        raised = failed.raised if isinstance(failed, EscapedError) else failed
+        raised.__traceback__ = _theirs(raised.__traceback__)
+        return self.failed(f"{described(raised)}{where}")
 
     def call(self, **given: Any) -> Any:
         """Return what the implementation answers; it may be awaitable."""
@@ -143,9 +155,8 @@ class PluginCaller:
                 answer = await self._finish(asyncio.ensure_future(_tamed(answer)), began)
         except _NotInTimeError:
             raise TimeoutError from None
-        except Exception as error:  # noqa: BLE001 - whatever a plugin raises is its failure
-            reason = f"{type(error).__name__}: {error}"
-            raise listener.failed(reason) from error.with_traceback(_theirs(error.__traceback__))
+        except BaseException as error:
+            raise listener.raised(error) from error
         return answer
 
     async def _finish(self, future: asyncio.Future[Any], began: float) -> Any:
@@ -181,11 +192,13 @@ def _theirs(traceback: TracebackType | None) -> TracebackType | None:
 
 
 async def _tamed(answer: Any) -> Any:
-    """Await *answer*; what would end the event loop becomes an error of the plugin."""
+    """Await *answer*; what is no ``Exception``, and might end the loop, becomes one."""
     try:
         return await answer
-    except (SystemExit, KeyboardInterrupt) as error:
-        raise RuntimeError(f"it raised {type(error).__name__}: {error}") from error
+    except Exception:
+        raise
+    except BaseException as error:
+        raise as_failure(error) from error
 
 
 def _forget(future: asyncio.Future[Any]) -> None:

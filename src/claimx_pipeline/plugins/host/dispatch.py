@@ -15,8 +15,9 @@ from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import HookFailedError
 from claimx_pipeline.hooks.context import Dispatched, EnrichmentContext, FileContext, HookContext
 from claimx_pipeline.hooks.result import PluginResult
+from claimx_pipeline.isolation import message
 from claimx_pipeline.media.messages import task_record
-from claimx_pipeline.plugins.base import Plugin
+from claimx_pipeline.plugins.base import Plugin, listens, reacts_by_execute
 from claimx_pipeline.plugins.host.calling import Listener, PluginCaller
 from claimx_pipeline.plugins.host.results import AnswerReader, PublishRules
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
@@ -113,9 +114,8 @@ class Dispatcher:
             try:
                 if not listener.wants(context):
                     return None
-            except Exception as error:
-                reason = f"{type(error).__name__}: {error} (in should_run)"
-                raise listener.failed(reason) from error
+            except BaseException as error:
+                raise listener.raised(error, " (in should_run)") from error
         # It may fail half-way, or still be at it when its time is over.
         its_own = context.copy()
         result = await self.callers[listener.plugin].ask(listener, context=its_own)
@@ -128,7 +128,10 @@ class Dispatcher:
         try:
             prepared = self.answers.prepare(listener.plugin, listener.hook, its_own, result)
         except (ValueError, TypeError, AttributeError) as error:
-            raise listener.failed(str(error)) from error
+            raise listener.failed(message(error)) from error
+        except BaseException as error:
+            # What it answered may be anything, and so may what its parts do when looked at.
+            raise listener.raised(error, " (in what it returned)") from error
         for effect in prepared.effects:
             effect()
         context.adopt(its_own)
@@ -164,14 +167,16 @@ async def _tell(listener: Listener, given: Mapping[str, Any]) -> None:
         answer = listener.call(**given)
         if inspect.isawaitable(answer):
             await answer
-    except Exception as error:
-        raise listener.failed(f"{type(error).__name__}: {error}") from error
+    except BaseException as error:
+        raise listener.raised(error) from error
 
 
 def _listeners(hook: pluggy.HookCaller, plugins: PluginSet) -> list[Listener]:
     """Return the implementations of *hook*: lower priority first, then by plugin name."""
     found = [
-        _listener(implementation, hook.name, plugins) for implementation in hook.get_hookimpls()
+        _listener(implementation, hook.name, plugins)
+        for implementation in hook.get_hookimpls()
+        if listens(implementation.plugin, hook.name)
     ]
     return sorted(found, key=lambda listener: (listener.priority, listener.plugin))
 
@@ -179,9 +184,7 @@ def _listeners(hook: pluggy.HookCaller, plugins: PluginSet) -> list[Listener]:
 def _listener(implementation: pluggy.HookImpl, hook: str, plugins: PluginSet) -> Listener:
     name, plugin = implementation.plugin_name, implementation.plugin
     function, arguments, wants = implementation.function, implementation.argnames, None
-    if isinstance(plugin, Plugin) and hook in EVENT_HOOKS:
-        inherited = getattr(type(plugin), hook) is getattr(Plugin, hook)
-        if inherited:
-            # The same in two steps, so that an event that it does not want costs next to nothing.
-            function, arguments, wants = plugin.execute, ("context",), plugin.should_run
+    if isinstance(plugin, Plugin) and hook == ENRICHMENT_COMPLETE and reacts_by_execute(plugin):
+        # The same in two steps, so that an event that it does not want costs next to nothing.
+        function, arguments, wants = plugin.execute, ("context",), plugin.should_run
     return Listener(name, hook, plugins.priority(name), function, arguments, wants)

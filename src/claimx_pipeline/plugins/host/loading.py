@@ -18,6 +18,7 @@ from attrs import define, field, frozen
 from claimx_pipeline import hookspecs
 from claimx_pipeline.errors import ClaimxError, PluginLoadError, Problem, SettingsError
 from claimx_pipeline.hooks.markers import API_VERSION, PROJECT
+from claimx_pipeline.isolation import as_failure, described, message
 from claimx_pipeline.plugins.literals import literal_credentials
 from claimx_pipeline.settings.loading.unresolved import Unresolved, missing_of
 from claimx_pipeline.settings.tree.plugins import PluginSettings, PluginsSettings
@@ -213,8 +214,11 @@ def _load(
         plugins.manager.register(plugin, name=name)
         plugins.manager.check_pending()
         _refuse_wrappers(plugins, plugin)
-    except Exception as error:
-        # Whatever the plugin's module raises at import is reported as that plugin's failure.
+        plugins.infos[name] = _info(plugins, candidate, plugin, settings)
+    except BaseException as raised:  # noqa: BLE001 - of any class: see below
+        # Whatever the plugin's module raises at import is reported as that plugin's failure,
+        # a sys.exit() as well: it must not end the command without a word.
+        error = as_failure(raised, awaited=False)
         reason = _reason(error)
         if plugins.manager.has_plugin(name) and name != CORE:
             plugins.manager.unregister(name=name)
@@ -225,8 +229,6 @@ def _load(
         plugins.infos[name] = PluginInfo(
             name, origin, "failed", problem=reason, version=candidate.version
         )
-        return
-    plugins.infos[name] = _info(plugins, candidate, plugin, settings)
 
 
 def _check_name(name: str, found: list[Candidate]) -> None:
@@ -253,17 +255,33 @@ def _info(
         candidate.origin,
         "loaded",
         next((each for each in given if isinstance(each, int)), DEFAULT_PRIORITY),
-        tuple(sorted(caller.name for caller in plugins.manager.get_hookcallers(plugin) or ())),
+        _hooks(plugins, plugin),
         version=candidate.version or str(getattr(plugin, "version", "")),
         timeout_seconds=settings.timeout_seconds,
         description=str(getattr(plugin, "description", "")),
     )
 
 
+def _hooks(plugins: PluginSet, plugin: Any) -> tuple[str, ...]:
+    """Return the hooks that are called, without what a ``Plugin`` inherits and has no use for."""
+    names = {caller.name for caller in plugins.manager.get_hookcallers(plugin) or ()}
+    if _is_plugin_object(plugin):
+        from claimx_pipeline.plugins.base import listens  # noqa: PLC0415 - slow to import
+
+        names = {name for name in names if listens(plugin, name)}
+    return tuple(sorted(names))
+
+
+def _is_plugin_object(plugin: Any) -> bool:
+    """Return whether *plugin* is a ``Plugin``, without importing that for those that are not."""
+    mro = type(plugin).__mro__
+    return any(kind.__module__ == "claimx_pipeline.plugins.base" for kind in mro)
+
+
 def _reason(error: Exception) -> str:
     if isinstance(error, SettingsError):
         return "; ".join(map(str, error.problems))
-    return str(error) if isinstance(error, ClaimxError) else f"{type(error).__name__}: {error}"
+    return message(error) if isinstance(error, ClaimxError) else described(error)
 
 
 def _made(plugins: PluginSet, candidate: Candidate, settings: PluginSettings) -> Any:
@@ -284,6 +302,11 @@ def _made(plugins: PluginSet, candidate: Candidate, settings: PluginSettings) ->
             f"plugins.{candidate.name}.config: this plugin reads no settings from here; "
             "see its documentation for its own section"
         )
+    if _is_plugin_object(plugin):
+        from claimx_pipeline.plugins.base import problem_of  # noqa: PLC0415 - slow to import
+
+        if problem := problem_of(plugin):
+            raise ClaimxError(problem)
     plugins.warnings += literal_credentials(config, candidate.where)
     plugins.unresolved += _unresolved(candidate.config, candidate.where)
     return plugin
@@ -298,7 +321,7 @@ def check_api(required: object) -> None:
     if not required:
         return
     parts = str(required).split(".")
-    if not all(part.isdigit() for part in parts) or len(parts) > 2:  # noqa: PLR2004 - major.minor
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", str(required)):
         raise ClaimxError(f"requires_api is {required!r}; write a version such as '1.0'")
     major, minor = int(parts[0]), int(parts[1]) if len(parts) > 1 else 0
     our_major, our_minor = (int(part) for part in API_VERSION.split("."))

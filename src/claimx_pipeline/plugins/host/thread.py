@@ -11,6 +11,8 @@ from typing import Any
 
 from attrs import define, field
 
+from claimx_pipeline.isolation import EscapedError
+
 log = logging.getLogger(__name__)
 
 Work = tuple[asyncio.AbstractEventLoop, "asyncio.Future[Any]", Callable[[], Any]]
@@ -70,4 +72,4 @@ def _tell(future: asyncio.Future[Any], value: Any, error: BaseException | None) 
         future.set_exception(error)
     else:
         # A future cannot carry these, and none of them may end the worker.
-        future.set_exception(RuntimeError(f"it raised {type(error).__name__}: {error}"))
+        future.set_exception(EscapedError(error))

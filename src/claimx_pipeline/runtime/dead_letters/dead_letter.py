@@ -13,8 +13,11 @@ from typing import Literal
 from attrs import frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
+from claimx_pipeline.claimx.times import in_utc
+from claimx_pipeline.clock import EPOCH, published_at
 from claimx_pipeline.connections.redact import redacted
 from claimx_pipeline.errors import ClaimxError, category_of
+from claimx_pipeline.isolation import EscapedError, message, representation, type_name, utf8
 from claimx_pipeline.runtime import headers
 
 PREFIX = "claimx-dlq-"
@@ -32,6 +35,8 @@ class DeadLetter:
 
     origin: headers.Origin
     """Where the record first appeared."""
+    origin_timestamp: int | None = None
+    """When it did, milliseconds since 1970 UTC; None in a dead letter of an older version."""
     group: str
     """Consumer group that failed on it, and that a replay is for."""
     worker: str
@@ -60,17 +65,19 @@ class DeadLetter:
         plugin: str = "",
     ) -> DeadLetter:
         """Return what is to be known of *record*, which failed with *error* just now."""
-        text = str(error) if isinstance(error, ClaimxError) else repr(error)
-        first = headers.header(record.headers, headers.FIRST_FAILED)
+        # A stranger's exception may be one that cannot be shown, or not as UTF-8.
+        shown = message if isinstance(error, (ClaimxError, EscapedError)) else representation
+        first = headers.first_failed_of(record)
         return cls(
             origin=headers.origin_of(record),
+            origin_timestamp=headers.origin_timestamp_of(record),
             group=group,
             worker=worker,
             kind="plugin" if plugin else "record",
             plugin=plugin,
             category=category_of(error).value,
-            error_type=type(error).__name__,
-            error=redacted(text)[:MESSAGE_CHARACTERS],
+            error_type=type_name(error),
+            error=redacted(shown(error))[:MESSAGE_CHARACTERS],
             traceback=_traceback(error),
             attempts=headers.attempts_of(record) + 1,
             first_failed=first or now.isoformat(),
@@ -83,20 +90,24 @@ class DeadLetter:
         found = {
             name.removeprefix(PREFIX): value.decode("utf-8", "replace")
             for name, value in record.headers
-            if name.startswith(PREFIX)
+            if value is not None and name.startswith(PREFIX)
         }
         try:
+            attempts = headers.whole_number(found["attempts"])
+            if attempts is None:
+                return None
             return cls(
                 origin=headers.Origin.parse(found["origin"]),
+                origin_timestamp=headers.whole_number(found.get("origin-timestamp", "")),
                 group=found["group"],
                 worker=found["worker"],
                 kind="plugin" if found["kind"] == "plugin" else "record",
                 plugin=found.get("plugin", ""),
                 category=found["category"],
                 error_type=found["error-type"],
-                error=found["error"],
+                error=found.get("error", ""),
                 traceback=found.get("traceback", ""),
-                attempts=int(found["attempts"]),
+                attempts=attempts,
                 first_failed=found["first-failed"],
                 last_failed=found["last-failed"],
             )
@@ -107,6 +118,7 @@ class DeadLetter:
         """Return *record* as a dead letter for *topic*."""
         facts = {
             "origin": str(self.origin),
+            "origin-timestamp": "" if self.origin_timestamp is None else str(self.origin_timestamp),
             "group": self.group,
             "worker": self.worker,
             "kind": self.kind,
@@ -128,7 +140,24 @@ class DeadLetter:
         return OutRecord(topic, record.value, record.key, (*kept, *own))
 
 
+def last_failed_at(record: Record, known: DeadLetter | None) -> datetime:
+    """Return when the dead letter *record* failed for the last time, UTC.
+
+    When it was published, if it does not say so in a way that can be read.
+    """
+    if known is not None:
+        try:
+            return in_utc(datetime.fromisoformat(known.last_failed))
+        except ValueError:
+            name = f"{PREFIX}last-failed"
+            headers.unreadable(record, name, known.last_failed, "a time in ISO 8601")
+    return published_at(record.timestamp) or EPOCH
+
+
 def _traceback(error: Exception) -> str:
     """Return the end of the traceback, which says most, within its limit."""
-    lines = redacted("".join(traceback.format_exception(error)))
-    return lines.encode()[-TRACEBACK_BYTES:].decode("utf-8", "ignore")
+    try:
+        lines = "".join(traceback.format_exception(error))
+    except Exception as broken:  # noqa: BLE001 - a stranger's attributes; the dead letter is written all the same
+        lines = f"<the traceback cannot be shown: {type_name(broken)}>"
+    return utf8(redacted(lines)).encode()[-TRACEBACK_BYTES:].decode("utf-8", "ignore")

@@ -6,10 +6,11 @@ cannot hang, and leaves nothing behind however it ends.
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Collection, Mapping
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 from attrs import define, field, frozen
@@ -18,9 +19,9 @@ from claimx_pipeline.broker.protocol import Admin, Record, TopicPartition
 from claimx_pipeline.claimx.events import decode_event
 from claimx_pipeline.errors import DeadLetterError, DecodeError, UnknownTopicError
 from claimx_pipeline.runtime import headers
-from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter, last_failed_at
 from claimx_pipeline.runtime.dead_letters.fingerprint import fingerprint
-from claimx_pipeline.runtime.headers import Origin
+from claimx_pipeline.runtime.headers import Origin, origin_of, origin_timestamp_of
 from claimx_pipeline.topics import DLQ_REPLAYED, Topology
 
 PAGE = 500
@@ -62,14 +63,7 @@ class FoundDeadLetter:
     @property
     def failed_at(self) -> datetime:
         """When it failed for the last time, UTC."""
-        published = datetime.fromtimestamp(self.record.timestamp / 1000, UTC)
-        if self.failure is None:
-            return published
-        try:
-            failed_at = datetime.fromisoformat(self.failure.last_failed)
-        except ValueError:
-            return published
-        return failed_at if failed_at.tzinfo else failed_at.replace(tzinfo=UTC)
+        return last_failed_at(self.record, self.failure)
 
 
 @frozen(kw_only=True)
@@ -119,8 +113,13 @@ def names_event(record: Record, event_id: str) -> bool:
         return True
     if msgspec.json.encode(event_id) in (record.value or b""):
         return True
+    if hashlib.sha256(record.value or b"").hexdigest() == event_id:
+        return True  # as older versions called an event without a time
+    failure = DeadLetter.read(record)
+    first = origin_of(record), origin_timestamp_of(record)
+    origin, timestamp = (failure.origin, failure.origin_timestamp) if failure else first
     try:
-        return decode_event(record.value, record.timestamp).event_id == event_id
+        return decode_event(record.value, timestamp, lambda: str(origin)).event_id == event_id
     except DecodeError:
         return False
 

@@ -136,6 +136,8 @@ def returning(dead_letter: FoundDeadLetter, failure: DeadLetter, value: bytes | 
         headers.ORIGIN: str(failure.origin),
         headers.FIRST_FAILED: failure.first_failed,
     }
+    if failure.origin_timestamp is not None:
+        travelling[headers.ORIGIN_TIMESTAMP] = str(failure.origin_timestamp)
     if failure.plugin:
         travelling[headers.PLUGIN] = failure.plugin
     kept = tuple(

@@ -10,10 +10,12 @@ from attrs import define, field, frozen
 from claimx_pipeline.broker.protocol import Assignment, OutRecord
 from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.errors import ClaimxError, category_of
+from claimx_pipeline.isolation import EscapedError, message, representation
 from claimx_pipeline.runtime.outcome import Dead, Done, Held, Outcome, Retry
 from claimx_pipeline.runtime.worker import Received
 
 RETRIED = "wait in a retry topic, others go on"
+_OUTCOMES = (Done, Retry, Dead, Held)
 
 
 @define
@@ -29,7 +31,8 @@ class RecordFailedError(ClaimxError):
 
     def __str__(self) -> str:
         kind = category_of(self.error).value
-        what = str(self.error) if isinstance(self.error, ClaimxError) else repr(self.error)
+        known = isinstance(self.error, (ClaimxError, EscapedError))
+        what = message(self.error) if known else representation(self.error)
         return (
             f"worker {self.worker!r} stopped at {self.topic}[{self.partition}] offset {self.offset}"
             f" ({kind}, {self.outcome}): {what}; nothing was committed past it, so it comes again "
@@ -237,13 +240,27 @@ def merged(batches: Sequence[Batch]) -> Batch:
     return Batch([run for each in batches for run in each.runs], first.dead_end)
 
 
-def assign_outcomes(records: Sequence[BatchRecord], outcomes: Sequence[Outcome]) -> None:
-    """Note what became of each of *records*.
+def check_outcomes(records: Sequence[BatchRecord], outcomes: Sequence[Outcome]) -> None:
+    """See that a processor answered as it has to.
 
     Raises:
+        TypeError: Something among *outcomes* is not an outcome.
         RuntimeError: There is not exactly one outcome per record.
     """
     if len(records) != len(outcomes):
-        raise RuntimeError(f"{len(outcomes)} outcomes for {len(records)} records")
+        raise RuntimeError(
+            f"the processor returned {len(outcomes)} outcomes for {len(records)} records; it must "
+            "return one for each"
+        )
+    for outcome in outcomes:
+        if not isinstance(outcome, _OUTCOMES):
+            raise TypeError(
+                f"the processor returned {type(outcome).__name__} for a record; it must return "
+                "Done, Retry, Dead or Held"
+            )
+
+
+def assign_outcomes(records: Sequence[BatchRecord], outcomes: Sequence[Outcome]) -> None:
+    """Note what became of each of *records*."""
     for record, outcome in zip(records, outcomes, strict=True):
         record.take(outcome)

@@ -153,7 +153,10 @@ class Committer:
         """Write each table's rows in the declared order; return what is committable then."""
         if not committable.rows:
             return committable
-        self.tables.check(committable.rows)
+        if undeclared := self.tables.undeclared(committable.rows):
+            for record, error in undeclared:
+                record.fail(error)
+            committable = batch.committable()
         for table in self.tables:
             rows = [pair for pair in committable.rows if pair[1].table == table]
             if not rows:

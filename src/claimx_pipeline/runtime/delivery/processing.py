@@ -8,10 +8,13 @@ from collections.abc import Sequence
 from attrs import define
 
 from claimx_pipeline.broker.protocol import Record, UnreadableRecords
+from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import DecodeError
-from claimx_pipeline.runtime.delivery.batch import BatchRecord, assign_outcomes
+from claimx_pipeline.isolation import as_failure
+from claimx_pipeline.runtime.delivery.alone import each_alone
+from claimx_pipeline.runtime.delivery.batch import BatchRecord, assign_outcomes, check_outcomes
 from claimx_pipeline.runtime.headers import GROUP, RETURN_TO, header
-from claimx_pipeline.runtime.outcome import Dead, Done, failure
+from claimx_pipeline.runtime.outcome import Dead, Done, Outcome
 from claimx_pipeline.runtime.worker import Processor
 
 log = logging.getLogger(__name__)
@@ -21,12 +24,16 @@ FOR_ANOTHER_GROUP = Done(skipped="returned for another group")
 
 @define
 class RecordProcessing:
-    """The processor of one member, and which records it is spared."""
+    """The processor of one member, and which records it is spared.
+
+    Whatever it raises, of any class, is the outcome of the records that it was about.
+    """
 
     worker: str
     group: str
     """Consumer group, as the broker calls it."""
     processor: Processor
+    clock: Clock
 
     def decoded(self, records: Sequence[Record]) -> list[BatchRecord]:
         """Return *records* with the messages in them; what cannot be read is dead alone."""
@@ -39,24 +46,41 @@ class RecordProcessing:
                 )
                 decoded.append(BatchRecord(record, None, Dead(DecodeError(str(record)))))
                 continue
-            if record.headers and self._is_for_another(record):
-                decoded.append(BatchRecord(record, None, FOR_ANOTHER_GROUP))
-                continue
             try:
-                decoded.append(BatchRecord(record, decode(record)))
+                if record.headers and self._is_for_another(record):
+                    decoded.append(BatchRecord(record, None, FOR_ANOTHER_GROUP))
+                else:
+                    decoded.append(BatchRecord(record, decode(record)))
             except DecodeError as error:
                 decoded.append(BatchRecord(record, None, Dead(error)))
+            except BaseException as error:  # noqa: BLE001 - one record's failure is that record's outcome
+                # Its bytes are the same whenever they are read, so another try is no help.
+                decoded.append(BatchRecord(record, None, Dead(as_failure(error, awaited=False))))
         return decoded
 
     async def process(self, records: Sequence[BatchRecord]) -> None:
         """Have *records* processed, and note what became of each."""
         try:
-            outcomes = await self.processor.process(records)
-        except Exception as error:
-            # Not one record's failure: the processor itself broke on this batch.
-            log.exception("worker %s failed on a batch of %d", self.worker, len(records))
-            outcomes = [failure(error)] * len(records)
+            outcomes = await self._outcomes(records)
+        except BaseException as error:  # noqa: BLE001 - what a processor raises is its records' outcome
+            failed = as_failure(error)
+            outcomes = await each_alone(
+                self.worker,
+                len(records),
+                failed,
+                lambda number: self._alone(records[number]),
+                self.clock,
+            )
         assign_outcomes(records, outcomes)
+
+    async def _outcomes(self, records: Sequence[BatchRecord]) -> Sequence[Outcome]:
+        outcomes = await self.processor.process(records)
+        check_outcomes(records, outcomes)
+        return outcomes
+
+    async def _alone(self, record: BatchRecord) -> Outcome:
+        (outcome,) = await self._outcomes([record])
+        return outcome
 
     def _is_for_another(self, record: Record) -> bool:
         """Return whether a returned record is for another group than this one."""

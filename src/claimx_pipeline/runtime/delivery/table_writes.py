@@ -29,17 +29,21 @@ class TableWrites:
     def __iter__(self) -> Iterator[str]:
         return iter(self.sinks)
 
-    def check(self, rows: RowsOfRecords) -> None:
-        """See that all of *rows* are of tables that the worker declares.
-
-        Raises:
-            RecordError: One is not.
-        """
-        if unknown := {row.table for _, row in rows} - self.sinks.keys():
-            raise RecordError(
-                f"worker {self.worker!r} made rows of tables it does not declare: "
-                f"{', '.join(sorted(unknown))}"
+    def undeclared(self, rows: RowsOfRecords) -> Sequence[tuple[BatchRecord, RecordError]]:
+        """Return the records with rows of tables that the worker does not declare, and why."""
+        if {row.table for _, row in rows} <= self.sinks.keys():
+            return ()
+        return [
+            (
+                record,
+                RecordError(
+                    f"worker {self.worker!r} made a row of table {row.table!r}, which it does not "
+                    f"declare; it declares {', '.join(self.sinks) or 'none'}"
+                ),
             )
+            for record, row in rows
+            if row.table not in self.sinks
+        ]
 
     async def write(
         self, table: str, rows: RowsOfRecords, positions: Mapping[Assignment, int]

@@ -59,10 +59,36 @@ BROKEN = {
     "looks-badly": """
         def should_run(self, context):
             return context.nothing
+        def execute(self, context):
+            return None
     """,
     "ends-the-process": """
         async def execute(self, context):
             raise SystemExit(3)
+    """,
+    "panics": """
+        async def execute(self, context):
+            class PanicException(BaseException):
+                pass
+            raise PanicException("a library of another language gave up")
+    """,
+    "panics-while-looking": """
+        def should_run(self, context):
+            raise asyncio.CancelledError("made up")
+        def execute(self, context):
+            return None
+    """,
+    "cannot-be-shown": """
+        def execute(self, context):
+            class Mute(Exception):
+                def __str__(self):
+                    raise SystemExit("no words")
+                __repr__ = __str__
+            raise Mute
+    """,
+    "half-an-emoji": r"""
+        def execute(self, context):
+            raise ValueError("\ud83d")
     """,
 }
 
@@ -113,6 +139,7 @@ async def letters(whole: WholePipeline):
 
 
 @pytest.mark.incident("PLG-03")
+@pytest.mark.incident("STR-43")
 async def test_the_tables_are_those_of_a_run_without_and_a_replay_makes_up_for_it(tmp_path):
     without, wrong = tmp_path / "without", tmp_path / "wrong"
     for folder in (without, wrong):
@@ -145,6 +172,10 @@ async def test_the_tables_are_those_of_a_run_without_and_a_replay_makes_up_for_i
     assert "the limit is" in said["too-big"]
     assert "in should_run" in said["looks-badly"]
     assert "SystemExit" in said["ends-the-process"]
+    assert "PanicException: a library of another language" in said["panics"]
+    assert "CancelledError: made up (in should_run)" in said["panics-while-looking"]
+    assert "Mute" in said["cannot-be-shown"]
+    assert r"ValueError: \ud83d" in said["half-an-emoji"]
     first = next(letter.failure for letter in dead if letter.failure.plugin == "raises")
     assert "in execute" in first.traceback.splitlines()[1], "the plugin's own line comes first"
 

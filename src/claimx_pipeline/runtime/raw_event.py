@@ -1,0 +1,23 @@
+"""Reads a raw event as every worker of the raw topic does, so that it has one id in all of them."""
+
+from __future__ import annotations
+
+from claimx_pipeline.broker.protocol import Record
+from claimx_pipeline.claimx.events import Event, decode_event
+from claimx_pipeline.clock import Clock, published_at
+from claimx_pipeline.runtime.headers import origin_of, origin_timestamp_of
+
+
+def read_event(record: Record, clock: Clock) -> Event:
+    """Return the event in *record*, which may have come back from the dead letters.
+
+    Raises:
+        DecodeError: It is not a valid event.
+    """
+    timestamp = origin_timestamp_of(record) if record.headers else record.timestamp
+    return decode_event(
+        record.value,
+        timestamp,
+        lambda: str(origin_of(record)),
+        lambda: published_at(record.timestamp) or clock.now(),
+    )
