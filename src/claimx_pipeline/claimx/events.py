@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from attrs import define
 
-from claimx_pipeline.claimx.times import read_time
 from claimx_pipeline.errors import DecodeError
+from claimx_pipeline.times import read_time
 
 _Id = int | float | str | None
 _Ids = tuple[str | None, str | None, str | None, str | None]

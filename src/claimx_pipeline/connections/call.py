@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 
 from attrs import evolve, frozen
 
+from claimx_pipeline.connections.verdict import Verdict, by_status
+
 if TYPE_CHECKING:
     from claimx_pipeline.connections.answer import Answer, RequestFailedError
 
@@ -41,6 +43,8 @@ class Call:
     """Sending it twice does no harm."""
     timeout_seconds: float | None = None
     """Total time of one try; the connection's own if not given."""
+    verdict: Verdict = by_status
+    """Tells whether an answer is a yes."""
 
     def having(self, headers: Mapping[str, str]) -> Call:
         """Return the same request with further *headers*."""
@@ -58,6 +62,7 @@ def call_to(  # noqa: PLR0913 - the parts of an HTTP request
     idempotency_key: str | None = None,
     repeatable: bool = False,
     timeout_seconds: float | None = None,
+    verdict: Verdict = by_status,
 ) -> Call:
     """Return the request for *path* below *base_url*, which has no slash at its end.
 
@@ -73,6 +78,7 @@ def call_to(  # noqa: PLR0913 - the parts of an HTTP request
         content,
         repeatable or method in _REPEATABLE or idempotency_key is not None,
         timeout_seconds,
+        verdict,
     )
 
 

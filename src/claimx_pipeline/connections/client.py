@@ -35,6 +35,7 @@ from claimx_pipeline.connections.redact import quoted
 from claimx_pipeline.connections.renewed import RenewedCredential
 from claimx_pipeline.connections.session import Sockets, new_session
 from claimx_pipeline.connections.token_file import open_token_file
+from claimx_pipeline.connections.verdict import Verdict, by_status
 from claimx_pipeline.errors import Category, ClaimxError, RecordError
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 
@@ -42,6 +43,9 @@ _PROBE_SECONDS = 5.0
 """A probe that takes longer has shown that the service is not well."""
 
 _FORBIDDEN = 403
+
+_NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+"""How a request fails of which the service has seen nothing."""
 
 _FORM = "application/x-www-form-urlencoded"
 
@@ -122,6 +126,7 @@ class Connection:
         repeatable: bool = False,
         timeout_seconds: float | None = None,
         watch: Watch | None = None,
+        verdict: Verdict = by_status,
     ) -> Answer:
         """Send a request and return its answer, wholly read.
 
@@ -143,9 +148,10 @@ class Connection:
             repeatable: A POST that only reads may be sent twice without a key.
             timeout_seconds: Total time of one try; the connection's own if not given.
             watch: Called before and after every single try.
+            verdict: Tells whether an answer is a yes; without, any 2xx is.
 
         Returns:
-            The answer, whose status is 2xx.
+            The answer, which is a yes.
 
         Raises:
             RequestFailedError: No answer came, or one that is not a success, or nothing was
@@ -181,6 +187,7 @@ class Connection:
             idempotency_key=idempotency_key,
             repeatable=repeatable,
             timeout_seconds=timeout_seconds,
+            verdict=verdict,
         )
         permit = self.breaker.admit()
         try:
@@ -256,9 +263,20 @@ class Connection:
     async def _succeed(self, call: Call) -> Answer:
         """Return the answer to *call*, which must be a success."""
         answer = await self._answer(call, call.timeout_seconds or self.settings.timeout_seconds)
-        if 200 <= answer.status < 300:  # noqa: PLR2004 - the class of successes
+        usual = None
+        if not 200 <= answer.status < 300:  # noqa: PLR2004 - the class of successes
+            usual = refusal(answer, connection=self.name, secrets=self._secrets)
+        error = call.verdict(answer, usual)
+        if error is None:
             return answer
-        raise refusal(answer, connection=self.name, secrets=self._secrets)
+        if isinstance(error, RequestFailedError):
+            raise error
+        reason = error.reason
+        for secret in self._secrets:
+            reason = reason.replace(secret, "…")
+        raise RequestFailedError(
+            reason, error.category, error.retry_after, error.outage, self.name, answer
+        )
 
     async def _ask_probe(self) -> Answer:
         # Beside the slots: they may all be taken by requests that wait for its answer.
@@ -274,7 +292,8 @@ class Connection:
             raise self._lost(call, f"no answer within {seconds:g} s") from None
         except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
             # Without a cause: its text may hold the whole URL.
-            raise self._lost(call, self._described(error)) from None
+            unsent = isinstance(error.__cause__ or error, _NOT_CONNECTED)
+            raise self._lost(call, self._described(error), unsent=unsent) from None
         except (httpx.InvalidURL, ValueError) as error:
             reason = f"{call.where}: is not a request that can be sent ({type(error).__name__})"
             raise RequestFailedError(reason, connection=self.name) from None
@@ -282,7 +301,7 @@ class Connection:
     async def _exchange(self, call: Call) -> Answer:
         transport = self._transport
         if transport is None or self._closed:
-            raise self._lost(call, f"connection {self.name!r} is closed")
+            raise self._lost(call, f"connection {self.name!r} is closed", unsent=True)
         request = httpx.Request(
             call.method,
             call.url,
@@ -297,8 +316,10 @@ class Connection:
             await response.aclose()
         return Answer(response.status_code, response.headers, body, self.clock.now(), call.where)
 
-    def _lost(self, call: Call, what: str) -> RequestFailedError:
-        return RequestFailedError(f"{call.where}: {what}", Category.TRANSIENT, connection=self.name)
+    def _lost(self, call: Call, what: str, *, unsent: bool = False) -> RequestFailedError:
+        return RequestFailedError(
+            f"{call.where}: {what}", Category.TRANSIENT, connection=self.name, unsent=unsent
+        )
 
     def _described(self, error: Exception) -> str:
         # The transport calls every failure to connect a timeout; the cause knows better.

@@ -72,6 +72,8 @@ class WorkerLoop:
     _counts: RecordCounts = field(init=False)
     _in_flight: InFlight = field(init=False)
     _assignments: Assignments = field(init=False)
+    _announced: frozenset[Assignment] = field(init=False, default=frozenset())
+    """The partitions that the processor last heard of."""
     _polled: dict[Assignment, int] = field(init=False, factory=dict)
     """The last offset polled of each partition."""
     _far: frozenset[Assignment] = field(init=False, default=frozenset())
@@ -237,7 +239,7 @@ class WorkerLoop:
             await self._in_flight.finish()
             self._in_flight.raise_failure()
         try:
-            return await self._reconnect.until_available(
+            owned = await self._reconnect.until_available(
                 lambda: self._assignments.follow(self._consumer), "assignment"
             )
         except (BrokerUnavailableError, TableWriteError) as error:
@@ -245,6 +247,10 @@ class WorkerLoop:
                 raise
             # The worker is to stop; nothing of what it polled is under way.
             return frozenset()
+        if owned != self._announced:
+            self._processing.assigned()
+            self._announced = owned
+        return owned
 
     async def _rejoin(self, error: TableFencedError) -> None:
         """Leave all partitions, drop what is in flight of them, and join the group again."""

@@ -79,6 +79,7 @@ class RetryLadder:
         due = now + timedelta(seconds=self.delays[rung])
         first = headers.header(record.headers, headers.FIRST_FAILED)
         plugin = headers.header(record.headers, headers.PLUGIN)
+        again = headers.header(record.headers, headers.AGAIN)
         travelling = {
             headers.GROUP: group,
             headers.ORIGIN: str(headers.origin_of(record)),
@@ -88,6 +89,7 @@ class RetryLadder:
             headers.FIRST_FAILED: first or now.isoformat(),
             # An event that came back for one plugin is still for that one alone.
             **({headers.PLUGIN: plugin} if plugin else {}),
+            **({headers.AGAIN: again} if again else {}),
         }
         return OutRecord(
             self.topics()[rung].name,

@@ -15,7 +15,7 @@ from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, Retry, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received
 from claimx_pipeline.settings.tree.settings import Settings
-from claimx_pipeline.stages.protocol import Item, Stage, StageSpec
+from claimx_pipeline.stages.protocol import FollowsAssignment, Item, Stage, StageSpec
 from claimx_pipeline.topics import Topic
 
 
@@ -116,6 +116,12 @@ class ChainProcessor:
                 if isinstance(item.outcome, (Dead, Retry)):
                     self._say_where(item.outcome.error, number)
         return [self._outcome_of(item) for item in items]
+
+    def assigned(self) -> None:
+        """Tell the stages that want to know that the worker owns other partitions now."""
+        for stage in self.stages:
+            if isinstance(stage, FollowsAssignment):
+                stage.assigned()
 
     async def close(self) -> None:
         """Close the stages in the reverse order."""

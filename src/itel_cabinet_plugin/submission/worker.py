@@ -15,10 +15,12 @@ from itel_cabinet_plugin.settings import CONNECTION, itel_settings
 from itel_cabinet_plugin.submission.profile import vendor_problems
 from itel_cabinet_plugin.submission.stage import SubmitConfig
 from itel_cabinet_plugin.topics import (
+    ACCEPTED,
     API_ATTEMPTS,
     API_ERRORS,
     API_SUCCESS,
     FAMILY,
+    SENDING,
     TASK_TRACKING,
 )
 
@@ -30,6 +32,7 @@ _FIELDS: Final = (
     "submission.form_response_id",
     "submission.status_code",
     "submission.itel_task_id",
+    "submission.already_accepted",
 )
 
 
@@ -44,6 +47,7 @@ def stages(settings: Settings) -> list[StageSpec]:
         payload_rules=itel.payload_rules,
         vendor=itel.vendor,
         batch_size=itel.batch_size,
+        accepted_remembered=itel.accepted_remembered,
     )
     return [
         *looked_up_task(),
@@ -73,7 +77,7 @@ WORKER: Final = WorkerSpec(
     summary="Submits completed cabinet forms to the iTel Cabinet API.",
     group="itel_cabinet_api_worker_group",
     reads=(TASK_TRACKING,),
-    writes=(API_ATTEMPTS, API_SUCCESS),
+    writes=(API_ATTEMPTS, API_SUCCESS, ACCEPTED, SENDING),
     needs=("broker", "claimx.api", f"connections.{CONNECTION}"),
     check=check,
     family=FAMILY,

@@ -17,12 +17,13 @@ from itel_cabinet_plugin.form import parse_form
 from itel_cabinet_plugin.submission.stage import SubmitConfig, SubmitStage
 from tests.fakes.http_service import Reply, http_service
 from tests.fakes.itel_samples import completed
+from tests.itel_cabinet_plugin.conftest import Given
 
 
 def item(assignment_id):
     task = completed()
     task["assignmentId"] = assignment_id
-    return Item(None, {}, {"form": parse_form(task)})
+    return Item(Given(b"{}"), {}, {"form": parse_form(task)})
 
 
 @pytest.fixture
@@ -36,6 +37,7 @@ def send(outside):
             await stage.open(outside.resources)
             items = [item(each) for each in ids]
             await stage.process(items)
+            await stage.close()
             await made.close()
         return items, service.asked
 

@@ -19,6 +19,7 @@ from itel_cabinet_plugin.submission.attempts import payload_hash
 from itel_cabinet_plugin.submission.stage import SubmitConfig, SubmitStage
 from itel_cabinet_plugin.submission.worker import WORKER, build
 from tests.fakes.itel_samples import completed
+from tests.itel_cabinet_plugin.conftest import Given
 
 
 async def test_a_completed_form_is_submitted(outside, message):
@@ -40,11 +41,11 @@ async def test_a_completed_form_is_submitted(outside, message):
         "form_response_id": response,
         "status_code": 200,
         "itel_task_id": submission.itel_task_id,
+        "already_accepted": False,
     }
 
 
 async def test_every_request_is_reported_with_what_they_said(outside, message):
-    await outside.run(build, message())
     (outcome,) = await outside.run(build, message())
     (report,) = outcome.reports
     assert report.topic == "itel.cabinet.api.attempts"
@@ -93,13 +94,6 @@ async def test_two_events_of_one_form_make_one_request(outside, message):
     assert len(outside.server.requests.find("/itel")) == 1
 
 
-async def test_a_repetition_is_known_by_its_key(outside, message):
-    await outside.run(build, message())
-    await outside.run(build, message())
-    assert len(outside.server.submissions) == 1
-    assert outside.server.submissions.repeats == 1
-
-
 @pytest.mark.parametrize(
     ("status", "outcome", "category"),
     [
@@ -126,7 +120,7 @@ async def test_a_form_that_makes_no_valid_payload_is_dead_and_not_sent(outside):
     task["formResponseId"] = None
     stage = SubmitStage(SubmitConfig())
     await stage.open(outside.resources)
-    item = Item(None, {}, {"form": parse_form(task)})
+    item = Item(Given(b"{}"), {}, {"form": parse_form(task)})
     await stage.process([item])
     assert isinstance(item.outcome, Dead)
     assert "$.formResponseId" in str(item.outcome.error)

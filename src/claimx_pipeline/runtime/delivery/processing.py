@@ -12,7 +12,7 @@ from claimx_pipeline.errors import DecodeError
 from claimx_pipeline.runtime.delivery.batch import BatchRecord, assign_outcomes
 from claimx_pipeline.runtime.headers import GROUP, RETURN_TO, header
 from claimx_pipeline.runtime.outcome import Dead, Done, failure
-from claimx_pipeline.runtime.worker import Processor
+from claimx_pipeline.runtime.worker import KnowsAssignment, Processor
 
 log = logging.getLogger(__name__)
 
@@ -47,6 +47,11 @@ class RecordProcessing:
             except DecodeError as error:
                 decoded.append(BatchRecord(record, None, Dead(error)))
         return decoded
+
+    def assigned(self) -> None:
+        """Tell the processor that other partitions are owned, if it wants to know."""
+        if isinstance(self.processor, KnowsAssignment):
+            self.processor.assigned()
 
     async def process(self, records: Sequence[BatchRecord]) -> None:
         """Have *records* processed, and note what became of each."""
