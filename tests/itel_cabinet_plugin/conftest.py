@@ -12,6 +12,7 @@ import pytest
 from attrs import define, evolve, field, frozen
 
 from claimx_pipeline import builtin as core
+from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.broker.sqlite.broker import SqliteBroker
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.connections.registry import Connections
@@ -31,8 +32,10 @@ from itel_cabinet_plugin import form, submission, tracking
 from itel_cabinet_plugin.settings import SECTION, ItelSettings
 from itel_cabinet_plugin.submission import worker
 from itel_cabinet_plugin.tables import ATTACHMENTS, FORMS, SUBMISSIONS, TASK_TRACKING
+from itel_cabinet_plugin.topics import API_ATTEMPTS
 from tests.fakes.virtual_clock import VirtualClock
 from tests.rigs.topics import admin_of
+from tests.rigs.topics import records as topic_records
 
 TABLES = (TASK_TRACKING, FORMS, ATTACHMENTS, SUBMISSIONS)
 
@@ -87,6 +90,10 @@ class Outside:
             metrics=self.metrics,
             tables={table.name: table for table in (*TABLES, *self.tables)},
         )
+
+    async def attempts(self) -> list[Record]:
+        """Return what is reported of requests that led to an acceptance: published at once."""
+        return await topic_records(self.broker, API_ATTEMPTS.name)
 
     async def run(self, build: Any, *messages: Any, headers: Any = ()) -> list[Any]:
         """Pass *messages* through a new chain of *build*, as after a restart."""

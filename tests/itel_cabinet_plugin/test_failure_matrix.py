@@ -241,7 +241,7 @@ async def test_a_form_that_itel_refuses_is_dead_and_the_others_go_on(rig):
     )
     assert refused["status_code"] == 422
     assert "422" in refused["error"]
-    assert "told to fail" in refused["response"]
+    assert "asked to fail" in refused["response"]
     assert refused["itel_task_id"] is None
 
 

@@ -106,6 +106,10 @@ class Receiver:
         broker: Broker = self.resources.broker
         return await topics.records(broker, topic)
 
+    async def reported(self) -> list[dict[str, Any]]:
+        """Return what is reported of requests that led to an acceptance."""
+        return [json.loads(each.value) for each in await self.records("itel.cabinet.api.attempts")]
+
     async def close(self) -> None:
         """Close every stage."""
         for stage, connections in self._made:
@@ -144,5 +148,5 @@ async def receiver(resources: Any, **config: Any) -> AsyncIterator[Receiver]:
 
 
 def report(item: Item) -> list[dict[str, Any]]:
-    """Return what is reported of the requests about a form."""
+    """Return what a record reports of requests that iTel did not accept."""
     return [json.loads(each.value) for each in item.reports if each.topic.endswith("attempts")]

@@ -15,9 +15,7 @@ from typing import Any, Final
 from claimx_pipeline.values import instant, integer
 from itel_cabinet_plugin.form.questions import Kind, normal
 
-_RFC_3339 = re.compile(
-    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII
-)
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?")
 _INT32_MAX: Final = 2**31 - 1
 _EXACT: Final = 2.0**53

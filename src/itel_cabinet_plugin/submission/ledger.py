@@ -21,7 +21,7 @@ from attrs import asdict, define, evolve, field, frozen
 
 from claimx_pipeline import OutRecord, Resources
 from claimx_pipeline.stages import TopicLog
-from itel_cabinet_plugin.topics import ACCEPTED, SENDING
+from itel_cabinet_plugin.topics import ACCEPTED, API_ATTEMPTS, SENDING
 
 log = logging.getLogger(__name__)
 
@@ -131,6 +131,7 @@ class FormLedger:
     waiting_bytes: int = WAITING_BYTES
     _accepted_log: TopicLog = field(factory=lambda: TopicLog(ACCEPTED), init=False)
     _sending_log: TopicLog = field(factory=lambda: TopicLog(SENDING), init=False)
+    _attempts_log: TopicLog = field(factory=lambda: TopicLog(API_ATTEMPTS), init=False)
     _accepted: OrderedDict[int, list[Known]] = field(factory=OrderedDict, init=False)
     """By form."""
     _waiting: OrderedDict[str, dict[str, _Waiting]] = field(factory=OrderedDict, init=False)
@@ -143,11 +144,13 @@ class FormLedger:
         """Get ready; connects to nothing yet."""
         self._accepted_log.open(resources)
         self._sending_log.open(resources)
+        self._attempts_log.open(resources)
 
     async def close(self) -> None:
         """Disconnect."""
         await self._accepted_log.close()
         await self._sending_log.close()
+        await self._attempts_log.close()
 
     def assigned(self) -> None:
         """Note that others may have learned something that is not known here."""
@@ -226,14 +229,26 @@ class FormLedger:
         for each in requests:
             self._keep(each)
 
-    async def answered(
-        self, accepted: Sequence[Accepted], nothing_done: Sequence[Request]
+    async def nothing_done(self, requests: Sequence[Request]) -> list[OutRecord]:
+        """Note that iTel surely did nothing with *requests*.
+
+        Returns:
+            What the broker did not keep; the worker publishes it once it can.
+        """
+        done = [evolve(each, nothing_done=True) for each in requests]
+        for request in done:
+            self._keep(request)
+        return await _appended(self._sending_log, [_message(each) for each in done])
+
+    async def accept(
+        self, accepted: Sequence[Accepted], reports: Sequence[OutRecord]
     ) -> list[OutRecord]:
-        """Note what became of requests.
+        """Note what iTel accepted.
 
         Args:
-            accepted: What iTel accepted.
-            nothing_done: Requests with which iTel surely did nothing.
+            accepted: The forms.
+            reports: What is reported of their requests. It is published first: of a form that
+                is known to be accepted nothing is sent and reported any more.
 
         Returns:
             What the broker did not keep; the worker publishes it once it can.
@@ -243,10 +258,9 @@ class FormLedger:
             self._remember(each)
             value = msgspec.json.encode(each)
             records.append(OutRecord(ACCEPTED.name, value, each.form.encode()))
-        left = await _appended(self._accepted_log, records)
-        for request in nothing_done:
-            self._keep(request)
-        return left + await _appended(self._sending_log, [_message(each) for each in nothing_done])
+        if left := await _appended(self._attempts_log, reports):
+            return left + records
+        return await _appended(self._accepted_log, records)
 
     def _remember(self, accepted: Accepted) -> None:
         form = _digest(accepted.form)

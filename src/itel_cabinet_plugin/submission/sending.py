@@ -128,20 +128,18 @@ class Sender:
         except Exception as error:  # noqa: BLE001 - one form's failure is its own records' outcome
             for item in items:
                 item.outcome = failure(error)
-            unharmed = requests if attempts.had_no_effect else []
-            left = await self._ledger.answered(
-                [], [evolve(each, nothing_done=True) for each in unharmed]
-            )
+            left = [each for request in requests for each in attempts.records(_about(request))]
+            if attempts.had_no_effect:
+                left += await self._ledger.nothing_done(requests)
         else:
             for part in group:
                 for item in part.form.items:
                     item.data[self._result_field] = _said(part.request, answer)
-            left = await self._ledger.answered([_accepted(each, answer) for each in requests], [])
-        items[0].reports += left
-        for part in group:
-            # A form that nobody asks for now is reported by the record that sent it along.
-            reporting = part.form.items[-1] if part.form.items else items[0]
-            reporting.reports += attempts.records(_about(part.request))
+            left = await self._ledger.accept(
+                [_accepted(each, answer) for each in requests],
+                [each for request in requests for each in attempts.records(_about(request))],
+            )
+        items[-1].reports += left
         if len(group) > 1 and _refused(items[0]):
             await self._one_by_one([part for part in group if part.form.items])
 
