@@ -65,6 +65,7 @@ class Receiver:
     async def another(self, **config: Any) -> SubmitStage:
         """Return the stage of one more member, which knows nothing but what the topics say."""
         options: dict[str, Any] = {"max_retries": self.max_retries, "backoff_seconds": 0.001}
+        options["breaker_failures"] = 1_000_000
         made = Connections(
             {
                 "itel_cabinet_api": ConnectionSettings(base_url=self.itel.url, **options),
