@@ -42,7 +42,7 @@ class JsonVerdict:
     """
 
     field: str = "success"
-    """The object's field that says yes or no; empty for none."""
+    """The object's field that says yes or no; empty for none, and then a list will do too."""
     needed: bool = False
     """Whether an object without that field is not an answer either; otherwise it is a yes,
     unless it names an error."""
@@ -55,10 +55,10 @@ class JsonVerdict:
             if answer.status in _EMPTY_SUCCESSES and not self.needed:
                 return None
             return _no_answer(answer, "nothing")
-        said = json_object(answer)
-        if said is None:
+        said = _json(answer)
+        if not isinstance(said, dict if self.field else (dict, list)):
             return _no_answer(answer, quoted(answer.body) or "nothing that can be shown")
-        return self._judged(answer, said) if self.field else None
+        return self._judged(answer, said) if isinstance(said, dict) and self.field else None
 
     def _judged(self, answer: Answer, said: dict[str, Any]) -> RecordError | None:
         if self.field not in said:
@@ -73,10 +73,7 @@ class JsonVerdict:
 
 def json_object(answer: Answer) -> dict[str, Any] | None:
     """Return the JSON object in an answer; None if there is none."""
-    try:
-        said = msgspec.json.decode(answer.body.removeprefix(_MARKS))
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
+    said = _json(answer)
     return said if isinstance(said, dict) else None
 
 
@@ -90,10 +87,16 @@ def yes_or_no(value: Any) -> bool | None:
     return True if word in _YES else False if word in _NO else None
 
 
+def _json(answer: Answer) -> Any:
+    try:
+        return msgspec.json.decode(answer.body.removeprefix(_MARKS))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
+
+
 def _no_answer(answer: Answer, shown: str) -> RecordError:
     return RecordError(
-        f"{answer.where}: answered {answer.status}, but not with a JSON object that says yes or "
-        f"no: {shown}",
+        f"{answer.where}: answered {answer.status}, but not with JSON that says yes or no: {shown}",
         Category.TRANSIENT,
     )
 
