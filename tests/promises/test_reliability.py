@@ -23,6 +23,7 @@ COUNTS = {
     "SHD": 3,
     "PRC": 3,
     "LAT": 20,
+    "STR": 4,
 }
 
 
