@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -12,8 +12,9 @@ from attrs import define, evolve
 from claimx_pipeline import builtin
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock, SystemClock
-from claimx_pipeline.errors import ClaimxError, Problem, SettingsError, UsageError
-from claimx_pipeline.plugins.host.loading import CORE, PluginSet, files_of_plugins, load_plugins
+from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.plugins.host.loading import PluginSet, files_of_plugins, load_plugins
+from claimx_pipeline.plugins.host.registrations import Registrations
 from claimx_pipeline.settings.loader import (
     LoadedSettings,
     load_settings,
@@ -32,8 +33,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.delta.store import TableStore
     from claimx_pipeline.domain.handlers import EventHandler
     from claimx_pipeline.plugins.base import Plugin
-    from claimx_pipeline.runtime.resources import Resources, Webhooks
-    from claimx_pipeline.runtime.retry_ladder import RetryLadder
+    from claimx_pipeline.runtime.resources import Resources
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.stages.from_settings import ChainWriter
     from claimx_pipeline.stages.protocol import Stage
@@ -115,9 +115,18 @@ class Pipeline:
         return self.loaded.settings
 
     @cached_property
+    def _registered(self) -> Registrations:
+        """What the core and the plugins register."""
+        return Registrations(self.plugins, self.settings, self.clock)
+
+    def answers(self, hook: str) -> list[tuple[str, Any]]:
+        """Return what each plugin answers to *hook*, the core first, then by plugin name."""
+        return self._registered.answers(hook)
+
+    @cached_property
     def workers(self) -> dict[str, WorkerSpec]:
         """Every worker by name, with what the settings change of it."""
-        found = self._collect("claimx_register_workers", "worker", lambda worker: worker.name)
+        found = self._registered.by_name("claimx_register_workers", "worker")
         adjusted = {name: self._adjusted(worker) for name, worker in found.items()}
         for name in sorted(set(self.settings.workers) - {*found}):
             adjusted[name] = self._written(name, self.settings.workers[name], found)
@@ -131,20 +140,20 @@ class Pipeline:
     @cached_property
     def tables(self) -> dict[str, TableSpec]:
         """Every declared table by name, with the columns that chains add."""
-        declared = self._collect("claimx_register_tables", "table", lambda table: table.name)
+        declared = self._registered.by_name("claimx_register_tables", "table")
         return self._chains.tables(declared, self.workers.values())
 
     @cached_property
     def stages(self) -> dict[str, type[Stage]]:
         """Every registered stage by the name that settings know."""
-        return self._merged("claimx_register_stages", "stage")
+        return self._registered.merged("claimx_register_stages", "stage")
 
     @cached_property
     def _chains(self) -> ChainWriter:
         """What turns the chains of the settings into workers."""
         from claimx_pipeline.stages.from_settings import ChainWriter
 
-        workers = self._collect("claimx_register_workers", "worker", lambda worker: worker.name)
+        workers = self._registered.by_name("claimx_register_workers", "worker")
         topics = {topic.name: topic for _, topic in self.published_by_plugins}
         for worker in workers.values():
             topics |= {topic.name: topic for topic in (*worker.reads, *worker.writes)}
@@ -153,22 +162,12 @@ class Pipeline:
     @cached_property
     def queries(self) -> dict[str, NamedQuery]:
         """Every named query by name."""
-        return self._collect("claimx_register_queries", "query", lambda query: query.name)
+        return self._registered.by_name("claimx_register_queries", "query")
 
     @cached_property
     def handlers(self) -> tuple[EventHandler[Any, Any], ...]:
         """Every handler; no two for one event type."""
-        found: dict[str, EventHandler[Any, Any]] = {}
-        for plugin, handlers in self.answers("claimx_register_handlers"):
-            for handler in handlers:
-                for event_type in (*handler.event_types, *handler.event_prefixes):
-                    other = found.setdefault(event_type, handler)
-                    if other is not handler:
-                        raise ClaimxError(
-                            f"plugin {plugin!r}: events {event_type} are handled by "
-                            f"{other.name!r} already"
-                        )
-        return tuple({id(handler): handler for handler in found.values()}.values())
+        return self._registered.handlers()
 
     @cached_property
     def topology(self) -> Topology:
@@ -200,7 +199,7 @@ class Pipeline:
         Raises:
             SettingsError: The URL is of no known kind.
         """
-        factories = self._merged("claimx_register_brokers", "broker")
+        factories = self._registered.merged("claimx_register_brokers", "broker")
         url = self.settings.broker.url
         scheme, separator, _ = url.partition("://")
         if not separator or scheme not in factories:
@@ -217,17 +216,12 @@ class Pipeline:
         Raises:
             UsageError: There is no worker or set of a name.
         """
-        chosen: dict[str, WorkerSpec] = {}
-        for name in names:
-            members = {
-                worker.name: worker
-                for worker in self.workers.values()
-                if name == worker.name or name in worker.sets
-            }
-            if not members:
-                raise UsageError(self._no_such_worker(name))
-            chosen.update(members)
-        return list(chosen.values())
+        from claimx_pipeline.runtime.selection import selected
+
+        infos = self.plugins.infos.values()
+        missing = [each for each in infos if each.state != "loaded"]
+        hints = [f"plugin {each.name!r} is {each.state}" for each in missing]
+        return selected(self.workers, names, hints)
 
     def require(self, workers: Iterable[WorkerSpec]) -> None:
         """See that the settings *workers* need are there.
@@ -261,7 +255,7 @@ class Pipeline:
             for name, topic in self.published_by_plugins
             if topic.name in core_topics
         ]
-        for _, problems in self.answers("claimx_check_settings"):
+        for _, problems in self._registered.answers("claimx_check_settings"):
             found += problems
         return found
 
@@ -278,6 +272,7 @@ class Pipeline:
         from claimx_pipeline.connections.registry import Connections
         from claimx_pipeline.plugins.host.dispatch import Dispatcher
         from claimx_pipeline.plugins.host.results import PublishRules
+        from claimx_pipeline.plugins.host.webhooks import webhooks_of
         from claimx_pipeline.runtime.resources import Resources
         from claimx_pipeline.telemetry.metrics import Metrics
 
@@ -301,21 +296,7 @@ class Pipeline:
             ),
             health=health,
             metrics=metrics,
-            webhooks=self._webhooks(),
-        )
-
-    def _webhooks(self) -> Webhooks:
-        """Return what the settings of the plugins say of webhooks."""
-        from claimx_pipeline.runtime.resources import Webhooks
-
-        plugins = [*self._plugin_objects()]
-        return Webhooks(
-            frozenset(url for _, plugin in plugins for url in plugin.webhook_urls()),
-            {
-                (name, key): headers
-                for name, plugin in plugins
-                for key, headers in plugin.webhook_headers().items()
-            },
+            webhooks=webhooks_of(self._plugin_objects()),
         )
 
     def _connections(self) -> dict[str, ConnectionSettings]:
@@ -338,37 +319,22 @@ class Pipeline:
 
     def _core_topics(self) -> frozenset[str]:
         """Return every topic that is the pipeline's own, by any name that leads there."""
-        from claimx_pipeline.topics import DLQ_REPLAYED
-
-        names = {DLQ_REPLAYED.name}
-        for declared in builtin.claimx_register_workers(self.settings):
-            if declared.serves is not None:
-                continue  # its topics are those of the workers that it serves
-            use = self.workers.get(declared.name, declared).topics()
-            names |= {topic.name for topic in (*use.reads, *use.writes)}
-        broker = self.settings.broker
-        physical = {self.topology.physical(name) for name in names}
-        renamed = {name for name in broker.topics if self.topology.physical(name) in physical}
-        return frozenset(names | physical | renamed)
+        own = [
+            self.workers.get(declared.name, declared).topics()
+            for declared in builtin.claimx_register_workers(self.settings)
+            # The topics of a worker that serves others are theirs.
+            if declared.serves is None
+        ]
+        return self.topology.every_name_of(own)
 
     def _adjusted(self, worker: WorkerSpec) -> WorkerSpec:
         """Return *worker* with what the settings say of it."""
-        given = self.settings.workers.get(worker.name, WorkerSettings())
-        size, linger = given.batch_size, given.linger_seconds
-        worker = evolve(
-            worker,
-            batch_size=worker.batch_size if size is None else size,
-            linger_seconds=worker.linger_seconds if linger is None else linger,
-            outage=given.outage or worker.outage,
-            retry=self._ladder(worker.family) if worker.family else None,
-        )
-        return self._chains.adjusted(worker, given)
-
-    def _ladder(self, family: str) -> RetryLadder:
-        """Return the retry ladder of *family* as the settings have it."""
         from claimx_pipeline.runtime.retry_ladder import RetryLadder
 
-        return RetryLadder(family, self.settings.retry.delays_of(family))
+        given = self.settings.workers.get(worker.name, WorkerSettings())
+        delays = self.settings.retry.delays_of(worker.family) if worker.family else ()
+        ladder = RetryLadder(worker.family, delays) if worker.family else None
+        return self._chains.adjusted(worker.with_settings(given, ladder), given)
 
     def _written(
         self, name: str, given: WorkerSettings, found: Mapping[str, WorkerSpec]
@@ -382,56 +348,3 @@ class Pipeline:
             )
             raise SettingsError([Problem(f"workers.{name}", what)])
         return self._adjusted(self._chains.worker(name, given))
-
-    def _no_such_worker(self, name: str) -> str:
-        from difflib import get_close_matches
-
-        sets = sorted({name for worker in self.workers.values() for name in worker.sets})
-        close = get_close_matches(name, [*self.workers, *sets], 1)
-        hint = f"did you mean {close[0]!r}" if close else "see 'claimx-run worker --list'"
-        for info in self.plugins.infos.values():
-            if info.state != "loaded":
-                hint += f"; plugin {info.name!r} is {info.state}"
-        return f"there is no worker {name!r}; {hint}"
-
-    def answers(self, hook: str) -> list[tuple[str, Any]]:
-        """Return what each plugin answers to *hook*, the core first, then by plugin name."""
-        implementations = getattr(self.plugins.manager.hook, hook).get_hookimpls()
-        given = {"settings": self.settings, "clock": self.clock}
-        answers = []
-        for implementation in sorted(
-            implementations, key=lambda each: (each.plugin_name != CORE, each.plugin_name)
-        ):
-            answer = implementation.function(*(given[name] for name in implementation.argnames))
-            if answer is not None:
-                answers.append((implementation.plugin_name, answer))
-        return answers
-
-    def _collect(self, hook: str, what: str, name_of: Callable[[Any], str]) -> dict[str, Any]:
-        """Return everything registered through *hook* by name; no name twice."""
-        found: dict[str, Any] = {}
-        owners: dict[str, str] = {}
-        for plugin, things in self.answers(hook):
-            for thing in things:
-                name = name_of(thing)
-                if name in found:
-                    raise ClaimxError(
-                        f"plugin {plugin!r} registers {what} {name!r}, which plugin "
-                        f"{owners[name]!r} has registered already"
-                    )
-                found[name], owners[name] = thing, plugin
-        return found
-
-    def _merged(self, hook: str, what: str) -> dict[str, Any]:
-        """Return the mappings registered through *hook* as one; no key means two things.
-
-        Parts of one distribution may each bring the same stage, so that any of them works
-        without the others.
-        """
-        pairs = [(plugin, list(answer.items())) for plugin, answer in self.answers(hook)]
-        found: dict[str, Any] = {}
-        for plugin, items in pairs:
-            for name, thing in items:
-                if found.setdefault(name, thing) is not thing:
-                    raise ClaimxError(f"plugin {plugin!r} registers {what} {name!r} a second time")
-        return found

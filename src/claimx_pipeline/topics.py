@@ -168,3 +168,15 @@ class Topology:
             for name, topic in self.topics.items()
             if name not in self.writers and not topic.source
         )
+
+    def every_name_of(self, uses: Iterable[TopicUse]) -> frozenset[str]:
+        """Return the names of the topics in *uses*, and every other name that leads to them.
+
+        The topic of replay marks, which belongs to no worker, is among them.
+        """
+        names = {DLQ_REPLAYED.name}
+        for use in uses:
+            names |= {topic.name for topic in (*use.reads, *use.writes)}
+        physical = {self.physical(name) for name in names}
+        renamed = {name for name in self._broker.topics if self.physical(name) in physical}
+        return frozenset(names | physical | renamed)

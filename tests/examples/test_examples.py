@@ -11,9 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-import claimx_pipeline
-from claimx_pipeline import operations
 from claimx_pipeline.testing import Sandbox
+from tests.pages.public_api import MODULES, public_names
 from tests.rigs.command import CLEAN, PROGRAM
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -21,20 +20,14 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 
 @pytest.mark.parametrize("file", sorted(EXAMPLES.rglob("*.py")), ids=lambda file: file.stem)
 def test_an_example_imports_only_what_is_public(file):
-    faces = {claimx_pipeline: {"operations", "testing"}, operations: set()}
-    public = {
-        f"{face.__name__}.{name}"
-        for face, below in faces.items()
-        for name in {*face.__all__, *below}
-    }
+    public = {*public_names(), *(f"claimx_pipeline.{module}" for module in MODULES)}
     found = {
         f"{node.module}.{alias.name}"
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("claimx_pipeline")
         for alias in node.names
     }
-    kit = {name for name in found if name.startswith("claimx_pipeline.testing.")}
-    assert found - kit <= public
+    assert found <= public
 
 
 def done(folder, *arguments, env=None):

@@ -5,10 +5,15 @@ and for type checkers count, since a reader follows them too.
 """
 
 import ast
+import re
 from collections import defaultdict
 from pathlib import Path
 
-CORE = Path(__file__).parents[2] / "src" / "claimx_pipeline"
+ROOT = Path(__file__).parents[2]
+CORE = ROOT / "src" / "claimx_pipeline"
+PAGE = ROOT / "docs" / "explanation" / "architecture.md"
+FACES = {"tables", "_version"}
+"""Modules that only hand names on, or hold one."""
 
 
 def imported(file: Path) -> set[str]:
@@ -57,3 +62,18 @@ def reached(start: str, found: dict[str, set[str]]) -> set[str]:
 def test_no_room_reaches_itself():
     found = arrows()
     assert not {room for room in found if room in reached(room, found)}
+
+
+def test_the_page_lists_the_rooms_from_the_top_down():
+    text = PAGE.read_text(encoding="utf-8")
+    table = text.partition("## The rooms")[2].partition("\n## ")[0]
+    rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]
+    order = [re.findall(r"`(\w+)(?:/|\.py)`", row) for row in rows]
+    found = arrows()
+    beside = {"simulator", "testing"}
+    above: set[str] = set()
+    for row in order:
+        for name in row:
+            assert name in beside or not found.get(name, set()) & above, f"{name} imports upwards"
+        above |= set(row)
+    assert found.keys() - above == FACES, "a room that the page does not list"

@@ -13,7 +13,7 @@ from typing import (
     runtime_checkable,
 )
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from attrs.validators import ge, gt, optional
 
 from claimx_pipeline.broker.protocol import Record
@@ -21,6 +21,7 @@ from claimx_pipeline.errors import Problem
 from claimx_pipeline.runtime.outcome import Outcome
 from claimx_pipeline.runtime.retry_ladder import RetryLadder
 from claimx_pipeline.settings.tree.settings import Settings
+from claimx_pipeline.settings.tree.workers import WorkerSettings
 from claimx_pipeline.topics import Topic, TopicUse
 
 if TYPE_CHECKING:
@@ -133,3 +134,14 @@ class WorkerSpec:
         if self.dead_letters is not None:
             written.append(self.dead_letters)
         return TopicUse(self.name, self.reads, tuple(written), self.dead_letters)
+
+    def with_settings(self, given: WorkerSettings, ladder: RetryLadder | None) -> WorkerSpec:
+        """Return the worker with what the settings say of it, and its retry ladder."""
+        size, linger = given.batch_size, given.linger_seconds
+        return evolve(
+            self,
+            batch_size=self.batch_size if size is None else size,
+            linger_seconds=self.linger_seconds if linger is None else linger,
+            outage=given.outage or self.outage,
+            retry=ladder,
+        )

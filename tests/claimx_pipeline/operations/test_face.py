@@ -34,10 +34,3 @@ def test_publishing_needs_no_tables():
 @pytest.mark.parametrize("name", operations.__all__)
 def test_every_name_can_be_imported_and_says_what_it_is(name):
     assert getattr(operations, name).__doc__
-
-
-@pytest.mark.parametrize("name", ["create_all", "publish", "query", "read_topic", "run_until_idle"])
-def test_the_names_of_the_root_are_the_same_functions(name):
-    import claimx_pipeline
-
-    assert getattr(claimx_pipeline, name) is getattr(operations, name)

@@ -8,8 +8,15 @@ from typing import Any, ClassVar
 
 from attrs import frozen
 
-from claimx_pipeline import EnrichmentContext, Plugin, PluginResult, Topic
-from claimx_pipeline.hooks import CreateClaimxTask, Publish, Webhook
+from claimx_pipeline import (
+    CreateClaimxTask,
+    EnrichmentContext,
+    Plugin,
+    PluginResult,
+    Publish,
+    Topic,
+    Webhook,
+)
 
 FOUND = Topic("desk.found", partitions=2)
 
