@@ -60,7 +60,7 @@ async def test_an_event_that_comes_twice_and_later_events_send_nothing_again(tmp
         await rig.idle()
         assert requests(rig) == dict.fromkeys(forms(rig), 1)
         said = [json.loads(each.value) for each in await rig.records("itel.cabinet.api.success")]
-        again = Counter(each["already_accepted"] for each in said)
+        again = Counter("already_accepted" in each for each in said)
         assert again[False] >= len(forms(rig))
         assert again[True] > 0
         assert all(each["itel_task_id"] for each in said)

@@ -97,6 +97,7 @@ class Accepted(msgspec.Struct, kw_only=True):
     project_id: str | None
     event_id: str | None
     itel_task_id: str | None
+    status_code: int = 200
     accepted_at: datetime
 
 
@@ -109,6 +110,7 @@ class Known:
     other_key: str | None
     """Idempotency key, if it is not the form's own name."""
     itel_task_id: str | None
+    status_code: int
 
 
 @define
@@ -269,6 +271,7 @@ class FormLedger:
             _digest(accepted.body_hash),
             None if accepted.idempotency_key == accepted.form else accepted.idempotency_key,
             accepted.itel_task_id,
+            accepted.status_code,
         )
         others = [each for each in self._accepted.pop(form, []) if each.content != known.content]
         self._accepted[form] = [*others, known]

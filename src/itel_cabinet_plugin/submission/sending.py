@@ -48,7 +48,7 @@ class WantedForm:
         return any(item.again for item in self.items)
 
     def absent(self, request: Request) -> WantedForm:
-        """Return a form of the same request that no record asks for now."""
+        """Return a form of the same request that no record of this batch asks for."""
         return WantedForm(self.parsed, self.profile, request.content, [])
 
 
@@ -230,6 +230,7 @@ def _accepted(request: Request, answer: Answer) -> Accepted:
         project_id=request.project_id,
         event_id=request.event_id,
         itel_task_id=itel_task_id(answer),
+        status_code=answer.status,
         accepted_at=answer.answered_at,
     )
 

@@ -217,7 +217,7 @@ class SubmitStage:
             item.data[self.config.result_field] = {
                 "idempotency_key": known.other_key or form.name,
                 "form_response_id": form.parsed.form.form_response_id,
-                "status_code": None,
+                "status_code": known.status_code,
                 "itel_task_id": known.itel_task_id,
                 "already_accepted": True,
             }

@@ -32,8 +32,9 @@ _FIELDS: Final = (
     "submission.form_response_id",
     "submission.status_code",
     "submission.itel_task_id",
-    "submission.already_accepted",
 )
+
+_MARKS: Final = ("submission.already_accepted",)
 
 
 def stages(settings: Settings) -> list[StageSpec]:
@@ -53,7 +54,9 @@ def stages(settings: Settings) -> list[StageSpec]:
         *looked_up_task(),
         StageSpec("itel_form", FormConfig()),
         StageSpec("itel_send", submit),
-        StageSpec("itel_told", AcknowledgeConfig(topic=API_SUCCESS.name, fields=_FIELDS)),
+        StageSpec(
+            "itel_told", AcknowledgeConfig(topic=API_SUCCESS.name, fields=_FIELDS, marks=_MARKS)
+        ),
     ]
 
 

@@ -41,7 +41,6 @@ async def test_a_completed_form_is_submitted(outside, message):
         "form_response_id": response,
         "status_code": 200,
         "itel_task_id": submission.itel_task_id,
-        "already_accepted": False,
     }
 
 
