@@ -81,7 +81,7 @@ async def bare(url: str, count: int, folder: Path) -> Measured:
 async def product(url: str, count: int, folder: Path) -> Measured:
     """Fetch, check and put into the cache store, as the worker does it."""
     from claimx_pipeline.media.content import expected_type
-    from claimx_pipeline.media.download_buffer import Landing
+    from claimx_pipeline.media.download_buffer import DownloadBuffer
     from claimx_pipeline.media.links import CurrentLink
     from claimx_pipeline.media.open_store import open_store
     from claimx_pipeline.workers.download import put
@@ -93,12 +93,12 @@ async def product(url: str, count: int, folder: Path) -> Measured:
 
         async def fetch(number: int) -> None:
             task = rig.task(f"{url}/{number}.jpg", media_id=str(number))
-            landing = Landing(folder / "partial", task.identity)
-            await landing.begin()
+            buffer = DownloadBuffer(folder / "partial", task.identity)
+            await buffer.begin()
             kind = expected_type(task.file_name, task.download_url)
-            await rig.transfer.fetch(CurrentLink(task, rig.api, rig.clock), kind, landing)
-            await put(store, str(number), await landing.finish(), "image/jpeg")
-            await landing.close(discard=True)
+            await rig.transfer.fetch(CurrentLink(task, rig.api, rig.clock), kind, buffer)
+            await put(store, str(number), await buffer.finish(), "image/jpeg")
+            await buffer.close(discard=True)
 
         return await all_of(count, fetch)
 

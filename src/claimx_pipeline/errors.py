@@ -30,6 +30,10 @@ class Category(enum.Enum):
     """An unexpected exception: a defect of the pipeline or of a plugin."""
 
 
+OUTAGES = frozenset({Category.AUTH, Category.THROTTLED, Category.CIRCUIT_OPEN})
+"""Failures of something that every record needs; they say nothing about the record."""
+
+
 class ClaimxError(Exception):
     """Base of all errors below; its text is shown to the user as it is."""
 
@@ -188,3 +192,14 @@ def category_of(error: BaseException) -> Category:
     if isinstance(error, RecordTooLargeError):
         return Category.PERMANENT
     return error.category if isinstance(error, RecordError) else Category.BUG
+
+
+def is_outage(error: BaseException) -> bool:
+    """Return whether *error* is of something that every record needs, and not of its record.
+
+    The one vocabulary for services, brokers, tables and stores: who meets a failure says by
+    ``category`` and ``outage`` what it was, by type and code and never by a text.
+    """
+    if isinstance(error, BrokerUnavailableError):
+        return True
+    return isinstance(error, RecordError) and (error.outage or error.category in OUTAGES)

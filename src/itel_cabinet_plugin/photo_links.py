@@ -79,7 +79,9 @@ class PhotoLinks:
         return found
 
     async def _ask(self, path: str, ids: str) -> Links:
-        answer = await self._connection.request("GET", path, params={"mediaIds": ids})
+        answer = await self._connection.request(
+            "GET", path, params={"mediaIds": ids}, expect="json", subject=path
+        )
         body = answer.json()
         listed = body.get("data") if isinstance(body, dict) else body
         if not isinstance(listed, list):

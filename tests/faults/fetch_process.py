@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from claimx_pipeline.media.download_buffer import Landing
+from claimx_pipeline.media.download_buffer import DownloadBuffer
 from claimx_pipeline.media.links import CurrentLink
 from claimx_pipeline.media.open_store import open_store
 from tests.rigs.media import media_rig
@@ -32,13 +32,13 @@ async def main(link: str, name: str, folder: str, threshold: str, size: str) -> 
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
         before = resident("VmRSS")
         task = rig.task(link, name)
-        landing = Landing(Path(folder) / "partial", task.identity)
-        await landing.begin()
-        await rig.transfer.fetch(CurrentLink(task, rig.api, rig.clock), None, landing)
-        landed = await landing.finish()
-        await store.put_file("file", landed.content)
-        await landing.close(discard=True)
-        print(landed.size, landed.checksum, round(resident("VmHWM") - before, 1))
+        buffer = DownloadBuffer(Path(folder) / "partial", task.identity)
+        await buffer.begin()
+        await rig.transfer.fetch(CurrentLink(task, rig.api, rig.clock), None, buffer)
+        whole = await buffer.finish()
+        await store.put_file("file", whole.content)
+        await buffer.close(discard=True)
+        print(whole.size, whole.checksum, round(resident("VmHWM") - before, 1))
 
 
 asyncio.run(main(*sys.argv[1:]))

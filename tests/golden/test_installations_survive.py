@@ -49,6 +49,9 @@ def expected_of(step: str, found: dict[str, list[Json]], expected: dict[str, lis
     assert found.keys() >= expected.keys(), f"{step}: a table has another name"
     for table, rows in expected.items():
         columns = list(rows[0]) if rows else []
+        if table == "claimx_event_log":
+            # That version had no lines of events that failed for good.
+            found = {**found, table: [row for row in found[table] if row["outcome"] != "dead"]}
         assert all(row.keys() >= set(columns) for row in found[table]), f"{step}: {table}"
         there = Counter(of(row, columns) for row in found[table])
         wanted = Counter(of(row, columns) for row in rows)
@@ -94,7 +97,19 @@ def test_it_starts_and_reads_every_row_that_was_there(went_on, expected):
 def test_every_group_and_table_goes_on_where_it_was(went_on, expected):
     refused = [row for row in went_on["offsets"] if row["refusal"]]
     assert refused == []
-    assert stories.places(went_on["offsets"]) == expected["offsets"]
+    # In that version ``entities`` read no dead letters.
+    known = [
+        row
+        for row in went_on["offsets"]
+        if row["worker"] != "entities" or not row["topic"].endswith(".dlq")
+    ]
+    assert stories.places(known) == expected["offsets"]
+
+
+def test_an_event_that_failed_for_good_before_is_accounted_for(went_on):
+    lines = [row for row in went_on["waited"]["claimx_event_log"] if row["outcome"] == "dead"]
+    assert {row["category"] for row in lines} == {"permanent"}
+    assert all(row["reason"] for row in lines)
 
 
 def test_a_retry_that_is_not_due_is_not_brought_back(went_on):

@@ -13,7 +13,7 @@ from claimx_pipeline.claimx.api import ClaimxApi
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.connections.stream import StreamClient
 from claimx_pipeline.media.content import FileType, expected_type
-from claimx_pipeline.media.download_buffer import Landing
+from claimx_pipeline.media.download_buffer import DownloadBuffer
 from claimx_pipeline.media.guard import Guard, GuardedResolver, GuardedSockets
 from claimx_pipeline.media.links import CurrentLink
 from claimx_pipeline.media.messages import DownloadTask
@@ -65,22 +65,22 @@ class MediaRig:
     async def fetch(self, link: str, name: str = "photo.jpg", **changes: Any) -> Brought:
         task = self.task(link, name, **changes)
         self.links.append(current := CurrentLink(task, self.api, self.clock))
-        landing = Landing(self.folder, task.identity)
+        buffer = DownloadBuffer(self.folder, task.identity)
         kind = expected_type(task.file_name, link, task.file_type)
         done = False
         try:
-            await landing.begin()
-            kind = await self.transfer.fetch(current, kind, landing)
+            await buffer.begin()
+            kind = await self.transfer.fetch(current, kind, buffer)
             if kind is None:
                 return Brought(None, b"", "", current)
-            landed = await landing.finish()
-            content = landed.content
+            whole = await buffer.finish()
+            content = whole.content
             if isinstance(content, Path):
                 content = content.read_bytes()
             done = True
-            return Brought(kind, content, landed.checksum, current)
+            return Brought(kind, content, whole.checksum, current)
         finally:
-            await landing.close(discard=done)
+            await buffer.close(discard=done)
 
     def left(self) -> list[str]:
         """Return the kinds of files that lie in the folder of partial files."""

@@ -39,7 +39,7 @@ class ClaimxApi:
 
     async def project(self, project_id: int) -> Answered[Json]:
         """Return a project, without the ``data`` around it."""
-        answer = await self._ask("GET", f"/export/project/{project_id}")
+        answer = await self._ask("GET", f"/export/project/{project_id}", project_id)
         body = answer.json()
         found = body.get("data", body) if isinstance(body, dict) else body
         if not isinstance(found, dict) or not isinstance(found.get("project"), dict):
@@ -49,17 +49,23 @@ class ClaimxApi:
     async def media(self, project_id: int, media_ids: Sequence[int]) -> Answered[list[Json]]:
         """Return those of *media_ids* that the project has; all it has if none are named."""
         params = {"mediaIds": ",".join(map(str, media_ids))} if media_ids else None
-        answer = await self._ask("GET", f"/export/project/{project_id}/media", params=params)
+        path = f"/export/project/{project_id}/media"
+        answer = await self._ask("GET", path, project_id, params=params)
         body = answer.json()
         if isinstance(body, dict):
             body = _first_of(body, ("data", "media"), one_item=("mediaID", "mediaId"))
         return Answered(_objects(answer, body, "list of media"), answer.answered_at)
 
-    async def task(self, assignment_id: int) -> Answered[Json]:
-        """Return a task assignment with its template, link and form."""
-        answer = await self._ask(
-            "GET", f"/customTasks/assignment/{assignment_id}", params={"full": "true"}
-        )
+    async def task(self, assignment_id: int, project_id: int | None = None) -> Answered[Json]:
+        """Return a task assignment with its template, link and form.
+
+        Args:
+            assignment_id: The assignment.
+            project_id: The project it is said to be of: that one may be missing with all its
+                assignments.
+        """
+        path = f"/customTasks/assignment/{assignment_id}"
+        answer = await self._ask("GET", path, project_id, params={"full": "true"})
         body = answer.json()
         if isinstance(body, dict) and "assignmentId" not in body:
             body = body.get("data", body)
@@ -75,7 +81,7 @@ class ClaimxApi:
             "senderUsername": self.settings.sender_username,
         }
         # A report: it reads only, so asking twice does no harm.
-        answer = await self._ask("POST", "/data", json=question, repeatable=True)
+        answer = await self._ask("POST", "/data", project_id, json=question, repeatable=True)
         body = answer.json()
         if isinstance(body, dict):
             names = ("data", "collaborations", "videoCollaboration")
@@ -88,8 +94,11 @@ class ClaimxApi:
         """Close the connections."""
         await self._connection.close()
 
-    async def _ask(self, method: str, path: str, **parts: Any) -> Answer:
-        answer = await self._connection.request(method, path, **parts)
+    async def _ask(self, method: str, path: str, project_id: int | None, **parts: Any) -> Answer:
+        subject = None if project_id is None else str(project_id)
+        answer = await self._connection.request(
+            method, path, expect="json", subject=subject, **parts
+        )
         if answer.status != _OK:
             # Nothing but 200 carries what was asked for.
             raise refusal(answer, connection=NAME)
@@ -113,6 +122,7 @@ def connection_settings(api: ApiSettings) -> ConnectionSettings:
         connect_timeout_seconds=api.connect_timeout_seconds,
         max_retries=api.max_retries,
         max_concurrent=api.max_concurrent,
+        max_answer_bytes=api.max_answer_bytes,
         breaker_failures=api.breaker_failures,
         breaker_open_seconds=api.breaker_open_seconds,
         probe=api.probe,
@@ -121,7 +131,7 @@ def connection_settings(api: ApiSettings) -> ConnectionSettings:
 
 def _connection(settings: ApiSettings, clock: Clock) -> Connection:
     try:
-        return Connection(NAME, connection_settings(settings), clock)
+        return Connection(NAME, connection_settings(settings), clock, setting="claimx.api")
     except SettingsError as error:
         # The API is no named connection; its settings stand in a place of their own.
         problems = []

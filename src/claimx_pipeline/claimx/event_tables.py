@@ -87,9 +87,10 @@ EVENT_LOG = TableSpec(
     name="claimx_event_log",
     summary="What became of every event, one row per event id",
     doc=(
-        "Written by the worker `entities`, one row for every event that `enrichment` "
-        "finished, also for one that brought no rows. An event that failed for good is a dead "
-        "letter and has no row."
+        "Written by the worker `entities`, one row for every event, also for one that brought "
+        "no rows or failed for good. A later outcome replaces an earlier one, in whatever order "
+        "they arrive: after a replay that works the line says so. A record that is not an event "
+        "is accounted for by its dead letter alone."
     ),
     mode="merge",
     key=("event_id",),
@@ -112,18 +113,21 @@ EVENT_LOG = TableSpec(
             doc="The claim; see claimx_projects",
         ),
         Column(
-            "outcome", STRING, source="the `enrichment` worker", doc="enriched, skipped or filtered"
+            "outcome",
+            STRING,
+            source="the `enrichment` worker; `dead` from the dead letter",
+            doc="enriched, skipped, filtered or dead",
         ),
         Column(
             "reason",
             STRING,
-            source="the `enrichment` worker, or the plugin that filtered the event",
+            source="the `enrichment` worker, a plugin that filtered it, or the dead letter",
             doc="Why it was not enriched; empty if it was",
         ),
         Column(
             "category",
             STRING,
-            source="nothing yet: always empty",
+            source="the dead letter; empty without one",
             doc="Category of the error; empty without one",
         ),
         Column(

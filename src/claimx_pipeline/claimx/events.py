@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 from attrs import define
 
+from claimx_pipeline.connections.json_answer import without_bad_characters
 from claimx_pipeline.errors import DecodeError
 from claimx_pipeline.times import read_time
 
@@ -66,7 +67,8 @@ def decode_event(value: bytes | None, timestamp_ms: int) -> Event:
 
     Fields may be spelled in snake_case or camelCase, ids may be numbers or text; null
     and blank text count as absent, 0 does not. Further fields are ignored. A byte-order
-    mark in front is allowed.
+    mark in front is allowed. Bytes that are not UTF-8 and halves of surrogate pairs are read as
+    U+FFFD.
 
     ``event_id`` is the source's own if it gives one; else the SHA-256 of type, ids and
     ``ingested_at`` in UTC, so that one instant written in two ways is one event; else,
@@ -110,6 +112,17 @@ def decode_event(value: bytes | None, timestamp_ms: int) -> Event:
 def _envelope(value: bytes | None) -> _Envelope:
     if not value:
         raise DecodeError("the record is empty; an event is a JSON object")
+    try:
+        return _strict(value)
+    except DecodeError:
+        # One bad character in one field does not cost the event.
+        mended = without_bad_characters(value)
+        if mended == value:
+            raise
+    return _strict(mended)
+
+
+def _strict(value: bytes) -> _Envelope:
     try:
         if not value.isascii():
             value.decode()  # fields that are not read must be UTF-8 too, they are stored

@@ -9,16 +9,22 @@ from typing import Annotated, Any, TypeVar
 import msgspec
 from attrs import field, frozen
 
+from claimx_pipeline.broker.protocol import OutRecord
 from claimx_pipeline.claimx.entities import KINDS, EntityRows
 from claimx_pipeline.claimx.event_tables import EVENT_LOG
 from claimx_pipeline.claimx.events import Event
-from claimx_pipeline.delta.spec import DATE, TIMESTAMP, TableSpec
+from claimx_pipeline.delta.spec import DATE, TIMESTAMP, TableSpec, bucket_of
 from claimx_pipeline.domain.entities import EntityRow, RowsByKind
 from claimx_pipeline.domain.kinds import EntityKind
 from claimx_pipeline.errors import DecodeError
 from claimx_pipeline.times import in_utc, read_date, read_time
+from claimx_pipeline.topics import ENTITIES_ROWS
 
 M = TypeVar("M")
+
+EVENT_ID = "claimx-id"
+"""Header with the id of the event that a message is about."""
+
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
 
@@ -118,6 +124,29 @@ def decode_task(value: bytes | None) -> EnrichmentTask:
 def encode_entities(message: EntityMessage) -> bytes:
     """Return *message* as JSON; times are ISO 8601 in UTC, to the microsecond."""
     return _encode(message)
+
+
+def entity_record(message: EntityMessage) -> OutRecord:
+    """Return *message* as a record; all rows of a project go to one partition."""
+    return OutRecord(
+        ENTITIES_ROWS.name,
+        encode_entities(message),
+        message.project_id.encode(),
+        ((EVENT_ID, message.event_id.encode()),),
+        bucket=bucket_of(message.project_id),
+    )
+
+
+def event_of_message(value: bytes | None) -> tuple[str, str, str, dict[str, Any]]:
+    """Return id, type and project of the event of an entity message, and its line of the log.
+
+    Rows are not looked at, so a message with rows of an unknown kind can be read as well.
+
+    Raises:
+        DecodeError: It is not such a message.
+    """
+    found = _decoded(value, _decode_entities, "message of entity rows")
+    return found.event_id, found.event_type, found.project_id, found.log
 
 
 class EntityDecoder:

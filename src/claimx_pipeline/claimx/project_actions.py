@@ -25,7 +25,10 @@ async def find_project(connection: Connection, claim_number: str) -> int:
         RecordError: No project has that claim number, or the API did not answer.
     """
     answer = await connection.request(
-        "GET", "/export/project/projectId", params={"projectNumber": claim_number}
+        "GET",
+        "/export/project/projectId",
+        params={"projectNumber": claim_number},
+        expect="json",
     )
     found = answer.json()
     if isinstance(found, dict):

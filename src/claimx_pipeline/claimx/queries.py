@@ -15,6 +15,17 @@ GROUP BY event_type, outcome
 ORDER BY events DESC, event_type""",
     ),
     NamedQuery(
+        "unaccounted-events",
+        "Which events came and have no outcome yet?",
+        """\
+SELECT e.event_id, e.event_type, e.project_id, e.ingested_at, e.created_at
+FROM claimx_events e
+LEFT JOIN claimx_event_log l ON l.event_id = e.event_id
+WHERE l.event_id IS NULL
+ORDER BY e.created_at
+LIMIT 1000""",
+    ),
+    NamedQuery(
         "photos-by-project",
         "Which projects have the most photos?",
         """\

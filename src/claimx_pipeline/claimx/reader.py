@@ -65,10 +65,10 @@ class ClaimxReader:
         self.calls += 1
         return await self._api.media(project_id, media_ids)
 
-    async def task(self, assignment_id: int) -> Answered[Json]:
-        """Return a task assignment."""
+    async def task(self, assignment_id: int, project_id: int | None = None) -> Answered[Json]:
+        """Return a task assignment; *project_id* is the project it is said to be of."""
         self.calls += 1
-        return await self._api.task(assignment_id)
+        return await self._api.task(assignment_id, project_id)
 
     async def video(self, project_id: int) -> Answered[list[Json]]:
         """Return the report on a project's video calls."""

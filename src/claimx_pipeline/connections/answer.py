@@ -3,26 +3,42 @@
 from __future__ import annotations
 
 import http
+import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Generic, TypeVar
 
-import msgspec
 from attrs import define, field, frozen
 
+from claimx_pipeline.connections.json_answer import NotJsonError, read_json
 from claimx_pipeline.connections.redact import quoted, redacted
 from claimx_pipeline.errors import Category, RecordError
 
+logger = logging.getLogger(__name__)
+
 T = TypeVar("T")
 
-_BYTE_ORDER_MARK = b"\xef\xbb\xbf"
-_UNAUTHORIZED, _TOO_MANY_REQUESTS, _REQUEST_TIMEOUT = 401, 429, 408
+MISSING = frozenset({404, 405})
+"""Answers of a service that knows nothing of what was asked for, or of any such thing."""
+
+_LONGEST_RETRY_AFTER = 30 * 24 * 3600.0
+"""Seconds; nobody waits for longer, so a header that asks for more says nothing."""
+_OK, _UNAUTHORIZED, _TOO_MANY_REQUESTS, _REQUEST_TIMEOUT = 200, 401, 429, 408
+
+
+class NotJsonAnswerError(RecordError):
+    """JSON was promised and something else came.
+
+    ``permanent`` if the answer is whole and was meant to be JSON, or is too large to be read:
+    it concerns this record. Else ``transient``: the service did not answer (a page, nothing, a
+    part).
+    """
 
 
 @frozen
 class Answer:
-    """An answer, wholly read."""
+    """An answer, wholly read unless it was too large."""
 
     status: int
     headers: Mapping[str, str]
@@ -32,20 +48,46 @@ class Answer:
     """When the last byte was read."""
     where: str = ""
     """Method and URL without its query, for error texts."""
+    cut_at: int | None = None
+    """Bytes that were read of an answer that is larger; None if it was read to its end."""
+    _decoded: list[Any] = field(factory=list, init=False, repr=False, eq=False)
 
-    def json(self) -> Any:
-        """Return the body as JSON.
+    def json(self, *, secrets: tuple[str, ...] = ()) -> Any:
+        """Return the body as JSON; characters that JSON does not allow are replaced.
+
+        Args:
+            secrets: Values that the error's text must not hold.
 
         Raises:
-            RecordError: It is not valid JSON; transient, as another try may get a whole answer.
+            NotJsonAnswerError: It is not valid JSON. Transient if another try may get an answer.
         """
-        try:
-            return msgspec.json.decode(self.body.removeprefix(_BYTE_ORDER_MARK))
-        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            shown = quoted(self.body) or "nothing"
-            raise RecordError(
-                f"{self.where}: the answer is not JSON ({error}): {shown}", Category.TRANSIENT
-            ) from None  # the decoder's error adds nothing and is quoted
+        if self.cut_at is not None:
+            what = f"{self.where}: the answer is larger than {self.cut_at} bytes"
+            raise NotJsonAnswerError(f"{what}; raise max_answer_bytes of its connection to read it")
+        if not self._decoded:
+            try:
+                decoded, overlooked = read_json(self.body)
+            except NotJsonError as error:
+                shown = quoted(self.body, secrets=secrets) or "nothing"
+                status = "" if self.status == _OK else f"answered {self.status}; "
+                raise NotJsonAnswerError(
+                    f"{self.where}: {status}the answer is not JSON ({error}): {shown}",
+                    Category.PERMANENT if error.begun and self._framed else Category.TRANSIENT,
+                ) from None  # the decoder's error adds nothing and is quoted
+            if overlooked:
+                logger.warning(
+                    "%s: the answer is not valid JSON (%s); what cannot be read is replaced",
+                    self.where,
+                    overlooked,
+                )
+            self._decoded.append(decoded)
+        return self._decoded[0]
+
+    @property
+    def _framed(self) -> bool:
+        """Whether the answer says where it ends, so that a part of it is known as one."""
+        chunked = "chunked" in self.headers.get("transfer-encoding", "").lower()
+        return chunked or "content-length" in self.headers
 
 
 @define
@@ -66,6 +108,10 @@ class RequestFailedError(RecordError):
 
     def __str__(self) -> str:
         return self.reason
+
+
+class UnreadableAnswerError(RequestFailedError):
+    """A whole answer that was meant to be JSON cannot be read; worth one more try."""
 
 
 def refusal(
@@ -120,17 +166,22 @@ def retry_after(value: str | None, now: datetime) -> float | None:
         now: What a date is compared with.
 
     Returns:
-        Seconds, not below 0; None without a header or with one that says nothing.
+        Seconds, not below 0; None without a header or with one that says nothing, be it
+        unreadable or longer than a month.
     """
     text = (value or "").strip()
     if text.isascii() and text.isdigit():
-        return float(text)
-    try:
-        when = parsedate_to_datetime(text)
-    except ValueError:
-        return None
-    aware = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return max(0.0, (aware - now).total_seconds())
+        # A longer number is more than the longest wait, and may be too long to be read.
+        wait = float(text) if len(text.lstrip("0")) < 10 else _LONGEST_RETRY_AFTER + 1  # noqa: PLR2004
+    else:
+        try:
+            when = parsedate_to_datetime(text)
+            aware = when if when.tzinfo else when.replace(tzinfo=UTC)
+            wait = max(0.0, (aware - now).total_seconds())
+        except (ValueError, OverflowError, TypeError, IndexError):
+            # What the parser raises depends on how the text is broken.
+            return None
+    return wait if wait <= _LONGEST_RETRY_AFTER else None
 
 
 def _phrase(status: int) -> str:
@@ -138,6 +189,11 @@ def _phrase(status: int) -> str:
         return http.HTTPStatus(status).phrase
     except ValueError:
         return ""
+
+
+def is_missing(error: BaseException) -> bool:
+    """Return whether *error* is a 404 or 405."""
+    return isinstance(error, RequestFailedError) and error.status in MISSING
 
 
 def connection_of(error: BaseException) -> str | None:

@@ -47,6 +47,10 @@ class Breaker:
     """Calls under way at once while half-open."""
     name: str = field(default="", kw_only=True)
     """Name of the connection, for errors and the log."""
+    endpoint: str = field(default="", kw_only=True)
+    """Where the service is: scheme, host and path."""
+    cause: str = field(default="", init=False)
+    """Why the last call failed; "" after one that did not."""
     state: State = field(default=State.CLOSED, init=False)
     """As of the last call: open becomes half-open when the next one comes."""
     _failed: int = field(default=0, init=False)
@@ -79,9 +83,11 @@ class Breaker:
             self._change(State.HALF_OPEN, "one call tries whether it answers again")
         if self.state is State.OPEN or self._trials >= self.probes:
             wait = wait if self.state is State.OPEN else min(_TRIAL_SECONDS, self.open_seconds)
+            at = f" ({self.endpoint})" if self.endpoint else ""
+            last = f"; last failure: {self.cause}" if self.cause else ""
             raise RequestFailedError(
-                f"connection {self.name!r} failed {self.failures} times in a row, so nothing is "
-                f"sent; trying again in {wait:.3g} s",
+                f"connection {self.name!r}{at} failed {self.failures} times in a row, so nothing "
+                f"is sent; trying again in {wait:.3g} s{last}",
                 Category.CIRCUIT_OPEN,
                 retry_after=wait,
                 outage=True,
@@ -90,10 +96,12 @@ class Breaker:
         self._trials += 1
         return self.period
 
-    def leave(self, period: int, *, ok: bool | None) -> None:
+    def leave(self, period: int, *, ok: bool | None, cause: str = "") -> None:
         """Count a call out: the service worked, failed, or neither is known; for permits."""
         if period != self.period:
             return
+        if ok is not None:
+            self.cause = "" if ok else cause
         if self.state is State.HALF_OPEN:
             self._trials -= 1
             if ok:
@@ -108,6 +116,7 @@ class Breaker:
 
     def _change(self, state: State, why: str) -> None:
         level = logging.INFO if state is not State.OPEN else logging.WARNING
+        why += f": {self.cause}" if state is State.OPEN and self.cause else ""
         logger.log(level, "breaker of connection %r is %s: %s", self.name, state.value, why)
         self.state = state
         self.period += 1
@@ -137,15 +146,15 @@ class Permit:
         """Report that the service gave a definite answer."""
         self._settle(ok=True)
 
-    def failed(self) -> None:
-        """Report that the service failed."""
-        self._settle(ok=False)
+    def failed(self, cause: str = "") -> None:
+        """Report that the service failed, and of what, for those who are not let through."""
+        self._settle(ok=False, cause=cause)
 
     def release(self) -> None:
         """Release it without an outcome; does nothing after one was reported."""
         self._settle(ok=None)
 
-    def _settle(self, *, ok: bool | None) -> None:
+    def _settle(self, *, ok: bool | None, cause: str = "") -> None:
         if self._period is not None:
-            self._breaker.leave(self._period, ok=ok)
+            self._breaker.leave(self._period, ok=ok, cause=cause)
             self._period = None

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 from attrs import evolve, frozen
+from yarl import URL
 
 from claimx_pipeline.connections.verdict import Verdict, by_status
 
 if TYPE_CHECKING:
     from claimx_pipeline.connections.answer import Answer, RequestFailedError
+
+_AS_THEY_ARE = "".join(chr(code) for code in range(0x21, 0x7F))
+"""Every character that a request line may hold, right or wrong: the service will tell."""
 
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Methods that may be sent twice without harm (RFC 9110, 9.2.2)."""
@@ -43,6 +47,10 @@ class Call:
     """Sending it twice does no harm."""
     timeout_seconds: float | None = None
     """Total time of one try; the connection's own if not given."""
+    subject: str | None = None
+    """What is asked about; see ``Connection.request``."""
+    expects_json: bool = False
+    """An answer without JSON is the service's failure."""
     verdict: Verdict = by_status
     """Tells whether an answer is a yes."""
 
@@ -63,13 +71,16 @@ def call_to(  # noqa: PLR0913 - the parts of an HTTP request
     repeatable: bool = False,
     timeout_seconds: float | None = None,
     verdict: Verdict = by_status,
+    subject: str | None = None,
+    expects_json: bool = False,
 ) -> Call:
     """Return the request for *path* below *base_url*, which has no slash at its end.
 
     The other arguments are those of ``Connection.request``.
     """
     # Some services are at the base URL itself and know it only without a slash.
-    url = f"{base_url}/{path.lstrip('/')}" if path else base_url
+    below = path if path.startswith("/") else f"/{path}"
+    url = sendable(f"{base_url}{below}" if path else base_url)
     return Call(
         method,
         _with_query(url, params),
@@ -78,8 +89,26 @@ def call_to(  # noqa: PLR0913 - the parts of an HTTP request
         content,
         repeatable or method in _REPEATABLE or idempotency_key is not None,
         timeout_seconds,
+        subject if subject is not None else idempotency_key,
+        expects_json,
         verdict,
     )
+
+
+def base_of(url: str) -> str:
+    """Return a base URL without slashes at its end, its host as it is looked up (IDNA)."""
+    try:
+        return (url if url.isascii() else str(URL(url))).rstrip("/")
+    except ValueError:
+        return url.rstrip("/")  # no such host; the request will say so
+
+
+def sendable(url: str) -> str:
+    """Return *url* as it goes out: byte for byte, but for what would break a request.
+
+    Blanks, control characters and what is not ASCII are percent-encoded; a fragment is left out.
+    """
+    return quote(url.partition("#")[0], safe=_AS_THEY_ARE, errors="replace")
 
 
 def merged(headers: Mapping[str, str], further: Mapping[str, str]) -> dict[str, str]:

@@ -1,48 +1,46 @@
-"""The HTTP client; the one module that knows which library sends the requests.
-
-httpx's requests and responses over aiohttp's pool: httpx 0.28's own pool slows down
-with the number of requests under way, and its ``AsyncClient`` costs as much again as
-the request itself. So requests are handed to the transport directly.
-"""
+"""The HTTP client: one connection to one named service."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-import random
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import unquote, urlencode, urlsplit
 
 import aiohttp
-import httpx
 import msgspec
 from aiohttp.abc import AbstractResolver
 from attrs import define, evolve, field
-from httpx_aiohttp import AiohttpTransport
 
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.connections.answer import Answer, RequestFailedError, refusal
-from claimx_pipeline.connections.breaker import Breaker, Permit, State
-from claimx_pipeline.connections.call import Call, Watch, call_to, merged
+from claimx_pipeline.connections.answer import (
+    Answer,
+    NotJsonAnswerError,
+    RequestFailedError,
+    UnreadableAnswerError,
+    refusal,
+)
+from claimx_pipeline.connections.breaker import Breaker, Permit
+from claimx_pipeline.connections.call import Call, Watch, base_of, call_to, merged
 from claimx_pipeline.connections.credential import check_connection, credential_headers, token_of
 from claimx_pipeline.connections.file_exchange import FileExchange
+from claimx_pipeline.connections.judge import Judge
 from claimx_pipeline.connections.oauth2 import OAuth2Token, token_service_settings
 from claimx_pipeline.connections.probe import Probe
-from claimx_pipeline.connections.redact import quoted
+from claimx_pipeline.connections.redact import endpoint_of, quoted
 from claimx_pipeline.connections.renewed import RenewedCredential
 from claimx_pipeline.connections.session import Sockets, new_session
 from claimx_pipeline.connections.token_file import open_token_file
+from claimx_pipeline.connections.transport import UNREACHED, UNSENDABLE, Transport
 from claimx_pipeline.connections.verdict import Verdict, by_status
-from claimx_pipeline.errors import Category, ClaimxError, RecordError
+from claimx_pipeline.connections.waits import Waits
+from claimx_pipeline.errors import Category
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 
 _PROBE_SECONDS = 5.0
 """A probe that takes longer has shown that the service is not well."""
-
-_FORBIDDEN = 403
 
 _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 """How a request fails of which the service has seen nothing."""
@@ -51,7 +49,7 @@ _FORM = "application/x-www-form-urlencoded"
 
 _USUAL_HEADERS = {
     "Accept": "application/json",
-    # What httpx decodes without further packages; aiohttp would ask for more.
+    # What is unpacked here; aiohttp would ask for more.
     "Accept-Encoding": "gzip, deflate",
     "User-Agent": "claimx-pipeline",
 }
@@ -68,50 +66,51 @@ class Connection:
     """Looks names up, if not the machine does."""
     sockets: Sockets | None = field(default=None, kw_only=True, repr=False)
     """Makes the sockets, if they are not to be plain ones."""
+    setting: str = field(default="", kw_only=True, repr=False)
+    """Section of the settings that describes it, for errors; ``connections.NAME`` if not given."""
     breaker: Breaker = field(init=False, repr=False)
     """Stops sending while the service fails; its ``state`` may be shown."""
     _base_url: str = field(init=False, repr=False)
     _headers: Mapping[str, str] = field(init=False, repr=False)
     _renewed: RenewedCredential | None = field(init=False, repr=False)
-    _probe: Probe | None = field(init=False, repr=False)
-    _extensions: Mapping[str, Any] = field(init=False, repr=False)
+    _judge: Judge = field(init=False, repr=False)
     _slots: asyncio.Semaphore = field(init=False, repr=False)
-    _transport: AiohttpTransport | None = field(init=False, repr=False)
+    _transport: Transport | None = field(init=False, repr=False)
     _files: FileExchange | None = field(init=False, repr=False)
-    _random: random.Random = field(factory=random.Random, init=False, repr=False)
-    _closed: bool = field(default=False, init=False)
+    _waits: Waits = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         check_connection(self.name, self.settings)
         parts = urlsplit(self.settings.base_url)
-        self._base_url = self.settings.base_url.rstrip("/")
+        self._base_url = base_of(self.settings.base_url)
         usual = merged(_USUAL_HEADERS, self.settings.headers)
         self._renewed = self._open_renewed()
         # A credential that may change goes with each request instead.
         fixed = {} if self._renewed else credential_headers(self.settings, self._token)
         self._headers = merged(usual, fixed)
+        endpoint = endpoint_of(self.settings.base_url)
         self.breaker = Breaker(
             self.settings.breaker_failures,
             self.settings.breaker_open_seconds,
             self.clock,
             name=self.name,
+            endpoint=endpoint,
         )
-        self._probe = Probe(self.name, self._ask_probe, self.clock) if self.settings.probe else None
-        connect = self.settings.connect_timeout_seconds
-        # aiohttp counts name look-up and TLS handshake to the wait for the pool.
-        self._extensions = {"timeout": {"connect": connect, "pool": connect}}
+        probe = Probe(self.name, self._ask_probe, self.clock) if self.settings.probe else None
+        setting = self.setting or f"connections.{self.name}"
+        self._judge = Judge(endpoint, setting, self.breaker, probe, self.clock)
+        self._waits = Waits(self.settings, self.breaker)
         self._slots = asyncio.Semaphore(self.settings.max_concurrent)
         self._transport, self._files = None, None
         if parts.scheme == "file":
             self._files = FileExchange(Path(unquote(parts.netloc + parts.path)), self.clock)
         else:
-            # Reading the certificate store takes 50 ms, so not for plain HTTP.
-            self._transport = AiohttpTransport(
-                verify=parts.scheme == "https", client=self._new_session
+            self._transport = Transport(
+                self._base_url,
+                self.settings.connect_timeout_seconds,
+                self._new_session,
+                self.clock,
             )
-        for library in ("httpx", "httpcore"):
-            # Both log whole URLs, signatures of links included, at INFO.
-            logging.getLogger(library).setLevel(logging.WARNING)
 
     async def request(  # noqa: PLR0913 - the parts of an HTTP request
         self,
@@ -127,8 +126,10 @@ class Connection:
         timeout_seconds: float | None = None,
         watch: Watch | None = None,
         verdict: Verdict = by_status,
+        expect: Literal["any", "json"] = "any",
+        subject: str | None = None,
     ) -> Answer:
-        """Send a request and return its answer, wholly read.
+        """Send a request and return its answer, read up to ``max_answer_bytes``.
 
         A failure that may pass (a timeout, a lost connection, 5xx, 429) is tried again
         as often as the settings say, provided the request may be sent twice. After a 401
@@ -148,10 +149,16 @@ class Connection:
             repeatable: A POST that only reads may be sent twice without a key.
             timeout_seconds: Total time of one try; the connection's own if not given.
             watch: Called before and after every single try.
+            expect: ``json`` if a success must hold JSON. A page, nothing or half an answer is
+                then the service's failure, as a 5xx is; what is meant to be JSON and cannot be
+                read is requested once more and is then the record's failure.
+            subject: What is asked about, a project say; the idempotency key if not given. If
+                404 or 405 is answered about five different ones and nothing else, that is an
+                outage; without a subject each is the record's own.
             verdict: Tells whether an answer is a yes; without, any 2xx is.
 
         Returns:
-            The answer, which is a yes.
+            The answer, which is a yes; ``json`` can read it if that was expected.
 
         Raises:
             RequestFailedError: No answer came, or one that is not a success, or nothing was
@@ -164,19 +171,16 @@ class Connection:
             content = urlencode(form).encode()
             headers = merged({"Content-Type": _FORM}, headers or {})
         if self._files:
-            own = watch.sending() if watch else {}
-            written = await self._files.request(
+            return await self._files.write(
                 method,
                 path,
                 params=params,
                 body=(content or b"") if form is None else msgspec.json.encode(form),
                 # By name only: any of the connection's own may be a credential.
-                headers={**dict.fromkeys(self._headers, "********"), **(headers or {}), **own},
+                headers={**dict.fromkeys(self._headers, "********"), **(headers or {})},
                 idempotency_key=idempotency_key,
+                watch=watch,
             )
-            if watch:
-                watch.ended(written)
-            return written
         call = call_to(
             self._base_url,
             method,
@@ -188,29 +192,38 @@ class Connection:
             repeatable=repeatable,
             timeout_seconds=timeout_seconds,
             verdict=verdict,
+            subject=subject,
+            expects_json=expect == "json",
         )
         permit = self.breaker.admit()
         try:
             answer = await self._persist(call, permit, watch)
-            permit.succeeded()
+            self._judge.succeeded(permit)
         except RequestFailedError as error:
+            if self._closed:
+                raise
             # Without the first as its context: the second says all that it says.
-            raise await self._judged(error, permit) from None
+            raise await self._judge.judged(error, permit, call.subject) from None
         finally:
             permit.release()
         return answer
 
     async def close(self) -> None:
         """Close every connection; requests under way fail. May be called twice."""
-        self._closed = True
+        if self._transport:
+            self._transport.closed = True
         if self._renewed:
             await self._renewed.close()
         if self._transport:
-            await self._transport.aclose()
+            await self._transport.close()
+
+    @property
+    def _closed(self) -> bool:
+        return self._transport is not None and self._transport.closed
 
     async def _persist(self, call: Call, permit: Permit, watch: Watch | None) -> Answer:
         """Send *call* until it succeeds or another try cannot help."""
-        retries, renewed = 0, False
+        retries, renewed, unreadable = 0, False, False
         while True:
             if self._renewed:
                 await self._renewed.look()
@@ -222,29 +235,17 @@ class Connection:
                     renewed = await self._renewed.renewed(sent)
                     if renewed:
                         continue
-                wait = self._wait_before_retry(error, retries) if call.repeatable else None
+                wait: float | None
+                if isinstance(error, UnreadableAnswerError):
+                    if unreadable or not call.repeatable:
+                        raise evolve(error, category=Category.PERMANENT) from None
+                    unreadable, wait = True, self._waits.backoff(0)
+                else:
+                    wait = self._waits.before_retry(error, retries) if call.repeatable else None
                 if wait is None:
                     raise
             retries += 1
             await self.clock.sleep(wait)
-
-    async def _judged(self, error: RequestFailedError, permit: Permit) -> RequestFailedError:
-        """Return *error* as the service's failure or the record's; report it to the breaker."""
-        doubted = error.status == _FORBIDDEN and self._probe is not None
-        if error.category is not Category.TRANSIENT and not doubted:
-            if error.answer and error.category is not Category.THROTTLED:
-                permit.succeeded()
-            return error
-        if self._closed:
-            return error
-        # Nothing more is sent to a service that is known to fail.
-        asked = self._probe if self.breaker.state is not State.OPEN else None
-        if asked and await asked.healthy():
-            permit.succeeded()
-            return error
-        permit.failed()
-        outage = self._probe is not None or self.breaker.state is not State.CLOSED
-        return evolve(error, category=Category.TRANSIENT, outage=outage)
 
     async def _send(self, call: Call, permit: Permit, watch: Watch | None) -> Answer:
         async with self._slots:
@@ -268,6 +269,8 @@ class Connection:
             usual = refusal(answer, connection=self.name, secrets=self._secrets)
         error = call.verdict(answer, usual)
         if error is None:
+            if call.expects_json:
+                self._see_json(answer)
             return answer
         if isinstance(error, RequestFailedError):
             raise error
@@ -277,6 +280,16 @@ class Connection:
         raise RequestFailedError(
             reason, error.category, error.retry_after, error.outage, self.name, answer
         )
+
+    def _see_json(self, answer: Answer) -> None:
+        """See that *answer* holds JSON."""
+        try:
+            answer.json(secrets=self._secrets)
+        except NotJsonAnswerError as error:
+            worth_another = error.category is Category.PERMANENT and answer.cut_at is None
+            kind = UnreadableAnswerError if worth_another else RequestFailedError
+            category = Category.TRANSIENT if worth_another else error.category
+            raise kind(error.reason, category, connection=self.name, answer=answer) from None
 
     async def _ask_probe(self) -> Answer:
         # Beside the slots: they may all be taken by requests that wait for its answer.
@@ -290,31 +303,19 @@ class Connection:
                 return await self._exchange(call)
         except TimeoutError:
             raise self._lost(call, f"no answer within {seconds:g} s") from None
-        except (httpx.HTTPError, aiohttp.ClientError, OSError) as error:
+        except UNREACHED as error:
             # Without a cause: its text may hold the whole URL.
             unsent = isinstance(error.__cause__ or error, _NOT_CONNECTED)
             raise self._lost(call, self._described(error), unsent=unsent) from None
-        except (httpx.InvalidURL, ValueError) as error:
+        except UNSENDABLE as error:
             reason = f"{call.where}: is not a request that can be sent ({type(error).__name__})"
             raise RequestFailedError(reason, connection=self.name) from None
 
     async def _exchange(self, call: Call) -> Answer:
-        transport = self._transport
-        if transport is None or self._closed:
+        if self._transport is None or self._closed:
             raise self._lost(call, f"connection {self.name!r} is closed", unsent=True)
-        request = httpx.Request(
-            call.method,
-            call.url,
-            headers=self._with_credential(call.headers),
-            content=call.content,
-            extensions=self._extensions,
-        )
-        response = await transport.handle_async_request(request)
-        try:
-            body = await response.aread()
-        finally:
-            await response.aclose()
-        return Answer(response.status_code, response.headers, body, self.clock.now(), call.where)
+        headers = self._with_credential(call.headers)
+        return await self._transport.exchange(call, headers, self.settings.max_answer_bytes)
 
     def _lost(self, call: Call, what: str, *, unsent: bool = False) -> RequestFailedError:
         return RequestFailedError(
@@ -328,19 +329,6 @@ class Connection:
             return f"no connection within {self.settings.connect_timeout_seconds:g} s"
         text = quoted(str(cause).encode(), secrets=self._secrets)
         return f"{type(cause).__name__}: {text}" if text else type(cause).__name__
-
-    def _wait_before_retry(self, error: RecordError, retries: int) -> float | None:
-        passing = error.category in {Category.TRANSIENT, Category.THROTTLED}
-        if not passing or retries >= self.settings.max_retries:
-            return None
-        if self.breaker.state is not State.CLOSED:
-            # While open nothing is sent, and while half-open one try has to do.
-            return None
-        longest = self.settings.backoff_max_seconds
-        if error.retry_after is not None:
-            return error.retry_after if error.retry_after <= longest else None
-        backoff: float = min(longest, self.settings.backoff_seconds * 2**retries)
-        return backoff * self._random.uniform(0.5, 1.0)
 
     @property
     def _token(self) -> str:
@@ -366,22 +354,11 @@ class Connection:
         tokens = Connection(f"{self.name} (tokens)", service, self.clock)
         return OAuth2Token(self.name, oauth2, tokens, self.clock)
 
-    def _new_session(self) -> aiohttp.ClientSession:
-        transport = self._transport
-        if transport is None:
-            raise ClaimxError(f"connection {self.name!r} sends nothing")
+    def _new_session(self, tls: ssl.SSLContext) -> aiohttp.ClientSession:
         return new_session(
             connections=self.settings.max_concurrent + 1,  # the probe has no slot
-            tls=transport.ssl_context,
+            tls=tls,
             headers=self._headers,
             resolver=self.resolver,
             sockets=self.sockets,
         )
-
-
-def verified_tls() -> ssl.SSLContext:
-    """Return how certificates are verified everywhere: always, and by the usual authorities.
-
-    ``SSL_CERT_FILE`` names those of a company of its own. Takes 50 ms.
-    """
-    return httpx.create_ssl_context()

@@ -16,6 +16,7 @@ from attrs import define, field
 
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import Answer
+from claimx_pipeline.connections.call import Watch
 
 _SUCCESS = b'{"success": true, "test_mode": true}'
 _UNFIT = re.compile(r"[^\w.-]+")
@@ -31,7 +32,7 @@ class FileExchange:
     _clock: Clock
     _numbers: Iterator[int] = field(factory=lambda: itertools.count(1), init=False)
 
-    async def request(  # noqa: PLR0913 - the parts of an HTTP request
+    async def write(  # noqa: PLR0913 - the parts of an HTTP request
         self,
         method: str,
         path: str,
@@ -40,12 +41,14 @@ class FileExchange:
         body: bytes,
         headers: Mapping[str, str],
         idempotency_key: str | None,
+        watch: Watch | None = None,
     ) -> Answer:
         """Write the request; the same idempotency key writes the same file again.
 
         Raises:
             OSError: The folder cannot be written.
         """
+        headers = {**headers, **watch.sending()} if watch else headers
         now = self._clock.now()
         content = {
             "method": method,
@@ -58,7 +61,10 @@ class FileExchange:
         }
         data = msgspec.json.format(msgspec.json.encode(content, enc_hook=str), indent=2)
         written = await asyncio.to_thread(self._write, method, path, idempotency_key, data)
-        return Answer(200, {}, _SUCCESS, now, f"{method} {path} into {written.name}")
+        answer = Answer(200, {}, _SUCCESS, now, f"{method} {path} into {written.name}")
+        if watch:
+            watch.ended(answer)
+        return answer
 
     def _write(self, method: str, path: str, key: str | None, data: bytes) -> Path:
         self.folder.mkdir(parents=True, exist_ok=True)

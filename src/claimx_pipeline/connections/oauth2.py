@@ -28,6 +28,9 @@ _USUAL_LIFE_SECONDS: Final = 3600.0
 _PAUSE_SECONDS: Final = 15.0
 """After a renewal that failed, while the token in hand is still good."""
 
+_MOST_OF_AN_ANSWER: Final = 1024 * 1024
+"""Bytes; a token is a few thousand of them."""
+
 
 class TokenService(Protocol):
     """The connection to the service that issues tokens."""
@@ -58,6 +61,7 @@ def token_service_settings(
         # The service's own headers are not for the token service.
         headers={},
         probe=None,
+        max_answer_bytes=min(settings.max_answer_bytes, _MOST_OF_AN_ANSWER),
     )
 
 
@@ -178,6 +182,6 @@ def _life(given: Any) -> float:
     """Return for how long a token lives; some services write the number as a text."""
     try:
         life = float(given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return _USUAL_LIFE_SECONDS
     return life if 0 < life < float("inf") else _USUAL_LIFE_SECONDS

@@ -11,9 +11,15 @@ QUOTED_CHARACTERS = 300
 # the square of its length.
 _QUERY = re.compile(r"(?<!\w)(\w+://[^\s\"'<>?]*)\?[^\s\"'<>]*")
 _USER_INFO = re.compile(r"(?<!\w)(\w+://)[^\s\"'<>/?@]*@")
+# Whole words at the end of a name, however it is joined: "author" and "design" are shown.
 _SECRET_FIELD = re.compile(
     r"""(?ix) (?<![\w-])
-    (["']?[\w-]*(?:token|secret|password|passwd|api[_-]?key|authorization|signature|sig|sign)["']?
+    (["']?
+    (?:[\w-]*(?:[_-] | (?-i:(?<=[a-z0-9])(?=[A-Z]))))?
+    (?:(?:access|refresh|id|auth|api|session)?token|(?:client)?secret|password|passwd|pwd|passphrase
+      |(?:api|access|account|secret|private|subscription)[_-]?key|authori[sz]ation|signature|sig|sign
+      |credentials?|(?:set-)?cookie)
+    ["']?
     \s*[:=]\s*)
     (?:"(?:[^"\\]|\\.)*"? | '[^']*'? | (?:(?:basic|bearer)\s+)?[^\s,;&}\]<>"']+)
     """
@@ -27,6 +33,11 @@ def redacted(text: str) -> str:
     text = _USER_INFO.sub(r"\1…@", text)
     text = _SECRET_FIELD.sub(r"\1…", text)
     return _SCHEME.sub(r"\1 …", text)
+
+
+def endpoint_of(url: str) -> str:
+    """Return scheme, host and path of *url*: without query, fragment and user."""
+    return _USER_INFO.sub(r"\1", re.split("[?#]", url, maxsplit=1)[0])
 
 
 def quoted(body: bytes, *, secrets: tuple[str, ...] = ()) -> str:

@@ -8,10 +8,8 @@ there ``%2F`` in a query becomes ``/``.
 from __future__ import annotations
 
 import ssl
-import string
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from urllib.parse import quote
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -20,9 +18,10 @@ from yarl import URL
 
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import Answer, RequestFailedError, refusal
-from claimx_pipeline.connections.client import verified_tls
+from claimx_pipeline.connections.call import sendable
 from claimx_pipeline.connections.redact import quoted
 from claimx_pipeline.connections.session import Sockets, new_session
+from claimx_pipeline.connections.transport import verified_tls
 from claimx_pipeline.errors import Category, ClaimxError
 
 _BUFFER_BYTES = 256 * 1024
@@ -49,6 +48,11 @@ class Streamed:
     host: str
     _response: aiohttp.ClientResponse = field(repr=False)
     _clock: Clock = field(repr=False)
+
+    def values(self, header: str) -> list[str]:
+        """Return what each header of this name says, in order."""
+        found: list[str] = self._response.headers.getall(header, [])
+        return found
 
     async def pieces(self) -> AsyncGenerator[bytes, None]:
         """Yield the body as it comes; ends only if it came whole.
@@ -155,7 +159,7 @@ class StreamClient:
 
 def _url(link: str, host: str, where: str) -> URL:
     try:
-        url = URL(quote(link, safe=string.printable), encoded=True)
+        url = URL(sendable(link), encoded=True)
     except ValueError:
         url = URL()
     if (url.raw_host or "").rstrip(".").lower() != host:

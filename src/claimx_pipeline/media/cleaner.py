@@ -1,7 +1,7 @@
 """Removes from the cache what no upload will ever ask for.
 
 A download that crashed between file and message leaves such a file, and so does an upload
-that became a dead letter.
+that became a dead letter. A killed writer may leave an empty folder or half a file.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping, Sequence
+from contextlib import aclosing
 from datetime import datetime, timedelta
 
 from attrs import define, field
@@ -17,12 +18,16 @@ from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import ClaimxError
 from claimx_pipeline.media.cache_mark import MARK
+from claimx_pipeline.media.empty_folders import sweep
 from claimx_pipeline.media.store import FileStore
 
 log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 3600.0
 """How often the cache is looked through."""
+
+MOST_AT_ONCE = 10_000
+"""Files removed at one look; more of them wait for the next."""
 
 Ends = Mapping[tuple[str, int], int]
 """Topic and partition to the offset of the next record."""
@@ -74,6 +79,7 @@ class CacheCleaner:
         Raises:
             ClaimxError: The broker or the store failed.
         """
+        await self._sweep()
         last, now = self._seen, self._clock.now()
         committed, ends = await self._positions()
         self._seen = now, ends
@@ -83,13 +89,34 @@ class CacheCleaner:
         if any(committed.get(partition, 0) < end for partition, end in before.items()):
             self._seen = last
             return 0
-        old = self._cache.older_than(then - self._keep)
-        stale = [each async for each in old if each.path != MARK]
-        for each in stale:
-            await self._cache.delete(each.path)
+        stale: list[str] = []
+        async with aclosing(self._cache.older_than(then - self._keep)) as old:
+            async for each in old:
+                if each.path != MARK:
+                    stale.append(each.path)
+                if len(stale) >= MOST_AT_ONCE:
+                    break
+        for path in stale:
+            await self._cache.delete(path)
         if stale:
             log.info("removed %d files from the cache that no upload has claimed", len(stale))
         return len(stale)
+
+    async def _sweep(self) -> None:
+        """Remove empty folders and half files, if the cache is a folder."""
+        folder = self._cache.folder
+        if folder is None:
+            return
+        now = self._clock.now()
+        folders_before = (now - timedelta(seconds=LOOK_SECONDS)).timestamp()
+        half_files_before = (now - self._keep).timestamp()
+        try:
+            removed = await asyncio.to_thread(sweep, folder, folders_before, half_files_before)
+        except OSError as error:
+            log.warning("empty folders stay in the cache %s: %s", folder, error)
+            return
+        if removed:
+            log.info("removed %d empty folders from the cache", removed)
 
     async def _positions(self) -> tuple[Ends, Ends]:
         """Return what is committed and what there is, of all topics that name files."""

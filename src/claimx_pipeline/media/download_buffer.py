@@ -51,7 +51,7 @@ def disk_error(error: OSError, path: Path) -> DiskError:
 
 
 @frozen
-class Landed:
+class WholeFile:
     """A whole file."""
 
     content: bytes | Path
@@ -62,7 +62,7 @@ class Landed:
 
 
 @define(eq=False)
-class Landing:
+class DownloadBuffer:
     """Takes the bytes of one file, in order."""
 
     folder: Path
@@ -104,14 +104,19 @@ class Landing:
         if self._waiting_bytes >= IN_MEMORY_BYTES:
             await self._write()
 
-    async def keep(self, total: int, validator: str) -> None:
+    async def keep(self, total: int, validator: str, restarts: int = 0) -> None:
         """Keep what there is for a later try.
+
+        Args:
+            total: Bytes of the whole file.
+            validator: What tells this version of the file from others.
+            restarts: How often it was begun again.
 
         Raises:
             DiskError: It cannot be written.
         """
         file = await self._write()
-        await self._on_disk(file.keep, total, validator)
+        await self._on_disk(file.keep, total, validator, restarts)
 
     async def restart(self) -> None:
         """Forget all bytes.
@@ -125,7 +130,7 @@ class Landing:
         if self._file is not None:
             await self._on_disk(self._file.restart)
 
-    async def finish(self) -> Landed:
+    async def finish(self) -> WholeFile:
         """Return the whole file; it lies where it is until ``close``.
 
         Raises:
@@ -135,9 +140,9 @@ class Landing:
             content = b"".join(self._waiting)
             self._waiting.clear()
             digest = await asyncio.to_thread(hashlib.sha256, content)
-            return Landed(content, self.size, digest.hexdigest())
+            return WholeFile(content, self.size, digest.hexdigest())
         file = await self._write()
-        return Landed(file.path, self.size, file.checksum())
+        return WholeFile(file.path, self.size, file.checksum())
 
     async def close(self, *, discard: bool) -> None:
         """Close the file; without *discard* what was kept stays for a later try."""

@@ -27,6 +27,9 @@ _AMZ_TIME = "%Y%m%dT%H%M%SZ"
 _MOST_DIGITS = 15
 """More digits than this are not a time within the calendar, in milliseconds or seconds."""
 
+_LONGEST_ID = 18
+"""Digits; a longer text is not an id of ClaimX, and Python may refuse to read it."""
+
 
 class DeadLinkError(RecordError):
     """A link has ended or is refused, and no new one can be had."""
@@ -127,6 +130,11 @@ class CurrentLink:
         self.link = self.file.download_url
 
     @property
+    def shown(self) -> str:
+        """The request for the file, without the link's query: fit for an error."""
+        return f"GET {self.link.partition('?')[0]}"
+
+    @property
     def renewable(self) -> bool:
         """Whether a new link may be asked for: none was since the last bytes came."""
         return self._idle_renewals == 0
@@ -201,4 +209,4 @@ class CurrentLink:
 
 
 def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() else None
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID else None

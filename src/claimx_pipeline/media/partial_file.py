@@ -28,7 +28,9 @@ class PartialProgress:
     total: int
     """Bytes of the whole file."""
     validator: str
-    """``ETag`` or ``Last-Modified`` of the file; empty if the host gives neither."""
+    """``ETag``, else ``Last-Modified`` of the file."""
+    restarts: int = 0
+    """How often the file was begun again because the host had another version of it."""
 
 
 _read_progress = msgspec.json.Decoder(PartialProgress).decode
@@ -95,7 +97,7 @@ class PartialFile:
                 self._digest.update(piece)
                 self.size += len(piece)
 
-    def keep(self, total: int, validator: str) -> None:
+    def keep(self, total: int, validator: str, restarts: int = 0) -> None:
         """Make sure that what is written is there after a crash, and record how much that is.
 
         Raises:
@@ -103,7 +105,8 @@ class PartialFile:
         """
         os.fdatasync(self._descriptor)
         half = self.path.with_suffix(".json.new")
-        half.write_bytes(msgspec.json.encode(PartialProgress(self.size, total, validator)))
+        progress = PartialProgress(self.size, total, validator, restarts)
+        half.write_bytes(msgspec.json.encode(progress))
         half.replace(self._record)
 
     def restart(self) -> None:

@@ -9,20 +9,43 @@ from claimx_pipeline.media.names import safe_id, safe_name
 LONGEST_NAME = 240
 """Bytes of a name between two slashes: 255 on common disks, less what obstore adds."""
 
-_STAGED = re.compile(r"#\d+$")
+LONGEST_PATH = 1024
+"""Bytes of a whole path: what S3 and Azure take, the folder of the store's root included."""
+
+_STAGED = re.compile(r"#\d+\Z")
+_DRIVE = re.compile(r"[A-Za-z][:|]\Z")
+"""The end of a path that obstore takes for a drive of Windows, and then for a folder."""
+_CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\ufffe\uffff]")
+"""Characters that not every store takes, and that no listing in XML can hold."""
 
 
-def may_be(path: str) -> bool:
-    """Tell whether a file may have this path in every store.
+def why_not(path: str) -> str:
+    """Return why no file may have this path, as a sentence; empty if one may.
 
     obstore takes ``/a`` for ``a``, writes no local file whose name ends in ``#`` and a
     number, and reports a name that is too long for a folder like a failing disk.
     """
-    parts = path.split("/")
-    return not any(
-        part in ("", ".", "..") or len(part.encode()) > LONGEST_NAME or _STAGED.search(part)
-        for part in parts
-    )
+    shown = f"{path[:300]!r} is not a valid path of a file"
+    try:
+        size = len(path.encode())
+        names = path.split("/")
+        sizes = [len(name.encode()) for name in names]
+    except UnicodeEncodeError:
+        return f"{shown}; it has half of a character (a surrogate)"
+    if size > LONGEST_PATH:
+        return f"{shown}; it has {size} bytes, and stores take {LONGEST_PATH}"
+    if _CONTROL.search(path):
+        return f"{shown}; it has control characters"
+    if _DRIVE.search(path):
+        return f"{shown}; it ends as the name of a drive does, in a letter and {path[-1]!r}"
+    if any(name in ("", ".", "..") or _STAGED.search(name) for name in names) or (
+        max(sizes) > LONGEST_NAME
+    ):
+        return (
+            f"{shown}; it is relative, its names are not empty, '.' or '..', have at most "
+            f"{LONGEST_NAME} bytes and do not end in '#' and a number"
+        )
+    return ""
 
 
 def target_path(template: str, project_id: str, media_id: str, file_name: str) -> str:

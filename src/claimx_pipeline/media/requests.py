@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from claimx_pipeline.media.messages import CORE_OWNER, DownloadTask
-from claimx_pipeline.media.paths import may_be
+from claimx_pipeline.media.paths import why_not
 
 LONGEST_OWNER = 100
 """Characters; an owner is part of keys and paths."""
@@ -25,9 +25,6 @@ def checked(task: DownloadTask) -> DownloadTask:
     for name in ("owner", "media_id", "project_id", "event_id", "download_url", "blob_path"):
         if not getattr(task, name):
             raise ValueError(f"{name} of a file that is asked for must not be empty")
-    if not may_be(task.blob_path):
-        raise ValueError(
-            f"{task.blob_path[:300]!r} is not a path that every store takes; it is relative, and "
-            "its names are short, not empty and not '.' or '..'"
-        )
+    if refusal := why_not(task.blob_path):
+        raise ValueError(refusal)
     return task

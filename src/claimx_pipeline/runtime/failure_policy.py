@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from attrs import frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.errors import Category, RecordError, category_of
+from claimx_pipeline.connections.answer import connection_of, is_missing
+from claimx_pipeline.errors import Category, RecordError, category_of, is_outage
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
 from claimx_pipeline.runtime.outcome import Dead, Held
@@ -16,9 +18,6 @@ from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.retry_ladder import RetryLadder
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.topics import Topology
-
-OUTAGES = frozenset({Category.AUTH, Category.THROTTLED, Category.CIRCUIT_OPEN})
-"""Failures of something that every record needs; they say nothing about the record."""
 
 
 @frozen
@@ -50,8 +49,23 @@ class FailurePolicy:
 
     def is_outage(self, error: Exception) -> bool:
         """Return whether *error* is of the service and not of the record."""
-        declared = isinstance(error, RecordError) and error.outage
-        return self.outage != "dead_letter" and (declared or category_of(error) in OUTAGES)
+        return self.outage != "dead_letter" and is_outage(error)
+
+    def of_services(self, errors: Sequence[Exception]) -> list[bool]:
+        """Return which of *errors*, met together, are of a service and not of their record.
+
+        A service that became unavailable meanwhile was so for those before as well: for what
+        may pass, and for 404 and 405 if those are what it answers to everything.
+        """
+        outages = [error for error in errors if self.is_outage(error)]
+        unavailable = {connection_of(error) for error in outages}
+        missing = {connection_of(error) for error in outages if is_missing(error)}
+        return [
+            self.is_outage(error)
+            or (category_of(error) is Category.TRANSIENT and connection_of(error) in unavailable)
+            or (is_missing(error) and connection_of(error) in missing)
+            for error in errors
+        ]
 
     def decide(
         self, record: Record, error: Exception, *, detour: bool = False

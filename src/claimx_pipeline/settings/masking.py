@@ -4,14 +4,30 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 MASK = "********"
 
-_CREDENTIAL_NAME = re.compile(
-    r"authori[sz]ation|token|secret|passw|api[-_]?key|access[-_]?key|account[-_]?key"
-    r"|signature|credential|connection[-_]?string|cookie",
-    re.IGNORECASE,
-)
+_CREDENTIAL_WORDS = frozenset(
+    {
+        "authorization", "authorisation", "token", "secret", "secrets", "password", "passwd",
+        "passphrase", "pwd", "apikey", "accesskey", "accountkey", "signature", "sig",
+        "credential", "credentials", "cookie",
+        # Written without a joint.
+        "accesstoken", "refreshtoken", "idtoken", "authtoken", "apitoken", "sessiontoken",
+        "clientsecret", "secretkey", "connectionstring", "subscriptionkey",
+    }
+)  # fmt: skip
+"""A name whose last word is one of these is a credential's."""
+_CREDENTIAL_PHRASES = frozenset(
+    {
+        ("api", "key"), ("access", "key"), ("account", "key"), ("secret", "key"),
+        ("private", "key"), ("subscription", "key"), ("shared", "key"), ("sas", "key"),
+        ("connection", "string"),
+    }
+)  # fmt: skip
+"""So is one whose last two words are one of these."""
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 _USER_INFO = re.compile(r"(?<=://)[^/@\s]+:[^/@\s]*(?=@)")
 _SIGNED = re.compile(
     r"(?<=[?&;])((?:sig|signature|token|access_token|api_?key|key|x-amz-[a-z-]+)=)[^&;\s]+",
@@ -20,8 +36,24 @@ _SIGNED = re.compile(
 
 
 def names_credential(names: Iterable[str | int]) -> bool:
-    """Tell whether one of *names*, keys or variables, sounds like a credential's."""
-    return any(isinstance(name, str) and _CREDENTIAL_NAME.search(name) for name in names)
+    """Tell whether one of *names*, keys or variables, is a credential's.
+
+    By whole words at its end, however they are joined (``apiKey``, ``X-Api-Key``,
+    ``VENDOR_API_KEY_2``): ``author``, ``design`` and ``token_url`` name no credential.
+    """
+    return any(isinstance(name, str) and _is_credential(name) for name in names)
+
+
+@lru_cache(maxsize=1000)
+def _is_credential(name: str) -> bool:
+    words = [word.lower() for word in _WORD.findall(name[-200:])]
+    while words and words[-1].isdigit():
+        words.pop()
+    if words[-3:] == ["access", "key", "id"]:
+        return True
+    return bool(words) and (
+        words[-1] in _CREDENTIAL_WORDS or tuple(words[-2:]) in _CREDENTIAL_PHRASES
+    )
 
 
 def masked_repr(value: object) -> str:

@@ -117,7 +117,11 @@ class LookupStage:
         return failed
 
     async def _ask(self, path: str, params: Mapping[str, str]) -> tuple[Any, datetime]:
-        answer = await self._connection.request("GET", path, params=dict(params) or None)
+        # Where a failed lookup is no failure, what is missing may be usual.
+        subject = None if self.config.on_error == "log_and_continue" else path
+        answer = await self._connection.request(
+            "GET", path, params=dict(params) or None, expect="json", subject=subject
+        )
         return answer.json(), answer.answered_at
 
     def _request(self, data: Mapping[str, Any]) -> tuple[str, dict[str, str]]:

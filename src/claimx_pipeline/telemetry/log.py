@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 from datetime import UTC, datetime
 
 import msgspec
 
+from claimx_pipeline.settings.masking import MASK, names_credential
 from claimx_pipeline.settings.tree.logging import LoggingSettings
 
 QUIET = ("aiokafka", "httpx", "httpcore", "asyncio", "uvicorn")
@@ -37,7 +39,9 @@ class PlainFormatter(logging.Formatter):
         level = "" if record.levelno == logging.INFO else f"{record.levelname} "
         extra = "".join(f" {key}={value}" for key, value in extras(record).items())
         line = f"{time} {level}{record.getMessage()}{extra}"
-        return f"{line}\n{self.formatException(record.exc_info)}" if record.exc_info else line
+        if record.exc_info:
+            line = f"{line}\n{self.formatException(record.exc_info)}"
+        return f"{line}\n{self.formatStack(record.stack_info)}" if record.stack_info else line
 
 
 class JsonFormatter(logging.Formatter):
@@ -45,18 +49,29 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the object as text."""
-        line = {
+        line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "logger": record.name,
             "message": record.getMessage(),
-            **extras(record),
         }
         if record.exc_info:
             line["traceback"] = self.formatException(record.exc_info)
-        return msgspec.json.encode(line, enc_hook=str).decode()
+        if record.stack_info:
+            line["stack"] = self.formatStack(record.stack_info)
+        # What was given under one of these names stays beside it, so that neither is lost.
+        line |= {f"{key}_" if key in line else key: each for key, each in extras(record).items()}
+        try:
+            return msgspec.json.encode(line, enc_hook=str).decode()
+        except (TypeError, ValueError):
+            # Keys that are no text, half a surrogate pair: shown as well as it goes.
+            return json.dumps({key: str(value) for key, value in line.items()})
 
 
 def extras(record: logging.LogRecord) -> dict[str, object]:
-    """Return what was passed as ``extra``."""
-    return {key: value for key, value in vars(record).items() if key not in STANDARD}
+    """Return what was passed as ``extra``: all of it, credentials as a mask."""
+    return {
+        key: MASK if value and names_credential([key]) else value
+        for key, value in vars(record).items()
+        if key not in STANDARD
+    }

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final
-from urllib.parse import urlsplit
 
 from attrs import define, field
 
@@ -39,9 +39,13 @@ from claimx_pipeline.topics import ACTIONS_DLQ, ACTIONS_PENDING
 
 log = logging.getLogger(__name__)
 
+_TARGET = re.compile(r"//[^/?#]*([^#]*)")
+
 MOST_HOSTS = 200
 """Hosts that stay connected; URLs may come from events, and would fill the memory."""
 
+MOST_OF_AN_ANSWER = 4 * 1024 * 1024
+"""Bytes read of what a webhook answers; only its status and the beginning of a refusal matter."""
 
 PUBLIC_HOSTS: Final = Guard(allowed_hosts=None, development_hosts=())
 """A plugin may take a URL out of an event, which anyone can write: such a URL must not lead
@@ -81,7 +85,8 @@ class Hosts:
         return self._open[origin]
 
     def _connection(self, origin: str) -> Connection:
-        settings, clock = ConnectionSettings(base_url=origin), self._resources.clock
+        settings = ConnectionSettings(base_url=origin, max_answer_bytes=MOST_OF_AN_ANSWER)
+        clock = self._resources.clock
         if origin in self._known:
             return Connection(origin, settings, clock)
         return Connection(
@@ -148,8 +153,10 @@ class ActionsProcessor:
     async def _call(self, call: WebhookCall, plugin: str, key: str) -> None:
         if call.url is not None:
             connection, path = self._hosts.get(call.url), path_of(call.url)
+            # The URL is the action's own, so what it does not lead to is as well.
+            subject = url_origin(call.url)
         else:
-            connection, path = self._named(call.connection or ""), call.path
+            connection, path, subject = self._named(call.connection or ""), call.path, None
         await connection.request(
             call.method,
             path,
@@ -157,6 +164,7 @@ class ActionsProcessor:
             headers={**self._headers(plugin, call.headers_from), **call.headers},
             idempotency_key=key,
             timeout_seconds=call.timeout,
+            subject=subject,
         )
 
     async def _create_task(self, wanted: TaskRequest, key: str) -> None:
@@ -195,9 +203,10 @@ class ActionsProcessor:
 
 
 def path_of(url: str) -> str:
-    """Return path and query of *url*."""
-    parts = urlsplit(url)
-    return f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
+    """Return path and query of *url*, byte for byte: they may be signed."""
+    found = _TARGET.search(url)
+    path = found[1] if found else ""
+    return path if path.startswith("/") else f"/{path}"
 
 
 def build(resources: Resources) -> ActionsProcessor:

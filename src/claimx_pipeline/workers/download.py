@@ -22,7 +22,7 @@ from claimx_pipeline.errors import Category, Problem, category_of
 from claimx_pipeline.hooks.context import FileContext
 from claimx_pipeline.media.cache_mark import mark
 from claimx_pipeline.media.content import FileType, expected_type, type_of_extension
-from claimx_pipeline.media.download_buffer import Landed, Landing, disk_error
+from claimx_pipeline.media.download_buffer import DownloadBuffer, WholeFile, disk_error
 from claimx_pipeline.media.guard import Guard, GuardedResolver, GuardedSockets
 from claimx_pipeline.media.links import CurrentLink
 from claimx_pipeline.media.messages import (
@@ -34,7 +34,8 @@ from claimx_pipeline.media.messages import (
 from claimx_pipeline.media.names import cache_folder, cache_name
 from claimx_pipeline.media.open_store import open_cache
 from claimx_pipeline.media.partial_file import remove_stale
-from claimx_pipeline.media.store import FileStore
+from claimx_pipeline.media.paths import why_not
+from claimx_pipeline.media.store import FileStore, StorageError
 from claimx_pipeline.media.transfer import Transfer
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
 from claimx_pipeline.runtime.outcome import Dead, Done, Held, Outcome, Retry, failure
@@ -153,42 +154,44 @@ class DownloadProcessor:
             name = _CACHED_NAME.search(stored.path)
             kind = type_of_extension(name[2]) if name else None
             if name and kind:
-                return _told(task, stored.path, stored.size, name[1], kind, stored.modified)
+                return _cached_file(task, stored.path, stored.size, name[1], kind, stored.modified)
         return None
 
     async def _fetch(self, task: DownloadTask) -> CachedFile | None:
         """Fetch the file; None if it is not whole yet and others should have a turn."""
+        if refusal := why_not(task.blob_path):
+            raise StorageError(refusal)  # said before the file is fetched in vain
         kind = expected_type(task.file_name, task.download_url, task.file_type)
         if self._api is None:
             raise RuntimeError("the worker is not open")
         link = CurrentLink(task, self._api, self._clock)
-        landing = Landing(self._folder, task.identity)
+        buffer = DownloadBuffer(self._folder, task.identity)
         discard = False
         try:
-            await landing.begin()
-            fetched = await self._transfer.fetch(link, kind, landing)
+            await buffer.begin()
+            fetched = await self._transfer.fetch(link, kind, buffer)
             if fetched is None:
                 return None
-            landed = await landing.finish()
-            cached = await self._put(evolve(task, download_url=link.link), landed, fetched)
+            whole = await buffer.finish()
+            cached = await self._put(evolve(task, download_url=link.link), whole, fetched)
             discard = True
         except Exception as error:
             discard = category_of(error) is Category.PERMANENT
             raise
         finally:
             self._resources.metrics.link_renewals.inc(link.renewals)
-            await landing.close(discard=discard)
+            await buffer.close(discard=discard)
         self._resources.metrics.file_bytes.labels(NAME).inc(cached.bytes_downloaded)
         return cached
 
-    async def _put(self, task: DownloadTask, landed: Landed, kind: FileType) -> CachedFile:
-        path = f"{cache_folder(task)}/{cache_name(landed.checksum, kind.content_types[0])}"
+    async def _put(self, task: DownloadTask, whole: WholeFile, kind: FileType) -> CachedFile:
+        path = f"{cache_folder(task)}/{cache_name(whole.checksum, kind.content_types[0])}"
         if not self._marked:
             await mark(self._cache)
             self._marked = True
-        await put(self._cache, path, landed, kind.content_types[0])
+        await put(self._cache, path, whole, kind.content_types[0])
         now = self._clock.now()
-        return _told(task, path, landed.size, landed.checksum, kind, now)
+        return _cached_file(task, path, whole.size, whole.checksum, kind, now)
 
     async def _remove_stale(self) -> None:
         """Remove what deaths have left, now and then."""
@@ -203,27 +206,27 @@ class DownloadProcessor:
             raise disk_error(error, self._folder) from error
 
 
-async def put(store: FileStore, path: str, landed: Landed, content_type: str) -> None:
-    """Write a file that has landed into *store*.
+async def put(store: FileStore, path: str, whole: WholeFile, content_type: str) -> None:
+    """Write a file that was fetched into *store*.
 
     Raises:
         DiskError: It cannot be read.
         StorageError: The store failed.
     """
-    if isinstance(landed.content, bytes):
-        await store.put(path, _alone(landed.content), content_type)
+    if isinstance(whole.content, bytes):
+        await store.put(path, _alone(whole.content), content_type)
         return
     try:
-        await store.put_file(path, landed.content, content_type)
+        await store.put_file(path, whole.content, content_type)
     except OSError as error:
-        raise disk_error(error, landed.content) from error
+        raise disk_error(error, whole.content) from error
 
 
 async def _alone(content: bytes) -> AsyncIterator[bytes]:
     yield content
 
 
-def _told(  # noqa: PLR0913 - what is known of a cached file
+def _cached_file(  # noqa: PLR0913 - what is known of a cached file
     task: DownloadTask, path: str, size: int, checksum: str, kind: FileType, at: datetime
 ) -> CachedFile:
     return CachedFile(

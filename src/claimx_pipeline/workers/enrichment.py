@@ -19,9 +19,12 @@ from claimx_pipeline.claimx.api import ClaimxApi, missing_access
 from claimx_pipeline.claimx.entities import KINDS
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.handlers.protocol import Handled, Handler
-from claimx_pipeline.claimx.messages import EntityMessage, decode_task, encode_entities
+from claimx_pipeline.claimx.messages import (
+    EntityMessage,
+    decode_task,
+    entity_record,
+)
 from claimx_pipeline.claimx.reader import ClaimxReader
-from claimx_pipeline.delta.spec import bucket_of
 from claimx_pipeline.domain.entities import EntityRow, RowsByKind
 from claimx_pipeline.domain.handlers import HandledEvent
 from claimx_pipeline.errors import Problem
@@ -247,17 +250,6 @@ def log_row(
         "ingested_at": event.ingested_at,
         "enriched_at": enriched.ended,
     }
-
-
-def entity_record(message: EntityMessage) -> OutRecord:
-    """Return *message* as a record; all rows of a project go to one partition."""
-    return OutRecord(
-        ENTITIES_ROWS.name,
-        encode_entities(message),
-        message.project_id.encode(),
-        (("claimx-id", message.event_id.encode()),),
-        bucket=bucket_of(message.project_id),
-    )
 
 
 def check(settings: Settings) -> list[Problem]:

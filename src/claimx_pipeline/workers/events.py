@@ -60,7 +60,9 @@ def event_columns(batch: Sequence[Received[Event]], now: datetime) -> Columns:
         "ingested_at": [event.ingested_at for event in events],
         "created_at": [now] * len(events),
         "event_date": [event.ingested_at.date() for event in events],
-        "raw_data": [(received.record.value or b"").decode() for received in batch],
+        "raw_data": [
+            (received.record.value or b"").decode("utf-8", "replace") for received in batch
+        ],
     }
 
 

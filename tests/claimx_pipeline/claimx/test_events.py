@@ -148,7 +148,7 @@ def test_a_byte_order_mark_and_blanks_in_front_are_allowed(front):
         (b'{"eventType": "A", "projectId": 1} x', "the event is not JSON"),
         (b"[" * 100_000, "the event is not"),
         (b'{"x":' * 100_000, "the event is not"),
-        (b'{"eventType": "A", "projectId": 1, "x": "\xff"}', "the event is not UTF-8"),
+        (b'{"eventType": "A", "projectId": 1, "x": \xff}', "the event is not JSON"),
         (b"[]", "the event is not as it should be: .*object.*array"),
         (b"null", "the event is not as it should be"),
         (b"{}", "the event has no type"),
@@ -251,3 +251,22 @@ def test_any_mix_of_spelling_and_type_is_the_same_event(data):
     assert event == Event(
         event.event_id, "CUSTOM_TASK_ASSIGNED", "7", time, **plain, id_has_time=True
     )
+
+
+@pytest.mark.incident("STR-20")
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        (b"a\\ud83d", "a\ufffd"),
+        (b"\\ude00b", "\ufffdb"),
+        (b"caf\xe9.jpg", "caf\ufffd.jpg"),
+        (b"\\ud83d\\ude00", "\U0001f600"),
+        (b"\\\\ud83d", "\\ud83d"),
+        (b"\xed\xa0\xbd", "\ufffd\ufffd\ufffd"),
+    ],
+)
+def test_one_bad_character_does_not_cost_the_event(written, read):
+    value = b'{"eventType": "A", "projectId": 1, "masterFileName": "' + written + b'", "x": 2}'
+    assert decode_event(value, 0).master_file_name == read
+    other = b'{"eventType": "A", "projectId": 1, "note": "' + written + b'"}'
+    assert decode_event(other, 0).project_id == "1"

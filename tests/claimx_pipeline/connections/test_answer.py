@@ -15,6 +15,7 @@ from claimx_pipeline.connections.answer import (
     retry_after,
 )
 from claimx_pipeline.errors import Category, RecordError, category_of
+from tests.fakes.http_service import Reply, http_service
 
 NOW = datetime(2026, 1, 12, 8, tzinfo=UTC)
 
@@ -39,10 +40,32 @@ def test_retry_after_is_seconds_or_a_date(header, seconds):
     assert retry_after(header, NOW) == seconds
 
 
-@given(st.text())
+DATE_WORDS = st.sampled_from(
+    ["Wed,", "21", "Oct", "2015", "07:28:00", "GMT", "+9999", "-0000", "99:99:99", "0", "feb", ":"]
+)
+DATES = st.lists(DATE_WORDS | st.integers(-(10**30), 10**30).map(str), max_size=8).map(" ".join)
+
+
+@pytest.mark.incident("STR-22")
+@given(st.text() | DATES | st.integers(0, 10**400).map(str) | st.text("0123456789 :,-+GMTOct"))
+@example("Wed, 21 Oct 999999999999999999999 07:28:00 GMT")
+@example("Fri, 31 Dec 9999 23:59:59 -2359")
+@example("9" * 5000)
+@example("Wed, 21 Oct 2015 07:28:00 +99999999999")
 def test_any_retry_after_is_read_or_ignored(header):
     wait = retry_after(header, NOW)
-    assert wait is None or wait >= 0
+    assert wait is None or 0 <= wait <= 31 * 24 * 3600
+
+
+@pytest.mark.incident("STR-22")
+@pytest.mark.parametrize("header", ["Wed, 21 Oct 99999999999999 07:28:00 GMT", "9" * 400, "soon"])
+async def test_a_retry_after_that_says_nothing_leaves_the_failure_what_it_is(connect, header):
+    async with http_service(lambda _asked: Reply(b"", 429, {"Retry-After": header})) as service:
+        with pytest.raises(RequestFailedError, match="answered 429") as caught:
+            await connect(service.url, max_retries=1).request("GET", "/")
+        assert len(service.asked) == 2
+    assert caught.value.category is Category.THROTTLED
+    assert caught.value.retry_after is None
 
 
 @given(st.integers(100, 999))
@@ -54,7 +77,7 @@ def test_a_byte_order_mark_before_json_is_ignored():
     assert Answer(200, {}, b'\xef\xbb\xbf{"a": 1}', NOW).json() == {"a": 1}
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b'"\xff"', b"[" * 100_000])
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff", b"[" * 100_000])
 def test_what_is_not_json_is_transient(body):
     with pytest.raises(Exception, match="the answer is not JSON") as caught:
         Answer(200, {}, body, NOW).json()

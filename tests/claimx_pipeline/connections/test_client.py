@@ -10,6 +10,7 @@ import pytest
 
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.connections.answer import RequestFailedError
+from claimx_pipeline.connections.call import base_of
 from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.errors import Category
 from claimx_pipeline.settings.secret import Secret
@@ -415,3 +416,15 @@ async def test_headers_of_a_request_win_over_those_of_the_connection(connect):
     assert (first["x-extra"], first["content-type"]) == ("2", "a/b")
     assert (second["x-extra"], second["accept"]) == ("1", "text/csv")
     assert "content-type" not in second
+
+
+@pytest.mark.parametrize(
+    ("url", "base"),
+    [
+        ("https://vendor.example/rest/", "https://vendor.example/rest"),
+        ("https://b\xfccher.example/a", "https://xn--bcher-kva.example/a"),
+        ("https://vendor.example/a%2Fb//c", "https://vendor.example/a%2Fb//c"),
+    ],
+)
+def test_a_base_url_is_kept_and_its_host_can_be_looked_up(url, base):
+    assert base_of(url) == base

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claimx_pipeline.connections.redact import QUOTED_CHARACTERS, quoted, redacted
+from claimx_pipeline.connections.redact import QUOTED_CHARACTERS, endpoint_of, quoted, redacted
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,44 @@ def test_a_long_answer_is_not_searched_for_long(word):
     began = time.perf_counter()
     quoted(word.encode() * 100_000)
     assert time.perf_counter() - began < 0.1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"author": "Ann", "authority": "x", "design": "modern", "cosign": "y"}',
+        "token_url=https://a.test/b tokens: 3 max_tokens=5x secretary: Bo",
+        "keyboard: de, signed: true, assign=me, passwords_changed: 4, cookies: 3",
+    ],
+)
+def test_a_name_that_only_contains_a_secrets_is_shown(text):
+    """Redaction by the substring "auth" once hid who wrote a note."""
+    assert redacted(text) == text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "token", "accessToken", "x-vendor-token", "VENDOR_API_TOKEN", "client_secret", "clientSecret",
+        "X-Api-Key", "apikey", "Ocp-Apim-Subscription-Key", "AWS_ACCESS_KEY", "sig", "sign",
+        "X-Amz-Signature", "Set-Cookie", "proxy-authorization", "db_password",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize(
+    "form", ['{{"{}": "SECRET"}}', "{}=SECRET", "{}: SECRET", "'{}' = 'SECRET'"]
+)
+def test_a_secret_is_known_by_its_exact_name(name, form):
+    assert "SECRET" not in redacted(form.format(name))
+
+
+@pytest.mark.incident("STR-63")
+@pytest.mark.parametrize(
+    ("url", "shown"),
+    [
+        ("https://a.test/rest", "https://a.test/rest"),
+        ("https://user:SECRET@a.test:8443/rest?sig=SECRET#x", "https://a.test:8443/rest"),
+        ("http://[::1]:80", "http://[::1]:80"),
+    ],
+)
+def test_an_endpoint_is_scheme_host_and_path(url, shown):
+    assert endpoint_of(url) == shown

@@ -80,3 +80,26 @@ async def test_after_the_backlog_it_is_cleaned_again(rig):
     rig.pipeline.clock.move(HOUR)
     assert await cleaning.look() == 2
     assert await rig.left_in_cache() == {}
+
+
+async def test_empty_folders_do_not_pile_up_in_the_cache(rig):
+    """A writer that was killed left one; a folder that may be a writer's stays for now."""
+    root = Path(rig.cache.root)
+    for name, hours in (("claimx/1/left", 2), ("claimx/2/new", 0)):
+        folder = root / name
+        folder.mkdir(parents=True)
+        for each in (folder, folder.parent):
+            aged(rig, str(each.relative_to(root)), hours)
+    await cleaner(rig).look()
+    assert sorted(path.name for path in (root / "claimx").iterdir()) == ["2"]
+
+
+async def test_a_look_removes_a_limited_number(rig, monkeypatch):
+    monkeypatch.setattr("claimx_pipeline.media.cleaner.MOST_AT_ONCE", 2)
+    for number in range(5):
+        aged(rig, (await rig.cached(str(number), b"old")).cache_path, 2 * KEEP)
+    cleaning = cleaner(rig)
+    await cleaning.look()
+    for removed in (2, 2, 1, 0):
+        rig.pipeline.clock.move(HOUR)
+        assert await cleaning.look() == removed

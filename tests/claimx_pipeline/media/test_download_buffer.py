@@ -11,47 +11,47 @@ from claimx_pipeline.errors import Category, category_of
 from claimx_pipeline.media.download_buffer import (
     IN_MEMORY_BYTES,
     DiskError,
-    Landing,
+    DownloadBuffer,
 )
 from claimx_pipeline.media.partial_file import PartialFile, remove_stale
 
 PIECE = bytes(range(256)) * 1024  # 256 KiB
 
 
-async def land(folder, pieces: int) -> Landing:
-    landing = Landing(folder, "file")
-    await landing.begin()
+async def land(folder, pieces: int) -> DownloadBuffer:
+    buffer = DownloadBuffer(folder, "file")
+    await buffer.begin()
     for _ in range(pieces):
-        await landing.add(PIECE)
-    return landing
+        await buffer.add(PIECE)
+    return buffer
 
 
 async def test_a_small_file_never_touches_the_disk(tmp_path):
-    landing = await land(tmp_path / "partial", 3)
-    landed = await landing.finish()
-    await landing.close(discard=True)
-    assert landed.content == PIECE * 3
-    assert landed.checksum == hashlib.sha256(PIECE * 3).hexdigest()
+    buffer = await land(tmp_path / "partial", 3)
+    whole = await buffer.finish()
+    await buffer.close(discard=True)
+    assert whole.content == PIECE * 3
+    assert whole.checksum == hashlib.sha256(PIECE * 3).hexdigest()
     assert not (tmp_path / "partial").exists()
 
 
 async def test_a_larger_file_is_on_disk_and_little_of_it_in_memory(tmp_path):
-    landing = await land(tmp_path, 9)
-    assert sum(map(len, landing._waiting)) < IN_MEMORY_BYTES
-    landed = await landing.finish()
-    assert landed.content.read_bytes() == PIECE * 9
-    assert (landed.size, landed.checksum) == (9 * len(PIECE), hashlib.sha256(PIECE * 9).hexdigest())
-    await landing.close(discard=True)
+    buffer = await land(tmp_path, 9)
+    assert sum(map(len, buffer._waiting)) < IN_MEMORY_BYTES
+    whole = await buffer.finish()
+    assert whole.content.read_bytes() == PIECE * 9
+    assert (whole.size, whole.checksum) == (9 * len(PIECE), hashlib.sha256(PIECE * 9).hexdigest())
+    await buffer.close(discard=True)
     assert list(tmp_path.iterdir()) == []
 
 
 async def test_what_was_written_after_the_record_is_not_trusted(tmp_path):
-    landing = await land(tmp_path, 8)
-    await landing.keep(99, '"v"')
+    buffer = await land(tmp_path, 8)
+    await buffer.keep(99, '"v"')
     for _ in range(8):
-        await landing.add(b"?" * len(PIECE))
-    await landing.close(discard=False)
-    again = Landing(tmp_path, "file")
+        await buffer.add(b"?" * len(PIECE))
+    await buffer.close(discard=False)
+    again = DownloadBuffer(tmp_path, "file")
     await again.begin()
     assert again.size == 8 * len(PIECE)
     assert (again.progress.total, again.progress.validator) == (99, '"v"')
@@ -60,8 +60,8 @@ async def test_what_was_written_after_the_record_is_not_trusted(tmp_path):
 
 
 async def test_without_a_record_nothing_is_continued(tmp_path):
-    landing = await land(tmp_path, 8)
-    await landing.close(discard=False)
+    buffer = await land(tmp_path, 8)
+    await buffer.close(discard=False)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -69,10 +69,10 @@ async def test_without_a_record_nothing_is_continued(tmp_path):
 async def test_a_damaged_record_means_a_new_start(tmp_path, record):
     (tmp_path / "file.json").write_bytes(record)
     (tmp_path / "file.part").write_bytes(b"what is this")
-    landing = Landing(tmp_path, "file")
-    await landing.begin()
-    assert (landing.size, landing.progress) == (0, None)
-    await landing.close(discard=True)
+    buffer = DownloadBuffer(tmp_path, "file")
+    await buffer.begin()
+    assert (buffer.size, buffer.progress) == (0, None)
+    await buffer.close(discard=True)
 
 
 @pytest.mark.incident("MED-06")
@@ -81,10 +81,10 @@ async def test_two_that_fetch_one_file_never_write_into_each_other(tmp_path):
     first, second = await land(tmp_path, 4), await land(tmp_path, 8)
     for _ in range(4):
         await first.add(PIECE)
-    for landing in (first, second):
-        landed = await landing.finish()
-        assert landed.content.read_bytes() == PIECE * 8
-        await landing.close(discard=True)
+    for buffer in (first, second):
+        whole = await buffer.finish()
+        assert whole.content.read_bytes() == PIECE * 8
+        await buffer.close(discard=True)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -118,14 +118,14 @@ async def test_an_error_of_the_disk_is_named_and_never_kills_a_file(
         raise OSError(getattr(errno, name), os.strerror(getattr(errno, name)))
 
     monkeypatch.setattr(os, call, broken)
-    landing = Landing(tmp_path, "file")
-    await landing.begin()
+    buffer = DownloadBuffer(tmp_path, "file")
+    await buffer.begin()
     with pytest.raises(DiskError) as failed:
         for _ in range(8):
-            await landing.add(PIECE)
-        await landing.keep(99, "")
+            await buffer.add(PIECE)
+        await buffer.keep(99, "")
     monkeypatch.undo()
-    await landing.close(discard=True)
+    await buffer.close(discard=True)
     assert category_of(failed.value) is Category.TRANSIENT
     assert failed.value.outage is (name in OUTAGES)
     shown = str(failed.value)

@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import os
+import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator
@@ -15,7 +16,7 @@ from claimx_pipeline.errors import Category, SettingsError, category_of
 from claimx_pipeline.media.open_store import open_store
 from claimx_pipeline.media.store import PIECE_BYTES, FileStore, NoSuchFileError, StorageError
 from claimx_pipeline.settings.secret import Secret
-from tests.rigs.object_stores import Place, azure, azurite_script, s3
+from tests.rigs.object_stores import Place, azure, azurite_script, s3, s3_place
 
 LARGE_FILE_MIB = int(os.environ.get("LARGE_FILE_MIB", "64"))
 
@@ -321,3 +322,18 @@ def test_a_process_that_closes_its_store_ends_as_it_should(servers):
     for _ in range(4):
         done = subprocess.run(command, capture_output=True, text=True)
         assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.incident("STR-63")
+async def test_a_store_that_does_not_answer_is_named_with_the_cause():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+        unanswered = s3_place(port).open()
+        with pytest.raises(StorageError) as caught:
+            await unanswered.stat("a/b.jpg")
+    assert caught.value.outage
+    shown = str(caught.value)
+    assert f"http://127.0.0.1:{port}/bucket/files/a/b.jpg" in shown
+    assert shown.endswith("Connection refused")
+    assert "\n" not in shown

@@ -15,13 +15,25 @@ from claimx_pipeline.settings.masking import masked, names_credential
         "connection_string",
         "Cookie",
         "signature",
+        "apiKey",
+        "VENDOR_API_KEY_2",
+        "clientSecret",
+        "SAS_TOKEN",
+        "AccountKey",
+        "private_key",
     ],
 )
 def test_the_name_of_a_credential_is_known(name):
     assert names_credential([name])
 
 
-@pytest.mark.parametrize("name", ["base_url", "max_retries", "auth_type", "auth", "project_key", 0])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "base_url", "max_retries", "auth_type", "auth", "project_key", 0, "author", "authority",
+        "token_url", "max_tokens", "secretary", "design", "cookies_allowed", "primary_key_id", "",
+    ],
+)  # fmt: skip
 def test_an_ordinary_name_is_ordinary(name):
     assert not names_credential([name])
 

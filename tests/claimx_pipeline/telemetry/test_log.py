@@ -74,3 +74,30 @@ def test_no_field_of_a_log_call_can_raise_into_the_plugin(extra):
     plugin._log(logging.WARNING, "hello", **extra)
     plugin._log_exception(ValueError("x"), "hello", **extra)
     assert len(told) == 2
+
+
+def test_no_field_is_dropped_or_put_in_place_of_another():
+    """An allow-list of a log formatter once dropped most of what was logged."""
+    given = {"author": "Ann", "event_id": "e1", "level": "deep", "time": 3, "logger": "y", "n": [1]}
+    line = json.loads(JsonFormatter().format(record(**given)))
+    assert (line["level"], line["logger"], line["time"][:4]) == ("WARNING", "x", "1970")
+    assert {line[f"{name}_"] for name in ("level", "logger")} == {"deep", "y"}
+    assert (line["author"], line["event_id"], line["n"], line["time_"]) == ("Ann", "e1", [1], 3)
+    plain = PlainFormatter().format(record(**given))
+    assert all(f"{name}={value}" in plain for name, value in given.items())
+
+
+def test_a_credential_among_the_fields_is_masked_and_nothing_else():
+    given = {"api_token": "SECRET", "token_url": "https://a.test", "author": "Ann"}
+    for formatter in (JsonFormatter(), PlainFormatter()):
+        shown = formatter.format(record(**given))
+        assert "SECRET" not in shown
+        assert "https://a.test" in shown
+        assert "Ann" in shown
+
+
+@pytest.mark.parametrize("value", ["half \ud83d", {("a", 1): 2}, {1.5: {"x": object()}}])
+def test_what_json_cannot_say_costs_no_line(value):
+    line = json.loads(JsonFormatter().format(record(odd=value, event_id="e1")))
+    assert (line["event_id"], line["message"]) == ("e1", "worker a waits")
+    assert line["odd"]

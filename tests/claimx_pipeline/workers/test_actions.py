@@ -2,21 +2,27 @@
 
 import asyncio
 import contextlib
+import gzip
+import tracemalloc
 from textwrap import dedent
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from prometheus_client import generate_latest
+from yarl import URL
 
 from claimx_pipeline import DONE, Dead, Pipeline, PluginResult, Retry
 from claimx_pipeline.broker.sqlite.log import StoredRecord
+from claimx_pipeline.connections.call import call_to, sendable
 from claimx_pipeline.errors import Category, DecodeError
 from claimx_pipeline.plugins.action_messages import ActionMessage, to_json
 from claimx_pipeline.runtime.headers import header
 from claimx_pipeline.runtime.worker import Received
 from claimx_pipeline.simulator.faults import Fault
 from claimx_pipeline.telemetry.health import Health
-from claimx_pipeline.workers.actions import ActionsProcessor
+from claimx_pipeline.workers.actions import ActionsProcessor, path_of
 from tests.fakes.http_service import Reply, http_service
 from tests.rigs.plugin_folder import write_plugin
 from tests.rigs.whole_pipeline import whole_pipeline
@@ -305,3 +311,69 @@ def test_a_webhook_without_its_part_is_refused(processor):
     message = {"kind": "webhook", "plugin": "p", "event_id": "e", "project_id": "1"}
     with pytest.raises(DecodeError, match="lacks 'webhook'"):
         processor().decode(StoredRecord("t", 0, 0, None, msgspec.json.encode(message), (), 0))
+
+
+SIGNED = [
+    "/hook?sig=a%2Bb%2Fc%3D&se=2026-01-12T08%3A00%3A00Z",
+    "/a//b/../c/./d",
+    "//double",
+    "/%7euser/%2e%2e/x;v=1?A=%2f&b=%2F&c=+&d=%zz",
+    "/x?a=b?c=d&&e=",
+    "/x|y{z}[w]\\^`?q=<>\"'",
+]
+
+
+@pytest.mark.incident("STR-28")
+@pytest.mark.parametrize("target", SIGNED)
+async def test_a_webhooks_url_goes_out_byte_for_byte(processor, target):
+    async with http_service(lambda _: Reply({})) as service:
+        actions = processor(**connected(service))
+        hook = PluginResult.webhook(f"{service.url}{target}#fragment")
+        assert await actions.process([asked_for(actions, hook)]) == [DONE]
+        assert [asked.target for asked in service.asked] == [target]
+
+
+@pytest.mark.incident("STR-28")
+@given(st.text(st.characters(min_codepoint=0x21, max_codepoint=0x7E, exclude_characters="#?")))
+def test_what_is_behind_the_host_is_left_as_it_is(text):
+    assert path_of(f"https://hooks.example/{text}") == f"/{text}"
+    assert path_of(f"https://hooks.example?{text}x") == f"/?{text}x"
+    assert path_of(f"https://hooks.example:1/p?{text}#{text}") == f"/p?{text}"
+    url = call_to("https://hooks.example:1", "POST", path_of(f"https://h/{text}")).url
+    assert str(URL(url, encoded=True)) == f"https://hooks.example:1/{text}"
+
+
+@pytest.mark.incident("STR-28")
+@given(st.text())
+def test_no_url_can_break_a_request_line(text):
+    sent = sendable(f"https://hooks.example/{text}")
+    assert all("!" <= character <= "~" for character in sent)
+
+
+@pytest.mark.incident("STR-23")
+async def test_what_a_webhook_answers_cannot_fill_the_memory(processor):
+    packed = gzip.compress(b"0" * 100_000_000)
+    reply = Reply(packed, headers={"content-encoding": "gzip"})
+    async with http_service(lambda _: reply) as service:
+        actions = processor(**connected(service))
+        hook = PluginResult.webhook(f"{service.url}/x")
+        await actions.process([asked_for(actions, hook)])
+        tracemalloc.start()
+        try:
+            assert await actions.process([asked_for(actions, hook)]) == [DONE]
+            assert tracemalloc.get_traced_memory()[1] < 30_000_000
+        finally:
+            tracemalloc.stop()
+
+
+@pytest.mark.incident("STR-61")
+async def test_a_webhook_url_that_leads_nowhere_is_the_actions_own_failure(processor):
+    async with http_service(lambda _: Reply({}, 404)) as service:
+        actions = processor(**connected(service))
+        by_url = PluginResult.webhook(f"{service.url}/removed")
+        batch = [asked_for(actions, by_url, number) for number in range(9)]
+        assert all(isinstance(outcome, Dead) for outcome in await actions.process(batch))
+        named = PluginResult.webhook(connection="hooks", path="/removed")
+        batch = [asked_for(actions, named, number) for number in range(9)]
+        outcomes = await actions.process(batch)
+        assert sum(isinstance(outcome, Retry) and outcome.error.outage for outcome in outcomes) == 5

@@ -152,6 +152,16 @@ async def test_files_that_are_not_fetched_cost_no_request(rig: DownloadRig):
     assert rig.simulator.requests.total == 0
 
 
+@pytest.mark.incident("STR-33")
+async def test_a_file_that_could_not_be_stored_is_not_fetched(rig: DownloadRig):
+    media = rig.files[0]
+    await rig.publish(rig.task(media, blob_path="a/" * 600 + "photo.jpg"))
+    await rig.run_until(lambda: rig.settled(1))
+    (letter,) = [DeadLetter.read(record) for record in await rig.dead()]
+    assert "stores take 1024" in letter.error
+    assert rig.simulator.requests.total == 0
+
+
 @pytest.mark.incident("MED-06")
 async def test_fifty_at_once_of_which_ten_fail_leave_nothing_behind(rig: DownloadRig):
     files = rig.files[:50]

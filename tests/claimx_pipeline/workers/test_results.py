@@ -10,6 +10,7 @@ from claimx_pipeline.broker.sqlite.log import StoredRecord
 from claimx_pipeline.media import DownloadResult, DownloadTask
 from claimx_pipeline.media.messages import cached_record, result_record, task_record
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
+from tests.rigs import topics
 from tests.rigs.files import AT, FileRig
 
 RESULT = DownloadResult(
@@ -147,3 +148,41 @@ async def test_letters_that_are_of_no_file_are_left_alone(rig):
     assert [DeadLetter.read(each).worker for each in (await rig.dead())[4:]] == ["results"]
     assert rig.rows() == []
     assert len(await rig.results_raw()) == 1
+
+
+async def test_a_batch_of_failed_uploads_alone_is_dealt_with_and_committed(rig):
+    """No row comes of the dead letters themselves, and only rows of failures afterwards."""
+    files = [await rig.cached(str(number), b"x") for number in range(1, 6)]
+    await rig.publish(
+        *(letter(cached_record(file), RecordError("damaged"), "upload") for file in files)
+    )
+    await rig.work("results")
+    assert [row["status"] for row in rig.rows()] == ["failed_permanent"] * 5
+    assert await committed(rig, "results", "claimx.downloads.dlq") == 5
+    assert await committed(rig, "results", "claimx.downloads.results") == 5
+
+
+async def test_a_batch_without_any_row_is_committed(rig):
+    """Failures of what others asked for: published to them, and no row of ours."""
+    file = await rig.cached("1", b"x", owner="somebody")
+    await rig.publish(letter(cached_record(file), RecordError("damaged"), "upload"))
+    await rig.work("results")
+    assert rig.rows() == []
+    assert await committed(rig, "results", "claimx.downloads.results") == 1
+
+
+async def test_failures_that_change_no_row_are_committed(rig):
+    """A failure never replaces a file that is stored: a batch of such ones writes nothing."""
+    await rig.publish(result_record(RESULT))
+    await rig.work("results")
+    failed = evolve(RESULT, status="failed", checksum="", created_at=AT + timedelta(seconds=60))
+    await rig.publish(*(result_record(failed) for _ in range(3)))
+    await rig.work("results")
+    assert [row["status"] for row in rig.rows()] == ["completed"]
+    assert await committed(rig, "results", "claimx.downloads.results") == 4
+
+
+async def committed(rig: FileRig, worker: str, topic: str) -> int:
+    topology = rig.pipeline.topology
+    group = topology.group(rig.pipeline.workers[worker].group)
+    return await topics.committed(rig.pipeline.broker(), group, topology.physical(topic))

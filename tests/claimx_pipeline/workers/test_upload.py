@@ -6,7 +6,10 @@ from attrs import evolve
 from claimx_pipeline import OutRecord
 from claimx_pipeline.media.messages import cached_record
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
-from tests.rigs.files import FileRig, alone
+from tests.fakes.http_service import http_service
+from tests.fakes.s3_service import S3Service, error
+from tests.rigs import topics
+from tests.rigs.files import SETTINGS, FileRig, alone
 
 
 @pytest.fixture
@@ -108,3 +111,51 @@ async def test_many_files_of_one_event_do_not_get_in_each_others_way(rig):
     }
     assert await rig.dead() == []
     assert await rig.left_in_cache() == {}
+
+
+async def test_a_batch_of_failed_uploads_alone_is_committed(rig):
+    files = [
+        evolve(await rig.cached(str(number), b"whole"), bytes_downloaded=4) for number in range(5)
+    ]
+    await rig.publish(*map(cached_record, files))
+    await rig.work("upload")
+    assert len(await rig.dead()) == 5
+    topology = rig.pipeline.topology
+    physical = topology.physical("claimx.downloads.cached")
+    group = topology.group("claimx-upload-worker")
+    assert await topics.committed(rig.pipeline.broker(), group, physical) == 5
+    await rig.work("upload")
+    assert len(await rig.dead()) == 5, "and does not come again"
+
+
+@pytest.mark.incident("STR-33")
+async def test_a_store_that_refuses_one_name_gets_all_the_others(tmp_path):
+    """The first record of the partition is the one that the store will never take."""
+    refused = "7001/media/2/photo.jpg"
+    s3 = S3Service(lambda key: error(400, "InvalidArgument") if key == refused else None)
+    async with http_service(s3) as service:
+        options = (
+            f"AWS_ACCESS_KEY_ID: a, AWS_SECRET_ACCESS_KEY: b, AWS_ENDPOINT_URL: '{service.url}', "
+            "AWS_ALLOW_HTTP: 'true', AWS_REGION: us-east-1"
+        )
+        root = "{{root: {folder}/files}}"
+        s3_root = "{{root: 's3://bucket', options: {{" + options + "}}}}"
+        rig = await FileRig.make(tmp_path, SETTINGS.replace(root, s3_root))
+        files = [await rig.cached(str(number), b"photo") for number in (2, 1, 3, 4, 5)]
+        await rig.publish(*map(cached_record, files))
+        await rig.work("upload")
+        dead = [DeadLetter.read(record) for record in await rig.dead()]
+    assert ["refuses this file and takes others" in letter.error for letter in dead] == [True]
+    assert dead[0].category == "permanent"
+    assert sorted(s3.files) == [f"7001/media/{number}/photo.jpg" for number in (1, 3, 4, 5)]
+    assert {result.media_id for result in await rig.results()} == {"1", "3", "4", "5"}
+
+
+@pytest.mark.incident("STR-33")
+async def test_a_path_that_no_store_takes_is_its_own_files_failure(rig):
+    long = await rig.cached("1", b"photo", blob_path="/".join(["n" * 200] * 30))
+    await rig.publish(cached_record(long), cached_record(await rig.cached("2", b"photo")))
+    await rig.work("upload")
+    [letter] = [DeadLetter.read(record) for record in await rig.dead()]
+    assert "it has 6029 bytes, and stores take 1024" in letter.error
+    assert list(await rig.stored()) == ["7001/media/2/photo.jpg"]

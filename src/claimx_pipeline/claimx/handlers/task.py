@@ -51,7 +51,9 @@ class TaskHandler:
         return await sorted_out("task_assignment_id", events, of_all)
 
     async def _found(self, reader: ClaimxReader, assignment_id: int, project_id: int) -> _Found:
-        task, project = await both(reader.task(assignment_id), reader.project(project_id))
+        task, project = await both(
+            reader.task(assignment_id, project_id), reader.project(project_id)
+        )
         named = task_project_id(task.body, self._rows.unreadable)
         if named is None or named == str(project_id):
             return task, project, project_id

@@ -18,8 +18,8 @@ from collections.abc import Callable, Mapping, Sequence
 from attrs import define, evolve
 
 from claimx_pipeline.broker.protocol import Assignment, Consumer, OutRecord
-from claimx_pipeline.connections.answer import connection_of
-from claimx_pipeline.errors import Category, FencedError, category_of
+from claimx_pipeline.connections.answer import is_missing
+from claimx_pipeline.errors import FencedError
 from claimx_pipeline.runtime.delivery.batch import (
     Batch,
     BatchRecord,
@@ -31,7 +31,7 @@ from claimx_pipeline.runtime.delivery.paused import PausedPartitions
 from claimx_pipeline.runtime.delivery.publisher import Publisher
 from claimx_pipeline.runtime.delivery.table_writes import TableWrites
 from claimx_pipeline.runtime.failure_policy import FailurePolicy
-from claimx_pipeline.runtime.outcome import Held, Retry
+from claimx_pipeline.runtime.outcome import Dead, Held, Retry
 from claimx_pipeline.runtime.reconnect import Reconnect
 
 log = logging.getLogger(__name__)
@@ -95,25 +95,29 @@ class Committer:
         failed = [
             (record, record.outcome)
             for record in batch
-            if type(record.outcome) is Retry and record.returning is None
+            if record.returning is None
+            and (
+                type(record.outcome) is Retry
+                or (type(record.outcome) is Dead and is_missing(record.outcome.error))
+            )
         ]
         if not failed:
             return
-        errors = [outcome.error for _, outcome in failed]
-        unavailable = {connection_of(error) for error in errors if self.policy.is_outage(error)}
+        of_services = self.policy.of_services([outcome.error for _, outcome in failed])
         detoured = []
-        for record, outcome in failed:
+        for (record, outcome), of_service in zip(failed, of_services, strict=True):
             error = outcome.error
-            # The service became unavailable within the batch: none of this is the record's.
-            not_its_own = (
-                connection_of(error) in unavailable and category_of(error) is Category.TRANSIENT
-            )
-            decide = self.policy.sit_out if not_its_own else self.policy.decide
+            if isinstance(outcome, Dead):
+                if not of_service:
+                    continue
+                # It looked like the record's own until others showed that it is not.
+                record.outcome = Retry(error, rows=outcome.rows)
+            decide = self.policy.sit_out if of_service else self.policy.decide
             # What is written in part goes on elsewhere: its rows must not wait for the rest.
             way = decide(record.record, error, detour=bool(outcome.rows))
             if isinstance(way, OutRecord):
                 record.returning = way
-                if not_its_own or self.policy.is_outage(error):
+                if of_service:
                     detoured.append(error)
             elif isinstance(way, Held):
                 record.hold(way)

@@ -41,6 +41,9 @@ class ApiSettings:
     max_retries: int = field(default=2, validator=[ge(0), le(10)])
     """Further tries of a request that failed in a way that may pass."""
 
+    max_answer_bytes: int = field(default=64 * 1024 * 1024, validator=ge(1024))
+    """Read of one answer at most, unpacked; a larger one is refused."""
+
     breaker_failures: int = field(default=5, validator=ge(0))
     """Requests that fail in a row before no more are sent for a while; 0 for never."""
 

@@ -82,6 +82,9 @@ class ConnectionSettings:
     max_concurrent: int = field(default=20, validator=[ge(1), le(1000)])
     """Requests under way at once in one process."""
 
+    max_answer_bytes: int = field(default=64 * 1024 * 1024, validator=ge(1024))
+    """Read of one answer at most, unpacked; a larger one is refused where it must be read."""
+
     breaker_failures: int = field(default=5, validator=ge(0))
     """Requests that fail in a row before no more are sent for a while; 0 for never."""
 

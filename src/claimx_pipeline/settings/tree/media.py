@@ -31,7 +31,7 @@ class MediaSettings:
     """Redirects followed for one request, each checked as the link was."""
 
     max_retries: int = field(default=2, validator=[ge(0), le(10)])
-    """Further tries without a byte in between, before the record goes to a retry topic."""
+    """Further tries without progress in between, before the record goes to a retry topic."""
 
     backoff_seconds: float = field(default=0.5, validator=gt(0))
     """First wait between tries; doubles each time."""

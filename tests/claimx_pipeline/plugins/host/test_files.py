@@ -156,8 +156,8 @@ async def test_what_a_failing_plugin_asked_for_is_not_done(context):
         ({"owner": "x" * 101}, "at most 100"),
         ({"media_id": ""}, "media_id of a file"),
         ({"download_url": ""}, "download_url of a file"),
-        ({"blob_path": "../../evil"}, "is not a path that every store takes"),
-        ({"blob_path": "/evil"}, "is not a path that every store takes"),
+        ({"blob_path": "../../evil"}, "is not a valid path of a file"),
+        ({"blob_path": "/evil"}, "is not a valid path of a file"),
     ],
 )
 @pytest.mark.incident("LAT-16")

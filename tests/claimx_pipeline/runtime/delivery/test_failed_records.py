@@ -3,12 +3,13 @@
 import asyncio
 
 import pytest
+from attrs import evolve
 
 from claimx_pipeline import Category, Done, OutRecord, RecordError
-from claimx_pipeline.connections.answer import RequestFailedError
+from claimx_pipeline.connections.answer import Answer, RequestFailedError, refusal
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, encoded, header
-from claimx_pipeline.runtime.outcome import Dead, Held, Retry
+from claimx_pipeline.runtime.outcome import Dead, Held, Retry, failure
 from claimx_pipeline.runtime.retry_ladder import RetryLadder, label
 from tests.fakes.virtual_clock import VirtualClock
 from tests.rigs.until import until
@@ -307,6 +308,48 @@ async def test_with_outage_detour_the_failures_beside_an_outage_are_not_the_reco
     waiting = await rig.records(RetryLadder(FAMILY, (1.0,)).topics()[0])
     assert [attempts_of(record) for record in waiting] == [0, 0]
     assert await rig.published() == ["fine"]
+
+
+@pytest.mark.incident("STR-61")
+async def test_what_was_missing_before_all_was_missing_waits_as_well(rig, clock):
+    """Four were taken for dead before the fifth showed that nothing is there."""
+    texts = [f"r{number}" for number in range(8)]
+    away = True
+
+    def act(text):
+        if not away:
+            return echo(text)
+        answer = Answer(404, {}, b"", clock.now(), "GET http://x/y")
+        error = refusal(answer, connection="api")
+        if texts.index(text) < 4:
+            return failure(error)
+        return failure(evolve(error, category=Category.TRANSIENT, outage=True))
+
+    await rig.publish(*texts)
+    loop = rig.loop(rig.failing(Scripted(act)), asyncio.Event())
+    watch = Watch(loop)
+    await watch.until(lambda: parked(loop) == len(texts))
+    assert await rig.records(DEAD) == []
+    away = False
+    await clock.advance(60)
+    await watch.until(lambda: loop.metrics.records == len(texts))
+    await watch.stop()
+    assert await rig.published() == texts
+
+
+@pytest.mark.incident("STR-61")
+async def test_one_missing_thing_beside_an_outage_of_another_kind_is_dead(rig, clock):
+    def act(text):
+        answer = Answer(404 if text == "gone" else 503, {}, b"", clock.now(), "GET http://x/y")
+        error = refusal(answer, connection="api")
+        return failure(error if text == "gone" else evolve(error, outage=True))
+
+    await rig.publish("gone", "waits")
+    loop = rig.loop(rig.failing(Scripted(act)), asyncio.Event())
+    watch = Watch(loop)
+    await watch.until(lambda: parked(loop) == 1)
+    await watch.stop()
+    assert [letter.value for letter in await rig.records(DEAD)] == [b"gone"]
 
 
 async def test_what_came_back_for_one_plugin_stays_that_plugins(rig):

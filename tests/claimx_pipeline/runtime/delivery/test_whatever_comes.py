@@ -31,8 +31,8 @@ async def test_each_record_of_any_kind_has_the_outcome_the_table_says(tmp_path):
             (b'["no", "object"]', undecodable, None),
             (b'{"eventType": "PROJECT_CREATED"}', undecodable, None),
             (bytes_of(projectId=project, eventType="SOMETHING_NEW"), {}, "skipped"),
-            (bytes_of(projectId="no number"), {"claimx.enrichment.dlq": 1}, None),
-            (bytes_of(projectId=999_999_999), {"claimx.enrichment.dlq": 1}, None),
+            (bytes_of(projectId="no number"), {"claimx.enrichment.dlq": 1}, "dead"),
+            (bytes_of(projectId=999_999_999), {"claimx.enrichment.dlq": 1}, "dead"),
             (bytes_of(projectId=project), {}, "enriched"),
         ]
         producer = whole.pipeline.broker().producer()

@@ -1,0 +1,130 @@
+"""Sends single requests; the one module that knows which library does.
+
+httpx's requests and responses over aiohttp's pool: httpx 0.28's own pool slows down
+with the number of requests under way, and its ``AsyncClient`` costs as much again as
+the request itself. So requests are handed to the transport directly. It passes the target of a
+request on byte for byte: httpx-aiohttp's own would write a signed ``%2F`` as ``/``.
+"""
+
+from __future__ import annotations
+
+import logging
+import ssl
+from collections.abc import Callable, Mapping
+from urllib.parse import urlsplit
+
+import aiohttp
+import httpx
+from attrs import define, field
+from httpx_aiohttp.transport import AiohttpResponseStream, map_aiohttp_exceptions
+from yarl import URL
+
+from claimx_pipeline.clock import Clock
+from claimx_pipeline.connections.answer import Answer
+from claimx_pipeline.connections.call import Call
+from claimx_pipeline.connections.unpacking import Unpacking, UnpackingError
+
+UNREACHED = (httpx.HTTPError, aiohttp.ClientError, OSError)
+"""What an exchange raises if no whole answer came."""
+
+UNSENDABLE = (httpx.InvalidURL, ValueError)
+"""What an exchange raises for a request that cannot be sent; also of no use otherwise."""
+
+for _library in ("httpx", "httpcore"):
+    # Both log whole URLs, signatures of links included, at INFO.
+    logging.getLogger(_library).setLevel(logging.WARNING)
+
+
+@define(eq=False)
+class Transport:
+    """Sends requests over a pool of its own; follows no redirect."""
+
+    base_url: str
+    connect_timeout_seconds: float
+    _new_session: Callable[[ssl.SSLContext], aiohttp.ClientSession]
+    _clock: Clock
+    _tls: ssl.SSLContext = field(init=False, repr=False)
+    _session: aiohttp.ClientSession | None = field(default=None, init=False)
+    _timeout: aiohttp.ClientTimeout = field(init=False)
+    closed: bool = field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        # Reading the certificate store takes 50 ms, so not for plain HTTP.
+        verify = urlsplit(self.base_url).scheme == "https"
+        self._tls = httpx.create_ssl_context(verify=verify)
+        connect = self.connect_timeout_seconds
+        # aiohttp counts name look-up and TLS handshake to the wait for the pool.
+        self._timeout = aiohttp.ClientTimeout(total=None, connect=connect, sock_connect=connect)
+
+    async def exchange(self, call: Call, headers: Mapping[str, str], limit: int) -> Answer:
+        """Send *call* and return its answer, of which at most *limit* bytes are read.
+
+        Raises:
+            Exception: One of ``UNREACHED`` or ``UNSENDABLE``.
+        """
+        request = httpx.Request(call.method, self.base_url, headers=headers, content=call.content)
+        response = await self._send(request, call.url)
+        try:
+            body, whole = await _bounded(response, limit)
+        finally:
+            await response.aclose()
+        return Answer(
+            response.status_code,
+            response.headers,
+            body,
+            self._clock.now(),
+            call.where,
+            cut_at=None if whole else limit,
+        )
+
+    async def close(self) -> None:
+        """Close every connection; requests under way fail. May be called twice."""
+        self.closed = True
+        if self._session is not None:
+            await self._session.close()
+
+    async def _send(self, request: httpx.Request, url: str) -> httpx.Response:
+        if self._session is None:
+            self._session = self._new_session(self._tls)
+        with map_aiohttp_exceptions():
+            response = await self._session.request(
+                request.method,
+                URL(url, encoded=True),
+                headers=request.headers,
+                data=request.content or None,
+                allow_redirects=False,
+                auto_decompress=False,
+                timeout=self._timeout,
+            )
+        return httpx.Response(
+            response.status,
+            headers=response.raw_headers,
+            stream=AiohttpResponseStream(response),
+            request=request,
+        )
+
+
+async def _bounded(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
+    """Return the body, unpacked, and whether it is whole: no more than *limit* is read."""
+    body, empty = bytearray(), True
+    try:
+        unpacking = Unpacking.of(response.headers.get("content-encoding", ""))
+        async for piece in response.aiter_raw():
+            empty = False
+            for part in unpacking.add(piece) if unpacking else (piece,):
+                body += part
+                if len(body) > limit:
+                    return bytes(body[:limit]), False
+    except UnpackingError as error:
+        raise httpx.DecodingError(f"the answer is not readable: {error}") from None
+    if unpacking and not empty and not unpacking.ended:
+        raise httpx.DecodingError("the packed answer broke off")
+    return bytes(body), True
+
+
+def verified_tls() -> ssl.SSLContext:
+    """Return how certificates are verified everywhere: always, and by the usual authorities.
+
+    ``SSL_CERT_FILE`` names those of a company of its own. Takes 50 ms.
+    """
+    return httpx.create_ssl_context()
