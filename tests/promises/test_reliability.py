@@ -23,7 +23,6 @@ COUNTS = {
     "SHD": 3,
     "PRC": 3,
     "LAT": 20,
-    "STR": 4,
 }
 
 
