@@ -127,7 +127,7 @@ class RecordTooLargeError(BrokerError):
     """Bytes; None if the broker does not say."""
     left: tuple[int, ...] | None = None
     """Indices of the records not published, this one among them; None if none was published."""
-    remedy: str = "raise broker.kafka.max_request_bytes and the topic's max.message.bytes"
+    remedy: str = "raise broker.max_record_bytes and, on Kafka, the topic's max.message.bytes"
 
     def __str__(self) -> str:
         limit = "more than the broker takes" if self.limit is None else f"the limit is {self.limit}"

@@ -279,7 +279,7 @@ class Pipeline:
         rules = PublishRules(
             core_topics=self._core_topics(),
             known_topics=frozenset(self.topology.topics),
-            most_bytes=self.settings.broker.kafka.max_request_bytes,
+            most_bytes=self.settings.broker.largest_record,
         )
         metrics = metrics or Metrics()
         return Resources(

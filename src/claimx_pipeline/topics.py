@@ -6,8 +6,9 @@ topology. Nothing else declares a topic.
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from attrs import field, frozen
 from attrs.validators import ge, optional
@@ -129,6 +130,37 @@ class Topology:
             if self.physical(logical) == name:
                 return logical
         return name
+
+    def undeclared(self, existing: Iterable[str], pattern: re.Pattern[str]) -> list[str]:
+        """Return those of *existing* topics that match and are nobody's any more.
+
+        Args:
+            existing: Topics as the broker calls them; so are those returned.
+            pattern: What the logical name is like: the one that the settings rename, or the name
+                without the prefix.
+        """
+        renamed = {given.name: name for name, given in self._broker.topics.items() if given.name}
+        declared = {self.physical(name) for name in self.topics}
+        prefix = self._broker.prefix
+        found = []
+        for name in sorted(set(existing) - declared):
+            logical = renamed.get(name) or (name.startswith(prefix) and name[len(prefix) :])
+            if logical and pattern.fullmatch(logical):
+                found.append(name)
+        return found
+
+    def renamed(self, existing: Collection[str]) -> dict[str, str]:
+        """Return the topics that would be read if the settings did not rename them.
+
+        Args:
+            existing: Topics as the broker calls them.
+
+        Returns:
+            What each is called on the broker to its logical name.
+        """
+        declared = {self.physical(name) for name in self.topics}
+        found = {f"{self._broker.prefix}{name}": name for name in self.topics}
+        return {topic: found[topic] for topic in sorted((found.keys() - declared) & {*existing})}
 
     def group(self, name: str) -> str:
         """Return what consumer group *name* is called on the broker."""

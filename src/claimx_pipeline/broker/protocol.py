@@ -6,7 +6,7 @@ Every method that waits for the broker has a deadline of its own and raises
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
 from attrs import frozen
@@ -210,11 +210,46 @@ class Admin(Protocol):
         ...
 
     async def end_offsets(self, topic: str) -> Mapping[int, int]:
-        """Return, by partition, the offset the next record will get."""
+        """Return, by partition, the offset up to which there is something to read.
+
+        The offset that the next record will get, or, while a transaction is under way, that of
+        its first record: what comes after it cannot be read yet.
+        """
         ...
 
     async def begin_offsets(self, topic: str) -> Mapping[int, int]:
         """Return, by partition, the offset of the oldest record still kept."""
+        ...
+
+    async def count(self, topic: str, ranges: Mapping[int, tuple[int, int]]) -> Mapping[int, int]:
+        """Return, by partition, how many records there are to read from an offset to another.
+
+        Offsets are not records: marks of transactions, aborted ones and what compaction removed
+        have offsets as well. Many records may be counted by their offsets, which is never too
+        few; where there is none the answer is 0.
+
+        Args:
+            topic: Name of the topic.
+            ranges: Partition to the first offset, and the one after the last.
+
+        Raises:
+            UnknownTopicError: The topic, or a partition of it, does not exist.
+        """
+        ...
+
+    async def delete_records(self, topic: str, before: Mapping[int, int]) -> None:
+        """Delete, by partition, the records before an offset, for everybody and for ever.
+
+        The topic begins there afterwards. Records that are deleted already do no harm.
+
+        Raises:
+            UnknownTopicError: The topic, or a partition of it, does not exist.
+            BrokerError: The broker refused, for example because the topic has no such offset yet.
+        """
+        ...
+
+    async def topics_of(self, group: str) -> Collection[str]:
+        """Return the topics that *group* has ever committed an offset of, as far as is known."""
         ...
 
     async def committed(self, group: str, topic: str) -> Mapping[int, int]:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.errors import BrokerError, Problem, SettingsError
 from claimx_pipeline.hooks.output import note, print_json, print_table
 
 if TYPE_CHECKING:
     from claimx_pipeline.cli.context import CommandLine
+    from claimx_pipeline.pipeline import Pipeline
 
 USAGE = 2
 """Exit code if the settings cannot be used."""
@@ -21,10 +22,22 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 
 
 @app.command()
-def check(context: typer.Context, *, as_json: AsJson = False) -> None:
+def check(
+    context: typer.Context,
+    *,
+    broker: Annotated[
+        bool,
+        typer.Option(
+            "--broker", help="Also look on Kafka for records that other settings left unread."
+        ),
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
     """Read the settings, ask the plugins, connect to nothing, and name every problem.
 
-    A variable without a value is a warning: it is a problem only for what uses it.
+    A variable without a value is a warning: it is a problem only for what uses it. So is what
+    waits in topics that the settings do not name any more; the embedded broker's file is looked
+    at if it is there, Kafka with --broker.
     """
     command_line: CommandLine = context.obj
     warnings: list[Problem] = []
@@ -33,6 +46,8 @@ def check(context: typer.Context, *, as_json: AsJson = False) -> None:
         problems = list(pipeline.check())
         loaded = pipeline.loaded
         warnings = [*loaded.warnings, *(setting.problem for setting in loaded.unresolved)]
+        if not problems and (broker or _is_file(pipeline.settings.broker.url)):
+            warnings += _left_behind(pipeline)
     except SettingsError as error:
         problems = list(error.problems)
     if as_json:
@@ -84,6 +99,24 @@ def schema(context: typer.Context) -> None:
     from claimx_pipeline.settings.schema import settings_schema
 
     print_json(settings_schema(sections))
+
+
+def _is_file(url: str) -> bool:
+    """Return whether *url* is an embedded broker that exists."""
+    from claimx_pipeline.broker.url import sqlite_path
+
+    return url.startswith("sqlite://") and sqlite_path(url).exists()
+
+
+def _left_behind(pipeline: Pipeline) -> list[Problem]:
+    import asyncio
+
+    from claimx_pipeline import operations
+
+    try:
+        return asyncio.run(operations.left_behind(pipeline))
+    except BrokerError as error:
+        return [Problem("broker", f"what waits there is not known: {error}")]
 
 
 def _listed(problems: list[Problem]) -> list[dict[str, str]]:

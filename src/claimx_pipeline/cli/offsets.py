@@ -46,8 +46,10 @@ def show(
     if json:
         print_json(rows)
         return
-    columns = ["worker", "table", "topic", "partition", "stored", "group", "begin", "end", "state"]
-    print_table(rows, columns, f"Offsets on {pipeline.broker().url}")
+    columns = ["worker", "table", "topic", "partition", "stored", "group", "begin", "end"]
+    if any(each.overtaken for each in shown):
+        columns.append("overtaken")
+    print_table(rows, [*columns, "state"], f"Offsets on {pipeline.broker().url}")
     for refusal in dict.fromkeys(row["refusal"] for row in rows if row["refusal"]):
         note(refusal)
 
@@ -124,6 +126,7 @@ def _row(shown: ShownOffset) -> dict[str, Any]:
         "group": shown.committed,
         "begin": shown.log_start,
         "end": shown.log_end,
+        "overtaken": shown.overtaken,
         "state": shown.state,
         "refusal": shown.refusal,
     }

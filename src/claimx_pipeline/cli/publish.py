@@ -26,8 +26,8 @@ def publish(
 ) -> None:
     """Publish events, one JSON object per line.
 
-    A line that is not a valid event is reported with its number and left out; the others are
-    published. Ends with 1 if a line was left out.
+    A line that is not a valid event, or is larger than broker.max_record_bytes, is reported with
+    its number and left out; the others are published. Ends with 1 if a line was left out.
     """
     command_line: CommandLine = context.obj
     pipeline = command_line.pipeline()

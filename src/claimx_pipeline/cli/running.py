@@ -10,7 +10,7 @@ from claimx_pipeline import operations
 from claimx_pipeline.hooks.output import note
 
 if TYPE_CHECKING:
-    from claimx_pipeline.operations import Running
+    from claimx_pipeline.operations import Running, WorkerRun
     from claimx_pipeline.pipeline import Pipeline
     from claimx_pipeline.runtime.worker import WorkerSpec
 
@@ -38,13 +38,27 @@ async def _run(
     pipeline: Pipeline, workers: Sequence[WorkerSpec], *, instances: int, until_idle: bool
 ) -> None:
     names = [worker.name for worker in workers]
-    async with operations.running(
-        pipeline, *names, instances=instances, signals=True, health_server=True
-    ) as run:
-        _announce(pipeline, run)
-        await (run.until_idle() if until_idle else run.until_ended())
-    for each in run.done():
-        note(f"worker {each.worker} stopped after {each.records} records")
+    run: Running | None = None
+    try:
+        async with operations.running(
+            pipeline, *names, instances=instances, signals=True, health_server=True
+        ) as run:
+            _announce(pipeline, run)
+            await (run.until_idle() if until_idle else run.until_ended())
+    finally:
+        # Also where one has failed: what the others did is not lost with it.
+        for each in run.done() if run is not None else ():
+            note(_summary(each))
+
+
+def _summary(done: WorkerRun) -> str:
+    """Return what one worker did, as the last line about it."""
+    ended = "failed" if done.failure else "stopped"
+    until = f", until {done.until:%Y-%m-%d %H:%M:%S} UTC at the latest" if done.until else ""
+    return (
+        f"worker {done.worker} {ended} after {done.records} records: {done.done} done, "
+        f"{done.retried} to be retried, {done.dead} dead, {done.waiting} waiting{until}"
+    )
 
 
 def _announce(pipeline: Pipeline, run: Running) -> None:

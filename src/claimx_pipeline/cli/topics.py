@@ -56,7 +56,7 @@ def create(
 
 
 def _row(topic: ListedTopic) -> dict[str, Any]:
-    state = "ok" if topic.used else "nothing reads or writes it"
+    state = topic.note or ("ok" if topic.used else "nothing reads or writes it")
     return {
         "topic": topic.physical,
         "partitions": topic.partitions,

@@ -6,6 +6,7 @@ import random
 
 from attrs import define, field
 
+from claimx_pipeline.clock import doubled
 from claimx_pipeline.connections.breaker import Breaker, State
 from claimx_pipeline.errors import Category, RecordError
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
@@ -40,5 +41,5 @@ class Waits:
     def backoff(self, retries: int) -> float:
         """Return the seconds to wait before the next try, after so many that failed."""
         longest = self._settings.backoff_max_seconds
-        backoff: float = min(longest, self._settings.backoff_seconds * 2**retries)
+        backoff = doubled(self._settings.backoff_seconds, retries, longest)
         return backoff * self._random.uniform(0.5, 1.0)

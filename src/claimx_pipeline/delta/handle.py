@@ -37,6 +37,9 @@ class KeptHandle:
         if self._thread not in (None, here):
             raise RuntimeError(f"the handle of {self.location.table!r} is used from two threads")
         self._thread = here
+        if self._table is not None and self.location.is_local and not self.location.exists():
+            # A commit would make the folder again, with nothing in it but the newest rows.
+            self.drop()
         if self._table is None:
             self._table = self.location.open()
             self._commits = 0

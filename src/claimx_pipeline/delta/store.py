@@ -14,6 +14,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from claimx_pipeline.broker.protocol import TopicPartition
 from claimx_pipeline.clock import Clock
+from claimx_pipeline.delta.features import refuse_unwritable
 from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.location import TableLocation, locate
 from claimx_pipeline.delta.schemas import add_missing_columns, configuration, refuse_forgetting
@@ -120,7 +121,9 @@ class TableStore:
             TableError: There is no table, it differs in more than a new nullable column,
                 or it would forget positions.
         """
-        refuse_forgetting(self.spec(name), self.open(name))
+        table = self.open(name)
+        refuse_unwritable(name, table)
+        refuse_forgetting(self.spec(name), table)
         for _ in range(_TRIES - 1):
             try:
                 return add_missing_columns(self.spec(name), self.open(name))
@@ -135,6 +138,16 @@ class TableStore:
             TableError: There is none; nothing is created.
         """
         return self.location(name).open()
+
+    def identity(self, name: str) -> str:
+        """Return the id of a table as it is now; one that is created again has another.
+
+        Raises:
+            TableError: There is none, or it needs features that cannot be written.
+        """
+        table = self.open(name)
+        refuse_unwritable(name, table)
+        return str(table.metadata().id)
 
     def facts(self, name: str) -> TableFacts:
         """Return size and version of a table, from its log alone."""

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import aclosing
 from datetime import datetime, timedelta
 
 from attrs import define, field
 
-from claimx_pipeline.broker.protocol import Broker
+from claimx_pipeline.broker.protocol import Admin, Broker
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import ClaimxError
 from claimx_pipeline.media.cache_mark import MARK
@@ -45,8 +45,9 @@ class CacheCleaner:
     _broker: Broker
     _clock: Clock
     _keep: timedelta
-    _waiting: Sequence[tuple[str, str]]
-    """Topics whose records may name a file, each with the group that reads it."""
+    _waiting: Callable[[Collection[str]], Sequence[tuple[str, str]]]
+    """Returns, of the topics that exist, those whose records may name a file, each with the group
+    that reads it."""
     _seen: tuple[datetime, Ends] | None = field(default=None, init=False)
     """The last look, and how far the topics went then."""
     _running: asyncio.Task[None] | None = field(default=None, init=False)
@@ -81,14 +82,18 @@ class CacheCleaner:
         """
         await self._sweep()
         last, now = self._seen, self._clock.now()
-        committed, ends = await self._positions()
-        self._seen = now, ends
-        if last is None:
-            return 0
-        then, before = last
-        if any(committed.get(partition, 0) < end for partition, end in before.items()):
-            self._seen = last
-            return 0
+        admin = self._broker.admin()
+        try:
+            committed, ends = await self._positions(admin)
+            self._seen = now, ends
+            if last is None:
+                return 0
+            then, before = last
+            if await _left(admin, committed, before):
+                self._seen = last
+                return 0
+        finally:
+            await admin.close()
         stale: list[str] = []
         async with aclosing(self._cache.older_than(then - self._keep)) as old:
             async for each in old:
@@ -118,17 +123,22 @@ class CacheCleaner:
         if removed:
             log.info("removed %d empty folders from the cache", removed)
 
-    async def _positions(self) -> tuple[Ends, Ends]:
+    async def _positions(self, admin: Admin) -> tuple[Ends, Ends]:
         """Return what is committed and what there is, of all topics that name files."""
         committed: dict[tuple[str, int], int] = {}
         ends: dict[tuple[str, int], int] = {}
-        admin = self._broker.admin()
-        try:
-            for topic, group in self._waiting:
-                for partition, offset in (await admin.committed(group, topic)).items():
-                    committed[topic, partition] = offset
-                for partition, offset in (await admin.end_offsets(topic)).items():
-                    ends[topic, partition] = offset
-        finally:
-            await admin.close()
+        for topic, group in self._waiting(await admin.topics()):
+            for partition, offset in (await admin.committed(group, topic)).items():
+                committed[topic, partition] = offset
+            for partition, offset in (await admin.end_offsets(topic)).items():
+                ends[topic, partition] = offset
         return committed, ends
+
+
+async def _left(admin: Admin, committed: Ends, before: Ends) -> bool:
+    """Return whether a record that was there *before* is still not committed."""
+    for (topic, partition), end in before.items():
+        start = committed.get((topic, partition), 0)
+        if start < end and (await admin.count(topic, {partition: (start, end)}))[partition]:
+            return True
+    return False

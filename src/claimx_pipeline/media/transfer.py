@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 
 from attrs import define, evolve, field
 
-from claimx_pipeline.clock import Clock
+from claimx_pipeline.clock import Clock, doubled
 from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.connections.breaker import Breaker, Permit, State
 from claimx_pipeline.connections.stream import StreamClient, Streamed
@@ -24,6 +24,9 @@ from claimx_pipeline.settings.tree.media import MediaSettings
 
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _UNAUTHORIZED, _FORBIDDEN = 401, 403
+
+LONGEST_PAUSE_SECONDS = 300.0
+"""Before another try, whatever the settings say: the record's turn is not to end by waiting."""
 
 
 @define(eq=False)
@@ -118,7 +121,7 @@ class Transfer:
             return False
         if tries >= self.settings.max_retries:
             return False
-        await self.clock.sleep(self.settings.backoff_seconds * 2**tries)
+        await self.clock.sleep(doubled(self.settings.backoff_seconds, tries, LONGEST_PAUSE_SECONDS))
         return True
 
     @asynccontextmanager

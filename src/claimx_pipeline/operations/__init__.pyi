@@ -14,6 +14,7 @@ from .describe import (
     describe_plugin,
     describe_worker,
 )
+from .left_behind import left_behind
 from .offsets import ShownOffset, adopt_offsets, rewind_offsets, show_offsets
 from .replay import Replayed, ReplayPlan, plan_replay, replay_dead_letters
 from .run import Running, WorkerRun, run_until_idle, run_workers, running
@@ -75,6 +76,7 @@ __all__ = [
     "describe_table",
     "describe_worker",
     "export_dead_letters",
+    "left_behind",
     "list_tables",
     "list_topics",
     "look_at_dead_letters",

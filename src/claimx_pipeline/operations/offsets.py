@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Literal
 
@@ -11,13 +11,17 @@ from attrs import frozen
 from claimx_pipeline.errors import UnknownTopicError, UsageError
 from claimx_pipeline.operations.names import one_worker
 from claimx_pipeline.operations.topics import open_admin
+from claimx_pipeline.runtime.offsets.reading import unread_topics
 from claimx_pipeline.runtime.offsets.repair import Moved, Targets, WorkerOffsets
+from claimx_pipeline.runtime.offsets.start_checks import OffsetCheck
 
 if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline
     from claimx_pipeline.runtime.worker import WorkerSpec
 
 NOT_CREATED = "not created"
+RETIRED = "retired: no delay of the settings has it any more; it is read until it is empty"
+UNREAD = "not read with these settings"
 
 RewindTo = Literal["table", "earliest"] | int | Mapping[int | None, int]
 """Where a group goes on.
@@ -44,10 +48,14 @@ class ShownOffset:
     """Next offset of the consumer group; None if it has none."""
     log_start: int | None = None
     log_end: int | None = None
+    overtaken: int = 0
+    """Records that were deleted before the group has read them."""
     state: str
     """``ok``, or what is wrong."""
     refusal: str = ""
-    """Why the worker would not start, and which command repairs it; empty if it would."""
+    """Why the worker would not start, and which command repairs it; empty if it would.
+
+    Also what waits in a topic that the group has read and the worker does not read any more."""
 
     @property
     def topic_created(self) -> bool:
@@ -144,8 +152,12 @@ async def _shown(offsets: WorkerOffsets) -> list[ShownOffset]:
     try:
         checks = await offsets.checks()
     except UnknownTopicError as error:
-        return [ShownOffset(worker=worker, topic=error.topic, state=NOT_CREATED)]
-    return [
+        shown = [ShownOffset(worker=worker, topic=error.topic, state=NOT_CREATED)]
+        for topic in await offsets.retired():
+            shown += await _rows(offsets, topic, RETIRED)
+        return shown + await _unread(offsets)
+    retired = await offsets.retired()
+    shown = [
         ShownOffset(
             worker=worker,
             table=each.table,
@@ -155,10 +167,48 @@ async def _shown(offsets: WorkerOffsets) -> list[ShownOffset]:
             committed=each.offsets.committed,
             log_start=each.offsets.log_start,
             log_end=each.offsets.log_end,
-            state=each.verdict.value,
+            overtaken=each.gap.records if each.gap else 0,
+            state=_state(each, retired),
             refusal=each.refusal(worker),
         )
         for each in checks
+    ]
+    return shown + await _unread(offsets)
+
+
+def _state(check: OffsetCheck, retired: Collection[str]) -> str:
+    if check.partition.topic in retired and not check.refusal(""):
+        return RETIRED
+    return check.verdict.value
+
+
+async def _unread(offsets: WorkerOffsets) -> list[ShownOffset]:
+    """Return what waits in topics that the group has read and the worker does not read now."""
+    found: list[ShownOffset] = []
+    for unread in await unread_topics(offsets.admin, offsets.topology, [offsets.spec]):
+        found += await _rows(offsets, unread.topic, UNREAD, str(unread))
+    return found
+
+
+async def _rows(
+    offsets: WorkerOffsets, topic: str, state: str, refusal: str = ""
+) -> list[ShownOffset]:
+    """Return how far the group is in each partition of *topic*, as the broker calls it."""
+    admin = offsets.admin
+    committed = await admin.committed(offsets.group, topic)
+    begins = await admin.begin_offsets(topic)
+    return [
+        ShownOffset(
+            worker=offsets.spec.name,
+            topic=topic,
+            partition=partition,
+            committed=committed.get(partition),
+            log_start=begins.get(partition),
+            log_end=end,
+            state=state,
+            refusal=refusal,
+        )
+        for partition, end in (await admin.end_offsets(topic)).items()
     ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from attrs import define, frozen
@@ -32,6 +33,21 @@ class WorkerRun:
     worker: str
     records: int
     """Records that it dealt with and committed, all its members together."""
+    retried: int = 0
+    """Of these, those that wait in a retry topic, or have waited there."""
+    dead: int = 0
+    """Of these, those that became dead letters."""
+    waiting: int = 0
+    """Records that it held as it ended: they are not committed, and come again."""
+    until: datetime | None = None
+    """When the last of those retried or waiting is due; None if no time is known."""
+    failure: str = ""
+    """What it ended with; empty if it was stopped."""
+
+    @property
+    def done(self) -> int:
+        """Records that it dealt with and that did not fail."""
+        return self.records - self.retried - self.dead
 
 
 @define(eq=False)
@@ -53,7 +69,7 @@ class Running:
 
     @property
     def stopping(self) -> bool:
-        """Whether they were asked to end, or one has failed."""
+        """Whether they were asked to end, or all have ended."""
         return self._process.stop.is_set()
 
     async def until_ended(self) -> None:
@@ -67,18 +83,28 @@ class Running:
     async def until_idle(self) -> None:
         """Return once the workers have nothing left to do, or have ended.
 
+        A worker that has failed is not waited for, and one that waits for a person to decide
+        about its offsets fails instead.
+
         Raises:
             ClaimxError: A worker could not start, or failed.
             BrokerError: The broker did not answer how far they are.
         """
+        process = self._process
+        process.ends_if_refused = True
         idle = asyncio.create_task(
             wait_until_idle(
-                self._admin, self._pipeline.topology, self.workers, self._pipeline.clock
+                self._admin,
+                self._pipeline.topology,
+                self.workers,
+                self._pipeline.clock,
+                left_out=process.failures,
             )
         )
         try:
             await asyncio.wait([idle, self._task], return_when=asyncio.FIRST_COMPLETED)
         finally:
+            process.ends_if_refused = False
             idle.cancel()
             await asyncio.gather(idle, return_exceptions=True)
         if self._task.done():
@@ -96,8 +122,19 @@ class Running:
 
     def done(self) -> list[WorkerRun]:
         """Return what each worker has done so far; all of it once they have ended."""
-        counters = self._process.counters
-        return [WorkerRun(name, counted.records) for name, counted in counters.items()]
+        failures = self._process.failures
+        return [
+            WorkerRun(
+                name,
+                counted.records,
+                counted.retried,
+                counted.dead,
+                counted.waiting,
+                counted.waits_until if counted.retried or counted.waiting else None,
+                str(failures.get(name, "")),
+            )
+            for name, counted in self._process.counters.items()
+        ]
 
 
 @asynccontextmanager
@@ -115,7 +152,7 @@ async def running(
         pipeline: The pipeline; its topics and tables exist.
         workers: Names of workers or of sets of them, such as ``claimx``.
         instances: Members of each worker in this process.
-        stop: Stops the workers when it is set; they set it as well when one fails.
+        stop: Stops the workers when it is set; it is set as well when the last one has ended.
         signals: Also stop at SIGTERM or SIGINT, and end the process at the second one. Only in
             the main thread.
         health_server: Serve the probes and metrics on the port that the settings name.

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-import uuid
-from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 from attrs import evolve, frozen
 
-from claimx_pipeline.broker.protocol import Admin, OutRecord, Record
+from claimx_pipeline.broker.protocol import Admin, OutRecord, Producer, Record, TopicPartition
+from claimx_pipeline.broker.sizes import refuse_too_large
 from claimx_pipeline.claimx.events import decode_event
-from claimx_pipeline.errors import DecodeError
+from claimx_pipeline.errors import DecodeError, RecordTooLargeError
+from claimx_pipeline.runtime.offsets.reading import retired_topics, unread_topics
 from claimx_pipeline.topics import EVENTS_RAW
 
 if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline
+
+RETIRED = "no delay of the settings has it any more; what waits in it is brought back"
 
 BATCH = 1000
 """Events that are published at once."""
@@ -33,12 +36,15 @@ class ListedTopic:
     partitions: int
     """As it exists; as it would be created if it does not."""
     records: int | None
-    """Records ever published; None if it has not been created."""
+    """Records ever published; None if it has not been created. Where transactions were used or a
+    topic is compacted, what retention has deleted is counted by its offsets."""
     written_by: Sequence[str]
     """Workers and plugins; ``outside`` for a topic that others write."""
     read_by: Sequence[str]
     used: bool
     """False if it lacks a reader or a writer that it should have."""
+    note: str = ""
+    """What is remarkable about it: settings do not name it any more, or do not fit it."""
 
     @property
     def created(self) -> bool:
@@ -87,31 +93,76 @@ async def create_topics(pipeline: Pipeline) -> list[str]:
 
 
 async def list_topics(pipeline: Pipeline) -> list[ListedTopic]:
-    """Return every topic of workers and plugins, by name.
+    """Return every topic of workers and plugins, by name, then those that other settings left.
 
     Raises:
         BrokerError: The broker did not answer.
     """
     topology = pipeline.topology
     lonely = {*topology.without_reader(), *topology.without_writer()}
+    wanted = {topic.name: topic.partitions for topic in topology.new_topics()}
     found = []
     async with open_admin(pipeline) as admin:
         existing = await admin.topics()
         for name in sorted(topology.topics):
             physical = topology.physical(name)
-            created = physical in existing
+            partitions = existing.get(physical)
             found.append(
                 ListedTopic(
                     name=name,
                     physical=physical,
-                    partitions=existing.get(physical, topology.topics[name].partitions),
-                    records=sum((await admin.end_offsets(physical)).values()) if created else None,
+                    partitions=wanted[physical] if partitions is None else partitions,
+                    records=None if partitions is None else await _seen(admin, physical),
                     written_by=topology.writers.get(name, ["outside"]),
                     read_by=topology.readers.get(name, []),
                     used=name not in lonely,
+                    note=_differs(wanted[physical], partitions),
                 )
             )
-    return found
+        return found + await _of_other_settings(pipeline, admin, existing)
+
+
+def _differs(wanted: int, partitions: int | None) -> str:
+    if partitions in (None, wanted):
+        return ""
+    return f"it has {partitions} partitions, the settings say {wanted}; it stays as it is"
+
+
+async def _seen(admin: Admin, topic: str) -> int:
+    """Return how many records were ever published to *topic*."""
+    begins, ends = await admin.begin_offsets(topic), await admin.end_offsets(topic)
+    kept = await admin.count(topic, {at: (begins.get(at, 0), end) for at, end in ends.items()})
+    return sum(begins.values()) + sum(kept.values())
+
+
+async def _of_other_settings(
+    pipeline: Pipeline, admin: Admin, existing: Mapping[str, int]
+) -> list[ListedTopic]:
+    """Return the topics that these settings do not name, and that were read with others."""
+    topology = pipeline.topology
+    workers = list(pipeline.workers.values())
+    notes = {
+        topic: (worker.name, RETIRED)
+        for worker in workers
+        for topic in retired_topics(worker, topology, existing)
+    }
+    for unread in await unread_topics(admin, topology, workers):
+        notes.setdefault(unread.topic, ("", str(unread)))
+    for topic, name in topology.renamed(existing).items():
+        notes.setdefault(topic, ("", f"the settings call {name} {topology.physical(name)!r} now"))
+    return [
+        ListedTopic(
+            name=topology.logical(topic),
+            physical=topic,
+            partitions=existing[topic],
+            records=await _seen(admin, topic),
+            written_by=[],
+            read_by=[reader] if reader else [],
+            used=bool(reader),
+            note=note,
+        )
+        for topic, (reader, note) in sorted(notes.items())
+    ]
 
 
 async def publish(
@@ -131,48 +182,80 @@ async def publish(
     values = [each if isinstance(each, bytes) else msgspec.json.encode(each) for each in messages]
     encoded = [key.encode() for key in keys] if keys is not None else [None] * len(values)
     records = [OutRecord(topic, value, key) for value, key in zip(values, encoded, strict=True)]
-    await _publish(pipeline, [records])
+    async with _open_producer(pipeline) as producer:
+        await producer.publish([_named(pipeline, record) for record in records])
 
 
 async def publish_events(pipeline: Pipeline, lines: Iterable[bytes]) -> PublishedEvents:
     """Publish raw events, a JSON object per line, keyed by project.
 
-    A line that is not a valid event is left out and named in the result; an empty one is
-    passed over.
+    A line that is not a valid event, or that is larger than the broker takes, is left out and
+    named in the result; an empty one is passed over.
 
     Raises:
         BrokerError: The broker did not acknowledge; what was sent may or may not be stored.
     """
     refused: list[RefusedLine] = []
-    records = list(_events(lines, refused))
-    if records:
-        parts = [records[start : start + BATCH] for start in range(0, len(records), BATCH)]
-        await _publish(pipeline, parts)
-    return PublishedEvents(len(records), refused)
+    events = list(_events(lines, refused, pipeline.settings.broker.largest_record))
+    published = 0
+    if events:
+        async with _open_producer(pipeline) as producer:
+            for start in range(0, len(events), BATCH):
+                part = events[start : start + BATCH]
+                too_large = await _publish_part(pipeline, producer, part)
+                refused += too_large
+                published += len(part) - len(too_large)
+    return PublishedEvents(published, sorted(refused, key=lambda each: each.line))
 
 
-def _events(lines: Iterable[bytes], refused: list[RefusedLine]) -> Iterator[OutRecord]:
-    """Yield a record per event; note the other lines in *refused*."""
+def _events(
+    lines: Iterable[bytes], refused: list[RefusedLine], limit: int
+) -> Iterator[tuple[int, OutRecord]]:
+    """Yield the number of each line and a record of its event; note the others in *refused*."""
     for number, line in enumerate(lines, 1):
         value = line.strip()
         if not value:
             continue
         try:
             event = decode_event(value, 0)
-        except DecodeError as error:
+            record = OutRecord(EVENTS_RAW.name, value, event.project_id.encode())
+            refuse_too_large(record, 0, limit)
+        except (DecodeError, RecordTooLargeError) as error:
             refused.append(RefusedLine(number, str(error)))
             continue
-        yield OutRecord(EVENTS_RAW.name, value, event.project_id.encode())
+        yield number, record
 
 
-async def _publish(pipeline: Pipeline, parts: Iterable[Sequence[OutRecord]]) -> None:
-    """Publish records, a part at once; they name their topic by its logical name."""
-    physical = pipeline.topology.physical
+async def _publish_part(
+    pipeline: Pipeline, producer: Producer, part: Sequence[tuple[int, OutRecord]]
+) -> list[RefusedLine]:
+    """Publish records; return those that are larger than their topic takes."""
+    refused: list[RefusedLine] = []
+    waiting = list(part)
+    while waiting:
+        try:
+            await producer.publish([_named(pipeline, record) for _, record in waiting])
+        except RecordTooLargeError as error:
+            refused.append(RefusedLine(waiting[error.index][0], str(error)))
+            left = range(len(waiting)) if error.left is None else error.left
+            waiting = [waiting[at] for at in left if at != error.index]
+        else:
+            break
+    return refused
+
+
+def _named(pipeline: Pipeline, record: OutRecord) -> OutRecord:
+    """Return *record* with its topic as the broker calls it."""
+    return evolve(record, topic=pipeline.topology.physical(record.topic))
+
+
+@asynccontextmanager
+async def _open_producer(pipeline: Pipeline) -> AsyncIterator[Producer]:
+    """Give a producer on the pipeline's broker, and close it."""
     producer = pipeline.broker().producer()
     await producer.start()
     try:
-        for part in parts:
-            await producer.publish([evolve(each, topic=physical(each.topic)) for each in part])
+        yield producer
     finally:
         await producer.close()
 
@@ -185,19 +268,12 @@ async def read_topic(pipeline: Pipeline, topic: str) -> list[Record]:
         UnknownTopicError: The topic has not been created.
     """
     name = pipeline.topology.physical(topic)
-    broker = pipeline.broker()
-    admin = broker.admin()
-    consumer = broker.consumer(group=f"reader-{uuid.uuid4()}", topics=[name])
     found: list[Record] = []
-    try:
-        ends = await admin.end_offsets(name)
-        begins = await admin.begin_offsets(name)
-        total = sum(end - begins.get(partition, 0) for partition, end in ends.items())
-        await consumer.start()
-        while len(found) < total:
-            for batch in await consumer.poll(max_records=1000, timeout=0.2):
-                found += batch.records
-    finally:
-        await consumer.close()
-        await admin.close()
+    async with open_admin(pipeline) as admin:
+        begins, ends = await admin.begin_offsets(name), await admin.end_offsets(name)
+        for number, end in ends.items():
+            partition, start = TopicPartition(name, number), begins.get(number, 0)
+            while records := await admin.read(partition, start, end, max_records=BATCH):
+                found += records
+                start = records[-1].offset + 1
     return found

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 
 from attrs import frozen
 
 from claimx_pipeline.broker.protocol import Admin
 from claimx_pipeline.clock import Clock
+from claimx_pipeline.runtime.offsets.reading import count_left, topics_read
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.topics import Topology
 
@@ -21,7 +22,7 @@ class Progress:
     lag: Mapping[str, int]
     """Worker to the number of records it has not committed yet."""
     ends: Mapping[str, int]
-    """Topic to the number of records ever published."""
+    """Topic, as the broker calls it, to the sum of its end offsets; each record adds to it."""
 
     def idle(self) -> bool:
         """Return whether no worker has anything left."""
@@ -32,33 +33,43 @@ async def progress(admin: Admin, topology: Topology, workers: Iterable[WorkerSpe
     """Return how far *workers* are now."""
     lag: dict[str, int] = {}
     ends: dict[str, int] = {}
+    existing = await admin.topics()
     for worker in workers:
         lag[worker.name] = 0
-        for topic in worker.reads:
-            name = topology.physical(topic.name)
+        for name in topics_read(worker, topology, existing):
             committed = await admin.committed(topology.group(worker.group), name)
             begin = await admin.begin_offsets(name)
             end = await admin.end_offsets(name)
-            ends[topic.name] = sum(end.values())
-            lag[worker.name] += sum(
-                offset - max(committed.get(partition, 0), begin.get(partition, 0))
-                for partition, offset in end.items()
-            )
+            ends[name] = sum(end.values())
+            lag[worker.name] += await count_left(admin, name, committed, begin, end)
     return Progress(lag, ends)
 
 
 async def wait_until_idle(
-    admin: Admin, topology: Topology, workers: Iterable[WorkerSpec], clock: Clock
+    admin: Admin,
+    topology: Topology,
+    workers: Iterable[WorkerSpec],
+    clock: Clock,
+    *,
+    left_out: Container[str] = (),
 ) -> None:
     """Return once *workers* have committed everything, and have published nothing since.
 
     A worker publishes before it commits, so two looks in a row that show no lag and the
     same ends mean that nothing is under way between them.
+
+    Args:
+        admin: Of the broker.
+        topology: The topics of the workers.
+        workers: The workers.
+        clock: Paces the looks.
+        left_out: Names of workers that are not waited for; it may grow meanwhile.
     """
     workers = list(workers)
     before: Progress | None = None
     while True:
-        now = await progress(admin, topology, workers)
+        going = [worker for worker in workers if worker.name not in left_out]
+        now = await progress(admin, topology, going)
         if now.idle() and before is not None and before.idle() and before.ends == now.ends:
             return
         before = now

@@ -13,18 +13,25 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from attrs import define, field
 
-from claimx_pipeline.broker.protocol import Admin, Assignment, Consumer, PolledBatch
+from claimx_pipeline.broker.protocol import (
+    Admin,
+    Assignment,
+    Consumer,
+    PolledBatch,
+)
 from claimx_pipeline.delta.faults import TableFencedError, TableWriteError
 from claimx_pipeline.delta.writing.sink import TableSink
-from claimx_pipeline.errors import BrokerUnavailableError
+from claimx_pipeline.errors import BrokerUnavailableError, ClaimxError, UnknownTopicError
 from claimx_pipeline.runtime.closing import ClosingStack
 from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
 from claimx_pipeline.runtime.delivery.batch import Batch, PartitionRun
 from claimx_pipeline.runtime.delivery.committer import Committer
 from claimx_pipeline.runtime.delivery.counts import RecordCounts
+from claimx_pipeline.runtime.delivery.failures import FailureReport
 from claimx_pipeline.runtime.delivery.in_flight import InFlight
 from claimx_pipeline.runtime.delivery.paused import PausedPartitions
 from claimx_pipeline.runtime.delivery.processing import RecordProcessing
@@ -32,25 +39,24 @@ from claimx_pipeline.runtime.delivery.publisher import Publisher
 from claimx_pipeline.runtime.delivery.table_writes import TableWrites
 from claimx_pipeline.runtime.failure_policy import FailurePolicy
 from claimx_pipeline.runtime.offsets.assignment import Assignments
+from claimx_pipeline.runtime.offsets.reading import topics_to_join
+from claimx_pipeline.runtime.offsets.running_checks import RunningChecks
+from claimx_pipeline.runtime.offsets.start_checks import RecordsOvertakenError
+from claimx_pipeline.runtime.polling import POLL_SECONDS, Polling
 from claimx_pipeline.runtime.reconnect import Reconnect, concurrently, is_unavailable
 from claimx_pipeline.runtime.resources import Resources
+from claimx_pipeline.runtime.standstill import REFUSED, Standstill
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.telemetry.health import Pulse
 from claimx_pipeline.telemetry.metrics import WorkerMetrics
 
 log = logging.getLogger(__name__)
 
-POLL_SECONDS = 0.5
-"""How long an empty poll waits: a stop is noticed within this time."""
-
 RECONNECT_SECONDS = 1.0
 """Pause before the second try of what is unavailable; longer before further ones."""
 
 BATCHES = 5
 """In batch unless the worker says otherwise: a commit may take as long as working on four."""
-
-FARTHEST = 10_000
-"""Offsets between the first uncommitted record of a partition and the last one polled."""
 
 
 @define
@@ -61,6 +67,8 @@ class WorkerLoop:
     resources: Resources
     metrics: WorkerMetrics
     stop: asyncio.Event
+    ends_if_refused: Callable[[], bool] = lambda: False
+    """Whether it ends rather than waits for a person, since the end of the run is waited for."""
     _processing: RecordProcessing = field(init=False)
     _consumer: Consumer = field(init=False)
     _sinks: dict[str, TableSink] = field(init=False, factory=dict)
@@ -74,10 +82,11 @@ class WorkerLoop:
     _assignments: Assignments = field(init=False)
     _announced: frozenset[Assignment] = field(init=False, default=frozenset())
     """The partitions that the processor last heard of."""
-    _polled: dict[Assignment, int] = field(init=False, factory=dict)
-    """The last offset polled of each partition."""
-    _far: frozenset[Assignment] = field(init=False, default=frozenset())
-    """Partitions that are paused because too much of them is in flight."""
+    _topics: list[str] = field(init=False, factory=list)
+    """What it reads, as the broker calls it."""
+    _checks: RunningChecks = field(init=False)
+    _is_up: bool = field(init=False, default=False)
+    _polling: Polling = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         spec, clock = self.spec, self.resources.clock
@@ -104,32 +113,37 @@ class WorkerLoop:
                 return
             closing.hurry = False
             self._pulse.ready()
-            self.metrics.up()
+            self._up()
             closing.add("signs of life", self._down)
             while not self.stop.is_set():
                 try:
                     await self._turn()
                 except TableFencedError as error:
                     await self._rejoin(error)
+                except REFUSED as error:
+                    if not self._assignments.started:
+                        raise
+                    await self._stand_still(error)
             await self._finish()
         except asyncio.CancelledError:
             closing.hurry = True
             raise
         finally:
             await closing.close()
-            self._counts.end()
+            self._counts.end(self._paused)
             self._pulse.stopped()
 
     async def _turn(self) -> None:
         """Take one batch in, if there is room and one comes."""
         self._pulse.beat()
         self._in_flight.raise_failure()
+        self._checks.tick()
         if not self._in_flight.has_room():
             await self._in_flight.changed(POLL_SECONDS)
             return
-        runs = self._due()
-        self._keep_near()
-        batches = await self._collect(hurry=bool(runs))
+        runs = self._polling.due()
+        self._polling.keep_near()
+        batches = await self._polling.collect(hurry=bool(runs))
         owned = await self._assigned()
         for run in runs:
             if run.assignment not in owned:
@@ -137,10 +151,18 @@ class WorkerLoop:
         for batch in batches:
             if batch.assignment not in owned:
                 self._counts.revoke(len(batch.records))
-        self._launch(
-            [run for run in runs if run.assignment in owned],
-            [batch for batch in batches if batch.assignment in owned],
-        )
+        batches = [batch for batch in batches if batch.assignment in owned]
+        runs = [run for run in runs if run.assignment in owned]
+        if jumps := self._assignments.polled.take(batches):
+            try:
+                await self._reconnect.until_available(lambda: self._checks.judge(jumps))
+            except (RecordsOvertakenError, BrokerUnavailableError) as error:
+                # Only this process has these; the broker may have them no more.
+                self._launch(runs, [])
+                if isinstance(error, BrokerUnavailableError):
+                    return  # it is to stop
+                raise
+        self._launch(runs, batches)
 
     async def _open(self) -> None:
         """Open what the worker needs; what is unavailable is waited for."""
@@ -168,9 +190,11 @@ class WorkerLoop:
         self._assemble(
             Publisher(producer, self._policy, self._reconnect, self.metrics, files), admin
         )
+        await self._until_available("broker", broker, partial(self._find_topics, admin))
         self._consumer = self._member()
         closing.add("consumer", lambda: self._consumer.close())  # noqa: PLW0108 - the one there is by then
         closing.add("batches in flight", self._in_flight.cancel)
+        closing.add("checks", self._checks.close)
         await self._until_available("broker", broker, self._consumer.start)
 
     async def _until_available(
@@ -182,8 +206,22 @@ class WorkerLoop:
 
     def _assemble(self, publisher: Publisher, admin: Admin) -> None:
         name = self.spec.name
+        clock, settings = self.resources.clock, self.resources.settings
         self._assignments = Assignments(
-            name, self._policy.group, self._sinks, admin, self.resources.clock
+            name,
+            self._policy.group,
+            self._sinks,
+            admin,
+            clock,
+            settings.offsets.on_gap,
+            self.metrics.overtaken,
+        )
+        self._checks = RunningChecks(
+            self.resources,
+            admin,
+            self._pulse,
+            self._assignments,
+            is_paused=lambda each: each in self._paused.paused or each in self._polling.far,
         )
         committer = Committer(
             worker=name,
@@ -193,6 +231,7 @@ class WorkerLoop:
             paused=self._paused,
             reconnect=self._reconnect,
             counts=self._counts,
+            failures=FailureReport(name, self.metrics),
             consumer=lambda: self._consumer,
         )
         size = self.spec.batch_size
@@ -206,12 +245,26 @@ class WorkerLoop:
             # A table's commit is of one batch, so that it stays as large as was asked for.
             together=not self.spec.tables,
         )
+        self._polling = Polling(
+            self.spec,
+            clock,
+            self.stop,
+            lambda: self._consumer,
+            self._in_flight,
+            self._paused,
+            self._counts,
+            self._reconnect,
+            self._checks,
+        )
+
+    async def _find_topics(self, admin: Admin) -> None:
+        self._topics = await topics_to_join(self.spec, self.resources.topology, admin)
+        self._checks.watch(self._topics)
 
     def _member(self) -> Consumer:
-        topology = self.resources.topology
         return self.resources.broker.consumer(
             group=self._policy.group,
-            topics=[topology.physical(topic.name) for topic in self.spec.reads],
+            topics=self._topics,
             on_revoked=self._revoked,
         )
 
@@ -223,8 +276,14 @@ class WorkerLoop:
         except TableFencedError as error:
             log.info("worker %s: %s; its records come again there", self.spec.name, error)
 
+    def _up(self) -> None:
+        self._is_up = True
+        self.metrics.up()
+
     async def _down(self) -> None:
-        self.metrics.down()
+        if self._is_up:
+            self._is_up = False
+            self.metrics.down()
 
     async def _revoked(self, assignments: Sequence[Assignment]) -> None:
         """Let what is in flight reach its commit before its partitions go."""
@@ -259,69 +318,40 @@ class WorkerLoop:
             self.spec.name,
             error,
         )
+        await self._leave()
+        # Two that fence each other take turns instead of spinning.
+        await self.resources.clock.sleep(RECONNECT_SECONDS)
+        await self._join()
+
+    async def _leave(self) -> None:
+        """Leave the group; what is in flight comes again."""
+        await self._checks.close()
         await self._in_flight.cancel()
         self._paused.forget(())
         self._counts.end()
         self._assignments.forget()
+        self._polling.far = frozenset()
         await self._closing.close_one("consumer", self._consumer.close)
-        # Two that fence each other take turns instead of spinning.
-        await self.resources.clock.sleep(RECONNECT_SECONDS)
+
+    async def _join(self) -> None:
         self._consumer = self._member()
         with contextlib.suppress(BrokerUnavailableError):  # raised only if it is to stop
             await self._reconnect.until_available(self._consumer.start)
 
-    def _due(self) -> list[PartitionRun]:
-        """Return the waiting records whose time has come; forget those of other members."""
-        owned = self._consumer.assignments()
-        if lost := self._paused.forget(owned):
-            self._counts.pause(-lost)
-            self._counts.revoke(lost)
-        runs = self._paused.due(owned, self._in_flight.first_offsets())
-        self._counts.pause(-sum(len(run.records) for run in runs))
-        return runs
-
-    def _keep_near(self) -> None:
-        """Pause the partitions of which too much is in flight."""
-        lowest = self._in_flight.first_offsets()
-        far = frozenset(
-            each for each, first in lowest.items() if self._polled[each] - first > FARTHEST
-        )
-        if far == self._far:
-            return
-        self._consumer.pause(far)
-        self._consumer.resume(each for each in self._far - far if each not in self._paused.paused)
-        self._far = far
-
-    async def _collect(self, *, hurry: bool) -> list[PolledBatch]:
-        """Return new records: what is there, or what gathers within the linger."""
-        size, linger = self.spec.batch_size, self.spec.linger_seconds
-        batches = await self._poll(
-            size, 0.0 if hurry else self._paused.seconds_to_next(POLL_SECONDS)
-        )
-        if not batches or not linger or hurry:
-            return batches
-        clock = self.resources.clock
-        deadline = clock.monotonic() + linger
-        count = sum(len(batch.records) for batch in batches)
-        while count < size and not self.stop.is_set():
-            left = deadline - clock.monotonic()
-            if left <= 0:
-                break
-            more = await self._poll(size - count, min(left, POLL_SECONDS))
-            count += sum(len(batch.records) for batch in more)
-            batches += more
-        return batches
-
-    async def _poll(self, size: int, seconds: float) -> list[PolledBatch]:
-        try:
-            batches = list(await self._consumer.poll(max_records=size, timeout=seconds))
-        except BrokerUnavailableError as error:
-            await self._reconnect.wait(error, "poll")
-            return []
-        self._reconnect.recovered("poll")
-        if batches:
-            self._counts.receive(sum(len(batch.records) for batch in batches))
-        return batches
+    async def _stand_still(self, error: ClaimxError) -> None:
+        """Leave the group until *error*, which a person has to decide about, is put right."""
+        if isinstance(error, UnknownTopicError):
+            self._checks.identities.missing.add(error.topic)
+        if isinstance(error, RecordsOvertakenError):
+            with contextlib.suppress(TableFencedError, *REFUSED):
+                await self._polling.save(error.log_starts, self._launch)
+        await self._leave()
+        await self._down()
+        await Standstill(
+            self.spec.name, self._reconnect, self._checks.recheck, self.ends_if_refused
+        ).until_repaired(error)
+        self._up()
+        await self._join()
 
     def _launch(self, runs: list[PartitionRun], batches: Sequence[PolledBatch]) -> None:
         """Let waiting and new records go on their way."""
@@ -329,7 +359,6 @@ class WorkerLoop:
         for polled in batches:
             records = self._processing.decoded(polled.records)
             batch.runs.append(PartitionRun(polled.assignment, records))
-            self._polled[polled.assignment] = polled.records[-1].offset
         if batch.runs:
             records = batch.unprocessed()
             self._in_flight.start(batch, self._processing.process(records) if records else None)

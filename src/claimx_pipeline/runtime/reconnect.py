@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 
 from attrs import define, field
 
-from claimx_pipeline.clock import Clock
+from claimx_pipeline.clock import Clock, doubled
 from claimx_pipeline.delta.faults import TableWriteError
 from claimx_pipeline.errors import BrokerUnavailableError, Category
 from claimx_pipeline.telemetry.health import Pulse
@@ -20,9 +20,6 @@ T = TypeVar("T")
 
 LONGEST_SECONDS = 5.0
 """Pauses double up to this: what is there again is used again soon."""
-
-MOST_DOUBLINGS = 16
-"""More change nothing, and after a thousand the number would be too large for a float."""
 
 GRACE_SECONDS = 1.0
 """How long a start that is under way goes on after a stop, so that its error is still reported."""
@@ -76,8 +73,7 @@ class Reconnect:
         self.pulse.waits_for(what, reason)
         # Waiting is not hanging: every call that is tried again has a deadline.
         self.pulse.waiting()
-        doubled = self.pause_seconds * 2 ** min(times, MOST_DOUBLINGS)
-        await self._pause(min(doubled, LONGEST_SECONDS))
+        await self.pause(doubled(self.pause_seconds, times, LONGEST_SECONDS))
 
     def recovered(self, what: str) -> None:
         """Note that *what* is not waited for any more."""
@@ -106,7 +102,8 @@ class Reconnect:
             raise error
         return error is None
 
-    async def _pause(self, seconds: float) -> None:
+    async def pause(self, seconds: float) -> None:
+        """Return after *seconds*, or once the worker is to stop."""
         sleeping = asyncio.ensure_future(self.clock.sleep(seconds))
         stopping = asyncio.ensure_future(self.stop.wait())
         try:

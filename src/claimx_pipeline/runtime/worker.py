@@ -98,6 +98,9 @@ class WorkerSpec:
     from ``retry.delays_seconds`` and ``retry.families``; a plugin leaves it out."""
     dead_letters: Topic | None = None
     """Where records go that can never work; None for a worker that stops at them."""
+    drains: tuple[str, ...] = ()
+    """Families of which it reads every retry topic that exists on the broker, so that one whose
+    delay the settings no longer have is read until it is empty."""
     outage: Literal["wait", "detour", "dead_letter"] = "wait"
     """Whether records wait in their partition while a service is unavailable; wait in a retry
     topic, so that those for other services go on; or climb the ladder and become dead letters."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 
 from attrs import define, field
 
 from claimx_pipeline.clock import Clock
+from claimx_pipeline.telemetry.failures import RecentFailures
 
 log = logging.getLogger(__name__)
 
@@ -82,9 +84,14 @@ class WorkerHealth:
     batch_seconds: float
     """What is in flight may stand still for this long."""
     members: list[Pulse] = field(factory=list)
+    recent: RecentFailures = field(factory=RecentFailures)
+    failure: str = ""
+    """What it has ended with, if it has."""
 
-    def state(self) -> str:
+    def state(self, now: float) -> str:
         """Return what its members say: one that is not ready speaks for all."""
+        if self.failure:
+            return f"failed: {self.failure}"
         going = [pulse for pulse in tuple(self.members) if pulse.state != "stopped"]
         if self.members and not going:
             return "stopped"
@@ -92,7 +99,7 @@ class WorkerHealth:
         reasons = "; ".join(dict.fromkeys(waits))
         if not going or any(pulse.state == "starting" for pulse in going):
             return f"starting: {reasons}" if reasons else "starting"
-        return f"waiting: {reasons}" if reasons else "ready"
+        return f"waiting: {reasons}" if reasons else self.recent.state(now) or "ready"
 
 
 @define
@@ -114,6 +121,14 @@ class Health:
         self.workers[name].members.append(pulse)
         return pulse
 
+    def count(self, name: str, counts: Mapping[str, int]) -> None:
+        """Count what became of records of worker *name*."""
+        self.workers[name].recent.note(counts, self.clock.monotonic())
+
+    def failed(self, name: str, reason: str) -> None:
+        """Worker *name* has ended and does not come back, because of *reason*."""
+        self.workers[name].failure = reason
+
     def live(self) -> tuple[bool, dict[str, object]]:
         """Return whether every loop goes round, and the ages of their last beats."""
         ages: dict[str, float] = {}
@@ -127,7 +142,13 @@ class Health:
         return not stuck, {"status": "stuck" if stuck else "alive", "stuck": stuck, "beats": ages}
 
     def ready(self) -> tuple[bool, dict[str, object]]:
-        """Return whether every worker takes records, and the state of each."""
-        states = {name: worker.state() for name, worker in tuple(self.workers.items())}
-        waiting = sorted(name for name, state in states.items() if state != "ready")
-        return not waiting, {"status": "not_ready" if waiting else "ready", "workers": states}
+        """Return whether every worker takes records, and the state of each.
+
+        A worker that is ``degraded`` takes records, but some of them fail.
+        """
+        now = self.clock.monotonic()
+        states = {name: worker.state(now) for name, worker in tuple(self.workers.items())}
+        kinds = {state.partition(":")[0] for state in states.values()}
+        if kinds - {"ready", "degraded"}:
+            return False, {"status": "not_ready", "workers": states}
+        return True, {"status": "degraded" if "degraded" in kinds else "ready", "workers": states}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from attrs import define, field
@@ -22,6 +23,7 @@ class Metrics:
     received: Counter = field(init=False)
     outcomes: Counter = field(init=False)
     published: Counter = field(init=False)
+    records_overtaken: Counter = field(init=False)
     rows: Counter = field(init=False)
     batch_seconds: Histogram = field(init=False)
     parked: Gauge = field(init=False)
@@ -51,6 +53,12 @@ class Metrics:
         )
         self.published = Counter(
             "claimx_records_published", "Records acknowledged", ["worker"], registry=registry
+        )
+        self.records_overtaken = Counter(
+            "claimx_records_overtaken",
+            "Records that retention deleted before the worker has read them",
+            ["worker"],
+            registry=registry,
         )
         self.rows = Counter(
             "claimx_table_rows",
@@ -122,6 +130,14 @@ class WorkerMetrics:
     _health: Health
     records: int = field(default=0, init=False)
     """Records committed since the start."""
+    retried: int = field(default=0, init=False)
+    """Of these, those that went to a retry topic."""
+    dead: int = field(default=0, init=False)
+    """Of these, those that became dead letters."""
+    waiting: int = field(default=0, init=False)
+    """Records that waited here, uncommitted, as the members ended."""
+    waits_until: datetime | None = field(default=None, init=False)
+    """When the last of those that were retried or wait is due; None if no time is known."""
 
     def pulse(self) -> Pulse:
         """Return the signs of life of one more member."""
@@ -148,10 +164,35 @@ class WorkerMetrics:
         """Count the outcomes of committed records."""
         total = sum(counts.values())
         self.records += total
+        self.retried += counts.get("retry", 0)
+        self.dead += counts.get("dead", 0)
+        self._health.count(self.name, counts)
         for outcome, count in counts.items():
             if count:
                 self._metrics.outcomes.labels(self.name, outcome).inc(count)
         self._metrics.in_flight.labels(self.name).dec(total)
+
+    def failing(self, cause: str, due: datetime | None, *, partly: int) -> None:
+        """Note why records fail.
+
+        Args:
+            cause: What the last of them failed with.
+            due: When the last of those that are retried is due.
+            partly: Of how many of those that are retried something was written.
+        """
+        recent = self._health.workers[self.name].recent
+        recent.cause = cause
+        recent.partly(partly)
+        self._wait_until(due)
+
+    def left_waiting(self, count: int, due: datetime | None) -> None:
+        """Count records that a member held when it ended."""
+        self.waiting += count
+        self._wait_until(due)
+
+    def _wait_until(self, due: datetime | None) -> None:
+        if due is not None and (self.waits_until is None or due > self.waits_until):
+            self.waits_until = due
 
     def paused(self, count: int) -> None:
         """Count records that wait in this process now; a negative *count* ends their wait."""
@@ -163,6 +204,10 @@ class WorkerMetrics:
         if count:
             self._metrics.outcomes.labels(self.name, "given_up").inc(count)
             self._metrics.in_flight.labels(self.name).dec(count)
+
+    def overtaken(self, count: int) -> None:
+        """Count records that were deleted before they were read."""
+        self._metrics.records_overtaken.labels(self.name).inc(count)
 
     def published(self, count: int) -> None:
         """Count acknowledged records."""

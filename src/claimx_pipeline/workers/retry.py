@@ -1,7 +1,8 @@
 """``retry``: brings records back from the retry topics when they are due.
 
-Nothing waits in memory. The head of a partition is the one that is due first, as every
-record of a retry topic waits equally long; until then the partition is paused.
+It reads every retry topic of its families that there is on the broker, also one whose delay the
+settings no longer have. Nothing waits in memory. The head of a partition is the one that is due
+first, as every record of a retry topic waits equally long; until then the partition is paused.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from claimx_pipeline.runtime.outcome import Done, Held, Outcome
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.retry_ladder import RETRY_GROUP
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
+from claimx_pipeline.workers.retry_cleaner import RetryCleaner
 
 
 @frozen
@@ -32,11 +34,13 @@ class Waiting:
 class RetryProcessor:
     """Publishes back what is due and holds what is not."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, cleaner: RetryCleaner) -> None:
         self._clock = clock
+        self._cleaner = cleaner
 
     async def open(self) -> None:
-        """Nothing to open."""
+        """Delete from now on what was brought back."""
+        self._cleaner.start()
 
     def decode(self, record: Record) -> Waiting:
         """Return when and where *record* is to return.
@@ -70,12 +74,16 @@ class RetryProcessor:
         ]
 
     async def close(self) -> None:
-        """Nothing to close."""
+        """Delete no more."""
+        await self._cleaner.close()
 
 
 def build(resources: Resources) -> RetryProcessor:
     """Return the processor of one member."""
-    return RetryProcessor(resources.clock)
+    cleaner = RetryCleaner(
+        resources.worker, resources.topology, resources.broker.admin(), resources.clock
+    )
+    return RetryProcessor(resources.clock, cleaner)
 
 
 def serving(retry: WorkerSpec, workers: Sequence[WorkerSpec]) -> WorkerSpec | None:
@@ -87,6 +95,7 @@ def serving(retry: WorkerSpec, workers: Sequence[WorkerSpec]) -> WorkerSpec | No
     return evolve(
         retry,
         reads=tuple(topic for _, ladder in sorted(ladders.items()) for topic in ladder.topics()),
+        drains=tuple(sorted(ladders)),
         writes=tuple(return_to.values()),
         sets=frozenset().union(*(worker.sets for worker in workers if worker.retry)),
     )

@@ -7,7 +7,7 @@ it certain that no worker needs it again. So this worker reads that topic as wel
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 
 from attrs import define, evolve, field
@@ -27,6 +27,7 @@ from claimx_pipeline.media.messages import (
 from claimx_pipeline.media.open_store import open_cache, open_files
 from claimx_pipeline.media.store import FileStore
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
+from claimx_pipeline.runtime.offsets.reading import retired_tiers
 from claimx_pipeline.runtime.outcome import DONE, Done, Outcome, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.retry_ladder import RETRY_GROUP
@@ -155,8 +156,15 @@ def cache_cleaner(cache: FileStore, resources: Resources) -> CacheCleaner:
     if worker.retry is not None:
         waiting += [(topic.name, RETRY_GROUP) for topic in worker.retry.topics()]
     named = [(topology.physical(name), topology.group(group)) for name, group in waiting]
+
+    def naming(existing: Collection[str]) -> list[tuple[str, str]]:
+        # Also those that wait for a delay that the settings no longer have.
+        families = [worker.family] if worker.family else []
+        retired = retired_tiers(families, topology, existing)
+        return named + [(topic, topology.group(RETRY_GROUP)) for topic in retired]
+
     keep = timedelta(hours=resources.settings.storage.cache.keep_hours)
-    return CacheCleaner(cache, resources.broker, resources.clock, keep, named)
+    return CacheCleaner(cache, resources.broker, resources.clock, keep, naming)
 
 
 def build(resources: Resources) -> UploadProcessor:

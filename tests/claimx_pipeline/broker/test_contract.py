@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Sequence
 
 import pytest
+from attrs import evolve
 
 from claimx_pipeline.broker.kafka.broker import KafkaBroker
 from claimx_pipeline.broker.protocol import (
@@ -20,10 +22,13 @@ from claimx_pipeline.broker.protocol import (
     OutRecord,
     Producer,
     Record,
+    TopicPartition,
 )
+from claimx_pipeline.broker.sizes import size_of
 from claimx_pipeline.broker.sqlite.broker import SqliteBroker
-from claimx_pipeline.errors import BrokerError, FencedError, UnknownTopicError
+from claimx_pipeline.errors import BrokerError, FencedError, RecordTooLargeError, UnknownTopicError
 from claimx_pipeline.settings.tree.broker import BrokerSettings, KafkaSettings
+from tests.rigs.kafka_topics import create_limited
 
 PATIENCE_SECONDS = 30.0
 
@@ -428,3 +433,128 @@ async def test_one_poll_returns_no_more_than_was_asked_for(room):
         batches = await consumer.poll(max_records=7, timeout=0.5)
         seen.append(sum(len(b.records) for b in batches))
     assert max(seen) <= 7
+
+
+async def test_counted_is_what_can_be_read_between_two_offsets(room):
+    topic = await room.topic(partitions=2)
+    await room.publish(*(OutRecord(topic, b"%d" % n, bucket=0) for n in range(7)))
+    assert await room.admin.count(topic, {0: (0, 7), 1: (0, 0)}) == {0: 7, 1: 0}
+    assert await room.admin.count(topic, {0: (2, 5)}) == {0: 3}
+    assert await room.admin.count(topic, {0: (7, 7)}) == {0: 0}
+    assert await room.admin.count(topic, {}) == {}
+    with pytest.raises(UnknownTopicError):
+        await room.admin.count(topic, {2: (0, 1)})
+    with pytest.raises(UnknownTopicError):
+        await room.admin.count(f"missing.{uuid.uuid4().hex}", {0: (0, 1)})
+
+
+@pytest.mark.parametrize("before", [1, 5, 6, 7])
+async def test_deleted_records_are_gone_for_everybody_and_the_others_stay(room, before):
+    topic = await room.topic(partitions=2)
+    await room.publish(*(OutRecord(topic, b"%d" % n, bucket=0) for n in range(5)))
+    await room.publish(*(OutRecord(topic, b"%d" % n, bucket=0) for n in range(5, 7)))
+    await room.publish(OutRecord(topic, b"other", bucket=1))
+    await room.admin.delete_records(topic, {0: before})
+    assert await room.admin.begin_offsets(topic) == {0: before, 1: 0}
+    assert await room.admin.end_offsets(topic) == {0: 7, 1: 1}
+    # Once more, and less than that: nothing comes back and nothing else goes.
+    await room.admin.delete_records(topic, {0: before})
+    await room.admin.delete_records(topic, {0: 1})
+    await room.admin.delete_records(topic, {})
+    assert await room.admin.begin_offsets(topic) == {0: before, 1: 0}
+    found = await read(await room.consumer(topic, "g"), 7 - before + 1)
+    assert sorted(r.value for r in found if r.partition == 0) == [
+        b"%d" % n for n in range(before, 7)
+    ]
+    await room.publish(OutRecord(topic, b"7", bucket=0))
+    assert await room.admin.end_offsets(topic) == {0: 8, 1: 1}
+
+
+async def test_nothing_is_deleted_beyond_the_end_or_of_what_does_not_exist(room):
+    topic = await room.topic()
+    await room.publish(*numbered(topic, 3))
+    with pytest.raises(BrokerError):
+        await room.admin.delete_records(topic, {0: 4})
+    assert await room.admin.begin_offsets(topic) == {0: 0}
+    for unknown, before in ((topic, {1: 1}), (f"missing.{uuid.uuid4().hex}", {0: 1})):
+        with pytest.raises(UnknownTopicError):
+            await room.admin.delete_records(unknown, before)
+
+
+async def test_the_topics_of_a_group_are_those_it_committed_of(room):
+    one, two = await room.topic(), await room.topic()
+    group = f"g-{uuid.uuid4().hex}"
+    assert not await room.admin.topics_of(group)
+    await room.publish(*numbered(one, 3), *numbered(two, 3))
+    for topic in (one, two):
+        consumer = await room.consumer(topic, group)
+        await commit_all(consumer, await read(consumer, 3))
+        await consumer.close()
+    assert set(await room.admin.topics_of(group)) == {one, two}
+    assert not await room.admin.topics_of("another")
+
+
+def settings_of(room: Room, **changes) -> BrokerSettings:
+    return BrokerSettings(url=room.broker.url, **changes)
+
+
+def another(room: Room, **changes) -> Broker:
+    """Return a broker at the same place with other settings."""
+    return type(room.broker)(room.broker.url, settings_of(room, **changes))
+
+
+async def try_to_publish(broker: Broker, *records: OutRecord) -> None:
+    producer = broker.producer()
+    await producer.start()
+    try:
+        await producer.publish(records)
+    finally:
+        await producer.close()
+
+
+def filled(topic: str, size: int, headers: int, key: int) -> OutRecord:
+    """Return a record that counts as exactly *size* bytes; nothing in it can be compressed."""
+    bare = OutRecord(topic, b"", os.urandom(key) or None, (("n", b"v"),) * headers)
+    return evolve(bare, value=os.urandom(size - size_of(bare)))
+
+
+@pytest.mark.incident("STR-65")
+@pytest.mark.parametrize("headers", [0, 1, 40])
+@pytest.mark.parametrize("limit", [None, 5_000])
+async def test_one_limit_holds_for_a_record_on_every_broker(room, limit, headers):
+    """Exactly that large it is published, with one byte more it is not, and says how much."""
+    broker = another(room, max_record_bytes=limit)
+    limit = limit or 1_000_000
+    topic = await room.topic()
+    await try_to_publish(broker, filled(topic, limit, headers, key=7))
+    small = OutRecord(topic, b"x")
+    with pytest.raises(RecordTooLargeError, match=r"broker\.max_record_bytes") as refused:
+        await try_to_publish(broker, small, filled(topic, limit + 1, headers, key=0), small)
+    error = refused.value
+    assert (error.index, error.size, error.limit, error.left) == (1, limit + 1, limit, None)
+    # All in the headers or in the key.
+    for large in (
+        OutRecord(topic, b"", b"k", (("h", bytes(limit)),)),
+        OutRecord(topic, None, bytes(limit)),
+    ):
+        with pytest.raises(RecordTooLargeError):
+            await try_to_publish(broker, small, large)
+    assert await room.admin.end_offsets(topic) == {0: 1}
+
+
+@pytest.mark.incident("STR-65")
+async def test_a_larger_record_that_is_stored_stays_readable(room):
+    topic = f"test.{uuid.uuid4().hex}"
+    if room.broker.url.startswith("kafka"):
+        await create_limited(room.broker.url, topic, 8_000_000)
+    await room.admin.create_topics([NewTopic(topic, 1)])
+    large = OutRecord(topic, os.urandom(6_000_000), b"k")
+    generous = another(room, max_record_bytes=7_000_000)
+    await try_to_publish(generous, OutRecord(topic, b"a"), large, OutRecord(topic, b"b"))
+    records = await read(await room.consumer(topic, "g"), 3)
+    assert [record.value for record in records] == [b"a", large.value, b"b"]
+    found = []
+    while len(found) < 3:
+        found += await room.admin.read(TopicPartition(topic, 0), len(found), 3, max_records=10)
+    assert [len(record.value) for record in found] == [1, 6_000_000, 1]
+    assert (await room.admin.count(topic, {0: (0, 3)}))[0] == 3

@@ -1,3 +1,4 @@
+import asyncio
 import json
 import subprocess
 import sys
@@ -6,10 +7,13 @@ import pytest
 from attrs import field, frozen
 from typer.testing import CliRunner
 
+from claimx_pipeline import Pipeline
 from claimx_pipeline.cli.config import app
 from claimx_pipeline.errors import Problem
+from claimx_pipeline.operations import publish
 from claimx_pipeline.settings.loader import LoadedSettings
 from claimx_pipeline.settings.tree.settings import SettingsSection
+from tests.rigs.command import run as command
 from tests.rigs.settings_text import load_text
 
 
@@ -122,3 +126,44 @@ def test_the_commands_are_listed_without_slow_imports(module):
     ran = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert "cattrs" not in ran.stdout
     assert "yaml" not in ran.stdout
+
+
+ITEL = {"ITEL_CABINET_API_BASE_URL": "https://itel.invalid", "ITEL_CABINET_API_TOKEN": "t"}
+"""Without these the installed plugin warns, too."""
+
+
+@pytest.mark.incident("STR-60")
+def test_check_tells_what_waits_where_no_delay_is_any_more(tmp_path):
+    """In the embedded broker, which is a file; Kafka is asked with --broker only."""
+    settings = tmp_path / "claimx.yaml"
+    settings.write_text("retry: {delays_seconds: [300, 600]}\n")
+    assert command("config", "check", cwd=tmp_path, env=ITEL).stdout == ""
+    assert not (tmp_path / "claimx-data").exists(), "a check makes no file"
+    assert command("topics", "create", cwd=tmp_path, env=ITEL).returncode == 0
+    pipeline = Pipeline.load(environ={}, cwd=tmp_path)
+    asyncio.run(publish(pipeline, "claimx.enrichment.retry.5m", [b"1", b"2"]))
+    assert command("config", "check", cwd=tmp_path, env=ITEL).stdout == ""
+
+    settings.write_text("retry: {delays_seconds: [7, 9]}\n")
+    checked = command("config", "check", cwd=tmp_path, env=ITEL)
+    assert checked.returncode == 0
+    told = (
+        "warning: retry: no delay has retry topic 'claimx.enrichment.retry.5m' any more, in which"
+    )
+    assert checked.stdout.startswith(f"{told} 2 records wait")
+    (warning,) = json.loads(command("config", "check", "--json", cwd=tmp_path, env=ITEL).stdout)[
+        "warnings"
+    ]
+    assert warning["where"] == "retry"
+    assert "brought back" in command("topics", "list", cwd=tmp_path, env=ITEL).stdout
+    assert "retired" in command("offsets", "show", "retry", cwd=tmp_path, env=ITEL).stdout
+
+
+def test_check_asks_kafka_only_if_it_is_asked_to(tmp_path):
+    (tmp_path / "claimx.yaml").write_text("broker: {url: 'kafka://127.0.0.1:1'}\n")
+    assert command("config", "check", cwd=tmp_path, env=ITEL).stdout == ""
+    asked = command("config", "check", "--broker", cwd=tmp_path, env=ITEL)
+    assert asked.returncode == 0
+    assert asked.stdout.startswith(
+        "warning: broker: what waits there is not known: Kafka at 127.0.0.1:1"
+    )

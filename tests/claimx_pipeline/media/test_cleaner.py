@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from claimx_pipeline import SystemClock
+from claimx_pipeline.broker.protocol import NewTopic
 from claimx_pipeline.media.cleaner import CacheCleaner
 from claimx_pipeline.media.messages import cached_record
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.workers.upload import cache_cleaner
 from tests.fakes.hasty_clock import HastyClock
 from tests.rigs.files import FileRig
+from tests.rigs.topics import create_topics
 
 HOUR, KEEP = 3600.0, 72
 
@@ -50,11 +52,19 @@ async def test_an_unclaimed_file_is_removed_when_it_is_old(rig):
     assert not [folder for folder in folders if not any(folder.iterdir())]
 
 
+RETIRED = "claimx.downloads.retry.77m"
+
+
 @pytest.mark.incident("MED-06")
-@pytest.mark.parametrize("topic", ["claimx.downloads.cached", "claimx.downloads.retry.100ms"])
+@pytest.mark.incident("STR-60")
+@pytest.mark.parametrize(
+    "topic", ["claimx.downloads.cached", "claimx.downloads.retry.100ms", RETIRED]
+)
 async def test_a_backlog_keeps_its_files_however_old(rig, topic):
+    """Also one that waits for a delay that the settings no longer have."""
     from attrs import evolve
 
+    await create_topics(rig.pipeline, NewTopic(RETIRED, 1))
     file = await rig.cached("1", b"waiting")
     aged(rig, file.cache_path, 10 * KEEP)
     await rig.publish(evolve(cached_record(file), topic=topic))

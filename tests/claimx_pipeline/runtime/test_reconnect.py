@@ -4,8 +4,11 @@ import asyncio
 import logging
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from claimx_pipeline import Category
+from claimx_pipeline.clock import doubled
 from claimx_pipeline.delta.faults import TableWriteError
 from claimx_pipeline.errors import BrokerUnavailableError, UnknownTopicError
 from claimx_pipeline.runtime.reconnect import Reconnect, concurrently
@@ -46,6 +49,20 @@ async def test_tries_are_spaced_and_each_reason_is_told_once(caplog):
     ]
 
 
+@pytest.mark.incident("STR-07")
+@given(
+    seconds=st.floats(1e-6, 1e6),
+    times=st.integers(0, 10**9),
+    longest=st.floats(1e-3, 1e4),
+)
+def test_a_pause_grows_up_to_its_limit_whatever_the_number_of_tries(seconds, times, longest):
+    pause = doubled(seconds, times, longest)
+    assert 0 < pause <= longest
+    assert pause == longest or pause == seconds * 2**times
+    assert doubled(seconds, times + 1, longest) >= pause
+
+
+@pytest.mark.incident("STR-07")
 @pytest.mark.incident("REB-08")
 async def test_an_outage_of_hours_is_waited_out():
     clock = HastyClock()

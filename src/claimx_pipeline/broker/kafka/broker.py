@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka import errors as kafka_errors
-from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.admin import NewTopic as KafkaNewTopic
 from attrs import define, field
 
-from claimx_pipeline.broker.kafka.client import KafkaConnection, stopped
+from claimx_pipeline.broker.kafka.client import ISOLATION, KafkaConnection, stopped
 from claimx_pipeline.broker.kafka.consumer import KafkaConsumer
 from claimx_pipeline.broker.kafka.producer import KafkaProducer
+from claimx_pipeline.broker.kafka.raw_log import count_records
 from claimx_pipeline.broker.naming import has_members
 from claimx_pipeline.broker.protocol import NewTopic, OnRevoked, Record, TopicPartition
 from claimx_pipeline.errors import BrokerError, UnknownTopicError
@@ -107,7 +109,7 @@ class KafkaAdmin:
         return created
 
     async def end_offsets(self, topic: str) -> Mapping[int, int]:
-        """Return, by partition, the offset the next record will get.
+        """Return, by partition, the last stable offset: where the readable records end.
 
         Raises:
             UnknownTopicError: The topic does not exist.
@@ -123,6 +125,45 @@ class KafkaAdmin:
         return await self._offsets(
             topic, lambda reader, partitions: reader.beginning_offsets(partitions)
         )
+
+    async def count(self, topic: str, ranges: Mapping[int, tuple[int, int]]) -> Mapping[int, int]:
+        """Return, by partition, how many records there are to read from an offset to another.
+
+        Exact for the first 256 KiB; what lies beyond is counted by its offsets.
+
+        Raises:
+            UnknownTopicError: The topic does not exist.
+        """
+        wanted = {KafkaPartition(topic, number): at for number, at in ranges.items()}
+        if not wanted.keys() <= set(await self._partitions(topic)):
+            raise UnknownTopicError(topic)
+        reader = await self._groupless_reader()
+        found = {}
+        for partition, (start, stop) in sorted(wanted.items()):
+            counting = partial(count_records, reader, partition, start, stop)
+            async with self._connection.answering():
+                found[partition.partition] = await _with_retries(counting)
+        return found
+
+    async def delete_records(self, topic: str, before: Mapping[int, int]) -> None:
+        """Delete, by partition, the records before an offset.
+
+        Raises:
+            UnknownTopicError: The topic does not exist.
+            BrokerError: Kafka refused, for example because the user may not.
+        """
+        wanted = {KafkaPartition(topic, number): offset for number, offset in before.items()}
+        if not wanted.keys() <= set(await self._partitions(topic)):
+            raise UnknownTopicError(topic)
+        if wanted:
+            deleting = {at: RecordsToDelete(offset) for at, offset in wanted.items()}
+            limit = round(self._connection.deadline * 1000)
+            await self._ask(lambda client: client.delete_records(deleting, limit))
+
+    async def topics_of(self, group: str) -> Collection[str]:
+        """Return the topics of which *group* has committed an offset."""
+        found = await self._ask(lambda client: client.list_consumer_group_offsets(group))
+        return {at.topic for at, stored in found.items() if stored.offset >= 0}
 
     async def committed(self, group: str, topic: str) -> Mapping[int, int]:
         """Return, by partition, what *group* committed; partitions without are left out.
@@ -180,12 +221,16 @@ class KafkaAdmin:
             if await reader.position(at) != start:
                 reader.seek(at, start)
             # The position skips what is not a record, such as the marks of transactions.
-            while await reader.position(at) < stop:
+            while (position := await reader.position(at)) < stop:
                 polled = await reader.getmany(
                     at, timeout_ms=READ_MILLISECONDS, max_records=max_records
                 )
                 if records := polled.get(at):
                     return [record for record in records if record.offset < stop]
+                if await reader.position(at) == position and not await _with_retries(
+                    partial(count_records, reader, at, position, stop)
+                ):
+                    break
         return []
 
     async def close(self) -> None:
@@ -249,6 +294,7 @@ class KafkaAdmin:
                     enable_auto_commit=False,
                     group_id=None,
                     auto_offset_reset="earliest",
+                    isolation_level=ISOLATION,
                 )
                 try:
                     async with self._connection.starting():

@@ -39,6 +39,10 @@ IDLE_MILLISECONDS = 180_000
 https://learn.microsoft.com/azure/event-hubs/apache-kafka-configurations
 """
 
+ISOLATION = "read_committed"
+"""Of every reader: what a transaction did not commit, or has not yet, is not a record. aiokafka
+reads all of it unless it is asked not to."""
+
 LOST_TRACK = (
     kafka_errors.OutOfOrderSequenceNumber,
     kafka_errors.InvalidProducerEpoch,

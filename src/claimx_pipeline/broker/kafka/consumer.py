@@ -8,6 +8,7 @@ commit counts only while that epoch is current.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import logging
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -18,6 +19,7 @@ from aiokafka import errors as kafka_errors
 from attrs import define, field
 
 from claimx_pipeline.broker.kafka.client import (
+    ISOLATION,
     TEAR_DOWN_SECONDS,
     KafkaConnection,
     retrieved,
@@ -102,6 +104,7 @@ class KafkaConsumer:
             raise self._connection.translated(error) from error
         if not polled:
             await self._check_alive(client)
+            await self._commit_marks(client)
             return []
         if not polled.keys() <= self._owned.keys():
             # Positions have moved past these records, so only a new start reads them again.
@@ -172,6 +175,7 @@ class KafkaConsumer:
             "group_id": self._group,
             "enable_auto_commit": False,
             "auto_offset_reset": "earliest",
+            "isolation_level": ISOLATION,
             "session_timeout_ms": round(seconds * 1000),
             "rebalance_timeout_ms": round(seconds * 1000),
             "heartbeat_interval_ms": round(min(MOST_HEARTBEAT_SECONDS, seconds / 10) * 1000),
@@ -210,9 +214,23 @@ class KafkaConsumer:
             await self._drop(client)
             raise self._connection.silent(limit)
 
+    async def _commit_marks(self, client: Any) -> None:
+        """Commit past marks that follow what is committed, so that they are not taken for records.
+
+        Raises:
+            BrokerUnavailableError: No answer within the deadline.
+        """
+        marks = self._positions.uncommitted_marks(client)
+        if owned := {self._owned[at]: after for at, after in marks.items() if at in self._owned}:
+            with contextlib.suppress(FencedError):  # the new owner passes them
+                await self._commit(owned)
+
     async def _commit(self, current: Mapping[Assignment, int]) -> None:
         client = self._client
-        offsets = {_topic_partition(a): offset for a, offset in current.items()}
+        positions = {_topic_partition(a): offset for a, offset in current.items()}
+        offsets = {
+            at: self._positions.after_marks(client, at, offset) for at, offset in positions.items()
+        }
         # A task, so that it ends when the partitions are revoked, not only when we are cancelled.
         commit = asyncio.ensure_future(client.commit(offsets))
         self._commits.add(commit)
@@ -228,6 +246,7 @@ class KafkaConsumer:
             if commit.cancelled():
                 self._refuse_stale(current)
             commit.result()
+            self._positions.committed(offsets)
         except (kafka_errors.IllegalStateError, kafka_errors.CommitFailedError) as error:
             lost = next(iter(current))
             raise FencedError(lost.topic, lost.partition) from error

@@ -22,14 +22,12 @@ from claimx_pipeline.broker.kafka.client import (
 )
 from claimx_pipeline.broker.partitioning import partition_of
 from claimx_pipeline.broker.protocol import OutRecord
+from claimx_pipeline.broker.sizes import refuse_too_large
 from claimx_pipeline.errors import (
     BrokerError,
     RecordTooLargeError,
     UnknownTopicError,
 )
-
-BATCH_OVERHEAD_BYTES = 61
-"""Header of a record batch: https://kafka.apache.org/documentation/#recordbatch."""
 
 MOST = sys.maxsize
 TOO_LARGE = (kafka_errors.MessageSizeTooLargeError, kafka_errors.RecordListTooLargeError)
@@ -154,13 +152,15 @@ class KafkaProducer:
 
     def _options(self) -> dict[str, Any]:
         kafka = self._connection.settings.kafka
+        # One record that may be larger than a batch is a batch of its own.
+        most = max(kafka.max_request_bytes, self._connection.settings.largest_record)
         return {
             **self._connection.options(),
             "acks": "all",
             "enable_idempotence": True,
             "compression_type": None if kafka.compression == "none" else kafka.compression,
-            "max_batch_size": kafka.max_request_bytes,
-            "max_request_size": kafka.max_request_bytes,
+            "max_batch_size": most,
+            "max_request_size": most,
         }
 
     async def _drop(self, client: Any) -> None:
@@ -185,17 +185,21 @@ class KafkaProducer:
     def _batches(
         self, client: Any, records: Sequence[Member], counts: dict[str, int]
     ) -> dict[Partition, list[Filled]]:
-        limit = self._connection.settings.kafka.max_request_bytes
+        settings = self._connection.settings
+        limit, most = settings.largest_record, settings.kafka.max_request_bytes
         batches: defaultdict[Partition, list[Filled]] = defaultdict(list)
         for index, out in records:
             partition = out.topic, partition_of(out, counts[out.topic], next(self._turns))
             filled = batches[partition]
-            if filled and filled[-1].takes(index, out, self._limits.get(out.topic, MOST)):
+            # Measuring every record costs more than all else here. What is too large without a
+            # large value needs a batch of its own, if a batch holds no more than a record may.
+            if limit < most or len(out.value or b"") * 2 > limit:
+                refuse_too_large(out, index, limit)
+            if filled and filled[-1].takes(index, out, self._limits.get(out.topic, most)):
                 continue
+            refuse_too_large(out, index, limit)
             fresh = Filled(partition, client.create_batch())
             fresh.takes(index, out, MOST)
-            if (size := fresh.batch.size()) + BATCH_OVERHEAD_BYTES > limit:
-                raise RecordTooLargeError(out.topic, index, size + BATCH_OVERHEAD_BYTES, limit)
             filled.append(fresh)
         return batches
 

@@ -2,32 +2,22 @@
 
 aiokafka 0.14 raises on such a batch, again and again, and drops good records that it read
 in the same call while its position moves past them. What is there is therefore looked at
-here, byte by byte: https://kafka.apache.org/documentation/#recordbatch.
+here, byte by byte.
 """
 
 from __future__ import annotations
 
-import struct
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
 from aiokafka import errors as kafka_errors
-from aiokafka.protocol.fetch import FetchRequest
-from aiokafka.record.memory_records import MemoryRecords
 from attrs import define, field, frozen
 
+from claimx_pipeline.broker.kafka.raw_log import BATCH_BYTES, fetch
 from claimx_pipeline.broker.protocol import UnreadableRecords
 
-BATCH_BYTES = 1024 * 1024
-"""What is fetched at once; a larger batch comes whole all the same."""
 WAIT_MILLISECONDS = 500
-HEADER = struct.Struct(">qiibIhi")
-"""Base offset, length, leader epoch, magic, checksum, attributes, last offset delta."""
-LENGTH_FROM = 12
-"""The length of a batch counts from after itself."""
-MAX_TIMESTAMP = struct.Struct(">q")
-MAX_TIMESTAMP_AT = 35
 
 
 UNREADABLE = (
@@ -40,21 +30,6 @@ UNREADABLE = (
     ValueError,
 )
 """What aiokafka and its decompressors raise on bytes that are not a record batch."""
-
-
-@frozen
-class RawBatch:
-    """A batch as it lies in the log."""
-
-    first: int
-    after: int
-    """The offset after its last record."""
-    content: bytes
-
-    def timestamp(self) -> int:
-        """Return the latest time in it, milliseconds since 1970 UTC."""
-        (found,) = MAX_TIMESTAMP.unpack_from(self.content, MAX_TIMESTAMP_AT)
-        return max(0, int(found))
 
 
 @frozen
@@ -74,10 +49,41 @@ class PositionTracker:
     """The offset after the last record handed out."""
     _readable: dict[TopicPartition, int] = field(factory=dict, init=False)
     """How many records may be read before the next batch that cannot be."""
+    _committed: dict[TopicPartition, int] = field(factory=dict, init=False)
+    """What was committed of each."""
+    _certain: bool = field(default=True, init=False)
+    """Whether aiokafka's positions have not moved past records that were not handed out."""
 
     def forget(self) -> None:
         """Forget all positions: the partitions are revoked or new."""
-        self._next, self._readable = {}, {}
+        self._next, self._readable, self._committed, self._certain = {}, {}, {}, True
+
+    def committed(self, offsets: Mapping[TopicPartition, int]) -> None:
+        """Note what was committed."""
+        self._committed.update(offsets)
+
+    def after_marks(self, client: Any, partition: TopicPartition, offset: int) -> int:
+        """Return the next offset to read when *offset* is, with what holds no record passed.
+
+        Behind the last record handed out lie marks of transactions, aborted ones, or nothing
+        where compaction was. Left uncommitted they look like records that were never read, to
+        whom they are deleted by retention before another record comes.
+        """
+        if not self._certain or self._next.get(partition) != offset:
+            return offset
+        assigned = client._subscription.subscription.assignment  # noqa: SLF001 - without waiting
+        state = assigned.state_value(partition) if assigned else None
+        return max(offset, state.position) if state and state.has_valid_position else offset
+
+    def uncommitted_marks(self, client: Any) -> dict[TopicPartition, int]:
+        """Return where to commit because only marks follow what is committed."""
+        found = {}
+        for partition, offset in self._committed.items():
+            handed_out = self._next.setdefault(partition, offset)
+            after = self.after_marks(client, partition, handed_out)
+            if handed_out <= offset < after:
+                found[partition] = after
+        return found
 
     def handed_out(self, polled: Mapping[TopicPartition, Sequence[Any]]) -> None:
         """Note what was handed out."""
@@ -85,8 +91,20 @@ class PositionTracker:
             self._next[partition] = records[-1].offset + 1
 
     async def getmany(self, client: Any, seconds: float, max_records: int) -> Any:
-        """Return new records; none that would be read together with unreadable ones."""
-        wait, paused = round(seconds * 1000), client.paused()
+        """Return new records; none that would be read together with unreadable ones.
+
+        Raises:
+            Exception: One of ``UNREADABLE``; what was read in the same call is lost until
+                ``skip_unreadable`` has returned.
+        """
+        try:
+            return await self._getmany(client, round(seconds * 1000), max_records)
+        except UNREADABLE:
+            self._certain = False
+            raise
+
+    async def _getmany(self, client: Any, wait: int, max_records: int) -> Any:
+        paused = client.paused()
         for partition, readable in self._readable.items():
             if partition in paused:
                 continue
@@ -125,6 +143,7 @@ class PositionTracker:
             # Also where nothing is wrong: what was read in the same call is lost.
             client.seek(partition, position)
             self._next[partition] = position
+        self._certain = True
         return found if found or self._readable else None
 
     async def _position(self, client: Any, partition: TopicPartition) -> int:
@@ -149,13 +168,13 @@ async def look_at(client: Any, partition: TopicPartition, position: int) -> Cont
     Raises:
         KafkaError: Kafka does not hand it out.
     """
-    content = await _fetched(client, partition, position)
+    fetched = await fetch(client, partition, position, most=BATCH_BYTES, wait=WAIT_MILLISECONDS)
     readable = 0
-    for batch in _batches(content):
+    for batch in fetched.of_records():
         if batch.after <= position:
             continue
         try:
-            readable += _count(batch.content, position)
+            readable += batch.count(position, batch.after)
         except Exception as error:  # noqa: BLE001 - damaged bytes raise whatever they lead to
             first = max(batch.first, position)
             reason = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
@@ -165,45 +184,8 @@ async def look_at(client: Any, partition: TopicPartition, position: int) -> Cont
                 first=first,
                 offset=batch.after - 1,
                 value=batch.content,
-                timestamp=batch.timestamp(),
+                timestamp=batch.latest,
                 reason=reason,
             )
             return Contents(readable, found)
     return Contents(readable)
-
-
-async def _fetched(client: Any, partition: TopicPartition, position: int) -> bytes:
-    # Internals of aiokafka 0.14: it offers no way to the bytes.
-    connection = client._client  # noqa: SLF001
-    node = connection.cluster.leader_for_partition(partition)
-    if node is None or node < 0:
-        raise kafka_errors.LeaderNotAvailableError
-    wanted = [(partition.topic, [(partition.partition, position, BATCH_BYTES)])]
-    request = FetchRequest(WAIT_MILLISECONDS, 1, BATCH_BYTES, 0, wanted, rack_id="")
-    response = await connection.send(node, request)
-    ((_, ((_, code, *_, content),)),) = response.topics
-    error = kafka_errors.for_code(code)
-    if error is not kafka_errors.NoError:
-        raise error
-    return bytes(content or b"")
-
-
-def _batches(content: bytes) -> Iterator[RawBatch]:
-    at = 0
-    while at + HEADER.size <= len(content):
-        first, length, *_, delta = HEADER.unpack_from(content, at)
-        end = at + LENGTH_FROM + length
-        if end > len(content):
-            return  # cut off: it comes whole when it is asked for
-        yield RawBatch(first, first + delta + 1, content[at:end])
-        at = end
-
-
-def _count(content: bytes, position: int) -> int:
-    """Return how many records of a batch lie at *position* or after it."""
-    batch = MemoryRecords(content).next_batch()
-    if not batch.validate_crc():
-        raise kafka_errors.CorruptRecordException("its checksum is wrong")
-    if batch.is_control_batch:
-        return 0
-    return sum(record.offset >= position for record in batch)

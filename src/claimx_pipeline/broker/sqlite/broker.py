@@ -11,7 +11,7 @@ import functools
 import itertools
 import sqlite3
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import TypeVar
 
 from attrs import define, field
@@ -69,6 +69,7 @@ class SqliteBroker:
         self.url = url
         self._clock = clock or SystemClock()
         self._lease = lease_seconds
+        self._limit = settings.largest_record
         self._thread = SqliteThread(
             sqlite_path(url), settings.deadline_seconds, self._clock, tidy_seconds
         )
@@ -82,7 +83,7 @@ class SqliteBroker:
 
     def producer(self) -> SqliteProducer:
         """Return a producer; call ``start`` on it."""
-        return SqliteProducer(self._thread, self._clock)
+        return SqliteProducer(self._thread, self._clock, self._limit)
 
     def admin(self) -> SqliteAdmin:
         """Return an administrator; it opens the file when it is first asked."""
@@ -95,6 +96,8 @@ class SqliteProducer:
 
     _thread: SqliteThread
     _clock: Clock
+    _limit: int
+    """Bytes of the largest record."""
     _turns: itertools.count[int] = field(factory=itertools.count, init=False)
     _started: bool = field(default=False, init=False)
 
@@ -109,6 +112,7 @@ class SqliteProducer:
 
         Raises:
             UnknownTopicError: A topic does not exist; nothing is created.
+            RecordTooLargeError: A record is too large; none was published.
             BrokerUnavailableError: No acknowledgement within the deadline.
         """
         if not self._started:
@@ -117,7 +121,11 @@ class SqliteProducer:
             return
         now = round(self._clock.now().timestamp() * 1000)
         work = functools.partial(
-            sqlite_log.append, records=tuple(records), now=now, turn=next(self._turns)
+            sqlite_log.append,
+            records=tuple(records),
+            now=now,
+            turn=next(self._turns),
+            limit=self._limit,
         )
         try:
             await self._thread.run(work, notify=True)
@@ -167,6 +175,33 @@ class SqliteAdmin:
             UnknownTopicError: The topic does not exist.
         """
         return await self._ask_of(topic, functools.partial(sqlite_log.begin_offsets, topic=topic))
+
+    async def count(self, topic: str, ranges: Mapping[int, tuple[int, int]]) -> Mapping[int, int]:
+        """Return, by partition, how many records there are to read from an offset to another.
+
+        Raises:
+            UnknownTopicError: The topic, or a partition of it, does not exist.
+        """
+        question = functools.partial(sqlite_log.count, topic=topic, ranges=dict(ranges))
+        return await self._ask_of(topic, question)
+
+    async def delete_records(self, topic: str, before: Mapping[int, int]) -> None:
+        """Delete, by partition, the records before an offset, a slice at a time.
+
+        Raises:
+            UnknownTopicError: The topic, or a partition of it, does not exist.
+            BrokerError: The topic has no such offset yet.
+        """
+        work = functools.partial(sqlite_log.delete_records, topic=topic, before=dict(before))
+        while await self._ask_of(topic, work):
+            pass
+
+    async def topics_of(self, group: str) -> Collection[str]:
+        """Return the topics of which *group* has committed an offset; none without a file."""
+        try:
+            return await self._ask(functools.partial(sqlite_groups.topics_of, group=group))
+        except MissingFileError:
+            return frozenset()
 
     async def committed(self, group: str, topic: str) -> Mapping[int, int]:
         """Return, by partition, what *group* committed; partitions without are left out.

@@ -45,6 +45,8 @@ class SqliteConsumer:
     _next: dict[Assignment, int] = field(factory=dict, init=False)
     _paused: set[Assignment] = field(factory=set, init=False)
     _generation: int = field(default=-1, init=False)
+    _file: int = field(default=0, init=False)
+    """Which file the partitions are of: a replaced one has others of the same names."""
     _renew_at: float = field(default=0.0, init=False)
     _turn: int = field(default=0, init=False)
     _resumed: int = field(default=0, init=False)
@@ -72,15 +74,27 @@ class SqliteConsumer:
         self._lease_task = asyncio.create_task(self._keep_lease(), name=f"lease of {self._me.name}")
 
     async def poll(self, *, max_records: int, timeout: float) -> Sequence[PolledBatch]:  # noqa: ASYNC109 - the protocol's
-        """Return up to *max_records* new records, waiting *timeout* seconds at most."""
+        """Return up to *max_records* new records, waiting *timeout* seconds at most.
+
+        Raises:
+            UnknownTopicError: The file with the topics does not exist any more.
+        """
         if self._lease_task is None:
             raise BrokerError("the consumer is not started, or is closed")
         if self._lease_task.done():
             # It ends only by an unexpected error, and without it the lease is not renewed.
             self._lease_task.result()
+        try:
+            return await self._poll(max_records, timeout)
+        except MissingFileError as error:
+            raise UnknownTopicError(self._me.topics[0]) from error
+
+    async def _poll(self, max_records: int, seconds: float) -> Sequence[PolledBatch]:
         loop = asyncio.get_running_loop()
-        end = loop.time() + timeout
+        end = loop.time() + seconds
         while True:
+            if self._file != self._thread.file:
+                await self._balance()
             state = (self._thread.changes, self._resumed)
             if state != self._drained:
                 if batches := await self._read(max_records):
@@ -96,14 +110,17 @@ class SqliteConsumer:
 
         Raises:
             FencedError: One of the assignments is not current any more.
+            UnknownTopicError: The file with the topics does not exist any more.
         """
         current = {a: (self._owned[a], after) for a, after in positions.items() if a in self._owned}
         refused: list[int] = []
         if current:
             wanted = [(own.log, own.epoch, after) for own, after in current.values()]
-            refused = await self._thread.run(
-                functools.partial(sqlite_groups.commit, me=self._me, positions=wanted)
-            )
+            work = functools.partial(sqlite_groups.commit, me=self._me, positions=wanted)
+            try:
+                refused = await self._thread.run(work)
+            except MissingFileError as error:
+                raise UnknownTopicError(next(iter(current)).topic) from error
         for assignment in positions:
             if assignment not in current or current[assignment][0].log in refused:
                 raise FencedError(assignment.topic, assignment.partition)
@@ -147,7 +164,9 @@ class SqliteConsumer:
         reading = reading[self._turn :] + reading[: self._turn]
         wanted = [Wanted(a.topic, a.partition, self._owned[a].log, self._next[a]) for a in reading]
         found = await self._thread.run(functools.partial(read, wanted=wanted, limit=max_records))
-        batches = []
+        batches: list[PolledBatch] = []
+        if self._file != self._thread.file:
+            return batches  # of another file
         for assignment, records in zip(reading, found, strict=True):
             # It may have been revoked or paused while the thread was reading.
             if records and assignment in self._owned and assignment not in self._paused:
@@ -179,6 +198,9 @@ class SqliteConsumer:
             functools.partial(sqlite_groups.balance, me=self._me, now=now, lease=self._lease),
             notify=True,
         )
+        if self._file != self._thread.file:
+            self._forget(tuple(self._owned))
+            self._file = self._thread.file
         self._generation = found.generation
         current = {Assignment(own.topic, own.partition, own.epoch): own for own in found.owned}
         if lost := tuple(a for a in self._owned if a not in current):

@@ -181,6 +181,16 @@ def committed(connection: sqlite3.Connection, group: str, topic: str) -> dict[in
     )
 
 
+def topics_of(connection: sqlite3.Connection, group: str) -> frozenset[str]:
+    """Return the topics of which *group* has committed an offset."""
+    rows = connection.execute(
+        "SELECT DISTINCT topic FROM partition JOIN ownership USING (log) "
+        "WHERE grp = ? AND ownership.next IS NOT NULL",
+        (group,),
+    )
+    return frozenset(topic for (topic,) in rows)
+
+
 def set_offsets(
     connection: sqlite3.Connection, group: str, topic: str, positions: Mapping[int, int], now: float
 ) -> None:

@@ -8,21 +8,20 @@ bits, the offset in the lower 40.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 
 import msgspec
 from attrs import define, frozen
 
 from claimx_pipeline.broker.partitioning import partition_of
 from claimx_pipeline.broker.protocol import NewTopic, OutRecord, TopicPartition
+from claimx_pipeline.broker.sizes import refuse_too_large
 from claimx_pipeline.broker.sqlite.file import RECORD_BYTES, writing
-from claimx_pipeline.errors import RecordTooLargeError, UnknownTopicError
+from claimx_pipeline.errors import BrokerError, UnknownTopicError
 
 OFFSET_BITS = 40
 MOST_BYTES = 32 * 1024 * 1024
-"""One answer holds no more than this, and one record."""
-LARGEST_RECORD = 64 * 1024 * 1024
-"""Bytes of a record: what a reader has to hold at once."""
+"""One answer holds no more than this, and one record more."""
 SLICE = 5_000
 """Records deleted in one transaction: others wait for it."""
 VACUUM_PAGES = 2_000
@@ -84,7 +83,7 @@ def create_topics(connection: sqlite3.Connection, wanted: Sequence[NewTopic]) ->
 
 
 def append(
-    connection: sqlite3.Connection, records: Sequence[OutRecord], now: int, turn: int
+    connection: sqlite3.Connection, records: Sequence[OutRecord], now: int, turn: int, limit: int
 ) -> None:
     """Store *records* durably, all or none, without gaps between offsets.
 
@@ -93,6 +92,7 @@ def append(
         records: In this order within each partition.
         now: Milliseconds since 1970 UTC.
         turn: Where records without key and bucket begin to take turns.
+        limit: Bytes of the largest record that is taken.
 
     Raises:
         UnknownTopicError: A topic does not exist.
@@ -106,9 +106,8 @@ def append(
             state = head[partition_of(out, len(head), turn + index)]
             headers = msgspec.msgpack.encode(out.headers) if out.headers else None
             size = sum(len(part) for part in (out.key, out.value, headers) if part)
-            if size > LARGEST_RECORD:
-                remedy = "keep the content elsewhere and publish its location"
-                raise RecordTooLargeError(out.topic, index, size, LARGEST_RECORD, remedy=remedy)
+            if size * 2 > limit:
+                refuse_too_large(out, index, limit)
             rows.append((state[0] + state[1], now, out.key, out.value, headers))
             state[1] += 1
             state[2] += size
@@ -184,6 +183,45 @@ def begin_offsets(connection: sqlite3.Connection, topic: str) -> dict[int, int]:
     return _partition_column(connection, topic, "begin")
 
 
+def count(
+    connection: sqlite3.Connection, topic: str, ranges: Mapping[int, tuple[int, int]]
+) -> dict[int, int]:
+    """Return, by partition, how many records there are between two offsets: there are no gaps.
+
+    Raises:
+        UnknownTopicError: The topic, or a partition of it, does not exist.
+    """
+    begin, end = begin_offsets(connection, topic), end_offsets(connection, topic)
+    _refuse_unknown(topic, ranges, begin)
+    return {
+        number: max(0, min(stop, end[number]) - max(start, begin[number]))
+        for number, (start, stop) in ranges.items()
+    }
+
+
+def delete_records(connection: sqlite3.Connection, topic: str, before: Mapping[int, int]) -> bool:
+    """Delete a slice of the records before these offsets; return whether there is more.
+
+    Raises:
+        UnknownTopicError: The topic, or a partition of it, does not exist.
+        BrokerError: The topic has no such offset yet; nothing was deleted.
+    """
+    ends = end_offsets(connection, topic)
+    _refuse_unknown(topic, before, ends)
+    for number, offset in before.items():
+        if offset > ends[number]:
+            raise BrokerError(
+                f"{topic}[{number}] ends at {ends[number]}; nothing can be deleted before {offset}"
+            )
+    heads = _heads(connection, topic)
+    more = False
+    for number, offset in before.items():
+        more |= _delete_slice(connection, heads[number][0] >> OFFSET_BITS, None, 0, offset)
+    if before:
+        connection.execute(f"PRAGMA incremental_vacuum({VACUUM_PAGES})").fetchall()
+    return more
+
+
 def delete_expired(connection: sqlite3.Connection, now: int) -> bool:
     """Delete a slice of what is older, or is more, than its topic keeps.
 
@@ -209,9 +247,12 @@ def delete_expired(connection: sqlite3.Connection, now: int) -> bool:
 
 
 def _delete_slice(
-    connection: sqlite3.Connection, log: int, before: int | None, surplus: int
+    connection: sqlite3.Connection, log: int, before: int | None, surplus: int, offset: int = 0
 ) -> bool:
-    """Delete the oldest records that were published *before*, or lie within the *surplus*."""
+    """Delete the oldest records, up to the first that is to stay.
+
+    One goes that was published *before*, lies within the *surplus*, or is before *offset*.
+    """
     base = log << OFFSET_BITS
     oldest = connection.execute(
         f"SELECT id, timestamp, {RECORD_BYTES} FROM record "  # noqa: S608 - a constant
@@ -219,9 +260,10 @@ def _delete_slice(
         (base, (log + 1) << OFFSET_BITS, SLICE),
     ).fetchall()
     count = freed = 0
-    for _, stamp, size in oldest:
+    for row, stamp, size in oldest:
+        expired = before is not None and stamp < before
         # What is kept is never less than the limit: a record goes if all of it is surplus.
-        if not (before is not None and stamp < before) and freed + size > surplus:
+        if not expired and row - base >= offset and freed + size > surplus:
             break
         count, freed = count + 1, freed + size
     if not count:
@@ -244,6 +286,12 @@ def _heads(connection: sqlite3.Connection, topic: str) -> Mapping[int, list[int]
     if not rows:
         raise UnknownTopicError(topic)
     return {number: [log << OFFSET_BITS, after, 0] for number, log, after in rows}
+
+
+def _refuse_unknown(topic: str, wanted: Iterable[int], existing: Container[int]) -> None:
+    for number in wanted:
+        if number not in existing:
+            raise UnknownTopicError(f"{topic}[{number}]")
 
 
 def _partition_column(connection: sqlite3.Connection, topic: str, column: str) -> dict[int, int]:

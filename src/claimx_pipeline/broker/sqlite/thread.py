@@ -50,8 +50,12 @@ T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], Any]
 
 
+FILE_SECONDS = 1.0
+"""How often an idle thread looks whether the file is still the one that it has opened."""
+
+
 class MissingFileError(BrokerError):
-    """There is no embedded broker in the file yet."""
+    """There is no embedded broker in the file yet, or not any more."""
 
 
 @define
@@ -74,6 +78,7 @@ class SqliteThread:
     _users: int = field(default=0, init=False)
     _ended: Future[None] | None = field(default=None, init=False)
     _changes: int = field(default=0, init=False)
+    _file: int = field(default=0, init=False)
     _lock: threading.Lock = field(factory=threading.Lock, init=False)
     _waiting: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = field(
         factory=list, init=False
@@ -83,6 +88,11 @@ class SqliteThread:
     def changes(self) -> int:
         """A number that grows with every change of the file."""
         return self._changes
+
+    @property
+    def file(self) -> int:
+        """A number that grows when another file is opened, since the one before was replaced."""
+        return self._file
 
     def use(self) -> None:
         """Start the thread unless it runs already; call it from the event loop."""
@@ -152,7 +162,7 @@ class SqliteThread:
 
     def _run(self, jobs: queue.SimpleQueue[_Job | None], ended: Future[None]) -> None:
         file = _File(self._path, self._deadline)
-        pause, tidy_at = LOOK_SECONDS[0], 0.0
+        pause, tidy_at, file_at = LOOK_SECONDS[0], 0.0, 0.0
         try:
             while True:
                 try:
@@ -162,9 +172,13 @@ class SqliteThread:
                 else:
                     if job is None:
                         return
+                    self._look_at(file)
                     file.do(job)
                     if job.notify:
                         self._wake()
+                if time.monotonic() >= file_at:
+                    file_at = time.monotonic() + FILE_SECONDS
+                    self._look_at(file)
                 if file.changed_by_others():
                     pause = LOOK_SECONDS[0]
                     self._wake()
@@ -174,6 +188,12 @@ class SqliteThread:
         finally:
             file.close()
             ended.set_result(None)
+
+    def _look_at(self, file: _File) -> None:
+        """See that *file* is still the one at its path; costs a call of the system."""
+        if file.was_replaced():
+            self._file += 1
+            self._wake()
 
     def _wake(self) -> None:
         with self._lock:
@@ -193,6 +213,8 @@ class _File:
     busy_seconds: float
     connection: sqlite3.Connection | None = None
     version: int = 0
+    identity: tuple[int, int] | None = None
+    """Device and inode of what was opened; no other file has them while it is open."""
 
     def do(self, job: _Job) -> None:
         """Run *job* and hand its result over."""
@@ -217,6 +239,17 @@ class _File:
             return True
         return seen != self.version
 
+    def was_replaced(self) -> bool:
+        """Return whether the open file is not at its path any more, and close it if so.
+
+        What is written to a deleted file is acknowledged and lost.
+        """
+        if self.connection is None or self.identity == _identity(self.path):
+            return False
+        _log.error("the embedded broker %r was deleted or replaced", str(self.path))
+        self.close()
+        return True
+
     def tidy(self, now: int) -> bool:
         """Delete some of what is too old; return whether there is more."""
         if self.connection is None:
@@ -232,10 +265,12 @@ class _File:
         """Close the file."""
         if self.connection is not None:
             self.connection.close()
+            self.connection = self.identity = None
 
     def _opened(self, *, create: bool) -> sqlite3.Connection:
         if self.connection is None:
             self.connection = opened(self.path, create=create, busy_seconds=self.busy_seconds)
+            self.identity = _identity(self.path) if self.connection is not None else None
         if self.connection is None:
             raise MissingFileError(f"there is no embedded broker in {str(self.path)!r} yet")
         return self.connection
@@ -247,3 +282,11 @@ class _File:
                 f"the embedded broker {str(self.path)!r} cannot be used now: {error}"
             )
         return BrokerError(f"the embedded broker {str(self.path)!r} failed: {error}")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -158,7 +158,7 @@ class AnswerReader:
         if size + _OVERHEAD_BYTES > self.rules.most_bytes:
             raise ValueError(
                 f"a message for topic {topic!r} has {size} bytes and the limit is "
-                f"{self.rules.most_bytes}; publish less, or raise broker.kafka.max_request_bytes"
+                f"{self.rules.most_bytes}; publish less, or raise broker.max_record_bytes"
             )
         own = {
             headers.ID: hashlib.sha256(cause.encode()).hexdigest()[:32],

@@ -44,7 +44,7 @@ class ValueFiles:
             raise DeadLetterError(
                 origin,
                 "it is larger than the broker takes even without its value; raise "
-                "broker.kafka.max_request_bytes and the topic's max.message.bytes",
+                "broker.max_record_bytes and, on Kafka, the topic's max.message.bytes",
             )
         folder = self._folder(origin)
         digest = hashlib.sha256(dead_letter.value).hexdigest()
@@ -89,8 +89,9 @@ class ValueFiles:
             raise DeadLetterError(
                 location,
                 "its value is too large for the broker, and it can be kept on a local path "
-                f"only; storage.files.root is {self.root!r}: raise broker.kafka."
-                "max_request_bytes and the topic's max.message.bytes, or set a local path",
+                f"only; storage.files.root is {self.root!r}: raise "
+                "broker.max_record_bytes and, on Kafka, the topic's max.message.bytes, or set a "
+                "local path",
             )
         return Path(root).expanduser().absolute() / FOLDER
 

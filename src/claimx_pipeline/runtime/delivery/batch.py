@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Container, Iterator, Sequence
 from typing import Any
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 from claimx_pipeline.broker.protocol import Assignment, OutRecord
 from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.errors import ClaimxError, category_of
 from claimx_pipeline.runtime.outcome import Dead, Done, Held, Outcome, Retry
 from claimx_pipeline.runtime.worker import Received
+
+RETRIED = "wait in a retry topic, others go on"
 
 
 @define
@@ -90,6 +92,16 @@ class DeadLetterWanted:
     """The plugin that failed on a good record, if one did."""
 
 
+@frozen
+class FailedRecord:
+    """A record that did not simply work."""
+
+    record: BatchRecord
+    error: Exception
+    becomes: str
+    """What becomes of it, in words."""
+
+
 @define
 class Committable:
     """The records before the first unfinished one of each partition, and what they ask for."""
@@ -103,6 +115,8 @@ class Committable:
     confirm: list[tuple[BatchRecord, OutRecord]] = field(factory=list)
     """To be published once the rows are written."""
     dead_letters: list[DeadLetterWanted] = field(factory=list)
+    failed: list[FailedRecord] = field(factory=list)
+    """Those that are to be retried or dead, and those that a plugin failed on."""
     counts: dict[str, int] = field(factory=lambda: {"done": 0, "skipped": 0, "retry": 0, "dead": 0})
 
     def add(self, record: BatchRecord, *, dead_end: bool) -> bool:
@@ -112,6 +126,8 @@ class Committable:
             return False
         if record.returning is not None:
             self.counts["retry"] += 1
+            if isinstance(outcome, Retry):
+                self.failed.append(FailedRecord(record, outcome.error, RETRIED))
             if not record.published:
                 self.publish.append((record, record.returning))
             self._add_rows(record, outcome)
@@ -120,6 +136,7 @@ class Committable:
             self._add_done(record, outcome)
         elif type(outcome) is Dead and not dead_end:
             self.counts["dead"] += 1
+            self.failed.append(FailedRecord(record, outcome.error, "are dead letters"))
             if not record.dead_letters_acknowledged:
                 self.dead_letters.append(DeadLetterWanted(record, outcome.error))
             self._add_rows(record, outcome)
@@ -134,6 +151,9 @@ class Committable:
         self._add_rows(record, done)
         if done.confirm:
             self.confirm += [(record, each) for each in done.confirm]
+        for plugin, error in done.failed_plugins:
+            becomes = f"are dead letters of plugin {plugin!r}, and go on without it"
+            self.failed.append(FailedRecord(record, error, becomes))
         if done.failed_plugins and not record.dead_letters_acknowledged:
             self.dead_letters += [
                 DeadLetterWanted(record, error, plugin) for plugin, error in done.failed_plugins

@@ -27,6 +27,7 @@ from claimx_pipeline.runtime.delivery.batch import (
     DeadLetterWanted,
 )
 from claimx_pipeline.runtime.delivery.counts import RecordCounts
+from claimx_pipeline.runtime.delivery.failures import FailureReport
 from claimx_pipeline.runtime.delivery.paused import PausedPartitions
 from claimx_pipeline.runtime.delivery.publisher import Publisher
 from claimx_pipeline.runtime.delivery.table_writes import TableWrites
@@ -48,6 +49,7 @@ class Committer:
     paused: PausedPartitions
     reconnect: Reconnect
     counts: RecordCounts
+    failures: FailureReport
     consumer: Callable[[], Consumer]
     """Returns the member of the group; another one after it has joined again."""
 
@@ -76,6 +78,8 @@ class Committer:
         await self._write_dead_letters(committable.dead_letters)
         await self._commit_offsets(committable.positions)
         self.counts.commit(committable.counts)
+        if committable.failed:
+            self.failures.report(committable.failed)
         if failure := batch.failure(self.worker):
             raise failure from failure.error
         self._pause(batch, batch.remaining(committable))
@@ -104,7 +108,6 @@ class Committer:
         if not failed:
             return
         of_services = self.policy.of_services([outcome.error for _, outcome in failed])
-        detoured = []
         for (record, outcome), of_service in zip(failed, of_services, strict=True):
             error = outcome.error
             if isinstance(outcome, Dead):
@@ -117,19 +120,10 @@ class Committer:
             way = decide(record.record, error, detour=bool(outcome.rows))
             if isinstance(way, OutRecord):
                 record.returning = way
-                if of_service:
-                    detoured.append(error)
             elif isinstance(way, Held):
                 record.hold(way)
             else:
                 record.outcome = evolve(way, rows=outcome.rows)
-        if detoured:
-            log.warning(
-                "worker %s: %d records wait in a retry topic, others go on: %s",
-                self.worker,
-                len(detoured),
-                detoured[0],
-            )
 
     async def _report(self, batch: Batch) -> None:
         """Publish what happened meanwhile, whatever becomes of the records."""

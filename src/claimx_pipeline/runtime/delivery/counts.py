@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from attrs import define, field
 
+from claimx_pipeline.runtime.delivery.paused import PausedPartitions
 from claimx_pipeline.telemetry.metrics import WorkerMetrics
 
 
@@ -38,7 +39,13 @@ class RecordCounts:
         self.in_flight -= count
         self._metrics.revoked(count)
 
-    def end(self) -> None:
-        """Count all that is in flight or waits as another member's."""
+    def end(self, waiting: PausedPartitions | None = None) -> None:
+        """Count all that is in flight or waits as another member's.
+
+        Args:
+            waiting: What waits here, if this is the end of the member.
+        """
+        if waiting is not None:
+            self._metrics.left_waiting(waiting.count(), waiting.until())
         self.pause(-self.paused)
         self.revoke(self.in_flight)

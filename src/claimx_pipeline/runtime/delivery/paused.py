@@ -6,12 +6,12 @@ A crash loses them; as they were not committed, they come again.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Container, Iterable, Sequence
+from collections.abc import Collection, Container, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 from attrs import define, field
 
-from claimx_pipeline.broker.protocol import Assignment
+from claimx_pipeline.broker.protocol import Assignment, TopicPartition
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.runtime.delivery.batch import BatchRecord, PartitionRun
 from claimx_pipeline.runtime.outcome import Held
@@ -78,6 +78,14 @@ class PausedPartitions:
         revoked = self._waiting.keys() - set(owned)
         return sum(len(self._waiting.pop(each).records) for each in revoked)
 
+    def before(self, offsets: Mapping[TopicPartition, int]) -> bool:
+        """Return whether a record waits whose offset is lower than that of its partition."""
+        return any(
+            waiting.records[0].record.offset
+            < offsets.get(TopicPartition(at.topic, at.partition), 0)
+            for at, waiting in self._waiting.items()
+        )
+
     @property
     def partitions(self) -> Container[Assignment]:
         """The partitions of which records wait."""
@@ -103,6 +111,11 @@ class PausedPartitions:
         now = self._clock.now()
         first = min(waiting.until for waiting in self._waiting.values())
         return max(0.0, min(longest, (first - now).total_seconds()))
+
+    def until(self) -> datetime | None:
+        """Return when the last of the records that wait for their time is due."""
+        times = [each.until for each in self._waiting.values() if each.error is None]
+        return max(times, default=None)
 
     def count(self) -> int:
         """Return how many records wait."""

@@ -7,9 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from attrs import define
 
 from claimx_pipeline.broker.protocol import Assignment, TopicPartition
+from claimx_pipeline.delta.faults import TableWriteError
 from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.delta.writing.sink import TableSink
-from claimx_pipeline.errors import Category, RecordError
+from claimx_pipeline.errors import Category, RecordError, TableError
 from claimx_pipeline.runtime.delivery.batch import BatchRecord
 from claimx_pipeline.runtime.outcome import Dead, Held
 from claimx_pipeline.telemetry.metrics import WorkerMetrics
@@ -61,6 +62,10 @@ class TableWrites:
         after = {TopicPartition(at.topic, at.partition): end for at, end in positions.items()}
         try:
             result = await self.sinks[table].write([row for _, row in rows], sources, after)
+        except TableError as error:
+            # It was moved, say; what is worked out is kept until it is back.
+            unavailable = TableWriteError(error.reason, Category.TRANSIENT, table=table)
+            return [(record, Held(unavailable)) for record, _ in rows]
         except RecordError as error:
             if error.category is not Category.TRANSIENT:
                 raise

@@ -11,6 +11,7 @@ from claimx_pipeline.broker.protocol import Admin, TopicPartition
 from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.delta.writing.positions import Acquired, Positions
 from claimx_pipeline.errors import UnknownTopicError, UsageError
+from claimx_pipeline.runtime.offsets.reading import retired_topics, topics_read
 from claimx_pipeline.runtime.offsets.start_checks import OffsetCheck, PartitionOffsets, look_at
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.topics import Topology
@@ -56,12 +57,15 @@ class WorkerOffsets:
         """
         existing = await self.admin.topics()
         found = []
-        for topic in self.spec.reads:
-            name = self.topology.physical(topic.name)
+        for name in topics_read(self.spec, self.topology, existing):
             if name not in existing:
                 raise UnknownTopicError(name)
             found += [TopicPartition(name, number) for number in range(existing[name])]
         return found
+
+    async def retired(self) -> list[str]:
+        """Return the retry topics that it reads and that no setting names any more."""
+        return retired_topics(self.spec, self.topology, await self.admin.topics())
 
     async def checks(self) -> list[OffsetCheck]:
         """Return a check per table and partition; of keyed tables only those restored.

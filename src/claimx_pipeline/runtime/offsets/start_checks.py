@@ -1,4 +1,4 @@
-"""What must not be started: a worker whose table, group and topic contradict each other.
+"""What must not go on: a worker whose table, group and topic contradict each other.
 
 Each of them remembers how far things are. Normally they agree but for the last batch
 before a crash. When one was deleted, reset or restored, going on would lose rows or write
@@ -15,6 +15,7 @@ from attrs import frozen
 
 from claimx_pipeline.broker.protocol import Admin, TopicPartition
 from claimx_pipeline.errors import ClaimxError
+from claimx_pipeline.runtime.offsets.gaps import Gap
 
 
 class Verdict(enum.Enum):
@@ -53,6 +54,10 @@ class OffsetCheck:
     partition: TopicPartition
     stored: int = 0
     """The next offset according to the table; 0 if it has nothing of the partition."""
+    polled: int = 0
+    """The offset after the last record that the member has polled; 0 if it has not yet."""
+    known: bool = False
+    """The member has read the partition before, so its group had an offset there."""
     restored: int | None = None
     """Version of the table that put back an older one since the group's last commit."""
     offsets: PartitionOffsets
@@ -63,16 +68,28 @@ class OffsetCheck:
         offsets = self.offsets
         if self.restored is not None and not (self.keyed and offsets.committed is None):
             return Verdict.RESTORED
-        if max(self.stored, offsets.committed or 0) > offsets.log_end:
+        if max(self.stored, self.polled, offsets.committed or 0) > offsets.log_end:
             return Verdict.TOPIC_RECREATED
         if offsets.committed is None:
             # A new group commits its start before it writes, so rows without an offset
             # mean that the offset was lost.
-            return Verdict.GROUP_LOST if self.stored else Verdict.NEW
+            return Verdict.GROUP_LOST if self.stored or self.known else Verdict.NEW
         # A crash between table and group leaves the group behind; that much is not lost.
-        if max(self.stored, offsets.committed) < offsets.log_start:
+        if self.read_up_to < offsets.log_start:
             return Verdict.RECORDS_DELETED
         return Verdict.CONSISTENT
+
+    @property
+    def read_up_to(self) -> int:
+        """The offset up to which every record was read."""
+        return max(self.stored, self.polled, self.offsets.committed or 0)
+
+    @property
+    def gap(self) -> Gap | None:
+        """What retention deleted before it was read."""
+        if self.verdict is not Verdict.RECORDS_DELETED:
+            return None
+        return Gap(self.partition, self.read_up_to, self.offsets.log_start)
 
     def refusal(self, worker: str) -> str:
         """Return what is wrong and which command repairs it; empty if all is well."""
@@ -89,10 +106,16 @@ class OffsetCheck:
                 f"{start}', or go on without them with {adopt}"
             )
         if self.verdict is Verdict.TOPIC_RECREATED:
-            known = held if self.stored > offsets.log_end else self._read_up_to(partition)
+            known = held if self.stored > offsets.log_end else self._up_to(partition)
             return (
                 f"{known}, but the topic ends at {offsets.log_end}, so it was recreated; "
                 f"go on with the new one with {adopt}"
+            )
+        if self.verdict is Verdict.GROUP_LOST and not self.stored:
+            return (
+                f"this worker has read {partition}, but group {self.group!r} has no offset there "
+                f"any more; if the topic was recreated, go on with the new one with {adopt}, if "
+                f"the group was reset, say where to go on with {rewind} --to'"
             )
         if self.verdict is Verdict.GROUP_LOST:
             return (
@@ -100,32 +123,51 @@ class OffsetCheck:
                 f"to the table with {rewind} --to-table', if the topic was recreated, go on with "
                 f"the new one with {adopt}"
             )
-        if self.verdict is Verdict.RECORDS_DELETED:
-            deleted = offsets.log_start - max(self.stored, offsets.committed or 0)
+        if (gap := self.gap) is not None:
             return (
-                f"{self._read_up_to(partition)}, but the topic begins at {offsets.log_start}, so "
-                f"retention deleted {deleted} records that were never read; go on with what is "
-                f"left with {rewind} --to-earliest'"
+                f"{self._up_to(partition)}, but the topic begins at {offsets.log_start}, so "
+                f"retention deleted {gap.records} records that were never read "
+                f"({gap.offsets}); go on with what is left with {rewind} --to-earliest'"
             )
         return ""
 
-    def _read_up_to(self, partition: str) -> str:
-        return f"group {self.group!r} has read {partition} up to offset {self.offsets.committed}"
+    def _up_to(self, partition: str) -> str:
+        after = max(self.polled, self.offsets.committed or 0)
+        return f"group {self.group!r} has read {partition} up to offset {after}"
 
 
 class StartRefusedError(ClaimxError):
     """A worker must not go on before a person has decided what is right."""
 
 
-def guard(worker: str, checks: Iterable[OffsetCheck]) -> None:
+class RecordsOvertakenError(StartRefusedError):
+    """Records were deleted before this worker, which is running, has read them."""
+
+    def __init__(self, reason: str, log_starts: Mapping[TopicPartition, int]) -> None:
+        super().__init__(reason)
+        self.log_starts = log_starts
+        """Offset of the oldest record that each of the partitions still has."""
+
+
+def guard(worker: str, checks: Iterable[OffsetCheck], *, started: bool = False) -> None:
     """See that *worker* may write.
+
+    Args:
+        worker: Its name.
+        checks: Every partition of every table.
+        started: Whether it was at work before.
 
     Raises:
         StartRefusedError: It may not; the first reason, and what to do.
     """
     for check in checks:
         if refusal := check.refusal(worker):
-            raise StartRefusedError(f"worker {worker!r} is not started: {refusal}")
+            raise StartRefusedError(f"{held_back(worker, started=started)}: {refusal}")
+
+
+def held_back(worker: str, *, started: bool = True) -> str:
+    """Return the beginning of the sentence that says why *worker* does nothing."""
+    return f"worker {worker!r} {'takes no more records' if started else 'is not started'}"
 
 
 async def look_at(

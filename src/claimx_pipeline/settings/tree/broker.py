@@ -55,7 +55,8 @@ class KafkaSettings:
     """A member not heard of for this long loses its partitions."""
 
     max_request_bytes: int = field(default=1_000_000, validator=ge(1024))
-    """Largest batch sent; must not exceed what the broker accepts."""
+    """Largest batch sent, or one record if that may be larger; must not exceed what the broker
+    accepts."""
 
 
 @frozen(kw_only=True)
@@ -76,6 +77,10 @@ class BrokerSettings:
     deadline_seconds: float = field(default=30.0, validator=gt(0))
     """How long any single answer of the broker may take."""
 
+    max_record_bytes: int | None = field(default=None, validator=optional(ge(1)))
+    """Largest record that is published, with its key and headers, on either broker;
+    ``kafka.max_request_bytes``, 1 MB, if not given. Larger ones that are stored stay readable."""
+
     topics: Mapping[str, TopicSettings] = field(factory=dict)
     """By logical topic name."""
 
@@ -84,3 +89,8 @@ class BrokerSettings:
 
     kafka: KafkaSettings = field(factory=KafkaSettings)
     """How to talk to Kafka."""
+
+    @property
+    def largest_record(self) -> int:
+        """The limit of one record in bytes, whatever the broker."""
+        return self.max_record_bytes or self.kafka.max_request_bytes

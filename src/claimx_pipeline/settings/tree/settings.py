@@ -17,6 +17,7 @@ from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.settings.tree.health import HealthSettings
 from claimx_pipeline.settings.tree.logging import LoggingSettings
 from claimx_pipeline.settings.tree.media import MediaSettings
+from claimx_pipeline.settings.tree.offsets import OffsetsSettings
 from claimx_pipeline.settings.tree.plugins import PluginsSettings
 from claimx_pipeline.settings.tree.retry import RetrySettings
 from claimx_pipeline.settings.tree.storage import StorageSettings
@@ -51,6 +52,9 @@ class Settings:
 
     retry: RetrySettings = field(factory=RetrySettings)
     """How a record that failed is tried again."""
+
+    offsets: OffsetsSettings = field(factory=OffsetsSettings)
+    """What follows when records were deleted before they were read."""
 
     connections: Mapping[str, ConnectionSettings] = field(factory=dict)
     """Named HTTP services for plugins and stages."""

@@ -17,7 +17,6 @@ import pytest
 from claimx_pipeline import Done
 from claimx_pipeline.broker.protocol import NewTopic, OutRecord
 from claimx_pipeline.broker.sqlite.broker import SqliteBroker
-from claimx_pipeline.broker.sqlite.log import LARGEST_RECORD
 from claimx_pipeline.errors import (
     BrokerUnavailableError,
     FencedError,
@@ -392,11 +391,12 @@ async def test_a_full_disk_ends_in_one_sentence_and_nothing_of_a_call_is_stored(
     await admin.close()
 
 
-async def test_a_record_too_large_for_anyone_to_read_kills_the_record_behind_it_alone(tmp_path):
+async def test_a_record_over_the_limit_kills_the_record_behind_it_alone(tmp_path):
     rig = await Rig.make(tmp_path)
+    limit = rig.pipeline.settings.broker.largest_record
 
     def act(text: str) -> Done:
-        value = bytes(LARGEST_RECORD) if text == "b" else text.encode()
+        value = bytes(limit) if text == "b" else text.encode()
         return Done(publish=(OutRecord(OUT.name, value, b"k"),))
 
     await rig.publish("a", "b", "c")
@@ -405,5 +405,5 @@ async def test_a_record_too_large_for_anyone_to_read_kills_the_record_behind_it_
     assert await rig.published() == ["a", "c"]
     (dead,) = await rig.records(DEAD)
     assert dead.value == b"b"
-    assert "keep the content elsewhere" in DeadLetter.read(dead).error
+    assert "broker.max_record_bytes" in DeadLetter.read(dead).error
     assert await rig.committed() == 3

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from claimx_pipeline import Done, OutRecord, RecordError
-from claimx_pipeline.runtime import loop as loops
+from claimx_pipeline.runtime import polling
 from claimx_pipeline.runtime.outcome import Held
 from tests.rigs.until import until
 from tests.rigs.worker import IN, OUT, Rig, Scripted
@@ -86,7 +86,7 @@ async def test_batches_behind_a_slow_one_are_worked_on_and_none_is_settled_befor
 async def test_a_partition_waits_when_too_much_of_it_is_in_flight_and_others_go_on(
     rig, monkeypatch
 ):
-    monkeypatch.setattr(loops, "FARTHEST", 100)
+    monkeypatch.setattr(polling, "FARTHEST", 100)
     producer = rig.broker().producer()
     await producer.start()
     for bucket in (0, 1):

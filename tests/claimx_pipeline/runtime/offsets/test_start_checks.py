@@ -75,7 +75,7 @@ def test_each_contradiction_is_told_from_what_is_normal(found, verdict):
         (
             check_of(5, 8, 9),
             "group 'g' has read raw[2] up to offset 5, but the topic begins at 8, so retention "
-            "deleted 3 records that were never read; go on with what is left with "
+            "deleted 3 records that were never read (offsets 5 to 7); go on with what is left with "
             "'claimx-run offsets rewind events --to-earliest'",
         ),
         (

@@ -1,0 +1,70 @@
+"""Reports records that failed: a line per batch and cause, not one per record."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from attrs import frozen
+
+from claimx_pipeline.errors import category_of
+from claimx_pipeline.runtime.dead_letters.fingerprint import pattern
+from claimx_pipeline.runtime.delivery.batch import FailedRecord
+from claimx_pipeline.runtime.headers import DUE, header
+from claimx_pipeline.runtime.outcome import Retry
+from claimx_pipeline.telemetry.metrics import WorkerMetrics
+
+log = logging.getLogger(__name__)
+
+LONGEST_CAUSE = 500
+"""Characters of an error that are compared and logged."""
+
+
+@frozen
+class FailureReport:
+    """The failures of one worker, for its log, its health and the last line of its run."""
+
+    worker: str
+    metrics: WorkerMetrics
+
+    def report(self, failed: Sequence[FailedRecord]) -> None:
+        """Log what the records of a batch have *failed* with."""
+        causes: dict[tuple[str, ...], list[FailedRecord]] = {}
+        for each in failed:
+            error = each.error
+            text = pattern(str(error)[:LONGEST_CAUSE])
+            kind = (each.becomes, category_of(error).value, type(error).__name__, text)
+            causes.setdefault(kind, []).append(each)
+        for (becomes, category, name, _), records in causes.items():
+            first, cause = records[0].record.record, _cause(records[0].error, name)
+            log.warning(
+                "worker %s: %d records %s (%s, the first at %s[%d] offset %d): %s",
+                self.worker,
+                len(records),
+                becomes,
+                category,
+                first.topic,
+                first.partition,
+                first.offset,
+                cause,
+            )
+            partly = sum(1 for each in records if _is_partly_done(each))
+            self.metrics.failing(cause, _due(records[-1]), partly=partly)
+
+
+def _cause(error: Exception, name: str) -> str:
+    lines = str(error).strip().splitlines()
+    return lines[0][:LONGEST_CAUSE] if lines else name
+
+
+def _is_partly_done(failed: FailedRecord) -> bool:
+    outcome = failed.record.outcome
+    return isinstance(outcome, Retry) and bool(outcome.rows)
+
+
+def _due(failed: FailedRecord) -> datetime | None:
+    """Return when a record is to be retried; None if it is not."""
+    returning = failed.record.returning
+    text = header(returning.headers, DUE) if returning is not None else None
+    return datetime.fromtimestamp(int(text) / 1000, UTC) if text is not None else None
