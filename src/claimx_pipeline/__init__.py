@@ -8,6 +8,7 @@ the public modules beside it:
 - ``stages``: what chains of plugin workers are made of
 - ``connections``: HTTP services
 - ``tables``: how tables and named queries are declared
+- ``values``: readers of ids, times and texts of an answer
 - ``media``, ``topics``, ``domain``: messages about files, topics of the core, entity kinds
 - ``operations``: what ``claimx-run`` does, to be called from Python
 - ``testing``: the kit for authors of plugins

@@ -26,6 +26,9 @@ class AcknowledgeConfig:
     fields: tuple[str, ...]
     """Dotted paths of the message's fields; each is called as its path ends."""
 
+    marks: tuple[str, ...] = ()
+    """Dotted paths of further fields, which are in the message only if they are true."""
+
 
 class AcknowledgeStage(RecordStage):
     """Publishes one message per record that came through; it keeps the record's key."""
@@ -39,6 +42,11 @@ class AcknowledgeStage(RecordStage):
         """Add the message."""
         message = {
             path.rpartition(".")[2]: read_field(item.data, path) for path in self.config.fields
+        }
+        message |= {
+            path.rpartition(".")[2]: True
+            for path in self.config.marks
+            if read_field(item.data, path)
         }
         cause = f"{item.data['event_id']}|{item.data['assignment_id']}|{self.config.topic}"
         headers = (("claimx-id", hashlib.sha256(cause.encode()).hexdigest()[:32].encode()),)

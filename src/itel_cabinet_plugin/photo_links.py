@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 from functools import partial
 from typing import Any, Final
 
@@ -10,8 +11,9 @@ from attrs import define, field
 
 from claimx_pipeline import Category, Clock, RecordError
 from claimx_pipeline.connections import AnswerCache, Connection
+from claimx_pipeline.media import times_of
 from itel_cabinet_plugin.form.model import ParsedForm
-from itel_cabinet_plugin.form.values import whole_id
+from itel_cabinet_plugin.form.values import label, moment, whole_id
 
 MEDIA_ENDPOINT: Final = "/export/project/{project_id}/media"
 """Path of a project's files."""
@@ -23,6 +25,21 @@ _ANSWERS_KEPT: Final = 1000
 
 Links = Mapping[str, Mapping[str, Any]]
 """Media id to what ClaimX says of the file; ``fullDownloadLink`` is its signed link."""
+
+
+def links_until(links: Links) -> datetime | None:
+    """Return when the first of *links* ends; None if none says that it does."""
+    ends = []
+    for file in links.values():
+        link = label(file.get("fullDownloadLink"))
+        if link is None:
+            continue
+        said, signed = moment(file.get("expiresAt")), times_of(link)
+        if said is not None:
+            ends.append(said)
+        if signed is not None:
+            ends.append(signed.ends_at)
+    return min(ends, default=None)
 
 
 @define(eq=False)
@@ -50,7 +67,9 @@ class PhotoLinks:
             return {}
         project = whole_id(parsed.form.project_id)
         if project is None:
-            raise RecordError("the form names no project, so nobody knows its photos' links")
+            raise RecordError(
+                "the form has no project id, so its photos' links cannot be looked up"
+            )
         parts = [ids[at : at + _IDS_PER_REQUEST] for at in range(0, len(ids), _IDS_PER_REQUEST)]
         path = self._endpoint.format(project_id=project)
         found: dict[str, Mapping[str, Any]] = {}
@@ -69,4 +88,4 @@ class PhotoLinks:
             told = f"{answer.where}: the answer names no files; it has no list 'data'"
             raise RecordError(told, Category.TRANSIENT)
         files = [each for each in listed if isinstance(each, dict)]
-        return {str(each.get("mediaID", each.get("mediaId"))): each for each in files}
+        return {str(whole_id(each.get("mediaID", each.get("mediaId")))): each for each in files}

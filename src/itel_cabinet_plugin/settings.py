@@ -125,6 +125,9 @@ class ItelSettings:
     vendor: VendorSettings = field(factory=VendorSettings)
     """The vendor payload: who sends, and where to."""
 
+    accepted_remembered: int = field(default=50_000, validator=ge(1))
+    """Forms that iTel accepted, the latest, that are known not to be sent again; some 20 MB."""
+
     @property
     def payloads(self) -> frozenset[str]:
         """Every payload that a form may be sent as."""

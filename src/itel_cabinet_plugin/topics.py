@@ -33,5 +33,14 @@ API_ERRORS: Final = Topic(
 )
 """Dead letters of the workers about iTel: itel-api, itel-results."""
 
+ACCEPTED: Final = Topic("itel.cabinet.accepted", partitions=3, retention_bytes=2**26, terminal=True)
+"""One message per form and content that iTel accepted, keyed by the form; kept by size only, since
+a form that iTel has is not sent again, however long ago that was."""
+
+SENDING: Final = Topic(
+    "itel.cabinet.sending", partitions=3, retention_hours=30 * 24.0, terminal=True
+)
+"""What is about to be sent, keyed by the form, so that it can go out again in the same words."""
+
 FAMILY: Final = "itel.cabinet"
 """Retry topics of both workers."""

@@ -82,7 +82,7 @@ class Result:
             f"lost {rows['lost']}, doubled {rows['doubled']}, wrong {rows['wrong']}, "
             f"dead {len(self.letters)} of {len(self.letters_wanted)} (told again {again}); "
             f"{happened}; "
-            f"submissions: keys {sent.keys}, repeats by tracking duplicates {sent.by_tracking}, "
+            f"submissions: keys {sent.keys}, "
             f"repeats by kill {sent.by_loss}, without a row {left.untold}, wrong {len(sent.wrong)}; "
             f"files {left.files}, left in the cache {left.left}; "
             f"webhooks {left.calls}, answered again {left.calls_again}, wrong {len(left.wrong)}"

@@ -24,6 +24,11 @@ pytestmark = [
     pytest.mark.filterwarnings("default:import .* from claimx_pipeline:DeprecationWarning"),
 ]
 
+SUBMISSIONS = "itel_cabinet_submissions"
+
+ADDED = {"itel.cabinet.accepted", "itel.cabinet.sending"}
+"""Topics that no earlier version reads or writes."""
+
 ENTITY_KINDS = (
     "projects",
     "contacts",
@@ -51,7 +56,18 @@ def expected_of(step: str, found: dict[str, list[Json]], expected: dict[str, lis
         there = Counter(of(row, columns) for row in found[table])
         wanted = Counter(of(row, columns) for row in rows)
         assert there - wanted == Counter(), f"{step}: {table} holds what it should not"
-        assert wanted - there == Counter(), f"{step}: {table} lacks rows"
+        lacking = wanted - there
+        if table == SUBMISSIONS:
+            # A form that iTel accepted is not sent again; the earlier version did so.
+            keys = {row["idempotency_key"] for row in found[table] if row["outcome"] == "accepted"}
+            lacking = Counter(
+                {row: n for row, n in lacking.items() if not is_repetition(json.loads(row), keys)}
+            )
+        assert lacking == Counter(), f"{step}: {table} lacks rows"
+
+
+def is_repetition(row: Json, accepted: set[str]) -> bool:
+    return row["outcome"] == "accepted" and row["idempotency_key"] in accepted
 
 
 def of(row: Json, columns: list[str]) -> str:
@@ -168,7 +184,7 @@ async def test_every_message_looks_as_the_earlier_version_wrote_it(tmp_path):
     """
     wire = read(golden.WIRE)
     found = await stories.write(tmp_path / "new")
-    assert found.keys() == wire.keys()
+    assert found.keys() - ADDED == wire.keys()
     for topic, messages in wire.items():
         assert found[topic] == messages, topic
     rows = [each["shape"]["rows"] for each in wire["claimx.entities.rows"]]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -11,10 +12,13 @@ import pytest
 from attrs import define, evolve, field, frozen
 
 from claimx_pipeline import builtin as core
+from claimx_pipeline.broker.protocol import Record
+from claimx_pipeline.broker.sqlite.broker import SqliteBroker
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.connections.registry import Connections
 from claimx_pipeline.runtime.worker import Received
 from claimx_pipeline.settings.secret import Secret
+from claimx_pipeline.settings.tree.broker import BrokerSettings
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.simulator.entities import CABINET_TEMPLATE
@@ -22,10 +26,16 @@ from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
 from claimx_pipeline.stages.chain import ChainProcessor
 from claimx_pipeline.tables import TableSpec
+from claimx_pipeline.telemetry.metrics import Metrics
+from claimx_pipeline.topics import Topology
 from itel_cabinet_plugin import form, submission, tracking
 from itel_cabinet_plugin.settings import SECTION, ItelSettings
+from itel_cabinet_plugin.submission import worker
 from itel_cabinet_plugin.tables import ATTACHMENTS, FORMS, SUBMISSIONS, TASK_TRACKING
+from itel_cabinet_plugin.topics import API_ATTEMPTS
 from tests.fakes.virtual_clock import VirtualClock
+from tests.rigs.topics import admin_of
+from tests.rigs.topics import records as topic_records
 
 TABLES = (TASK_TRACKING, FORMS, ATTACHMENTS, SUBMISSIONS)
 
@@ -43,6 +53,8 @@ class Given:
     headers: tuple[tuple[str, bytes], ...] = ()
 
 
+TOPOLOGY = Topology.of([worker.WORKER.topics()], BrokerSettings())
+
 STAGES = {
     name: stage
     for registering in (core, form, tracking, submission)
@@ -57,10 +69,12 @@ class Outside:
 
     server: SimulatorServer
     settings: Settings
+    broker: SqliteBroker
     clock: VirtualClock = field(factory=VirtualClock)
     tables: list[TableSpec] = field(factory=list)
     """In place of the plugin's own of these names."""
     connections: Connections = field(init=False)
+    metrics: Metrics = field(factory=Metrics, init=False)
 
     def __attrs_post_init__(self) -> None:
         self.connections = Connections(self.settings.connections, SystemClock())
@@ -71,15 +85,22 @@ class Outside:
             settings=self.settings,
             clock=self.clock,
             connections=self.connections,
+            broker=self.broker,
+            topology=TOPOLOGY,
+            metrics=self.metrics,
             tables={table.name: table for table in (*TABLES, *self.tables)},
         )
 
-    async def run(self, build: Any, *messages: Any) -> list[Any]:
-        """Pass *messages* through the chain that *build* makes; return the outcomes."""
+    async def attempts(self) -> list[Record]:
+        """Return what is reported of requests that led to an acceptance: published at once."""
+        return await topic_records(self.broker, API_ATTEMPTS.name)
+
+    async def run(self, build: Any, *messages: Any, headers: Any = ()) -> list[Any]:
+        """Pass *messages* through a new chain of *build*, as after a restart."""
         chain: ChainProcessor = evolve(build, registered=STAGES)(self.resources)
         await chain.open()
         try:
-            records = [Given(msgspec.json.encode(message)) for message in messages]
+            records = [Given(msgspec.json.encode(message), headers=headers) for message in messages]
             batch = [Received(record, chain.decode(record)) for record in records]
             return list(await chain.process(batch))
         finally:
@@ -87,11 +108,13 @@ class Outside:
 
 
 @pytest.fixture
-async def outside() -> AsyncIterator[Outside]:
+async def outside(tmp_path: Path) -> AsyncIterator[Outside]:
     """A world in which 200 events have happened."""
     world = World(seed=7)
     world.set_clock(world.end(200))
-    async with SimulatorServer(world) as server:
+    broker = SqliteBroker(f"sqlite:///{tmp_path}/broker.db", BrokerSettings())
+    async with SimulatorServer(world) as server, admin_of(broker) as admin:
+        await admin.create_topics(TOPOLOGY.new_topics())
         usual = {"backoff_seconds": 0.01, "max_retries": 1}
         settings = Settings(
             connections={
@@ -110,7 +133,7 @@ async def outside() -> AsyncIterator[Outside]:
             },
             sections={SECTION: ItelSettings()},
         )
-        outside = Outside(server, settings)
+        outside = Outside(server, settings, broker)
         try:
             yield outside
         finally:

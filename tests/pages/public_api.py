@@ -30,6 +30,7 @@ MODULES = (
     "media",
     "topics",
     "domain",
+    "values",
     "operations",
     "testing",
 )

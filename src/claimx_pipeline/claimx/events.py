@@ -9,10 +9,10 @@ from datetime import datetime
 import msgspec
 from attrs import define
 
-from claimx_pipeline.claimx.times import read_time
 from claimx_pipeline.clock import EPOCH, is_usable, published_at
 from claimx_pipeline.connections.json_answer import without_bad_characters
 from claimx_pipeline.errors import DecodeError
+from claimx_pipeline.times import read_time
 
 _Id = int | float | str | None
 _Ids = tuple[str | None, str | None, str | None, str | None]

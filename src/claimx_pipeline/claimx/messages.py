@@ -13,11 +13,11 @@ from claimx_pipeline.broker.protocol import OutRecord
 from claimx_pipeline.claimx.entities import KINDS, EntityRows
 from claimx_pipeline.claimx.event_tables import EVENT_LOG
 from claimx_pipeline.claimx.events import Event
-from claimx_pipeline.claimx.times import in_utc, read_date, read_time
 from claimx_pipeline.delta.spec import DATE, TIMESTAMP, TableSpec, bucket_of
 from claimx_pipeline.domain.entities import EntityRow, RowsByKind
 from claimx_pipeline.domain.kinds import EntityKind
 from claimx_pipeline.errors import DecodeError
+from claimx_pipeline.times import in_utc, read_date, read_time
 from claimx_pipeline.topics import ENTITIES_ROWS
 
 M = TypeVar("M")

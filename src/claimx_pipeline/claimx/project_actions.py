@@ -6,12 +6,16 @@ writes ``senderUserName`` where ``/data`` writes ``senderUsername``.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from claimx_pipeline.connections.client import Connection
+from claimx_pipeline.connections.verdict import JsonVerdict
 from claimx_pipeline.errors import Category, RecordError
+from claimx_pipeline.values import integer
+
+_ANY_JSON = JsonVerdict(field="")
+"""A page that something in between answers with is not ClaimX's yes."""
 
 
 async def find_project(connection: Connection, claim_number: str) -> int:
@@ -62,7 +66,11 @@ async def create_task(  # noqa: PLR0913 - the parts of the request
     if sender_username:
         body["senderUserName"] = sender_username
     await connection.request(
-        "POST", "/import/project/actions", json=body, idempotency_key=idempotency_key
+        "POST",
+        "/import/project/actions",
+        json=body,
+        idempotency_key=idempotency_key,
+        verdict=_ANY_JSON,
     )
 
 
@@ -81,7 +89,7 @@ def project_number(project_id: str) -> int:
 
 
 def _whole(value: Any) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
-    whole = isinstance(value, str) and re.fullmatch(r"[0-9]{1,18}", value)
-    return int(value) if whole else None
+    try:
+        return integer(value)
+    except ValueError:
+        return None

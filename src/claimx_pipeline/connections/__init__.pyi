@@ -11,11 +11,19 @@ from .call import (
 from .client import (
     Connection,
 )
+from .verdict import (
+    JsonVerdict,
+    Verdict,
+    json_object,
+)
 
 __all__ = [
     "Answer",
     "AnswerCache",
     "Connection",
+    "JsonVerdict",
     "RequestFailedError",
+    "Verdict",
     "Watch",
+    "json_object",
 ]

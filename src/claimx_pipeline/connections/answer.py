@@ -98,6 +98,8 @@ class RequestFailedError(RecordError):
     """Name of the connection."""
     answer: Answer | None = field(default=None, repr=False)
     """What came back, if anything did."""
+    unsent: bool = False
+    """Surely nothing reached the service: no connection to it could be made."""
 
     @property
     def status(self) -> int | None:

@@ -9,6 +9,8 @@ from urllib.parse import quote, urlencode
 from attrs import evolve, frozen
 from yarl import URL
 
+from claimx_pipeline.connections.verdict import Verdict, by_status
+
 if TYPE_CHECKING:
     from claimx_pipeline.connections.answer import Answer, RequestFailedError
 
@@ -49,6 +51,8 @@ class Call:
     """What is asked about; see ``Connection.request``."""
     expects_json: bool = False
     """An answer without JSON is the service's failure."""
+    verdict: Verdict = by_status
+    """Tells whether an answer is a yes."""
 
     def having(self, headers: Mapping[str, str]) -> Call:
         """Return the same request with further *headers*."""
@@ -66,6 +70,7 @@ def call_to(  # noqa: PLR0913 - the parts of an HTTP request
     idempotency_key: str | None = None,
     repeatable: bool = False,
     timeout_seconds: float | None = None,
+    verdict: Verdict = by_status,
     subject: str | None = None,
     expects_json: bool = False,
 ) -> Call:
@@ -86,6 +91,7 @@ def call_to(  # noqa: PLR0913 - the parts of an HTTP request
         timeout_seconds,
         subject if subject is not None else idempotency_key,
         expects_json,
+        verdict,
     )
 
 

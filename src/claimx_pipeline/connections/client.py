@@ -34,12 +34,16 @@ from claimx_pipeline.connections.renewed import RenewedCredential
 from claimx_pipeline.connections.session import Sockets, new_session
 from claimx_pipeline.connections.token_file import open_token_file
 from claimx_pipeline.connections.transport import UNREACHED, UNSENDABLE, Transport
+from claimx_pipeline.connections.verdict import Verdict, by_status
 from claimx_pipeline.connections.waits import Waits
 from claimx_pipeline.errors import Category
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 
 _PROBE_SECONDS = 5.0
 """A probe that takes longer has shown that the service is not well."""
+
+_NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+"""How a request fails of which the service has seen nothing."""
 
 _FORM = "application/x-www-form-urlencoded"
 
@@ -121,6 +125,7 @@ class Connection:
         repeatable: bool = False,
         timeout_seconds: float | None = None,
         watch: Watch | None = None,
+        verdict: Verdict = by_status,
         expect: Literal["any", "json"] = "any",
         subject: str | None = None,
     ) -> Answer:
@@ -150,9 +155,10 @@ class Connection:
             subject: What is asked about, a project say; the idempotency key if not given. If
                 404 or 405 is answered about five different ones and nothing else, that is an
                 outage; without a subject each is the record's own.
+            verdict: Tells whether an answer is a yes; without, any 2xx is.
 
         Returns:
-            The answer, whose status is 2xx; ``json`` can read it if that was expected.
+            The answer, which is a yes; ``json`` can read it if that was expected.
 
         Raises:
             RequestFailedError: No answer came, or one that is not a success, or nothing was
@@ -185,6 +191,7 @@ class Connection:
             idempotency_key=idempotency_key,
             repeatable=repeatable,
             timeout_seconds=timeout_seconds,
+            verdict=verdict,
             subject=subject,
             expects_json=expect == "json",
         )
@@ -257,11 +264,22 @@ class Connection:
     async def _succeed(self, call: Call) -> Answer:
         """Return the answer to *call*, which must be a success."""
         answer = await self._answer(call, call.timeout_seconds or self.settings.timeout_seconds)
+        usual = None
         if not 200 <= answer.status < 300:  # noqa: PLR2004 - the class of successes
-            raise refusal(answer, connection=self.name, secrets=self._secrets)
-        if call.expects_json:
-            self._see_json(answer)
-        return answer
+            usual = refusal(answer, connection=self.name, secrets=self._secrets)
+        error = call.verdict(answer, usual)
+        if error is None:
+            if call.expects_json:
+                self._see_json(answer)
+            return answer
+        if isinstance(error, RequestFailedError):
+            raise error
+        reason = error.reason
+        for secret in self._secrets:
+            reason = reason.replace(secret, "…")
+        raise RequestFailedError(
+            reason, error.category, error.retry_after, error.outage, self.name, answer
+        )
 
     def _see_json(self, answer: Answer) -> None:
         """See that *answer* holds JSON."""
@@ -287,19 +305,22 @@ class Connection:
             raise self._lost(call, f"no answer within {seconds:g} s") from None
         except UNREACHED as error:
             # Without a cause: its text may hold the whole URL.
-            raise self._lost(call, self._described(error)) from None
+            unsent = isinstance(error.__cause__ or error, _NOT_CONNECTED)
+            raise self._lost(call, self._described(error), unsent=unsent) from None
         except UNSENDABLE as error:
             reason = f"{call.where}: is not a request that can be sent ({type(error).__name__})"
             raise RequestFailedError(reason, connection=self.name) from None
 
     async def _exchange(self, call: Call) -> Answer:
         if self._transport is None or self._closed:
-            raise self._lost(call, f"connection {self.name!r} is closed")
+            raise self._lost(call, f"connection {self.name!r} is closed", unsent=True)
         headers = self._with_credential(call.headers)
         return await self._transport.exchange(call, headers, self.settings.max_answer_bytes)
 
-    def _lost(self, call: Call, what: str) -> RequestFailedError:
-        return RequestFailedError(f"{call.where}: {what}", Category.TRANSIENT, connection=self.name)
+    def _lost(self, call: Call, what: str, *, unsent: bool = False) -> RequestFailedError:
+        return RequestFailedError(
+            f"{call.where}: {what}", Category.TRANSIENT, connection=self.name, unsent=unsent
+        )
 
     def _described(self, error: Exception) -> str:
         # The transport calls every failure to connect a timeout; the cause knows better.

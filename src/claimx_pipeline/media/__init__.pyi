@@ -1,3 +1,7 @@
+from .links import (
+    LinkTimes,
+    times_of,
+)
 from .messages import (
     CachedFile,
     DownloadResult,
@@ -11,5 +15,7 @@ __all__ = [
     "CachedFile",
     "DownloadResult",
     "DownloadTask",
+    "LinkTimes",
     "target_path",
+    "times_of",
 ]

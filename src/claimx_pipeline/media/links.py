@@ -19,6 +19,7 @@ from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import Answered, RequestFailedError
 from claimx_pipeline.errors import RecordError
 from claimx_pipeline.media.messages import FileMessage
+from claimx_pipeline.values import integer
 
 logger = logging.getLogger(__name__)
 
@@ -92,6 +93,13 @@ def _whole(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
         raise ValueError(f"{text!r} is not a whole number")
     return int(text)
+
+
+def _same_id(given: Any, media_id: int) -> bool:
+    try:
+        return integer(given) == media_id
+    except ValueError:
+        return False
 
 
 class MediaApi(Protocol):
@@ -182,7 +190,7 @@ class CurrentLink:
             ) from error
         for item in answered.body:
             link = item.get("fullDownloadLink")
-            if str(item.get("mediaID", item.get("mediaId"))) == str(media_id) and link:
+            if _same_id(item.get("mediaID", item.get("mediaId")), media_id) and link:
                 return str(link)
         return None
 

@@ -127,7 +127,7 @@ async def replay_dead_letters(
                 going = [each for each in letters if replayer.refusal(each) is None]
                 if plan.limit is not None:
                     going = going[: plan.limit - done.groups.count]
-                page = await replayer.replay(going, producer)
+                page = await replayer.replay(going, producer, again=plan.wanted.replayed)
                 done.groups.add(page.replayed)
                 done.refused += page.refused
     except BrokerError as error:

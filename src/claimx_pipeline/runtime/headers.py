@@ -33,6 +33,9 @@ FIRST_FAILED = "claimx-first-failed"
 PLUGIN = "claimx-plugin"
 """The only plugin that a returning event is for: everything else was done already."""
 
+AGAIN = "claimx-again"
+"""Says that an operator asked for the record to be done again, even if it was done already."""
+
 HOPS = "claimx-hops"
 """How many plugins' messages led to the record; it stays with the record wherever it goes."""
 
@@ -46,7 +49,7 @@ OWN_PREFIX = "claimx-"
 """Begins every header that is the pipeline's own; plugins may not set such."""
 
 TRAVELLING = frozenset(
-    {GROUP, ORIGIN, ORIGIN_TIMESTAMP, ATTEMPTS, DUE, RETURN_TO, FIRST_FAILED, PLUGIN}
+    {GROUP, ORIGIN, ORIGIN_TIMESTAMP, ATTEMPTS, DUE, RETURN_TO, FIRST_FAILED, PLUGIN, AGAIN}
 )
 """Headers of a record on its way through the retry topics; not part of the original."""
 

@@ -80,6 +80,8 @@ class WorkerLoop:
     _counts: RecordCounts = field(init=False)
     _in_flight: InFlight = field(init=False)
     _assignments: Assignments = field(init=False)
+    _announced: frozenset[Assignment] = field(init=False, default=frozenset())
+    """The partitions that the processor last heard of."""
     _topics: list[str] = field(init=False, factory=list)
     """What it reads, as the broker calls it."""
     _checks: RunningChecks = field(init=False)
@@ -298,7 +300,7 @@ class WorkerLoop:
             await self._in_flight.finish()
             self._in_flight.raise_failure()
         try:
-            return await self._reconnect.until_available(
+            owned = await self._reconnect.until_available(
                 lambda: self._assignments.follow(self._consumer), "assignment"
             )
         except (BrokerUnavailableError, TableWriteError) as error:
@@ -306,6 +308,10 @@ class WorkerLoop:
                 raise
             # The worker is to stop; nothing of what it polled is under way.
             return frozenset()
+        if owned != self._announced:
+            self._processing.assigned()
+            self._announced = owned
+        return owned
 
     async def _rejoin(self, error: TableFencedError) -> None:
         """Leave all partitions, drop what is in flight of them, and join the group again."""

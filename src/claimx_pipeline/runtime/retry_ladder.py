@@ -80,6 +80,7 @@ class RetryLadder:
         first = headers.first_failed_of(record)
         published = headers.origin_timestamp_of(record)
         plugin = headers.header(record.headers, headers.PLUGIN)
+        again = headers.header(record.headers, headers.AGAIN)
         travelling = {
             headers.GROUP: group,
             headers.ORIGIN: str(headers.origin_of(record)),
@@ -90,6 +91,7 @@ class RetryLadder:
             headers.FIRST_FAILED: first or now.isoformat(),
             # An event that came back for one plugin is still for that one alone.
             **({headers.PLUGIN: plugin} if plugin else {}),
+            **({headers.AGAIN: again} if again else {}),
         }
         return OutRecord(
             self.topics()[rung].name,

@@ -3,7 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, Generic, Literal, Protocol, TypeVar
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Generic,
+    Literal,
+    Protocol,
+    TypeVar,
+    runtime_checkable,
+)
 
 from attrs import define, evolve, field, frozen
 from attrs.validators import ge, gt, optional
@@ -59,6 +67,15 @@ class Processor(Protocol):
 
     async def close(self) -> None:
         """Release what was opened; called once, also after a failed start."""
+        ...
+
+
+@runtime_checkable
+class KnowsAssignment(Protocol):
+    """A processor that is to know when its member owns other partitions."""
+
+    def assigned(self) -> None:
+        """Note it; called before the first record of a new assignment."""
         ...
 
 

@@ -14,6 +14,7 @@ from .lookup import (
     LookupStage,
 )
 from .protocol import (
+    FollowsAssignment,
     Item,
     RecordStage,
     Stage,
@@ -22,6 +23,9 @@ from .protocol import (
 from .send import (
     SendConfig,
     SendStage,
+)
+from .topic_log import (
+    TopicLog,
 )
 from .transform import (
     TransformConfig,
@@ -40,6 +44,7 @@ __all__ = [
     "DeltaConfig",
     "DeltaStage",
     "FieldRule",
+    "FollowsAssignment",
     "Item",
     "LookupConfig",
     "LookupStage",
@@ -49,6 +54,7 @@ __all__ = [
     "SkipRule",
     "Stage",
     "StageSpec",
+    "TopicLog",
     "TransformConfig",
     "TransformStage",
     "ValidationConfig",

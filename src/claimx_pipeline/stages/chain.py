@@ -17,7 +17,13 @@ from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, Retry, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received
 from claimx_pipeline.settings.tree.settings import Settings
-from claimx_pipeline.stages.protocol import Item, RecordStage, Stage, StageSpec
+from claimx_pipeline.stages.protocol import (
+    FollowsAssignment,
+    Item,
+    RecordStage,
+    Stage,
+    StageSpec,
+)
 from claimx_pipeline.topics import Topic
 
 
@@ -148,6 +154,12 @@ class ChainProcessor:
         for item, outcome in zip(items, outcomes, strict=True):
             item.outcome = outcome
             item.reports += outcome.reports
+
+    def assigned(self) -> None:
+        """Tell the stages that want to know that the worker owns other partitions now."""
+        for stage in self.stages:
+            if isinstance(stage, FollowsAssignment):
+                stage.assigned()
 
     async def close(self) -> None:
         """Close the stages in the reverse order."""

@@ -10,6 +10,9 @@ from urllib.parse import quote
 from claimx_pipeline.errors import RecordError
 from claimx_pipeline.stages.fields import read_field
 
+_EXACT = 2.0**53
+"""Whole numbers from here on are not exact as floating point."""
+
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 
@@ -46,4 +49,6 @@ def needed(data: Mapping[str, Any], path: str) -> str:
     value = read_field(data, path)
     if value is None:
         raise RecordError(f"field {path!r} is missing, and the request needs it")
-    return str(value)
+    # ClaimX may write an id as 12.0, and an id in a path is 12.
+    whole = isinstance(value, float) and value.is_integer() and abs(value) < _EXACT
+    return str(int(value) if whole else value)

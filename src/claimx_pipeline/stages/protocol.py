@@ -7,7 +7,7 @@ that every stage before it let through, one batch at a time.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from attrs import define, field, frozen
 
@@ -15,6 +15,7 @@ from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.media.messages import DownloadTask, task_record
 from claimx_pipeline.media.requests import checked
+from claimx_pipeline.runtime.headers import AGAIN, header
 from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, Retry, failure
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ class Item:
     """
     outcome: Outcome | None = None
     """Set when a stage is the last for this record: it failed, or is to be skipped."""
+
+    @property
+    def again(self) -> bool:
+        """Whether an operator asked for it to be done again, even if it was done already."""
+        return header(self.record.headers, AGAIN) is not None
 
     def skip(self, reason: str) -> None:
         """Leave the rest of the chain out; the record is dealt with."""
@@ -102,6 +108,19 @@ class Stage(Protocol):
 
     async def close(self) -> None:
         """Release what was opened."""
+        ...
+
+
+@runtime_checkable
+class FollowsAssignment(Protocol):
+    """A stage that knows things about the partitions that its worker owns."""
+
+    def assigned(self) -> None:
+        """Note that other partitions are owned from now on, or the same ones again.
+
+        Called before the first record of a new assignment. Other members may have worked on
+        these partitions meanwhile.
+        """
         ...
 
 

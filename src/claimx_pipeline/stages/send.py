@@ -10,9 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar, Literal
 
 from attrs import field, frozen
-from attrs.validators import ge, optional
+from attrs.validators import ge, min_len, optional
 
 from claimx_pipeline.connections.client import Connection
+from claimx_pipeline.connections.verdict import JsonVerdict, Verdict, by_status
 from claimx_pipeline.runtime.headers import ID, header, origin_of
 from claimx_pipeline.runtime.outcome import failure
 from claimx_pipeline.runtime.resources import Resources
@@ -58,6 +59,16 @@ class SendConfig:
     batch_field: str = "items"
     """Key of the list of records in the body of a batch."""
 
+    expect: Literal["any", "json"] = "any"
+    """What a success looks like: any answer of status 2xx; or ``json``, a JSON object with it.
+    With ``json``, 202 and 204 may be empty, and a page that something in between answers with
+    is tried again."""
+
+    success_field: str | None = field(default=None, validator=optional(min_len(1)))
+    """Field of the answer that must say yes (true, 1, ``yes``, ``ok``): with no, the records are
+    refused with the answer's message; without the field there is no answer, and it is tried
+    again. Implies ``expect: json``."""
+
     def __attrs_post_init__(self) -> None:
         if self.batch_size and self.path_params:
             raise ValueError("path_params need one request per record; remove batch_size")
@@ -71,6 +82,11 @@ class SendStage:
     def __init__(self, config: SendConfig) -> None:
         self.config = config
         self._connection: Connection
+        self._verdict: Verdict = by_status
+        if config.success_field is not None:
+            self._verdict = JsonVerdict(config.success_field, needed=True)
+        elif config.expect == "json":
+            self._verdict = JsonVerdict(field="")
 
     async def open(self, resources: Resources) -> None:
         """Find the connection.
@@ -115,7 +131,11 @@ class SendStage:
 
     async def _send(self, items: Sequence[Item], path: str, body: Any, key: str) -> None:
         answer = await self._connection.request(
-            self.config.method, path, json=body, idempotency_key=key
+            self.config.method,
+            path,
+            json=body,
+            idempotency_key=key,
+            verdict=self._verdict,
         )
         found = {"status_code": answer.status, "body": answer.body.decode("utf-8", "replace")}
         for item in items:

@@ -126,6 +126,6 @@ class ParsedForm:
     report: Mapping[str, Any]
     """For people: ``meta``, and ``topics`` with questions and answers in form order."""
     date_assigned: str | None
-    """As the API wrote it, for those who are told so."""
+    """The instant that was read, RFC 3339: as the API wrote it, if it wrote it so."""
     date_completed: str | None
-    """As the API wrote it."""
+    """As ``date_assigned``."""

@@ -7,12 +7,13 @@ makes reading fail: what does not fit is kept in ``raw_data`` and told in ``unma
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from attrs import define, field
 
+from claimx_pipeline.values import identifier, instant
 from itel_cabinet_plugin.form.asked import Asked, questions_of
 from itel_cabinet_plugin.form.model import (
     CabinetForm,
@@ -27,10 +28,13 @@ from itel_cabinet_plugin.form.values import (
     READERS,
     UnfitAnswerError,
     label,
-    moment,
     phone,
+    read_id,
     whole_id,
+    written,
 )
+
+T = TypeVar("T")
 
 
 def parse_form(
@@ -49,7 +53,9 @@ def parse_form(
         event_id: The event that asked for it.
         parsed_at: When; becomes ``ingested_at``, ``created_at`` and ``updated_at``.
     """
-    reading = _Reading(_identity(assignment), event_id, parsed_at)
+    odd: list[Unmatched] = []
+    identity = _identity(assignment, odd)
+    reading = _Reading(identity, event_id, parsed_at, unmatched=odd)
     response = assignment.get("response")
     for asked in questions_of(response):
         reading.take(asked)
@@ -64,31 +70,40 @@ def parse_form(
         created_at=parsed_at,
         updated_at=parsed_at,
     )
-    assigned, completed = assignment.get("dateAssigned"), assignment.get("dateCompleted")
     return ParsedForm(
         form=form,
         attachments=tuple(reading.attachments),
         unmatched=tuple(reading.unmatched),
         report=report_of(form, reading.topics),
-        date_assigned=assigned if isinstance(assigned, str) else None,
-        date_completed=completed if isinstance(completed, str) else None,
+        date_assigned=written(form.date_assigned, assignment.get("dateAssigned")),
+        date_completed=written(form.date_completed, assignment.get("dateCompleted")),
     )
 
 
-def _identity(assignment: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the columns that do not come from questions."""
+def _identity(assignment: Mapping[str, Any], odd: list[Unmatched]) -> dict[str, Any]:
+    """Return the columns that do not come from questions; note in *odd* what is not one."""
+
+    def read(reader: Callable[[Any], T | None], name: str) -> T | None:
+        given = assignment.get(name)
+        try:
+            return None if given is None else reader(given)
+        except ValueError as error:
+            odd.append(Unmatched("", name, None, "bad_value", str(error)))
+            return None
+
+    project_id = read(read_id, "projectId")
     link = assignment.get("externalLinkData")
     link = link if isinstance(link, dict) else {}
     return {
-        "assignment_id": whole_id(assignment.get("assignmentId")),
-        "task_id": whole_id(assignment.get("taskId")),
+        "assignment_id": read(read_id, "assignmentId"),
+        "task_id": read(read_id, "taskId"),
         "task_name": label(assignment.get("taskName")),
-        "project_id": label(assignment.get("projectId")),
-        "form_id": label(assignment.get("formId")),
-        "form_response_id": label(assignment.get("formResponseId")),
+        "project_id": None if project_id is None else str(project_id),
+        "form_id": read(identifier, "formId"),
+        "form_response_id": read(identifier, "formResponseId"),
         "status": label(assignment.get("status")),
-        "date_assigned": moment(assignment.get("dateAssigned")),
-        "date_completed": moment(assignment.get("dateCompleted")),
+        "date_assigned": read(instant, "dateAssigned"),
+        "date_completed": read(instant, "dateCompleted"),
         "customer_first_name": label(link.get("firstName")),
         "customer_last_name": label(link.get("lastName")),
         "customer_email": label(link.get("email")),

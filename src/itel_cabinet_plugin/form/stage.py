@@ -79,6 +79,13 @@ class FormStage(RecordStage):
             if what in self._told or len(self._told) >= _TOLD_AT_MOST:
                 continue
             self._told.add(what)
+            if not misfit.group and misfit.reason == "bad_value":
+                log.warning(
+                    "cabinet form, field %r of the task cannot be used and is left out: it %s",
+                    misfit.question,
+                    misfit.detail,
+                )
+                continue
             log.warning(
                 "cabinet form, group %r, question %r: %s%s; the answer, if any, is in raw_data",
                 misfit.group,

@@ -12,11 +12,14 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final
 
+from claimx_pipeline.values import instant, integer
 from itel_cabinet_plugin.form.questions import Kind, normal
 
+_RFC_3339 = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?(Z|[+-]\d\d:\d\d)", re.ASCII)
 _NUMBER = re.compile(r"[+-]?\d{1,18}(\.\d{1,18})?")
 _INT32_MAX: Final = 2**31 - 1
-_INT64_MAX: Final = 2**63 - 1
+_EXACT: Final = 2.0**53
+"""Whole numbers from here on are not exact as floating point."""
 
 _DAMAGE: Final[Mapping[str, str]] = {
     "yes": "Yes",
@@ -88,18 +91,30 @@ def count(answer: Any) -> int:
     return int(value)
 
 
+def read_id(given: Any) -> int | None:
+    """Return an id that is a number, however it is written: 12, 12.0, '12'; None for none.
+
+    Raises:
+        ValueError: It is something else.
+    """
+    found = integer(given) if given is not None else None
+    if found is not None and found < 0:
+        raise ValueError("is below 0, and no id is")
+    return found
+
+
 def whole_id(given: Any) -> int | None:
-    """Return an id that came as a number or as digits; None if it is neither."""
-    if isinstance(given, str) and given.strip().isdecimal():
-        # Longer than any 64-bit number, and Python refuses to read thousands of digits.
-        given = int(given) if len(given) <= len(str(_INT64_MAX)) else None
-    if isinstance(given, bool) or not isinstance(given, int) or not 0 <= given <= _INT64_MAX:
+    """Return an id as ``read_id`` does; None if it is not one."""
+    try:
+        return read_id(given)
+    except ValueError:
         return None
-    return given
 
 
 def label(given: Any) -> str | None:
-    """Return a name, id or address as text; None if there is none."""
+    """Return a name or address as text; None if there is none."""
+    if isinstance(given, float) and given.is_integer() and abs(given) < _EXACT:
+        return str(int(given))
     if isinstance(given, int | float) and not isinstance(given, bool):
         return str(given)
     return given if isinstance(given, str) and given.strip() else None
@@ -112,14 +127,27 @@ def phone(given: Any) -> str | None:
 
 
 def moment(given: Any) -> datetime | None:
-    """Return an ISO time in UTC; None if it cannot be read. A time without offset is UTC."""
-    if not isinstance(given, str):
-        return None
+    """Return a point in time in UTC, as the core reads it; None if it cannot be read."""
     try:
-        read = datetime.fromisoformat(given)
-        return (read if read.tzinfo else read.replace(tzinfo=UTC)).astimezone(UTC)
-    except (ValueError, OverflowError):
+        return instant(given) if given is not None else None
+    except ValueError:
         return None
+
+
+def written(when: datetime | None, given: Any = None) -> str | None:
+    """Return a point in time as it is sent, RFC 3339.
+
+    Args:
+        when: What was read; None if it could not be.
+        given: As the API wrote it; kept if that is RFC 3339 already, else it goes out in UTC.
+    """
+    if when is None:
+        return None
+    if isinstance(given, str) and _RFC_3339.fullmatch(given):
+        return given
+    exact = "seconds" if not when.microsecond else "microseconds"
+    exact = "milliseconds" if exact != "seconds" and not when.microsecond % 1000 else exact
+    return when.astimezone(UTC).isoformat(timespec=exact).replace("+00:00", "Z")
 
 
 READERS: Final[Mapping[Kind, Callable[[Any], Any]]] = {

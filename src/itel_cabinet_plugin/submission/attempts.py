@@ -12,7 +12,8 @@ import msgspec
 from attrs import asdict, define, field, frozen
 
 from claimx_pipeline import Category, Clock, OutRecord
-from claimx_pipeline.connections import Answer, RequestFailedError
+from claimx_pipeline.connections import Answer, RequestFailedError, json_object
+from itel_cabinet_plugin.form.values import label
 from itel_cabinet_plugin.topics import API_ATTEMPTS
 
 ATTEMPT_HEADER: Final = "X-Attempt-Id"
@@ -20,6 +21,7 @@ ATTEMPT_HEADER: Final = "X-Attempt-Id"
 
 _SHOWN: Final = 2000
 _ERROR_SHOWN: Final = 500
+_CLIENT_ERRORS, _REQUEST_TIMEOUT, _SERVER_ERRORS = 400, 408, 500
 
 
 @frozen(kw_only=True)
@@ -58,6 +60,8 @@ class Attempts:
     _clock: Clock
     made: list[Attempt] = field(factory=list, init=False)
     _id: str = field(default="", init=False)
+    _open: int = field(default=0, init=False)
+    _effect: bool = field(default=False, init=False)
     _sent_at: datetime = field(init=False)
     _began: float = field(default=0.0, init=False)
 
@@ -65,10 +69,13 @@ class Attempts:
         """Begin a request and name it."""
         self._id, self._sent_at = uuid.uuid4().hex, self._clock.now()
         self._began = self._clock.monotonic()
+        self._open += 1
         return {ATTEMPT_HEADER: self._id}
 
     def ended(self, result: Answer | RequestFailedError) -> None:
         """Note what came of it."""
+        self._open -= 1
+        self._effect |= not _had_no_effect(result)
         failed = isinstance(result, RequestFailedError)
         answer = result.answer if isinstance(result, RequestFailedError) else result
         self.made.append(
@@ -85,18 +92,24 @@ class Attempts:
             )
         )
 
+    @property
+    def had_no_effect(self) -> bool:
+        """Whether iTel surely did nothing with any of the requests."""
+        return not self._effect and not self._open
+
     def records(self, about: Submitted) -> list[OutRecord]:
         """Return one message for each request that carried what *about* says."""
-        told = asdict(about)
-        return [
-            OutRecord(
-                API_ATTEMPTS.name,
-                msgspec.json.encode(told | asdict(attempt)),
-                about.idempotency_key.encode(),
-                (("claimx-id", f"{attempt.attempt_id}/{about.idempotency_key}".encode()),),
-            )
-            for attempt in self.made
-        ]
+        return [attempt_record(about, attempt) for attempt in self.made]
+
+
+def attempt_record(about: Submitted, attempt: Attempt) -> OutRecord:
+    """Return the message about one request."""
+    return OutRecord(
+        API_ATTEMPTS.name,
+        msgspec.json.encode(asdict(about) | asdict(attempt)),
+        about.idempotency_key.encode(),
+        (("claimx-id", f"{attempt.attempt_id}/{about.idempotency_key}".encode()),),
+    )
 
 
 def payload_hash(payload: Mapping[str, Any]) -> str:
@@ -106,12 +119,8 @@ def payload_hash(payload: Mapping[str, Any]) -> str:
 
 def itel_task_id(answer: Answer) -> str | None:
     """Return what iTel calls the submission; None if the answer does not say."""
-    try:
-        said = msgspec.json.decode(answer.body)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return None
-    found = said.get("itel_task_id") if isinstance(said, dict) else None
-    return str(found) if isinstance(found, str | int) and found else None
+    said = json_object(answer)
+    return label(said.get("itel_task_id")) if said else None
 
 
 def _outcome(
@@ -120,5 +129,16 @@ def _outcome(
     if not isinstance(result, RequestFailedError):
         return "accepted"
     if result.answer is None:
-        return "unanswered"
+        return "failed" if result.unsent else "unanswered"
     return "refused" if result.category is Category.PERMANENT else "failed"
+
+
+def _had_no_effect(result: Answer | RequestFailedError) -> bool:
+    """Tell whether iTel surely did nothing: it refused the request, or never saw it."""
+    if not isinstance(result, RequestFailedError):
+        return False
+    if result.status is None:
+        return result.unsent
+    return result.category is Category.PERMANENT or (
+        _CLIENT_ERRORS <= result.status < _SERVER_ERRORS and result.status != _REQUEST_TIMEOUT
+    )

@@ -9,12 +9,28 @@ from typing import Any, Final, Protocol
 
 from attrs import frozen
 
-from claimx_pipeline import EnrichmentContext, EntityRows, Event, Problem, Resources, SettingsError
-from claimx_pipeline.connections import Connection
+from claimx_pipeline import (
+    EnrichmentContext,
+    EntityRows,
+    Event,
+    Problem,
+    RecordError,
+    Resources,
+    SettingsError,
+)
+from claimx_pipeline.connections import (
+    Answer,
+    Connection,
+    JsonVerdict,
+    RequestFailedError,
+    Verdict,
+)
 from claimx_pipeline.plugins import Holds, compile_conditions
 from itel_cabinet_plugin.form.model import CabinetForm, ParsedForm
-from itel_cabinet_plugin.photo_links import PhotoLinks
+from itel_cabinet_plugin.form.values import written
+from itel_cabinet_plugin.photo_links import PhotoLinks, links_until
 from itel_cabinet_plugin.settings import SECTION, PayloadRule, VendorSettings
+from itel_cabinet_plugin.submission.attempts import payload_hash
 from itel_cabinet_plugin.submission.payload import Payload, submission_of
 from itel_cabinet_plugin.submission.schema import V1_SCHEMA, VENDOR_SCHEMA, SubmissionSchema
 from itel_cabinet_plugin.submission.vendor import vendor_submission_of
@@ -23,6 +39,29 @@ log = logging.getLogger(__name__)
 
 SUBSCRIPTION_HEADER: Final = "Ocp-Apim-Subscription-Key"
 """The vendor's gateway rejects a call without it; the field in the body is not enough."""
+
+
+SAYS_SUCCESS: Final = JsonVerdict("success")
+"""A yes of iTel: a JSON object without ``success: false``; 202 and 204 may be empty."""
+
+_EXISTS: Final = b"already exists"
+_BAD_REQUEST: Final = 400
+
+
+def vendor_verdict(answer: Answer, usual: RequestFailedError | None) -> RecordError | None:
+    """Judge an answer of the vendor, which answers a repetition with 400 "already exists"."""
+    if answer.status == _BAD_REQUEST and _EXISTS in answer.body.lower():
+        return None
+    return SAYS_SUCCESS(answer, usual)
+
+
+@frozen
+class Made:
+    """What a form is sent as."""
+
+    payload: Payload
+    links_until: datetime | None = None
+    """When the first of its links ends; None if none does."""
 
 
 class Profile(Protocol):
@@ -43,7 +82,16 @@ class Profile(Protocol):
         """Sent with every request."""
         ...
 
-    async def payload(self, parsed: ParsedForm) -> Payload:
+    @property
+    def verdict(self) -> Verdict:
+        """Tells which answers are a yes."""
+        ...
+
+    def content(self, parsed: ParsedForm) -> str:
+        """Return a hash of what a form says, without signed links and ids of the sender."""
+        ...
+
+    async def payload(self, parsed: ParsedForm) -> Made:
         """Return what is sent for a form, valid by its schema.
 
         Raises:
@@ -61,11 +109,22 @@ class V1Profile:
     _schema: SubmissionSchema
     headers: Mapping[str, str] = {}
 
-    async def payload(self, parsed: ParsedForm) -> Payload:
+    verdict: Verdict = SAYS_SUCCESS
+
+    def content(self, parsed: ParsedForm) -> str:
+        """Return the hash of the submission; one instant has one hash, however it is written."""
+        form, made = parsed.form, submission_of(parsed)
+        times = {
+            "dateAssigned": written(form.date_assigned),
+            "dateCompleted": written(form.date_completed),
+        }
+        return payload_hash(made | times)
+
+    async def payload(self, parsed: ParsedForm) -> Made:
         """Return the submission."""
         made = submission_of(parsed)
         self._schema.check(made)
-        return made
+        return Made(made)
 
 
 @frozen
@@ -84,11 +143,23 @@ class VendorProfile:
         """Sent with every request."""
         return {SUBSCRIPTION_HEADER: self._subscription_id}
 
-    async def payload(self, parsed: ParsedForm) -> Payload:
+    @property
+    def verdict(self) -> Verdict:
+        """Tells which answers are a yes."""
+        return vendor_verdict
+
+    def content(self, parsed: ParsedForm) -> str:
+        """Return the hash of the payload, with the photos' ids in place of their links."""
+        made = vendor_submission_of(parsed, {}, carrier_id="", subscription_id="")
+        photos = [(photo.question_key, photo.media_id) for photo in parsed.attachments]
+        return payload_hash({**made, "images": photos})
+
+    async def payload(self, parsed: ParsedForm) -> Made:
         """Ask for the photos' links and return the payload."""
+        links = await self._links.of(parsed)
         made = vendor_submission_of(
             parsed,
-            await self._links.of(parsed),
+            links,
             carrier_id=self._carrier_id,
             subscription_id=self._subscription_id,
         )
@@ -100,7 +171,7 @@ class VendorProfile:
                 missing,
                 len(parsed.attachments),
             )
-        return made
+        return Made(made, links_until(links))
 
 
 def v1_profile(resources: Resources, connection: str, endpoint: str) -> V1Profile:

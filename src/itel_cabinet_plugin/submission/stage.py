@@ -1,37 +1,40 @@
-"""Stage ``itel_send``: submits a completed form to the iTel Cabinet API."""
+"""Stage ``itel_send``: submits a completed form to the iTel Cabinet API, once.
+
+What iTel accepted is not sent again, and what it did not answer goes out again in the same
+words under the same key: the ledger knows both, also after a restart.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import hashlib
+import logging
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 
-from attrs import define, field, frozen
+from attrs import field, frozen
 from attrs.validators import ge, optional
 
-from claimx_pipeline import Category, Clock, RecordError, Resources, failure
-from claimx_pipeline.connections import Answer
+from claimx_pipeline import Category, ClaimxError, Clock, RecordError, Resources, failure
 from claimx_pipeline.stages import Item
 from itel_cabinet_plugin.form.model import ParsedForm
 from itel_cabinet_plugin.photo_links import MEDIA_ENDPOINT, PhotoLinks
 from itel_cabinet_plugin.settings import PayloadName, PayloadRule, VendorSettings
-from itel_cabinet_plugin.submission.attempts import (
-    Attempts,
-    Submitted,
-    itel_task_id,
-    payload_hash,
-)
-from itel_cabinet_plugin.submission.payload import Payload
+from itel_cabinet_plugin.submission.ledger import FormLedger
+from itel_cabinet_plugin.submission.locks import FormLocks
 from itel_cabinet_plugin.submission.profile import (
     Profile,
     ProfileChoice,
     v1_profile,
     vendor_profile,
 )
+from itel_cabinet_plugin.submission.sending import Part, Sender, WantedForm
+
+log = logging.getLogger(__name__)
 
 _LINKS_KEPT_SECONDS: Final = 60.0
+_ENTRY_POINT: Final = "itel_cabinet_api"
+_METRIC: Final = "forms_already_accepted"
 
 
 @frozen(kw_only=True)
@@ -63,8 +66,12 @@ class SubmitConfig:
     """Forms in one request, at most: ``{"tasks": […], "batch_size": n}``.
 
     Without, each form is a request of its own. A request takes what the worker's batch
-    holds. A batch that is refused for good is sent again form by form.
+    holds. A batch that is refused for good is sent again form by form; one whose answer was
+    lost goes out again as it was.
     """
+
+    accepted_remembered: int = field(default=50_000, validator=ge(1))
+    """Forms that iTel accepted, the latest, that are known not to be sent again."""
 
     submit_statuses: tuple[str, ...] = ("COMPLETED",)
     """Tasks in one of these states are submitted, others are skipped; case is ignored."""
@@ -73,32 +80,24 @@ class SubmitConfig:
     """Field with the ``ParsedForm``."""
 
     result_field: str = "submission"
-    """Where what iTel said goes: ``idempotency_key``, ``status_code``, ``itel_task_id``."""
-
-
-@define(eq=False)
-class _Submission:
-    """One form on its way out, and the records that asked for it."""
-
-    about: Submitted
-    payload: Payload
-    profile: Profile
-    items: list[Item] = field(factory=list)
+    """Where what iTel said goes: ``idempotency_key``, ``status_code``, ``itel_task_id``,
+    and ``already_accepted`` for a form that was accepted before and not sent again."""
 
 
 class SubmitStage:
-    """Sends each completed form; a repetition carries the same ``Idempotency-Key``.
-
-    Every request is reported, also that of a form which is refused or has to wait.
-    """
+    """Submits forms; the result of a submission is that of every record that asked for it."""
 
     config_class: ClassVar[type[Any]] = SubmitConfig
 
     def __init__(self, config: SubmitConfig) -> None:
         self.config = config
         self._statuses = frozenset(status.casefold() for status in config.submit_statuses)
+        self._ledger = FormLedger(config.accepted_remembered)
+        self._locks = FormLocks()
         self._choice: ProfileChoice
+        self._sender: Sender
         self._clock: Clock
+        self._resources: Resources
 
     async def open(self, resources: Resources) -> None:
         """Find the connections and compile the schemas.
@@ -115,31 +114,50 @@ class SubmitStage:
             links = PhotoLinks(claimx, MEDIA_ENDPOINT, _LINKS_KEPT_SECONDS, resources.clock)
             profiles["vendor"] = vendor_profile(resources, config.vendor, links)
         self._choice = ProfileChoice.of(profiles, config.payload, config.payload_rules)
-        self._clock = resources.clock
+        self._clock, self._resources = resources.clock, resources
+        self._ledger.open(resources)
+        self._sender = Sender(
+            self._ledger,
+            resources.clock,
+            method=config.method,
+            result_field=config.result_field,
+            framed=config.batch_size is not None,
+        )
+
+    def assigned(self) -> None:
+        """Note that other members may have sent forms of the partitions owned now."""
+        self._ledger.assigned()
 
     async def process(self, items: Sequence[Item]) -> None:
         """Submit what is completed, many requests at once but each form in one of them."""
-        waiting: dict[str, _Submission] = {}
-        for made in await asyncio.gather(*(self._prepare(item) for item in items)):
-            if made is not None:
-                earlier = waiting.get(made.about.idempotency_key)
-                made.items[:0] = earlier.items if earlier else []
-                waiting[made.about.idempotency_key] = made
-        await asyncio.gather(*(self._submit(part) for part in self._parts(waiting)))
+        wanted: dict[str, WantedForm] = {}
+        for item in items:
+            try:
+                form = self._wanted(item)
+            except BaseException as error:  # noqa: BLE001 - one record's failure is that record's outcome
+                item.outcome = failure(error)
+                continue
+            if form is not None:
+                earlier = wanted.get(form.name)
+                form.items[:0] = earlier.items if earlier else []
+                wanted[form.name] = form
+        if not wanted:
+            return
+        try:
+            await self._ledger.refresh()
+        except ClaimxError as error:
+            told = f"what was sent to iTel before cannot be read, so nothing is sent: {error}"
+            _hold(list(wanted.values()), told)
+            return
+        async with self._locks.of(wanted):
+            await self._submit(list(wanted.values()))
 
     async def close(self) -> None:
-        """Nothing to release: the connection belongs to the process."""
+        """Disconnect from the broker; the connection to iTel belongs to the process."""
+        await self._ledger.close()
 
-    async def _prepare(self, item: Item) -> _Submission | None:
-        """Return the item's submission; None if it has none, which is then its outcome."""
-        try:
-            return await self._submission(item)
-        except BaseException as error:  # noqa: BLE001 - one record's failure is that record's outcome
-            item.outcome = failure(error)
-            return None
-
-    async def _submission(self, item: Item) -> _Submission | None:
-        """Return the item's submission, or skip a task that is not completed.
+    def _wanted(self, item: Item) -> WantedForm | None:
+        """Return the form that the item is about, or skip a task that is not completed.
 
         The status is the one that ClaimX answered with, not that of the event, which
         may be older.
@@ -154,80 +172,90 @@ class SubmitStage:
             item.skip(f"the task is {form.status}, which is not submitted")
             return None
         profile = self._choice.profile(item.data, form)
-        payload = await profile.payload(parsed)
-        about = Submitted(
-            idempotency_key=f"itel/{form.assignment_id}/{form.form_response_id}",
-            assignment_id=form.assignment_id,
-            form_response_id=form.form_response_id,
-            project_id=form.project_id,
-            event_id=form.event_id,
-            payload_hash=payload_hash(payload),
-        )
-        return _Submission(about, payload, profile, [item])
+        return WantedForm(parsed, profile, profile.content(parsed), [item])
 
-    def _parts(self, waiting: Mapping[str, _Submission]) -> list[list[_Submission]]:
-        """Return what goes out together: forms of one profile, as many as one request takes."""
+    async def _submit(self, wanted: Sequence[WantedForm]) -> None:
+        """Send those of the forms that iTel does not have yet."""
+        made = await asyncio.gather(*(self._part(form) for form in wanted))
+        parts = [part for part in made if part is not None]
+        groups, fresh = self._grouped(parts)
+        try:
+            await self._sender.announce(fresh)
+        except ClaimxError as error:
+            told = f"a form is sent only once its request is kept, and it cannot be: {error}"
+            _hold([part.form for group in fresh for part in group], told)
+        else:
+            groups += fresh
+        await asyncio.gather(*(self._sender.send(group) for group in groups))
+
+    async def _part(self, form: WantedForm) -> Part | None:
+        """Return what is sent for a form; None if nothing is, and its records say why."""
+        try:
+            if not form.again and self._has_been_accepted(form):
+                return None
+            now, request = self._clock.now(), self._ledger.waiting(form.name, form.content)
+            if request is not None and request.links_ended(now):
+                if not request.nothing_done and not form.again:
+                    self._sender.keep_back(form, request)
+                    return None
+                request = None
+            if request is None:
+                request = self._sender.request(form, await form.profile.payload(form.parsed))
+                return Part(form, request, fresh=True)
+            return Part(form, request, fresh=request.nothing_done)
+        except BaseException as error:  # noqa: BLE001 - one form's failure is its own records' outcome
+            for item in form.items:
+                item.outcome = failure(error)
+            return None
+
+    def _has_been_accepted(self, form: WantedForm) -> bool:
+        """Report a form that iTel has as done; return whether it is one."""
+        known = self._ledger.accepted(form.name, form.content)
+        if known is None:
+            return False
+        for item in form.items:
+            item.data[self.config.result_field] = {
+                "idempotency_key": known.other_key or form.name,
+                "form_response_id": form.parsed.form.form_response_id,
+                "status_code": known.status_code,
+                "itel_task_id": known.itel_task_id,
+                "already_accepted": True,
+            }
+        log.info("iTel has accepted form %s with this content before; it is not sent", form.name)
+        self._resources.metrics.plugins.count(_ENTRY_POINT, _METRIC, len(form.items), {})
+        return True
+
+    def _grouped(self, parts: Sequence[Part]) -> tuple[list[list[Part]], list[list[Part]]]:
+        """Return what goes out together: what was sent before, as it was; and what was not."""
+        lost: dict[Any, list[Part]] = {}
+        by_profile: defaultdict[int, list[Part]] = defaultdict(list)
+        for part in parts:
+            if part.fresh:
+                by_profile[id(part.form.profile)].append(part)
+                continue
+            request = part.request
+            name = (request.batch, request.made_at) if request.batch else request.form
+            lost.setdefault(name, []).append(part)
         size = self.config.batch_size or 1
-        by_profile: defaultdict[int, list[_Submission]] = defaultdict(list)
-        for submission in waiting.values():
-            by_profile[id(submission.profile)].append(submission)
-        return [
+        fresh = [
             same[at : at + size] for same in by_profile.values() for at in range(0, len(same), size)
         ]
+        return [self._whole(group) for group in lost.values()], fresh
 
-    async def _submit(self, together: Sequence[_Submission]) -> None:
-        """Send one request; what becomes of it becomes of every record that asked for it."""
-        attempts, profile = Attempts(self._clock), together[0].profile
-        try:
-            answer = await profile.connection.request(
-                self.config.method,
-                profile.endpoint,
-                json=self._body(together),
-                headers=profile.headers,
-                idempotency_key=_key(together),
-                watch=attempts,
-            )
-        except BaseException as error:  # noqa: BLE001 - one form's failure is its own records' outcome
-            for item in (item for submission in together for item in submission.items):
-                item.outcome = failure(error)
-        else:
-            for submission in together:
-                for item in submission.items:
-                    item.data[self.config.result_field] = _said(submission, answer)
-        for submission in together:
-            submission.items[-1].reports += attempts.records(submission.about)
-        if len(together) > 1 and _refused(together[0].items[0]):
-            # One bad form must not cost the others; alone each gets its own verdict.
-            for submission in together:
-                for item in submission.items:
-                    item.outcome = None
-            await asyncio.gather(*(self._submit([submission]) for submission in together))
-
-    def _body(self, together: Sequence[_Submission]) -> Payload:
-        if self.config.batch_size is None:
-            return together[0].payload
-        tasks = [submission.payload for submission in together]
-        return {"tasks": tasks, "batch_size": len(tasks)}
+    def _whole(self, present: Sequence[Part]) -> list[Part]:
+        """Return all forms of the request that *present* were sent in, whoever asks for them."""
+        here = {part.request.form: part for part in present}
+        members = self._ledger.members(present[0].request)
+        if len(members) == 1:
+            return list(present[:1])
+        first = present[0].form
+        return [
+            here.get(each.form) or Part(first.absent(each), each, fresh=False) for each in members
+        ]
 
 
-def _key(together: Sequence[_Submission]) -> str:
-    """Return the name of the request: the form's, or one made of all forms' names."""
-    keys = [submission.about.idempotency_key for submission in together]
-    if len(keys) == 1:
-        return keys[0]
-    return f"itel/batch/{hashlib.sha256('|'.join(sorted(keys)).encode()).hexdigest()}"
-
-
-def _refused(item: Item) -> bool:
-    """Tell whether the item's request was refused for good."""
-    error = getattr(item.outcome, "error", None)
-    return isinstance(error, RecordError) and error.category is Category.PERMANENT
-
-
-def _said(submission: _Submission, answer: Answer) -> dict[str, Any]:
-    return {
-        "idempotency_key": submission.about.idempotency_key,
-        "form_response_id": submission.about.form_response_id,
-        "status_code": answer.status,
-        "itel_task_id": itel_task_id(answer),
-    }
+def _hold(forms: Sequence[WantedForm], why: str) -> None:
+    """Let the records of *forms* wait for the broker."""
+    for form in forms:
+        for item in form.items:
+            item.outcome = failure(RecordError(why, Category.TRANSIENT, outage=True))

@@ -15,10 +15,12 @@ from itel_cabinet_plugin.settings import CONNECTION, itel_settings
 from itel_cabinet_plugin.submission.profile import vendor_problems
 from itel_cabinet_plugin.submission.stage import SubmitConfig
 from itel_cabinet_plugin.topics import (
+    ACCEPTED,
     API_ATTEMPTS,
     API_ERRORS,
     API_SUCCESS,
     FAMILY,
+    SENDING,
     TASK_TRACKING,
 )
 
@@ -32,6 +34,8 @@ _FIELDS: Final = (
     "submission.itel_task_id",
 )
 
+_MARKS: Final = ("submission.already_accepted",)
+
 
 def stages(settings: Settings) -> list[StageSpec]:
     """Return the chain: message → checked → looked up → form → submitted → acknowledged."""
@@ -44,12 +48,15 @@ def stages(settings: Settings) -> list[StageSpec]:
         payload_rules=itel.payload_rules,
         vendor=itel.vendor,
         batch_size=itel.batch_size,
+        accepted_remembered=itel.accepted_remembered,
     )
     return [
         *looked_up_task(),
         StageSpec("itel_form", FormConfig()),
         StageSpec("itel_send", submit),
-        StageSpec("itel_told", AcknowledgeConfig(topic=API_SUCCESS.name, fields=_FIELDS)),
+        StageSpec(
+            "itel_told", AcknowledgeConfig(topic=API_SUCCESS.name, fields=_FIELDS, marks=_MARKS)
+        ),
     ]
 
 
@@ -74,7 +81,7 @@ WORKER: Final = WorkerSpec(
     group="itel_cabinet_api_worker_group",
     formerly=frozenset({"itel_cabinet_api_worker"}),
     reads=(TASK_TRACKING,),
-    writes=(API_ATTEMPTS, API_SUCCESS),
+    writes=(API_ATTEMPTS, API_SUCCESS, ACCEPTED, SENDING),
     needs=("broker", "claimx.api", f"connections.{CONNECTION}"),
     check=check,
     family=FAMILY,

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, ClassVar
+import logging
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, TypeVar
 
 from attrs import frozen
 
 from claimx_pipeline import Clock, RecordError, Resources
 from claimx_pipeline.stages import Item, RecordStage
-from itel_cabinet_plugin.form.values import moment, whole_id
+from claimx_pipeline.values import instant
+from itel_cabinet_plugin.form.values import moment, read_id
 from itel_cabinet_plugin.looked_up_task import TASK_FIELD, task_in
 
 PROCESSING = frozenset({"created_at", "updated_at", "last_enriched_at"})
 """Columns of the core's rows that tell when they were made."""
 
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _IN_ANSWER = ("assignorId", "assigneeId", "dateAssigned", "dateCompleted")
 _IN_EVENT = ("assignor_id", "assignee_id", "date_assigned", "date_completed")
@@ -36,6 +41,7 @@ class TrackingRowStage(RecordStage):
 
     def __init__(self, config: TrackingRowConfig) -> None:
         self.config = config
+        self._reported: set[str] = set()
         self._clock: Clock
 
     async def open(self, resources: Resources) -> None:
@@ -52,7 +58,9 @@ class TrackingRowStage(RecordStage):
         happened = moment(data["event_timestamp"])
         if happened is None:
             shown = repr(data["event_timestamp"])
-            raise RecordError(f"field 'event_timestamp' is {shown}, which is no ISO time")
+            raise RecordError(
+                f"field 'event_timestamp' is {shown}, which is not a valid point in time"
+            )
         data.update(
             event_timestamp=happened,
             processed_timestamp=self._clock.now(),
@@ -73,12 +81,34 @@ class TrackingRowStage(RecordStage):
             brought = item.data.get("original_event")
             names, task = _IN_EVENT, brought if isinstance(brought, Mapping) else {}
         by, to, created, completed = (task.get(name) for name in names)
+        by_name, to_name, created_name, completed_name = names
         return {
-            "assigned_to_user_id": whole_id(to),
-            "assigned_by_user_id": whole_id(by),
-            "task_created_at": moment(created),
-            "task_completed_at": moment(completed),
+            "assigned_to_user_id": self._read(item, read_id, to_name, to),
+            "assigned_by_user_id": self._read(item, read_id, by_name, by),
+            "task_created_at": self._read(item, instant, created_name, created),
+            "task_completed_at": self._read(item, instant, completed_name, completed),
         }
+
+    def _read(
+        self, item: Item, reader: Callable[[Any], T | None], name: str, given: Any
+    ) -> T | None:
+        """Return what a field means; one that cannot be read is null, counted and logged."""
+        try:
+            return None if given is None else reader(given)
+        except ValueError as error:
+            misfits = dict(item.data.get("form_misfits") or {})
+            misfits["bad_value"] = misfits.get("bad_value", 0) + 1
+            item.data["form_misfits"] = misfits
+            if name not in self._reported:
+                self._reported.add(name)
+                log.warning(
+                    "tracking, field %r of assignment %s cannot be used and is null: it %s; "
+                    "further ones are counted only",
+                    name,
+                    item.data.get("assignment_id"),
+                    error,
+                )
+            return None
 
 
 def without_processing(row: Any) -> Any:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claimx_pipeline.claimx.times import in_utc, read_date, read_time
+from claimx_pipeline.times import in_utc, read_date, read_time
 
 NOON = datetime(2026, 1, 15, 12, tzinfo=UTC)
 

@@ -2,10 +2,10 @@
 
 import pytest
 
-from claimx_pipeline.claimx.entities.values import integer, text
 from claimx_pipeline.delta.spec import LONG, STRING, Column, TableSpec
 from claimx_pipeline.domain.answered import APART, Part, Unreadable, answered, gathered
 from claimx_pipeline.domain.kinds import EntityKind
+from claimx_pipeline.values import integer, text
 
 PHONE = Part("phone", " of the first of `phones`")
 MAIL = Part("mail", " of the mail")

@@ -130,3 +130,33 @@ async def test_a_failed_batch_fails_every_record_in_it():
 def test_a_batch_has_no_path_of_one_record():
     with pytest.raises(ValueError, match="one request per record"):
         SendConfig(connection="crm", batch_size=2, path_params={"a": "b"})
+
+
+PAGE = Reply(b"<html>Sign in</html>")
+
+
+@pytest.mark.incident("STR-24")
+@pytest.mark.parametrize(
+    ("options", "reply", "outcome"),
+    [
+        ({}, PAGE, None),
+        ({}, Reply({"success": False}), None),
+        ({"expect": "json"}, PAGE, Retry),
+        ({"expect": "json"}, Reply(b"{"), Retry),
+        ({"expect": "json"}, Reply(b""), Retry),
+        ({"expect": "json"}, Reply(b"", 204), None),
+        ({"expect": "json"}, Reply([1]), None),
+        ({"expect": "json"}, Reply({"success": False}), None),
+        ({"success_field": "ok"}, Reply({"ok": True}), None),
+        ({"success_field": "ok"}, Reply({"ok": "No", "message": "sold out"}), Dead),
+        ({"success_field": "ok"}, Reply({}), Retry),
+        ({"success_field": "ok"}, Reply(b"", 204), Retry),
+        ({"success_field": "ok"}, PAGE, Retry),
+    ],
+)
+async def test_what_counts_as_a_yes_is_for_the_settings_to_say(options, reply, outcome):
+    given = items("ann")
+    await sent(SendConfig(connection="crm", **options), given, lambda _: reply)
+    assert type(given[0].outcome) is (outcome or type(None))
+    if outcome is Dead:
+        assert "sold out" in str(given[0].outcome.error)

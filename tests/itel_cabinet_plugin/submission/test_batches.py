@@ -17,12 +17,13 @@ from itel_cabinet_plugin.form import parse_form
 from itel_cabinet_plugin.submission.stage import SubmitConfig, SubmitStage
 from tests.fakes.http_service import Reply, http_service
 from tests.fakes.itel_samples import completed
+from tests.itel_cabinet_plugin.conftest import Given
 
 
 def item(assignment_id):
     task = completed()
     task["assignmentId"] = assignment_id
-    return Item(None, {}, {"form": parse_form(task)})
+    return Item(Given(b"{}"), {}, {"form": parse_form(task)})
 
 
 @pytest.fixture
@@ -36,6 +37,7 @@ def send(outside):
             await stage.open(outside.resources)
             items = [item(each) for each in ids]
             await stage.process(items)
+            await stage.close()
             await made.close()
         return items, service.asked
 
@@ -46,27 +48,28 @@ def ids(asked):
     return [task["assignmentId"] for task in asked.json()["tasks"]]
 
 
-async def test_as_many_forms_as_fit_share_a_request(send):
+async def test_as_many_forms_as_fit_share_a_request(send, outside):
     items, asked = await send(lambda _asked: Reply({"success": True}), 1, 2, 3, 4)
     assert sorted(map(ids, asked)) == [[1, 2, 3], [4]]
     assert sorted(each.json()["batch_size"] for each in asked) == [1, 3]
     assert all(each.outcome is None for each in items)
-    told = [json.loads(report.value) for each in items for report in each.reports]
-    assert [each["assignment_id"] for each in told] == [1, 2, 3, 4]
+    reports = await outside.attempts()
+    told = [json.loads(report.value) for report in reports]
+    assert sorted(each["assignment_id"] for each in told) == [1, 2, 3, 4]
     assert len({each["attempt_id"] for each in told}) == 2
-    causes = {report.headers for each in items for report in each.reports}
+    causes = {str(report.headers) for report in reports}
     assert len(causes) == 4, "each message has an id of its own"
 
 
-async def test_the_same_forms_again_carry_the_same_key_in_any_order(send):
-    _, first = await send(lambda _asked: Reply({}), 1, 2)
-    _, again = await send(lambda _asked: Reply({}), 2, 1)
-    _, other = await send(lambda _asked: Reply({}), 1, 3)
+async def test_other_forms_are_another_request(send):
+    _, first = await send(lambda _asked: Reply({}, 503), 1, 2)
+    _, again = await send(lambda _asked: Reply({}, 503), 2, 1)
+    _, other = await send(lambda _asked: Reply({}, 503), 3, 4)
     keys = [asked[0].headers["idempotency-key"] for asked in (first, again, other)]
     assert keys[0] == keys[1] != keys[2]
 
 
-async def test_a_batch_refused_for_good_is_sent_form_by_form(send):
+async def test_a_batch_refused_for_good_is_sent_form_by_form(send, outside):
     def picky(asked):
         return Reply({}, 422 if 2 in ids(asked) else 200)
 
@@ -74,8 +77,11 @@ async def test_a_batch_refused_for_good_is_sent_form_by_form(send):
     assert [ids(each) for each in asked[:1]] == [[1, 2, 3]]
     assert sorted(ids(each) for each in asked[1:]) == [[1], [2], [3]]
     assert [type(each.outcome) for each in items] == [type(None), Dead, type(None)]
-    outcomes = [json.loads(report.value)["outcome"] for report in items[0].reports]
-    assert outcomes == ["refused", "accepted"]
+    refused = [json.loads(each.value) for item in items for each in item.reports]
+    assert sorted(each["assignment_id"] for each in refused) == [1, 2, 2, 3]
+    accepted = [json.loads(each.value) for each in await outside.attempts()]
+    assert sorted(each["assignment_id"] for each in accepted) == [1, 3]
+    assert {each["outcome"] for each in accepted} == {"accepted"}
 
 
 async def test_a_batch_that_fails_for_now_is_the_failure_of_each_of_its_records(send):

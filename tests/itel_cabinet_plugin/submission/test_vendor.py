@@ -163,7 +163,7 @@ async def test_a_photo_without_a_link_is_left_out_and_told(outside, caplog):
             return {}
 
     profile = vendor_profile(outside.resources, VENDOR, NoLinks())
-    made = await profile.payload(parse_form(completed()))
+    made = (await profile.payload(parse_form(completed()))).payload
     assert made["images"] == []
     assert "21 of 21 photos" in caplog.text
 
@@ -199,12 +199,13 @@ def test_a_message_without_a_project_is_the_usual_payload():
 
 async def test_a_vendor_payload_goes_to_a_connection_of_its_own(outside, message, tmp_path):
     connections = dict(outside.settings.connections)
-    connections["vendor_api"] = ConnectionSettings(base_url=tmp_path.as_uri())
+    folder = tmp_path / "sent"
+    connections["vendor_api"] = ConnectionSettings(base_url=folder.as_uri())
     outside.settings = evolve(outside.settings, connections=connections)
     outside.__attrs_post_init__()
     use(outside, vendor=evolve(VENDOR, connection="vendor_api"))
     await outside.run(build, message())
-    (file,) = tmp_path.iterdir()
+    (file,) = folder.iterdir()
     assert json.loads(file.read_text())["body"]["carrier_id"] == CARRIER
     assert len(outside.server.submissions) == 0
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from claimx_pipeline.claimx.entities.origin import BOOKKEEPING, Provenance
-from claimx_pipeline.claimx.entities.values import flag, integer, phone, text
 from claimx_pipeline.delta.spec import (
     BOOL,
     DATE,
@@ -18,6 +17,7 @@ from claimx_pipeline.delta.spec import (
 from claimx_pipeline.domain.answered import Part, answered, gathered, object_in, objects_in
 from claimx_pipeline.domain.entities import EntityRow
 from claimx_pipeline.domain.kinds import EntityKind
+from claimx_pipeline.values import flag, integer, phone, text
 
 POLICYHOLDER = "POLICYHOLDER"
 CLAIM_REP = "CLAIM_REP"

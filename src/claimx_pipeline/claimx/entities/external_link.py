@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from claimx_pipeline.claimx.entities.origin import BOOKKEEPING, Provenance
-from claimx_pipeline.claimx.entities.values import integer, text
 from claimx_pipeline.delta.spec import LONG, STRING, TIMESTAMP, Column, TableSpec
 from claimx_pipeline.domain.answered import Part, answered, object_in
 from claimx_pipeline.domain.entities import EntityRow
 from claimx_pipeline.domain.kinds import EntityKind
+from claimx_pipeline.values import integer, text
 
 LINK = Part("link", " of `externalLinkData`")
 LINK_ID = Part("link_id", LINK.of)

@@ -5,15 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from claimx_pipeline.claimx.entities.origin import BOOKKEEPING, Provenance
-from claimx_pipeline.claimx.entities.values import (
-    flag,
-    identifier,
-    instant,
-    integer,
-    number,
-    phone,
-    text,
-)
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.delta.spec import BOOL, DOUBLE, LONG, STRING, TIMESTAMP, Column, TableSpec
 from claimx_pipeline.domain.answered import (
@@ -30,6 +21,15 @@ from claimx_pipeline.domain.answered import (
 )
 from claimx_pipeline.domain.entities import EntityRow
 from claimx_pipeline.domain.kinds import EntityKind
+from claimx_pipeline.values import (
+    flag,
+    identifier,
+    instant,
+    integer,
+    number,
+    phone,
+    text,
+)
 
 PHONE = Part("phone", " of the first of `project.customerInformation.phones`")
 

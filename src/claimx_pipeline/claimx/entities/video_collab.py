@@ -5,17 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 from claimx_pipeline.claimx.entities.origin import BOOKKEEPING, Provenance
-from claimx_pipeline.claimx.entities.values import (
+from claimx_pipeline.delta.spec import LONG, STRING, TIMESTAMP, TableSpec
+from claimx_pipeline.domain.answered import APART, Unreadable, answered
+from claimx_pipeline.domain.entities import EntityRow
+from claimx_pipeline.domain.kinds import EntityKind
+from claimx_pipeline.values import (
     decimal_text,
     identifier,
     instant,
     integer,
     text,
 )
-from claimx_pipeline.delta.spec import LONG, STRING, TIMESTAMP, TableSpec
-from claimx_pipeline.domain.answered import APART, Unreadable, answered
-from claimx_pipeline.domain.entities import EntityRow
-from claimx_pipeline.domain.kinds import EntityKind
 
 VIDEO_COLLAB = EntityKind(
     "video_collab",

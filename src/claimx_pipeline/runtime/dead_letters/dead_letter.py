@@ -13,12 +13,12 @@ from typing import Literal
 from attrs import frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
-from claimx_pipeline.claimx.times import in_utc
 from claimx_pipeline.clock import EPOCH, published_at
 from claimx_pipeline.connections.redact import redacted
 from claimx_pipeline.errors import ClaimxError, category_of
 from claimx_pipeline.isolation import EscapedError, message, representation, type_name, utf8
 from claimx_pipeline.runtime import headers
+from claimx_pipeline.times import in_utc
 
 PREFIX = "claimx-dlq-"
 VALUE_FILE = f"{PREFIX}value-file"

@@ -87,9 +87,18 @@ class Replayer:
         return None
 
     async def replay(
-        self, dead_letters: Sequence[FoundDeadLetter], producer: Producer
+        self,
+        dead_letters: Sequence[FoundDeadLetter],
+        producer: Producer,
+        *,
+        again: bool = False,
     ) -> ReplayedPage:
         """Replay *dead_letters* and mark them; those that cannot be are named with the reason.
+
+        Args:
+            dead_letters: What is replayed.
+            producer: What publishes them.
+            again: Whether what was done already is to be done once more.
 
         Raises:
             BrokerError: The broker did not take them. Dead letters may have been replayed that
@@ -107,7 +116,9 @@ class Replayer:
             except DeadLetterError as error:
                 page.refused.append(Refused(dead_letter.location, error.reason))
                 continue
-            going.append((dead_letter, returning(dead_letter, dead_letter.failure, value)))
+            going.append(
+                (dead_letter, returning(dead_letter, dead_letter.failure, value, again=again))
+            )
         await _publish(producer, going, page)
         page.replayed = [each for each, _ in going]
         await producer.publish([self._mark(each) for each in page.replayed])
@@ -125,7 +136,9 @@ class Replayer:
         return OutRecord(topic, msgspec.json.encode(mark), location.encode())
 
 
-def returning(dead_letter: FoundDeadLetter, failure: DeadLetter, value: bytes | None) -> OutRecord:
+def returning(
+    dead_letter: FoundDeadLetter, failure: DeadLetter, value: bytes | None, *, again: bool = False
+) -> OutRecord:
     """Return the record behind *dead_letter* as it goes back, its tries counted from zero.
 
     It goes to the partition that it came from, so what is partitioned by something else
@@ -138,6 +151,8 @@ def returning(dead_letter: FoundDeadLetter, failure: DeadLetter, value: bytes | 
     }
     if failure.origin_timestamp is not None:
         travelling[headers.ORIGIN_TIMESTAMP] = str(failure.origin_timestamp)
+    if again:
+        travelling[headers.AGAIN] = "yes"
     if failure.plugin:
         travelling[headers.PLUGIN] = failure.plugin
     kept = tuple(

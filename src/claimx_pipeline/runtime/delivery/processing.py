@@ -15,7 +15,7 @@ from claimx_pipeline.runtime.delivery.alone import each_alone
 from claimx_pipeline.runtime.delivery.batch import BatchRecord, assign_outcomes, check_outcomes
 from claimx_pipeline.runtime.headers import GROUP, RETURN_TO, header
 from claimx_pipeline.runtime.outcome import Dead, Done, Outcome
-from claimx_pipeline.runtime.worker import Processor
+from claimx_pipeline.runtime.worker import KnowsAssignment, Processor
 
 log = logging.getLogger(__name__)
 
@@ -57,6 +57,11 @@ class RecordProcessing:
                 # Its bytes are the same whenever they are read, so another try is no help.
                 decoded.append(BatchRecord(record, None, Dead(as_failure(error, awaited=False))))
         return decoded
+
+    def assigned(self) -> None:
+        """Tell the processor that other partitions are owned, if it wants to know."""
+        if isinstance(self.processor, KnowsAssignment):
+            self.processor.assigned()
 
     async def process(self, records: Sequence[BatchRecord]) -> None:
         """Have *records* processed, and note what became of each."""

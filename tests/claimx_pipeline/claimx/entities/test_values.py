@@ -7,7 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claimx_pipeline.claimx.entities.values import (
+from claimx_pipeline.domain.answered import UNREADABLE
+from claimx_pipeline.values import (
     decimal_text,
     flag,
     identifier,
@@ -17,7 +18,6 @@ from claimx_pipeline.claimx.entities.values import (
     phone,
     text,
 )
-from claimx_pipeline.domain.answered import UNREADABLE
 
 
 @pytest.mark.parametrize(

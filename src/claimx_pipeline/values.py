@@ -1,5 +1,7 @@
 """Reads single values of an API answer: what they mean is kept, or they are refused.
 
+The core and its plugins read ids and times by these and no others.
+
 Each function returns None for what says nothing (null, blank text) and raises
 ``ValueError`` for what it cannot read without changing its meaning.
 """
@@ -13,7 +15,9 @@ from typing import Any
 
 import msgspec
 
-from claimx_pipeline.claimx.times import read_time
+from claimx_pipeline.times import in_utc, read_time
+
+__all__ = ["identifier", "in_utc", "instant", "integer", "phone", "read_time", "text"]
 
 _LONG = 2**63
 _EXACT = 2.0**53
@@ -56,12 +60,22 @@ def integer(value: Any) -> int | None:
         value = value.strip()
         if not value:
             return None
-        value = Decimal(value) if value.isascii() else math.nan
-    if isinstance(value, bool) or value != value // 1 or not -_LONG <= value < _LONG:
+    elif isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise ValueError("is not a whole number of 64 bits")  # noqa: TRY004 - one error for all
+    try:
+        found = value if not isinstance(value, str) else _decimal(value)
+        fits = found == found // 1 and -_LONG <= found < _LONG
+    except ArithmeticError:
+        fits = False
+    if not fits:
         raise ValueError("is not a whole number of 64 bits")
-    if isinstance(value, float) and abs(value) >= _EXACT:
+    if isinstance(found, float) and abs(found) >= _EXACT:
         raise ValueError("is not an exact number")
-    return int(value)
+    return int(found)
+
+
+def _decimal(written: str) -> Decimal:
+    return Decimal(written) if written.isascii() else Decimal("nan")
 
 
 def number(value: Any) -> float | None:
