@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from claimx_pipeline import Category, SystemClock
@@ -46,6 +46,10 @@ def test_bytes_that_are_no_object_are_never_a_yes(body):
 
 @pytest.mark.incident("STR-24")
 @given(said=st.dictionaries(st.text(), VALUES), success=VALUES)
+@example(said={}, success=False)
+@example(said={}, success="false")
+@example(said={}, success=True)
+@example(said={"message": "no"}, success=None)
 def test_an_object_is_a_yes_only_if_it_does_not_say_no(said, success):
     error = judged(msgspec.json.encode(said | {"success": success}))
     found = yes_or_no(success)
