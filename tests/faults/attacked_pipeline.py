@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import yaml
 from attrs import frozen
 
 from claimx_pipeline.delta.contents import Contents
+from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
 from tests.faults.evidence import HOOK, Calls, calls_made, judge_evidence, without_address
 from tests.faults.plan import EVENTS, Refused
@@ -36,6 +37,7 @@ storage: {{files: {{root: {folder}/files}}, cache: {{root: {folder}/cache}}}}
 media:
   development_hosts: ["{media_host}"]
   work_dir: {folder}/partial
+  RANGES
   read_timeout_seconds: ANSWER
   max_retries: 1
   backoff_seconds: 0.1
@@ -44,12 +46,12 @@ plugins: {plugins}
 retry: {{delays_seconds: [0.5, 1, 2, 4, 8]}}
 health: {{port: 0}}
 workers:
-  events: {{linger_seconds: 0.1}}
-  entities: {{linger_seconds: 0.1}}
-  results: {{linger_seconds: 0.1}}
-  itel-tracking: {{linger_seconds: 0.1}}
-  itel-media: {{linger_seconds: 0.1}}
-  itel-results: {{linger_seconds: 0.1}}
+  events: {{linger_seconds: LINGER}}
+  entities: {{linger_seconds: LINGER}}
+  results: {{linger_seconds: LINGER}}
+  itel-tracking: {{linger_seconds: LINGER}}
+  itel-media: {{linger_seconds: LINGER}}
+  itel-results: {{linger_seconds: LINGER}}
 """
 CALLS = "timeout_seconds: ANSWER, max_retries: 0, breaker_open_seconds: 1"
 CONNECTIONS = "hooks: {base_url: {simulator}, CALLS}"
@@ -57,6 +59,7 @@ CONNECTIONS = "hooks: {base_url: {simulator}, CALLS}"
 
 def filled(template: str) -> str:
     """Return a template with the times of a fault run."""
+    template = template.replace("LINGER", "0.1").replace("  RANGES\n", "")
     told = template.replace("CALLS", CALLS).replace("ANSWER", str(API_SECONDS))
     return told.replace("SESSION", str(SESSION_SECONDS))
 
@@ -82,15 +85,23 @@ def write_hooks(folder: Path, world: World) -> None:
 
 
 @contextlib.asynccontextmanager
-async def attacked(folder: Path, seed: int, **place: str) -> AsyncIterator[WholePipeline]:
+async def attacked(
+    folder: Path,
+    seed: int,
+    *,
+    settings: str = SETTINGS,
+    server: Callable[[World], SimulatorServer] = SimulatorServer,
+    **place: str,
+) -> AsyncIterator[WholePipeline]:
     """Set up a pipeline over the world *seed* in which the refusals of every run are set."""
     write_hooks(folder, World(seed))
     async with whole_pipeline(
         folder,
         seed=seed,
-        settings=filled(SETTINGS),
+        settings=filled(settings),
         plugins=f"{{dir: {folder}/plugins}}",
         connections=filled(CONNECTIONS),
+        server=server,
         **place,
     ) as whole:
         for fault in Refused.of(whole.world).faults():

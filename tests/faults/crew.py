@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from random import Random
@@ -75,9 +75,16 @@ class Crew:
         child = self.nursery.start("worker", *workers, cwd=self.folder)
         self.members.append(Member(child, tuple(workers), base, now()))
 
-    async def kill(self) -> None:
-        """``kill -9`` one process at random; a base one is started again, now or a little later."""
-        member = self.chance.choice(self._at_work())
+    async def kill(self, spared: Container[str] = ()) -> None:
+        """``kill -9`` one process at random; a base one is started again, now or a little later.
+
+        Args:
+            spared: Workers whose processes are left alone.
+        """
+        able = [m for m in self._at_work() if not any(name in spared for name in m.workers)]
+        if not able:
+            return
+        member = self.chance.choice(able)
         at = now()
         await asyncio.to_thread(member.child.kill)
         if member.child.code != -signal.SIGKILL:

@@ -9,7 +9,7 @@ import json
 import signal
 import uuid
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from random import Random
 
@@ -112,12 +112,12 @@ class FaultRun:
             if number == faulty:
                 numbers = [faults.add(fault) for fault in self.plan.faults]
                 self._under_way.append(asyncio.create_task(self._clear(numbers)))
-            await self._publish(portions[number])
+            await publish(self.whole, portions[number])
             await asyncio.sleep(self.chance.uniform(0.05, 0.9))
             await self._do(step)
             self.crew.check()
         await asyncio.gather(*self._under_way)
-        await self._idle()
+        await idle(self.whole, self.crew)
         await self.crew.stop()
         self.crew.done["faults"] = faults.met.total()
 
@@ -194,44 +194,46 @@ class FaultRun:
             and all(pipeline.workers[reader].dead_letters for reader in readers)
         ]
 
-    async def _publish(self, records: list[OutRecord]) -> None:
-        """Publish, again and again while the broker does not answer."""
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            while True:
-                producer = self.whole.pipeline.broker().producer()
-                try:
-                    await producer.start()
-                    await producer.publish(records)
-                except BrokerUnavailableError:
-                    await asyncio.sleep(0.2)
-                else:
-                    return
-                finally:
-                    await producer.close()
 
-    async def _idle(self) -> None:
-        """Wait until nothing is left to do; whoever stops by itself is a failure."""
-        pipeline = self.whole.pipeline
-        workers = list(pipeline.workers.values())
-        admin = pipeline.broker().admin()
-        before = None
-        try:
-            async with asyncio.timeout(PATIENCE_SECONDS):
-                while True:
-                    self.crew.check()
-                    try:
-                        found = await progress(admin, pipeline.topology, workers)
-                    except BrokerUnavailableError:
-                        continue
-                    if found.idle() and before is not None and before == found:
-                        return
-                    before = found
-                    await asyncio.sleep(0.2)
-        except TimeoutError:
-            told = [f"{m.workers}: {m.child.told(5)}" for m in self.crew.members]
-            raise AssertionError("\n".join([f"not idle: {before}", *told])) from None
-        finally:
-            await admin.close()
+async def publish(whole: WholePipeline, records: Sequence[OutRecord]) -> None:
+    """Publish, again and again while the broker does not answer."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while True:
+            producer = whole.pipeline.broker().producer()
+            try:
+                await producer.start()
+                await producer.publish(records)
+            except BrokerUnavailableError:
+                await asyncio.sleep(0.2)
+            else:
+                return
+            finally:
+                await producer.close()
+
+
+async def idle(whole: WholePipeline, crew: Crew, seconds: float = PATIENCE_SECONDS) -> None:
+    """Wait until nothing is left to do; a process that ends by itself is a failure."""
+    pipeline = whole.pipeline
+    workers = list(pipeline.workers.values())
+    admin = pipeline.broker().admin()
+    before = None
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                crew.check()
+                try:
+                    found = await progress(admin, pipeline.topology, workers)
+                except BrokerUnavailableError:
+                    continue
+                if found.idle() and before is not None and before == found:
+                    return
+                before = found
+                await asyncio.sleep(0.2)
+    except TimeoutError:
+        told = [f"{m.workers}: {m.child.told(5)}" for m in crew.members]
+        raise AssertionError("\n".join([f"not idle: {before}", *told])) from None
+    finally:
+        await admin.close()
 
 
 async def disturbed(

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -132,6 +132,7 @@ async def whole_pipeline(
     itel_options: str = "max_retries: 0, breaker_open_seconds: 1",
     delays: Sequence[float] = (0.5, 1, 2, 4),
     overrides: Mapping[str, str] | None = None,
+    server: Callable[[World], SimulatorServer] = SimulatorServer,
 ) -> AsyncIterator[WholePipeline]:
     """Set everything up; the workers start with ``start``.
 
@@ -148,9 +149,10 @@ async def whole_pipeline(
         plugins: The section of that name; ``{simulator}`` in it is where the simulator is.
         connections: Further ones, in the same way.
         settings: Template of all settings.
+        server: Makes the simulator of a world.
     """
     world = World(seed)
-    async with SimulatorServer(world) as simulator:
+    async with server(world) as simulator:
         config = folder / "claimx.yaml"
         config.write_text(
             settings.format(

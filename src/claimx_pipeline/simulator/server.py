@@ -11,6 +11,7 @@ from types import TracebackType
 from typing import Self
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from claimx_pipeline.clock import Clock, SystemClock
 from claimx_pipeline.errors import ClaimxError
@@ -107,6 +108,10 @@ class SimulatorServer:
         """Base URL of the iTel API."""
         return self.url + ITEL_PATH
 
+    def application(self) -> ASGIApp:
+        """Return what answers; a subclass may put something in front of it."""
+        return build_app(self.simulation)
+
     async def __aenter__(self) -> Self:
         """Start to listen.
 
@@ -119,7 +124,7 @@ class SimulatorServer:
         self.simulation.links.site = f"http://{host}:{self._port}"
         self.simulation.closing.clear()
         config = uvicorn.Config(
-            build_app(self.simulation),
+            self.application(),
             lifespan="off",
             ws="none",
             access_log=False,
