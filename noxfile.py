@@ -191,8 +191,14 @@ def faults(session: nox.Session) -> None:
     """Attack whole pipelines, a little; ``-- --long`` at length, ``-- --seeds N`` by N schedules.
 
     Prints one line for each schedule: what was done, and what was lost, doubled or wrong.
+    ``-- --strangers`` mixes odd records and answers into an hour of events on Kafka instead;
+    ``--seconds N`` makes it shorter, ``--seed N`` another one. It prints a line per minute.
     """
     asked = list(session.posargs)
+    if "--strangers" in asked:
+        asked.remove("--strangers")
+        soak_run(session, asked)
+        return
     env = {"FAULTS": "long" if asked else "short"}
     if "--seeds" in asked:
         at = asked.index("--seeds")
@@ -202,6 +208,18 @@ def faults(session: nox.Session) -> None:
         asked.remove("--long")
     install(session, CORE, PLUGIN, *group("tests"))
     session.run("pytest", "tests/faults", "-s", *asked, env=env)
+
+
+def soak_run(session: nox.Session, asked: list[str]) -> None:
+    """Run the soak among strangers; what is left of *asked* goes to pytest."""
+    env = {"FAULTS": "long", "STRANGERS_SECONDS": "3600", "STRANGERS_SEED": "1"}
+    for option, name in (("--seconds", "STRANGERS_SECONDS"), ("--seed", "STRANGERS_SEED")):
+        if option in asked:
+            at = asked.index(option)
+            env[name] = asked[at + 1]
+            del asked[at : at + 2]
+    install(session, CORE, PLUGIN, *group("tests"))
+    session.run("pytest", "tests/faults/strangers", "-s", "-m", "kafka", *asked, env=env)
 
 
 @nox.session

@@ -7,6 +7,7 @@ import gzip
 import json
 from collections import Counter
 from collections.abc import Callable
+from datetime import UTC, datetime
 from random import Random
 from typing import Any
 
@@ -23,12 +24,6 @@ BUCKET_PATH = "/media/s3"
 PAGE = "<html><body>Please sign in</body></html>"
 RETRY_AFTER = ("Wed, 21 Oct 999999999999999999999 07:28:00 GMT", "²", "-1", "soon", "", "1")
 ODD_BYTES = (rb'"odd":"\ud83d",', b'"odd":"a\tb",', b'"odd":"caf\xe9",')
-ODD_TIMES: tuple[object, ...] = (
-    "2026-01-12T08:00:00+0000",
-    1_768_204_800_000,
-    "2026-01-12T08:00:00z",
-)
-
 Changed = tuple[bytes, dict[bytes, bytes]]
 """A body and headers that take the place of the answer's own."""
 
@@ -135,9 +130,16 @@ def _with_doubles(value: Any, chance: Random, name: str = "") -> Any:
         case int() if name.lower().endswith("id") and not isinstance(value, bool):
             return float(value)
         case str() if name == "dateAssigned":
-            return chance.choice(ODD_TIMES)
+            return _odd_time(value, chance)
         case _:
             return value
+
+
+def _odd_time(text: str, chance: Random) -> object:
+    """Return the same instant as other sources write it."""
+    at = datetime.fromisoformat(text).astimezone(UTC)
+    plain = at.replace(tzinfo=None).isoformat(timespec="milliseconds")
+    return chance.choice([f"{plain}+0000", plain, f"{plain}z", round(at.timestamp() * 1000)])
 
 
 def _other_tag(body: bytes, _: dict[bytes, bytes], chance: Random) -> Changed:

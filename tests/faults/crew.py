@@ -86,8 +86,10 @@ class Crew:
             return
         member = self.chance.choice(able)
         at = now()
+        member.leaving = True  # whoever looks meanwhile is not to find it ended
         await asyncio.to_thread(member.child.kill)
         if member.child.code != -signal.SIGKILL:
+            member.leaving = False
             self.check()  # it has ended by itself just before
             return
         self._retire(member)

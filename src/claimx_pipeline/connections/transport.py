@@ -114,7 +114,8 @@ async def _bounded(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
             for part in unpacking.add(piece) if unpacking else (piece,):
                 body += part
                 if len(body) > limit:
-                    return bytes(body[:limit]), False
+                    del body[limit:]  # a slice would be one more copy of all of it
+                    return bytes(body), False
     except UnpackingError as error:
         raise httpx.DecodingError(f"the answer is not readable: {error}") from None
     if unpacking and not empty and not unpacking.ended:

@@ -8,6 +8,8 @@ from attrs import frozen
 
 HOUR_SECONDS = 3600
 EVENTS_OF_AN_HOUR = 20_000
+SHORT_SECONDS = 300
+"""Up to here a soak has to meet in little time what an hour meets anyway."""
 
 
 @frozen(kw_only=True)
@@ -36,11 +38,11 @@ class SoakForm:
         return cls(
             seconds=seconds,
             events=max(100, round(EVENTS_OF_AN_HOUR * seconds / HOUR_SECONDS)),
-            odd_share=0.1,
-            odd_answers=0.03,
+            odd_share=0.1 if seconds > SHORT_SECONDS else 0.5,
+            odd_answers=0.03 if seconds > SHORT_SECONDS else 0.15,
             kill_seconds=min(20.0, seconds / 6),
             page_seconds=min(15.0, seconds / 12),
-            linger_seconds=2.0 if seconds > 300 else 0.2,
+            linger_seconds=2.0 if seconds > SHORT_SECONDS else 0.2,
             idle_seconds=max(120.0, seconds / 4),
         )
 

@@ -46,6 +46,7 @@ class Soak:
     watch: Watch
     kafka: KafkaServer | None
     chance: Random
+    """Of what is published alone, so that it is the same whatever happens meanwhile."""
     good: set[str] = field(factory=set)
     strangers: list[Stranger] = field(factory=list)
     uncommitted: set[str] = field(factory=set)
@@ -84,7 +85,7 @@ class Soak:
                 await self._portion(part, odd)
                 third = self.form.seconds / 3
                 within = step * STEP_SECONDS % third
-                self.simulator.odd.only_pages = within > third - self.form.page_seconds
+                self.simulator.odd.only_pages = within >= third - self.form.page_seconds
                 self.crew.check()
                 if self._elapsed() >= line_at:
                     self._say()
@@ -120,7 +121,7 @@ class Soak:
         """Kill workers of one half, later of the other: each lives long enough to be measured."""
         halves = [list(self.crew.workers)[0::2], list(self.crew.workers)[1::2]]
         while True:
-            await asyncio.sleep(self.form.kill_seconds * self.chance.uniform(0.5, 1.5))
+            await asyncio.sleep(self.form.kill_seconds * self.crew.chance.uniform(0.5, 1.5))
             later = self._elapsed() > self.form.seconds / 2
             await asyncio.shield(self.crew.kill(spared=halves[0 if later else 1]))
 
