@@ -44,6 +44,7 @@ class Answer:
     headers: Mapping[str, str]
     """Looked up without regard to case."""
     body: bytes = field(repr=False)
+    """Of an answer that was too large only the beginning, 4 MiB at most."""
     answered_at: datetime
     """When the last byte was read."""
     where: str = ""

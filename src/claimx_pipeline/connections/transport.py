@@ -104,8 +104,15 @@ class Transport:
         )
 
 
+KEPT_OF_CUT_BYTES = 4 * 1024 * 1024
+"""So much is kept of an answer that is too large."""
+
+
 async def _bounded(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
-    """Return the body, unpacked, and whether it is whole: no more than *limit* is read."""
+    """Return the body, unpacked, and whether it is whole: no more than *limit* is read.
+
+    Of one that is larger only the beginning is returned.
+    """
     body, empty = bytearray(), True
     try:
         unpacking = Unpacking.of(response.headers.get("content-encoding", ""))
@@ -114,8 +121,8 @@ async def _bounded(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
             for part in unpacking.add(piece) if unpacking else (piece,):
                 body += part
                 if len(body) > limit:
-                    del body[limit:]  # a slice would be one more copy of all of it
-                    return bytes(body), False
+                    # It is quoted at most, so what was read is not copied as a whole.
+                    return bytes(memoryview(body)[: min(limit, KEPT_OF_CUT_BYTES)]), False
     except UnpackingError as error:
         raise httpx.DecodingError(f"the answer is not readable: {error}") from None
     if unpacking and not empty and not unpacking.ended:

@@ -258,6 +258,20 @@ async def test_a_few_bytes_do_not_fill_the_memory(connect, status):
 
 
 @pytest.mark.incident("STR-23")
+async def test_an_answer_that_is_too_large_is_held_in_memory_once(connect):
+    async with http_service(lambda _asked: bomb(100_000_000)) as service:
+        vendor = connect(service.url, max_retries=0, max_answer_bytes=40_000_000)
+        tracemalloc.start()
+        try:
+            answer = await vendor.request("GET", "/")
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert answer.cut_at == 40_000_000
+    assert peak < 60_000_000
+
+
+@pytest.mark.incident("STR-23")
 @pytest.mark.parametrize("packed", [True, False])
 async def test_an_answer_too_large_to_be_read_is_permanent_and_names_the_setting(connect, packed):
     reply = bomb(2_000_000) if packed else Reply(b"[" + b"0," * 1_000_000 + b"0]")

@@ -18,8 +18,9 @@ from tests.faults.strangers.records import Stranger
 from tests.rigs.kafka_server import KafkaServer
 from tests.rigs.whole_pipeline import WholePipeline
 
-ANY_TIME = {"message.timestamp.after.max.ms": str(2**63 - 1)}
-"""Kafka itself refuses times more than an hour ahead unless it is asked to take them."""
+ANY_TIME = {"message.timestamp.after.max.ms": str(2**63 - 1), "retention.ms": "-1"}
+"""Kafka itself refuses times more than an hour ahead unless it is asked to take them, and
+deletes what is said to be of the year 1970 within minutes."""
 
 
 @frozen
