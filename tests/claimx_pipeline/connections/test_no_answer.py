@@ -259,7 +259,8 @@ async def test_a_few_bytes_do_not_fill_the_memory(connect, status):
 
 @pytest.mark.incident("STR-23")
 async def test_an_answer_that_is_too_large_is_held_in_memory_once(connect):
-    async with http_service(lambda _asked: bomb(100_000_000)) as service:
+    reply = bomb(100_000_000)
+    async with http_service(lambda _asked: reply) as service:
         vendor = connect(service.url, max_retries=0, max_answer_bytes=40_000_000)
         tracemalloc.start()
         try:

@@ -25,9 +25,8 @@ deletes what is said to be of the year 1970 within minutes."""
 
 @frozen
 class OddProducer:
-    """Producers of Kafka's own; without Kafka there is nothing to publish."""
+    """A producer of Kafka's own; without Kafka there is nothing to publish."""
 
-    plain: AIOKafkaProducer | None = None
     transactional: AIOKafkaProducer | None = None
 
     @classmethod
@@ -43,24 +42,26 @@ class OddProducer:
         await admin.start()
         await admin.alter_configs([ConfigResource(ConfigResourceType.TOPIC, topic, ANY_TIME)])
         await admin.close()
-        plain = AIOKafkaProducer(bootstrap_servers=host)
         named = uuid.uuid4().hex
         transactional = AIOKafkaProducer(bootstrap_servers=host, transactional_id=named)
-        async with plain, transactional:
-            yield cls(plain, transactional)
+        async with transactional:
+            yield cls(transactional)
 
     async def publish(self, strangers: Sequence[Stranger]) -> None:
-        """Publish records with times of their own."""
-        for each in strangers:
-            assert self.plain is not None, "the embedded broker takes no times"
-            record = each.record
-            await self.plain.send_and_wait(
-                record.topic,
-                record.value,
-                record.key,
-                headers=list(record.headers),
-                timestamp_ms=each.timestamp_ms,
-            )
+        """Publish records with times of their own, all in one transaction that is committed."""
+        if not strangers:
+            return
+        assert self.transactional is not None, "the embedded broker takes no times"
+        async with self.transactional.transaction():
+            for each in strangers:
+                record = each.record
+                await self.transactional.send_and_wait(
+                    record.topic,
+                    record.value,
+                    record.key,
+                    headers=list(record.headers),
+                    timestamp_ms=each.timestamp_ms,
+                )
 
     async def abort(self, topic: str, good: Mapping[str, Any], number: int) -> set[str]:
         """Publish three events in a transaction that is aborted; return their ids."""
