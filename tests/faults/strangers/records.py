@@ -62,6 +62,8 @@ def odd_record(
         kind = chance.choice(sorted(UNREADABLE))
         value = UNREADABLE[kind](_event(good, f"bad-{number}"), chance)
     key = chance.choice([None, b"", b"\xff", f"k{number}".encode()])
+    if value is None and key is None:
+        key = b""  # aiokafka sends no record without both
     return Stranger(kind, OutRecord(topic, value, key, headers), event_id, timestamp)
 
 
