@@ -37,9 +37,9 @@ class SoakForm:
         """Return a soak of *seconds*, as much of the hour's as fits."""
         return cls(
             seconds=seconds,
-            events=max(100, round(EVENTS_OF_AN_HOUR * seconds / HOUR_SECONDS)),
+            events=max(80, round(EVENTS_OF_AN_HOUR * seconds / HOUR_SECONDS)),
             odd_share=0.1 if seconds > SHORT_SECONDS else 0.5,
-            odd_answers=0.03 if seconds > SHORT_SECONDS else 0.15,
+            odd_answers=0.03 if seconds > SHORT_SECONDS else 0.07,
             kill_seconds=min(20.0, seconds / 6),
             page_seconds=min(15.0, seconds / 12),
             linger_seconds=2.0 if seconds > SHORT_SECONDS else 0.2,
@@ -49,4 +49,4 @@ class SoakForm:
 
 ASKED = os.environ.get("STRANGERS_SECONDS")
 SEED = int(os.environ.get("STRANGERS_SEED", "1"))
-SHORT = SoakForm.of(12)
+SHORT = SoakForm.of(10)
