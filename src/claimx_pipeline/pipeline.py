@@ -1,4 +1,4 @@
-"""Puts settings and plugins together; the only place that knows all parts."""
+"""Puts settings and plugins together; the only module that knows all parts."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ MISSING = frozenset({404, 405})
 """Answers of a service that knows nothing of what was asked for, or of any such thing."""
 
 _LONGEST_RETRY_AFTER = 30 * 24 * 3600.0
-"""Seconds; nobody waits for longer, so a header that asks for more says nothing."""
+"""Seconds; no request waits for longer, so a header that asks for more says nothing."""
 _OK, _UNAUTHORIZED, _TOO_MANY_REQUESTS, _REQUEST_TIMEOUT = 200, 401, 429, 408
 
 

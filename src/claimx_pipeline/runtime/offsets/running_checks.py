@@ -218,7 +218,7 @@ class RunningChecks:
 
         Raises:
             RecordsOvertakenError: Records were deleted, and the worker is to stop at that.
-            StartRefusedError: A partition has gone back.
+            StartRefusedError: A partition went back to an earlier offset.
             BrokerUnavailableError: The broker does not answer.
         """
         for jump in jumps:
