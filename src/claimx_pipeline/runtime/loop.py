@@ -17,12 +17,7 @@ from functools import partial
 
 from attrs import define, field
 
-from claimx_pipeline.broker.protocol import (
-    Admin,
-    Assignment,
-    Consumer,
-    PolledBatch,
-)
+from claimx_pipeline.broker.protocol import Admin, Assignment, Consumer, PolledBatch
 from claimx_pipeline.delta.faults import TableFencedError, TableWriteError
 from claimx_pipeline.delta.writing.sink import TableSink
 from claimx_pipeline.errors import BrokerUnavailableError, ClaimxError, UnknownTopicError
@@ -54,9 +49,6 @@ log = logging.getLogger(__name__)
 
 RECONNECT_SECONDS = 1.0
 """Pause before the second try of what is unavailable; longer before further ones."""
-
-BATCHES = 5
-"""In batch unless the worker says otherwise: a commit may take as long as working on four."""
 
 
 @define
@@ -236,17 +228,7 @@ class WorkerLoop:
             failures=FailureReport(name, self.metrics),
             consumer=lambda: self._consumer,
         )
-        size = self.spec.batch_size
-        limit = 2 * size if self.spec.tables else self.spec.in_flight or BATCHES * size
-        self._in_flight = InFlight(
-            committer.commit,
-            self._pulse,
-            self.metrics,
-            batch_size=size,
-            limit=limit,
-            # A table's commit is of one batch, so that it stays as large as was asked for.
-            together=not self.spec.tables,
-        )
+        self._in_flight = InFlight.of(self.spec, committer.commit, self._pulse, self.metrics)
         self._polling = Polling(
             self.spec,
             clock,
