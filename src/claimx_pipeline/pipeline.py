@@ -116,6 +116,11 @@ class Pipeline:
         return Registrations(self.plugins, self.settings, self.clock)
 
     @cached_property
+    def _declared(self) -> dict[str, WorkerSpec]:
+        """The workers of the core and of plugins, as they are without settings."""
+        return self.registrations.by_name("claimx_register_workers", "worker")
+
+    @cached_property
     def workers(self) -> dict[str, WorkerSpec]:
         """Every worker by name, with what the settings change of it."""
         adjusted = {name: self._adjusted(worker) for name, worker in self._declared.items()}
