@@ -44,7 +44,10 @@ def test_a_patch_fits_the_sources_and_its_tests_are_of_its_incident(mutation, ma
 
 
 def test_twenty_incidents_have_a_patch():
-    assert len({mutation.incident for mutation in mutations()}) == len(mutations()) == 20
+    incidents = [mutation.incident for mutation in mutations()]
+    strangers = {each for each in incidents if each.startswith("STR-")}
+    assert len(set(incidents)) == len(incidents)
+    assert len(set(incidents) - strangers) == 20
 
 
 @pytest.mark.mutation
