@@ -24,7 +24,7 @@ from claimx_pipeline.broker.protocol import (
 )
 from claimx_pipeline.delta.faults import TableFencedError, TableWriteError
 from claimx_pipeline.delta.writing.sink import TableSink
-from claimx_pipeline.errors import BrokerUnavailableError, ClaimxError, UnknownTopicError
+from claimx_pipeline.errors import BrokerUnavailableError, ClaimxError, TableError, UnknownTopicError
 from claimx_pipeline.runtime.closing import ClosingStack
 from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
 from claimx_pipeline.runtime.delivery.batch import Batch, PartitionRun
@@ -115,7 +115,8 @@ class WorkerLoop:
                 except TableFencedError as error:
                     await self._rejoin(error)
                 except REFUSED as error:
-                    if not self._assignments.started:
+                    # Its tables were there when it was opened, whatever it owned since.
+                    if not (self._assignments.started or isinstance(error, TableError)):
                         raise
                     await self._stand_still(error)
             await self._finish()
