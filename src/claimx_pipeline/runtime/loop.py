@@ -16,15 +16,15 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from attrs import define, field
 
-from claimx_pipeline.broker.protocol import (
-    Admin,
-    Assignment,
-    Consumer,
-    PolledBatch,
-)
+from claimx_pipeline.broker.protocol import Admin, Assignment, Consumer, PolledBatch
 from claimx_pipeline.delta.faults import TableFencedError, TableWriteError
 from claimx_pipeline.delta.writing.sink import TableSink
-from claimx_pipeline.errors import BrokerUnavailableError, ClaimxError, TableError, UnknownTopicError
+from claimx_pipeline.errors import (
+    BrokerUnavailableError,
+    ClaimxError,
+    TableError,
+    UnknownTopicError,
+)
 from claimx_pipeline.runtime.closing import ClosingStack
 from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
 from claimx_pipeline.runtime.delivery.batch import Batch, PartitionRun
