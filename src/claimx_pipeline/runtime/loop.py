@@ -99,7 +99,6 @@ class WorkerLoop:
             RecordFailedError: A record failed; everything before it is committed.
             ClaimxError: The worker could not start, for a reason that does not pass.
         """
-        # Until all is open there is nothing to finish.
         closing = self._closing
         try:
             if not await self._reconnect.unless_stopped(self._open()):
