@@ -20,7 +20,12 @@ from attrs import define, field
 from claimx_pipeline.broker.protocol import Admin, Assignment, Consumer, PolledBatch
 from claimx_pipeline.delta.faults import TableFencedError, TableWriteError
 from claimx_pipeline.delta.writing.sink import TableSink
-from claimx_pipeline.errors import BrokerUnavailableError, ClaimxError, UnknownTopicError
+from claimx_pipeline.errors import (
+    BrokerUnavailableError,
+    ClaimxError,
+    TableError,
+    UnknownTopicError,
+)
 from claimx_pipeline.runtime.closing import ClosingStack
 from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
 from claimx_pipeline.runtime.delivery.batch import Batch, PartitionRun
@@ -97,7 +102,6 @@ class WorkerLoop:
             RecordFailedError: A record failed; everything before it is committed.
             ClaimxError: The worker could not start, for a reason that does not pass.
         """
-        # Until all is open there is nothing to finish.
         closing = self._closing
         try:
             if not await self._reconnect.unless_stopped(self._open()):
@@ -113,7 +117,8 @@ class WorkerLoop:
                 except TableFencedError as error:
                     await self._rejoin(error)
                 except REFUSED as error:
-                    if not self._assignments.started:
+                    # Its tables were there when it was opened, whatever it owned since.
+                    if not (self._assignments.started or isinstance(error, TableError)):
                         raise
                     await self._stand_still(error)
             await self._finish()
