@@ -114,6 +114,23 @@ class UnreadableAnswerError(RequestFailedError):
     """A whole answer that was meant to be JSON cannot be read; worth one more try."""
 
 
+def require_json(answer: Answer, *, connection: str, secrets: tuple[str, ...] = ()) -> None:
+    """See that *answer* holds JSON.
+
+    Raises:
+        UnreadableAnswerError: It is whole and begins as JSON does, but cannot be read; one more
+            request may bring a readable one.
+        RequestFailedError: It is no JSON at all, which is the service's failure.
+    """
+    try:
+        answer.json(secrets=secrets)
+    except NotJsonAnswerError as error:
+        worth_another = error.category is Category.PERMANENT and answer.cut_at is None
+        kind = UnreadableAnswerError if worth_another else RequestFailedError
+        category = Category.TRANSIENT if worth_another else error.category
+        raise kind(error.reason, category, connection=connection, answer=answer) from None
+
+
 def refusal(
     answer: Answer, *, connection: str, secrets: tuple[str, ...] = ()
 ) -> RequestFailedError:
