@@ -120,7 +120,7 @@ def require_json(answer: Answer, *, connection: str, secrets: tuple[str, ...] = 
     Raises:
         UnreadableAnswerError: It is whole and begins as JSON does, but cannot be read; one more
             request may bring a readable one.
-        RequestFailedError: It is no JSON at all, which is the service's failure.
+        RequestFailedError: It is not JSON at all, which is the service's failure.
     """
     try:
         answer.json(secrets=secrets)
