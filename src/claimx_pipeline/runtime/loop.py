@@ -252,9 +252,7 @@ class WorkerLoop:
 
     def _member(self) -> Consumer:
         return self.resources.broker.consumer(
-            group=self._policy.group,
-            topics=self._topics,
-            on_revoked=self._revoked,
+            group=self._policy.group, topics=self._topics, on_revoked=self._revoked
         )
 
     async def _finish(self) -> None:
@@ -302,11 +300,8 @@ class WorkerLoop:
 
     async def _rejoin(self, error: TableFencedError) -> None:
         """Leave all partitions, drop what is in flight of them, and join the group again."""
-        log.warning(
-            "worker %s: %s; it drops what is in flight and joins its group again",
-            self.spec.name,
-            error,
-        )
+        why = "it drops what is in flight and joins its group again"
+        log.warning("worker %s: %s; %s", self.spec.name, error, why)
         await self._leave()
         # Two that fence each other take turns instead of spinning.
         await self.resources.clock.sleep(RECONNECT_SECONDS)
