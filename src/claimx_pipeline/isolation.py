@@ -15,7 +15,7 @@ from typing import Any
 
 
 class EscapedError(Exception):
-    """What was raised is not an ``Exception``; this one, which is, stands for it."""
+    """What was raised is not an ``Exception``; this one, which is, represents it."""
 
     def __init__(self, raised: BaseException) -> None:
         super().__init__(raised)

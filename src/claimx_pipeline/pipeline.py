@@ -1,4 +1,4 @@
-"""Puts settings and plugins together; the only place that knows all parts."""
+"""Puts settings and plugins together; the only module that knows all parts."""
 
 from __future__ import annotations
 
@@ -111,18 +111,14 @@ class Pipeline:
         return self.loaded.settings
 
     @cached_property
-    def _registered(self) -> Registrations:
+    def registrations(self) -> Registrations:
         """What the core and the plugins register."""
         return Registrations(self.plugins, self.settings, self.clock)
-
-    def answers(self, hook: str) -> list[tuple[str, Any]]:
-        """Return what each plugin answers to *hook*, the core first, then by plugin name."""
-        return self._registered.answers(hook)
 
     @cached_property
     def _declared(self) -> dict[str, WorkerSpec]:
         """The workers of the core and of plugins, as they are without settings."""
-        return self._registered.by_name("claimx_register_workers", "worker")
+        return self.registrations.by_name("claimx_register_workers", "worker")
 
     @cached_property
     def workers(self) -> dict[str, WorkerSpec]:
@@ -141,13 +137,13 @@ class Pipeline:
     @cached_property
     def tables(self) -> dict[str, TableSpec]:
         """Every declared table by name, with the columns that chains add."""
-        declared = self._registered.by_name("claimx_register_tables", "table")
+        declared = self.registrations.by_name("claimx_register_tables", "table")
         return self._chains.tables(declared, self.workers.values())
 
     @cached_property
     def stages(self) -> dict[str, type[Stage]]:
         """Every registered stage by the name that settings know."""
-        return self._registered.merged("claimx_register_stages", "stage")
+        return self.registrations.merged("claimx_register_stages", "stage")
 
     @cached_property
     def _chains(self) -> ChainWriter:
@@ -162,12 +158,12 @@ class Pipeline:
     @cached_property
     def queries(self) -> dict[str, NamedQuery]:
         """Every named query by name."""
-        return self._registered.by_name("claimx_register_queries", "query")
+        return self.registrations.by_name("claimx_register_queries", "query")
 
     @cached_property
     def handlers(self) -> tuple[EventHandler[Any, Any], ...]:
         """Every handler; no two for one event type."""
-        return self._registered.handlers()
+        return self.registrations.handlers()
 
     @cached_property
     def topology(self) -> Topology:
@@ -200,7 +196,7 @@ class Pipeline:
         Raises:
             SettingsError: The URL is of no known kind.
         """
-        factories = self._registered.merged("claimx_register_brokers", "broker")
+        factories = self.registrations.merged("claimx_register_brokers", "broker")
         url = self.settings.broker.url
         scheme, separator, _ = url.partition("://")
         if not separator or scheme not in factories:
@@ -249,7 +245,7 @@ class Pipeline:
         found = list(self._names.problems)
         with collecting(found):
             self.broker()
-        answers = self._registered.answers("claimx_check_settings")
+        answers = self.registrations.answers("claimx_check_settings")
         return [*found, *(problem for _, problems in answers for problem in problems)]
 
     @property

@@ -31,7 +31,7 @@ def read_time(value: str | float) -> datetime:
         # Small 't' and 'z' are right too (RFC 3339, 5.6).
         when = datetime.fromisoformat(text if text[-1:] != "z" else text.upper())
     except ValueError:
-        raise ValueError("is no ISO 8601 time") from None  # its text would quote the value
+        raise ValueError("is not a valid ISO 8601 time") from None  # its text would quote the value
     return in_utc(when)
 
 
@@ -62,7 +62,7 @@ def read_date(value: str) -> date:
 
 def _from_epoch(number: float) -> datetime:
     if isinstance(number, bool):
-        raise ValueError("true and false are no points in time")  # noqa: TRY004 - one error for all
+        raise ValueError("true and false are not points in time")  # noqa: TRY004 - one error for all
     unit = "milliseconds" if abs(number) >= _MILLISECONDS_FROM else "seconds"
     try:
         return _EPOCH + timedelta(**{unit: number})

@@ -136,7 +136,7 @@ class Topology:
         return name
 
     def undeclared(self, existing: Iterable[str], pattern: re.Pattern[str]) -> list[str]:
-        """Return those of *existing* topics that match and are nobody's any more.
+        """Return those of *existing* topics that match and are not declared any more.
 
         Args:
             existing: Topics as the broker calls them; so are those returned.

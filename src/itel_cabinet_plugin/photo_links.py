@@ -85,7 +85,7 @@ class PhotoLinks:
         body = answer.json()
         listed = body.get("data") if isinstance(body, dict) else body
         if not isinstance(listed, list):
-            told = f"{answer.where}: the answer names no files; it has no list 'data'"
-            raise RecordError(told, Category.TRANSIENT)
+            reason = f"{answer.where}: the answer names no files; it has no list 'data'"
+            raise RecordError(reason, Category.TRANSIENT)
         files = [each for each in listed if isinstance(each, dict)]
         return {str(whole_id(each.get("mediaID", each.get("mediaId")))): each for each in files}

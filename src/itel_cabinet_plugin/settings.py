@@ -29,7 +29,7 @@ _FOLDER_NAMES: Final = frozenset({"project_id", "assignment_id"})
 
 
 def folder_template(_: Any, attribute: Attribute[Any], value: str) -> None:
-    """Refuse what is no relative folder.
+    """Refuse what is not a relative folder.
 
     Raises:
         ValueError: A name in braces is unknown, or the folder leads elsewhere.
@@ -42,7 +42,7 @@ def folder_template(_: Any, attribute: Attribute[Any], value: str) -> None:
         known = ", ".join(sorted(_FOLDER_NAMES))
         raise ValueError(f"{attribute.name!r} names {unknown[0]!r}; it may name {known}")
     if any(part in ("", ".", "..") for part in value.removesuffix("/").split("/")):
-        raise ValueError(f"{attribute.name!r} is {value!r}, which is no relative folder")
+        raise ValueError(f"{attribute.name!r} is {value!r}, which is not a valid relative folder")
 
 
 @frozen(kw_only=True)

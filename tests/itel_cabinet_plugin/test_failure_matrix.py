@@ -173,6 +173,7 @@ async def test_a_table_that_is_moved_away_holds_the_tracking_worker_alone(rig, t
     assert state(rig, "itel-api") == "ready"
     assert not table.exists()
     aside.rename(table)
+    await rig.until(lambda: rig.health.ready()[0])
     await assert_complete(rig, sent)
     assert await rig.dead() == {}
 

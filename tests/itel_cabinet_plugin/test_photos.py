@@ -167,9 +167,9 @@ async def test_results_of_others_are_left_alone_and_a_strange_one_is_dead(tmp_pa
 @pytest.mark.parametrize(
     ("folder", "problem"),
     [
-        ("/photos", "no relative folder"),
-        ("a/../b", "no relative folder"),
-        ("", "no relative folder"),
+        ("/photos", "not a valid relative folder"),
+        ("a/../b", "not a valid relative folder"),
+        ("", "not a valid relative folder"),
         ("{task_id}/x", "names 'task_id'; it may name assignment_id, project_id"),
         ("{", "odd"),
     ],

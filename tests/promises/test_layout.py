@@ -129,3 +129,10 @@ def test_every_public_name_can_be_imported():
     import claimx_pipeline
 
     assert all(getattr(claimx_pipeline, name) is not None for name in claimx_pipeline.__all__)
+
+
+@pytest.mark.parametrize("file", modules(SRC), ids=name)
+def test_a_file_has_one_subject_and_is_not_long(file):
+    """Every hook is in one file, whose docstrings are the reference page."""
+    if file.name != "hookspecs.py":
+        assert len(file.read_text(encoding="utf-8").splitlines()) <= 350

@@ -133,7 +133,7 @@ def _connection(settings: ApiSettings, clock: Clock) -> Connection:
     try:
         return Connection(NAME, connection_settings(settings), clock, setting="claimx.api")
     except SettingsError as error:
-        # The API is no named connection; its settings stand in a place of their own.
+        # The API is not a named connection; its settings have a section of their own.
         problems = []
         for problem in error.problems:
             name = problem.where.rpartition(".")[2].removeprefix("auth_")
@@ -142,7 +142,7 @@ def _connection(settings: ApiSettings, clock: Clock) -> Connection:
 
 
 def _first_of(body: Json, names: Sequence[str], *, one_item: Sequence[str]) -> Any:
-    """Return what the API wrapped; a bare item stands for a list of it alone."""
+    """Return what the API wrapped; a bare item counts as a list of it alone."""
     for name in names:
         if name in body:
             return body[name] if body[name] is not None else []

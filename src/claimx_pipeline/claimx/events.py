@@ -179,7 +179,7 @@ def _time(value: _Id) -> datetime | None:
     except ValueError as error:
         shown = repr(value)[:60]
         raise DecodeError(
-            f"the event's 'ingested_at' is {shown}, which is no point in time; "
+            f"the event's 'ingested_at' is {shown}, which is not a valid point in time; "
             "use ISO 8601, or seconds or milliseconds since 1970"
         ) from error
 

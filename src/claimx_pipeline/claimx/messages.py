@@ -182,8 +182,8 @@ class EntityDecoder:
         return DecodeError(
             f"the message of event {message.event_id!r} has {rows} row(s) of the kind "
             f"{kind[:60]!r}, which this worker does not know (it knows {', '.join(self.tables)}); "
-            "install the plugin that declares it or upgrade this worker, then replay the dead "
-            "letter"
+            "install the plugin that declares it or upgrade this worker, then replay the "
+            "dead letter"
         )
 
 

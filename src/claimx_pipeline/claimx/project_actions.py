@@ -78,7 +78,7 @@ def project_number(project_id: str) -> int:
     """Return a project's id as the API wants it.
 
     Raises:
-        RecordError: It is no number.
+        RecordError: It is not a number.
     """
     number = _whole(project_id)
     if number is None:

@@ -44,7 +44,7 @@ Since = Annotated[
 Until = Annotated[str | None, typer.Option(help="Only what failed until then; as --since.")]
 EventId = Annotated[str | None, typer.Option(help="Only dead letters about this event.")]
 Fingerprint = Annotated[
-    str | None, typer.Option(help="Only this group of 'dlq list'; its first letters will do.")
+    str | None, typer.Option(help="Only this group of 'dlq list'; its first characters will do.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
@@ -90,14 +90,14 @@ def list_(
 @app.command()
 def show(
     context: typer.Context,
-    letter: Annotated[str, typer.Argument(metavar="TOPIC/PARTITION/OFFSET")],
+    dead_letter: Annotated[str, typer.Argument(metavar="TOPIC/PARTITION/OFFSET")],
     json: Json = False,
 ) -> None:
     """Show everything about one dead letter: failure, traceback, headers, value."""
     from claimx_pipeline.cli.dlq_output import described
 
     command_line: CommandLine = context.obj
-    found = asyncio.run(operations.show_dead_letter(command_line.pipeline(), letter))
+    found = asyncio.run(operations.show_dead_letter(command_line.pipeline(), dead_letter))
     if json:
         print_json(found.as_json())
     else:
@@ -107,7 +107,7 @@ def show(
 @app.command()
 def replay(
     context: typer.Context,
-    letters: Annotated[
+    dead_letters: Annotated[
         list[str] | None,
         typer.Argument(metavar="[TOPIC/PARTITION/OFFSET]...", help="These; all if none is given."),
     ] = None,
@@ -140,7 +140,7 @@ def replay(
     wanted = chosen(
         pipeline, topic, kind, category, worker, since, until, event_id, fingerprint, replayed=again
     )
-    planning = operations.plan_replay(pipeline, wanted, locations=letters or (), limit=limit)
+    planning = operations.plan_replay(pipeline, wanted, locations=dead_letters or (), limit=limit)
     plan = asyncio.run(planning)
     outcome = operations.Replayed(plan.groups, plan.refused)
     if plan.count and not dry_run:

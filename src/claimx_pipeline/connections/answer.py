@@ -23,7 +23,7 @@ MISSING = frozenset({404, 405})
 """Answers of a service that knows nothing of what was asked for, or of any such thing."""
 
 _LONGEST_RETRY_AFTER = 30 * 24 * 3600.0
-"""Seconds; nobody waits for longer, so a header that asks for more says nothing."""
+"""Seconds; no request waits for longer, so a header that asks for more says nothing."""
 _OK, _UNAUTHORIZED, _TOO_MANY_REQUESTS, _REQUEST_TIMEOUT = 200, 401, 429, 408
 
 
@@ -113,6 +113,23 @@ class RequestFailedError(RecordError):
 
 class UnreadableAnswerError(RequestFailedError):
     """A whole answer that was meant to be JSON cannot be read; worth one more try."""
+
+
+def require_json(answer: Answer, *, connection: str, secrets: tuple[str, ...] = ()) -> None:
+    """See that *answer* holds JSON.
+
+    Raises:
+        UnreadableAnswerError: It is whole and begins as JSON does, but cannot be read; one more
+            request may bring a readable one.
+        RequestFailedError: It is not JSON at all, which is the service's failure.
+    """
+    try:
+        answer.json(secrets=secrets)
+    except NotJsonAnswerError as error:
+        worth_another = error.category is Category.PERMANENT and answer.cut_at is None
+        kind = UnreadableAnswerError if worth_another else RequestFailedError
+        category = Category.TRANSIENT if worth_another else error.category
+        raise kind(error.reason, category, connection=connection, answer=answer) from None
 
 
 def refusal(

@@ -17,10 +17,10 @@ from attrs import define, evolve, field
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import (
     Answer,
-    NotJsonAnswerError,
     RequestFailedError,
     UnreadableAnswerError,
     refusal,
+    require_json,
 )
 from claimx_pipeline.connections.breaker import Breaker, Permit
 from claimx_pipeline.connections.call import Call, Watch, base_of, call_to, merged
@@ -31,7 +31,7 @@ from claimx_pipeline.connections.oauth2 import OAuth2Token, token_service_settin
 from claimx_pipeline.connections.probe import Probe
 from claimx_pipeline.connections.redact import endpoint_of, quoted
 from claimx_pipeline.connections.renewed import RenewedCredential
-from claimx_pipeline.connections.session import Sockets, new_session
+from claimx_pipeline.connections.session import USUAL_HEADERS, Sockets, new_session
 from claimx_pipeline.connections.token_file import open_token_file
 from claimx_pipeline.connections.transport import UNREACHED, UNSENDABLE, Transport
 from claimx_pipeline.connections.verdict import Verdict, by_status
@@ -46,13 +46,6 @@ _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 """How a request fails of which the service has seen nothing."""
 
 _FORM = "application/x-www-form-urlencoded"
-
-_USUAL_HEADERS = {
-    "Accept": "application/json",
-    # What is unpacked here; aiohttp would ask for more.
-    "Accept-Encoding": "gzip, deflate",
-    "User-Agent": "claimx-pipeline",
-}
 
 
 @define(eq=False)
@@ -83,7 +76,7 @@ class Connection:
         check_connection(self.name, self.settings)
         parts = urlsplit(self.settings.base_url)
         self._base_url = base_of(self.settings.base_url)
-        usual = merged(_USUAL_HEADERS, self.settings.headers)
+        usual = merged(USUAL_HEADERS, self.settings.headers)
         self._renewed = self._open_renewed()
         # A credential that may change goes with each request instead.
         fixed = {} if self._renewed else credential_headers(self.settings, self._token)
@@ -270,7 +263,7 @@ class Connection:
         error = call.verdict(answer, usual)
         if error is None:
             if call.expects_json:
-                self._see_json(answer)
+                require_json(answer, connection=self.name, secrets=self._secrets)
             return answer
         if isinstance(error, RequestFailedError):
             raise error
@@ -280,16 +273,6 @@ class Connection:
         raise RequestFailedError(
             reason, error.category, error.retry_after, error.outage, self.name, answer
         )
-
-    def _see_json(self, answer: Answer) -> None:
-        """See that *answer* holds JSON."""
-        try:
-            answer.json(secrets=self._secrets)
-        except NotJsonAnswerError as error:
-            worth_another = error.category is Category.PERMANENT and answer.cut_at is None
-            kind = UnreadableAnswerError if worth_another else RequestFailedError
-            category = Category.TRANSIENT if worth_another else error.category
-            raise kind(error.reason, category, connection=self.name, answer=answer) from None
 
     async def _ask_probe(self) -> Answer:
         # Beside the slots: they may all be taken by requests that wait for its answer.

@@ -73,7 +73,7 @@ def write_error(table: str, error: BaseException) -> TableWriteError:
 def as_table_error(table: str, doing: str) -> Iterator[None]:
     """Turn whatever the engine raises into a ``TableUnusableError`` of one sentence.
 
-    A panic of the engine is no ``Exception``, so it is caught by what it is not.
+    A panic of the engine is not an ``Exception``, so it is caught by what it is not.
 
     Args:
         table: Name of the table.

@@ -27,7 +27,7 @@ _UNUSABLE = (
 )
 """What the engine takes for something else in a path, having made a URL of it."""
 _SEPARATES = re.compile(r"[?#]")
-"""Ends the path of a URL: every table would be in one place."""
+"""Ends the path of a URL: every table would be at one location."""
 
 
 @frozen

@@ -104,7 +104,7 @@ class Decoder:
             return zlib.decompressobj(_ZLIB_WINDOW)
         if self.encoding != "deflate":
             raise self._unreadable(f"it begins with {first!r}")
-        # "deflate" means the zlib format, but some hosts leave its header away.
+        # "deflate" means the zlib format, but some hosts omit its header.
         return zlib.decompressobj(_RAW_WINDOW)
 
     def _unreadable(self, why: str) -> RequestFailedError:

@@ -93,7 +93,7 @@ class FileFetch:
     def stepped(self) -> bool:
         """Whether what is kept has grown by a step since this last said so.
 
-        What has to be thrown away after a failure is not kept, however much it was.
+        What has to be discarded after a failure is not kept, however much it was.
         """
         if self._version is None or self.buffer.size - self._step_began < self._step:
             return False

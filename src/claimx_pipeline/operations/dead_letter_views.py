@@ -30,13 +30,13 @@ class DeadLetterGroup:
     def __attrs_post_init__(self) -> None:
         self.first = self.newest.failed_at
 
-    def add(self, letter: FoundDeadLetter) -> None:
-        """Count *letter*."""
+    def add(self, dead_letter: FoundDeadLetter) -> None:
+        """Count *dead_letter*."""
         self.count += 1
-        self.first = min(self.first, letter.failed_at)
-        self.topics[letter.location.topic] = None
-        if letter.failed_at >= self.newest.failed_at:
-            self.newest = letter
+        self.first = min(self.first, dead_letter.failed_at)
+        self.topics[dead_letter.location.topic] = None
+        if dead_letter.failed_at >= self.newest.failed_at:
+            self.newest = dead_letter
 
     def as_json(self) -> dict[str, Any]:
         """Return the group as ``claimx-run dlq list --json`` prints it."""
@@ -63,10 +63,11 @@ class DeadLetterGroups:
 
     _found: dict[str, DeadLetterGroup] = field(init=False, factory=dict)
 
-    def add(self, letters: Iterable[FoundDeadLetter]) -> None:
-        """Count *letters*."""
-        for letter in letters:
-            self._found.setdefault(letter.fingerprint, DeadLetterGroup(letter)).add(letter)
+    def add(self, dead_letters: Iterable[FoundDeadLetter]) -> None:
+        """Count *dead_letters*."""
+        for dead_letter in dead_letters:
+            group = self._found.setdefault(dead_letter.fingerprint, DeadLetterGroup(dead_letter))
+            group.add(dead_letter)
 
     @property
     def count(self) -> int:
@@ -93,17 +94,17 @@ class ShownDeadLetter:
 
         ``claimx-run dlq show --json`` prints this, ``dlq export`` writes one per line.
         """
-        letter, failed = self.letter, self.letter.failure
+        dead_letter, failed = self.letter, self.letter.failure
         text, encoding = _text(self.value)
-        key, key_encoding = _text(letter.record.key)
+        key, key_encoding = _text(dead_letter.record.key)
         known = {
             name: getattr(failed, name, None)
             for name in ("group", "worker", "kind", "plugin", "category", "error_type", "error")
         }
         return {
-            "letter": str(letter.location),
-            "fingerprint": letter.fingerprint,
-            "replayed_at": letter.replayed_at,
+            "letter": str(dead_letter.location),
+            "fingerprint": dead_letter.fingerprint,
+            "replayed_at": dead_letter.replayed_at,
             "origin": str(failed.origin) if failed else None,
             **known,
             "attempts": failed.attempts if failed else None,
@@ -112,7 +113,7 @@ class ShownDeadLetter:
             "traceback": failed.traceback if failed else None,
             "headers": [
                 {"name": name, "value": shown, "encoding": kind}
-                for name, content in letter.record.headers
+                for name, content in dead_letter.record.headers
                 if not name.startswith(PREFIX) or failed is None
                 for shown, kind in (_text(content),)
             ],

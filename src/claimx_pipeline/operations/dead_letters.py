@@ -100,9 +100,9 @@ async def look_at_dead_letters(
     wanted = wanted or DeadLetterFilter()
     look = DeadLetterLook()
     async with open_reader(pipeline) as reader:
-        async for letters in reader.pages(evolve(wanted, replayed=True)):
-            shown = [letter for letter in letters if wanted.matches(letter)]
-            look.hidden += len(letters) - len(shown)
+        async for dead_letters in reader.pages(evolve(wanted, replayed=True)):
+            shown = [dead_letter for dead_letter in dead_letters if wanted.matches(dead_letter)]
+            look.hidden += len(dead_letters) - len(shown)
             look.groups.add(shown)
     return look
 
@@ -121,8 +121,8 @@ async def show_dead_letter(pipeline: Pipeline, location: str) -> ShownDeadLetter
     """
     at = location_of(pipeline, location)
     async with open_reader(pipeline) as reader:
-        letter = await reader.at(at)
-    return await asyncio.to_thread(_shown, value_files(pipeline), letter)
+        dead_letter = await reader.at(at)
+    return await asyncio.to_thread(_shown, value_files(pipeline), dead_letter)
 
 
 async def export_dead_letters(
@@ -144,16 +144,16 @@ async def export_dead_letters(
     """
     files = value_files(pipeline)
 
-    def write(letters: list[FoundDeadLetter]) -> None:
-        for letter in letters:
-            out.write(msgspec.json.encode(_shown(files, letter).as_json()) + b"\n")
+    def write(dead_letters: list[FoundDeadLetter]) -> None:
+        for dead_letter in dead_letters:
+            out.write(msgspec.json.encode(_shown(files, dead_letter).as_json()) + b"\n")
         out.flush()
 
     count = 0
     async with open_reader(pipeline) as reader:
-        async for letters in reader.pages(wanted or DeadLetterFilter()):
-            await asyncio.to_thread(write, letters)
-            count += len(letters)
+        async for dead_letters in reader.pages(wanted or DeadLetterFilter()):
+            await asyncio.to_thread(write, dead_letters)
+            count += len(dead_letters)
     return count
 
 
@@ -187,11 +187,11 @@ def value_files(pipeline: Pipeline) -> ValueFiles:
     return ValueFiles(pipeline.settings.storage.files.root)
 
 
-def _shown(files: ValueFiles, letter: FoundDeadLetter) -> ShownDeadLetter:
+def _shown(files: ValueFiles, dead_letter: FoundDeadLetter) -> ShownDeadLetter:
     try:
-        return ShownDeadLetter(letter, files.value(letter.record))
+        return ShownDeadLetter(dead_letter, files.value(dead_letter.record))
     except DeadLetterError as error:
-        return ShownDeadLetter(letter, None, error.reason)
+        return ShownDeadLetter(dead_letter, None, error.reason)
 
 
 def _topics(pipeline: Pipeline) -> frozenset[str]:

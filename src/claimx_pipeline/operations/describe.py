@@ -119,7 +119,7 @@ def describe_plugin(pipeline: Pipeline, name: str) -> DescribedPlugin:
 def _registered(pipeline: Pipeline, plugin: str, what: str) -> list[str]:
     """Return the names of what *plugin* registers of one kind."""
     names: list[str] = []
-    for by, answer in pipeline.answers(f"claimx_register_{what}"):
+    for by, answer in pipeline.registrations.answers(f"claimx_register_{what}"):
         if by == plugin:
             names += answer if isinstance(answer, Mapping) else (one.name for one in answer)
     return names

@@ -88,14 +88,14 @@ async def plan_replay(
     async with open_reader(pipeline) as reader:
         plan = ReplayPlan(wanted, origins, limit, reader.ends)
         everything = evolve(wanted, replayed=True)
-        async for letters in _chosen(reader, everything, origins):
-            fresh = [letter for letter in letters if wanted.matches(letter)]
-            plan.hidden += len(letters) - len(fresh)
-            for letter in fresh:
-                if (reason := replayer.refusal(letter)) is not None:
-                    plan.refused.append(Refused(letter.location, reason))
+        async for dead_letters in _chosen(reader, everything, origins):
+            fresh = [dead_letter for dead_letter in dead_letters if wanted.matches(dead_letter)]
+            plan.hidden += len(dead_letters) - len(fresh)
+            for dead_letter in fresh:
+                if (reason := replayer.refusal(dead_letter)) is not None:
+                    plan.refused.append(Refused(dead_letter.location, reason))
                 elif limit is None or plan.count < limit:
-                    plan.groups.add([letter])
+                    plan.groups.add([dead_letter])
     return plan
 
 
@@ -121,10 +121,10 @@ async def replay_dead_letters(
         await _create_marks(pipeline)
         await producer.start()
         async with open_reader(pipeline, plan.ends) as reader:
-            async for letters in _chosen(reader, plan.wanted, plan.locations):
+            async for dead_letters in _chosen(reader, plan.wanted, plan.locations):
                 if stop.is_set() or done.groups.count == plan.limit:
                     break
-                going = [each for each in letters if replayer.refusal(each) is None]
+                going = [each for each in dead_letters if replayer.refusal(each) is None]
                 if plan.limit is not None:
                     going = going[: plan.limit - done.groups.count]
                 page = await replayer.replay(going, producer, again=plan.wanted.replayed)
@@ -157,10 +157,10 @@ async def _chosen(
 ) -> AsyncIterator[list[FoundDeadLetter]]:
     """Yield the dead letters at *locations*, or all, as far as they are wanted."""
     if not locations:
-        async for letters in reader.pages(wanted):
-            yield letters
+        async for dead_letters in reader.pages(wanted):
+            yield dead_letters
         return
     # All of them first: if one does not exist, none is replayed.
     found = [await reader.at(location) for location in dict.fromkeys(locations)]
-    if admitted := [letter for letter in found if wanted.matches(letter)]:
+    if admitted := [dead_letter for dead_letter in found if wanted.matches(dead_letter)]:
         yield admitted

@@ -41,7 +41,7 @@ class ListedTable:
 
     @property
     def created(self) -> bool:
-        """Whether it exists, as far as can be told."""
+        """Whether it exists, as far as is known."""
         return self.version is not None or bool(self.error)
 
 

@@ -43,7 +43,7 @@ MOST_HOPS = 8
 """A chain of plugins' messages longer than this goes round in a circle."""
 
 MOST_ATTEMPTS = 1_000_000
-"""More are not told apart, so that one more is always a number too."""
+"""More are not distinguished, so that one more is always a number too."""
 
 OWN_PREFIX = "claimx-"
 """Begins every header that is the pipeline's own; plugins may not set such."""

@@ -17,15 +17,15 @@ from functools import partial
 
 from attrs import define, field
 
-from claimx_pipeline.broker.protocol import (
-    Admin,
-    Assignment,
-    Consumer,
-    PolledBatch,
-)
+from claimx_pipeline.broker.protocol import Admin, Assignment, Consumer, PolledBatch
 from claimx_pipeline.delta.faults import TableFencedError, TableWriteError
 from claimx_pipeline.delta.writing.sink import TableSink
-from claimx_pipeline.errors import BrokerUnavailableError, ClaimxError, UnknownTopicError
+from claimx_pipeline.errors import (
+    BrokerUnavailableError,
+    ClaimxError,
+    TableError,
+    UnknownTopicError,
+)
 from claimx_pipeline.runtime.closing import ClosingStack
 from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
 from claimx_pipeline.runtime.delivery.batch import Batch, PartitionRun
@@ -54,9 +54,6 @@ log = logging.getLogger(__name__)
 
 RECONNECT_SECONDS = 1.0
 """Pause before the second try of what is unavailable; longer before further ones."""
-
-BATCHES = 5
-"""In batch unless the worker says otherwise: a commit may take as long as working on four."""
 
 
 @define
@@ -105,7 +102,6 @@ class WorkerLoop:
             RecordFailedError: A record failed; everything before it is committed.
             ClaimxError: The worker could not start, for a reason that does not pass.
         """
-        # Until all is open there is nothing to finish.
         closing = self._closing
         try:
             if not await self._reconnect.unless_stopped(self._open()):
@@ -121,7 +117,8 @@ class WorkerLoop:
                 except TableFencedError as error:
                     await self._rejoin(error)
                 except REFUSED as error:
-                    if not self._assignments.started:
+                    # Its tables were there when it was opened, whatever it owned since.
+                    if not (self._assignments.started or isinstance(error, TableError)):
                         raise
                     await self._stand_still(error)
             await self._finish()
@@ -236,17 +233,7 @@ class WorkerLoop:
             failures=FailureReport(name, self.metrics),
             consumer=lambda: self._consumer,
         )
-        size = self.spec.batch_size
-        limit = 2 * size if self.spec.tables else self.spec.in_flight or BATCHES * size
-        self._in_flight = InFlight(
-            committer.commit,
-            self._pulse,
-            self.metrics,
-            batch_size=size,
-            limit=limit,
-            # A table's commit is of one batch, so that it stays as large as was asked for.
-            together=not self.spec.tables,
-        )
+        self._in_flight = InFlight.of(self.spec, committer.commit, self._pulse, self.metrics)
         self._polling = Polling(
             self.spec,
             clock,
@@ -265,9 +252,7 @@ class WorkerLoop:
 
     def _member(self) -> Consumer:
         return self.resources.broker.consumer(
-            group=self._policy.group,
-            topics=self._topics,
-            on_revoked=self._revoked,
+            group=self._policy.group, topics=self._topics, on_revoked=self._revoked
         )
 
     async def _finish(self) -> None:
@@ -315,11 +300,8 @@ class WorkerLoop:
 
     async def _rejoin(self, error: TableFencedError) -> None:
         """Leave all partitions, drop what is in flight of them, and join the group again."""
-        log.warning(
-            "worker %s: %s; it drops what is in flight and joins its group again",
-            self.spec.name,
-            error,
-        )
+        why = "it drops what is in flight and joins its group again"
+        log.warning("worker %s: %s; %s", self.spec.name, error, why)
         await self._leave()
         # Two that fence each other take turns instead of spinning.
         await self.resources.clock.sleep(RECONNECT_SECONDS)

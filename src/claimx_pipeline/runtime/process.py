@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from attrs import define, field
 
 from claimx_pipeline.errors import ClaimxError
+from claimx_pipeline.isolation import message
 from claimx_pipeline.runtime.loop import WorkerLoop
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import WorkerSpec
@@ -114,7 +115,7 @@ class WorkerProcess:
             log.warning("another member of worker %s ended as well: %s", name, error)
             return
         self.failures[name] = error
-        self.resources.health.failed(name, str(error) or type(error).__name__)
+        self.resources.health.failed(name, message(error) or type(error).__name__)
         others = len(self.specs) - len(self.failures)
         if others or len(self.failures) > 1:
             # The first failure is raised as well, but only once all have ended.

@@ -104,7 +104,7 @@ def header_token(value: Secret) -> str | None:
 
 def endpoint(value: str) -> str | None:
     """Judge a path that a base URL is put in front of."""
-    if not value.isprintable() or any(letter.isspace() for letter in value) or "\\" in value:
+    if not value.isprintable() or any(character.isspace() for character in value) or "\\" in value:
         return f"is {value!r}, which is not a valid path of a URL"
     if "://" in value.partition("?")[0]:
         return "must be a path below base_url, not a URL"

@@ -14,7 +14,7 @@ _DIGITS = re.compile(r"[0-9]+")
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the one of *known* that *name* is a misspelling of, None if it is none.
 
-    Near is what differs in separators and capitals only, or in two letters at most (one in a
+    Near is what differs in separators and capitals only, or in two characters at most (one in a
     short name); a swapped pair counts as one. Names that differ in a number are two names.
     """
     plain = _plain(name)
@@ -37,15 +37,18 @@ def _plain(name: str) -> str:
 
 
 def _distance(one: str, other: str) -> int:
-    """Return how many letters are to be added, removed, replaced or swapped with the next."""
+    """Return how many characters are to be added, removed, replaced or swapped with the next."""
     before: list[int] = []
     row = list(range(len(other) + 1))
-    for number, letter in enumerate(one, 1):
+    for number, character in enumerate(one, 1):
         following = [number]
         for index, (left, up) in enumerate(pairwise(row)):
-            cost = min(left + (letter != other[index]), up + 1, following[index] + 1)
+            cost = min(left + (character != other[index]), up + 1, following[index] + 1)
             swapped = (
-                before and index and letter == other[index - 1] and one[number - 2] == other[index]
+                before
+                and index
+                and character == other[index - 1]
+                and one[number - 2] == other[index]
             )
             following.append(min(cost, before[index - 1] + 1) if swapped else cost)
         before, row = row, following

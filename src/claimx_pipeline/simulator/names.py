@@ -1,4 +1,4 @@
-"""Invented people, places and losses."""
+"""Invented people, addresses and losses."""
 
 from __future__ import annotations
 

@@ -221,7 +221,7 @@ class ChainWriter:
         return f"there is no stage {name!r}; {hint}registered stages are {known}"
 
     def _topic(self, name: str) -> Topic:
-        """Return the topic that the settings call *name*: it is one, whoever reads or writes it."""
+        """Return the topic that the settings call *name*: one for its readers and writers."""
         if name in self.topics:
             return self.topics[name]
         written = {

@@ -123,7 +123,7 @@ class LookupStage:
         return failed
 
     async def _ask(self, path: str, params: Mapping[str, str]) -> tuple[Any, datetime]:
-        # Where a failed lookup is no failure, what is missing may be usual.
+        # Where a failed lookup is not a failure, what is missing may be usual.
         subject = None if self.config.on_error == "log_and_continue" else path
         answer = await self._connection.request(
             "GET", path, params=dict(params) or None, expect="json", subject=subject

@@ -66,7 +66,7 @@ class EntitiesProcessor:
         """Return the rows in *record*, or what is known of the event of a dead letter.
 
         Raises:
-            DecodeError: It is no such message, or has rows of a kind that is not known here.
+            DecodeError: It is not such a message, or has rows of a kind that is not known here.
         """
         if record.topic in self._dead_letters:
             return DeadEvent(self._dead_event(record))
@@ -123,7 +123,7 @@ class EntitiesProcessor:
 
 @frozen
 class _EventOf:
-    """What a dead letter tells of its event."""
+    """What a dead letter says of its event."""
 
     event_id: str
     event_type: str

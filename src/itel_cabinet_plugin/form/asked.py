@@ -20,7 +20,7 @@ _AROUND_QUESTION: Final = _AROUND | {"questionText", "formControl", "component"}
 
 
 class Asked(NamedTuple):
-    """One question as it stands in the response."""
+    """One question as it is in the response."""
 
     group: str
     """Name of its group, without outer spaces."""
@@ -84,7 +84,7 @@ def _question(group: str, question: Any) -> Asked:
         answer, malformed = Answer("", rest, rest), "the question has no answer field"
     text = question.get("questionText")
     if not isinstance(text, str):
-        # Without its text a question cannot be told from others: keep all it says.
+        # Without its text a question cannot be distinguished from others: keep all of it.
         kept = answer if text is None else Answer("", dict(question), dict(question))
         return Asked(group, None, control_id, kept, "the question has no text")
     return Asked(group, text, control_id, answer, malformed)

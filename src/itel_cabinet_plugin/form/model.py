@@ -19,7 +19,7 @@ class CabinetForm:
 
     assignment_id: int | None = None
     task_id: int | None = None
-    """The template, 32513; not the task somebody was given, which is ``assignment_id``."""
+    """The template, 32513; not the task assigned to a user, which is ``assignment_id``."""
     task_name: str | None = None
     project_id: str | None = None
     form_id: str | None = None
@@ -92,7 +92,7 @@ class FormAttachment:
     media_id: str
     url: str | None = None
     display_order: int
-    """Place among the photos of its question, from 1."""
+    """Position among the photos of its question, from 1."""
     created_at: datetime | None
     is_active: bool = True
     media_type: str = "image/jpeg"

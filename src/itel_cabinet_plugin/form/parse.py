@@ -1,7 +1,7 @@
 """Reads a task's assignment, as the ClaimX API answers it, into the cabinet form.
 
 A form is filled in by people and its questions are edited by others. So nothing in it
-makes reading fail: what does not fit is kept in ``raw_data`` and told in ``unmatched``.
+makes reading fail: what does not fit is kept in ``raw_data`` and listed in ``unmatched``.
 """
 
 from __future__ import annotations

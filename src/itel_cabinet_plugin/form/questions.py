@@ -1,7 +1,7 @@
 """The questions of the cabinet form, kept as data in ``question_map.json``.
 
 A control id does not identify a question: the form's author copied whole sections, so
-one id stands in four of them. What identifies it is the group's name together with the
+one id is in four of them. What identifies it is the group's name together with the
 question's text, compared without regard to case, spaces, dashes and punctuation.
 """
 
@@ -43,7 +43,7 @@ class Question:
     photos: str | None
     """``question_key`` of its rows in ``claimx_itel_attachments``."""
     topic: str
-    """Heading it stands under in the readable report."""
+    """Heading it is under in the readable report."""
     section: Section | None
     """Kind of cabinet it asks about, if the form asks it only when that kind is damaged."""
     expected: bool

@@ -1,7 +1,7 @@
 -- Twelve questions about the life of cabinet tasks, and one for those who keep the table.
 --
 -- Each is a named query: claimx-run query --name task-history --param assignment_id=7001234
--- A block begins with its name; ":assignment_id" in it stands for a parameter, which is declared
+-- A block begins with its name; ":assignment_id" in it is a parameter, which is declared
 -- by "-- param: NAME DEFAULT WHAT IT IS". Statuses are upper case, as ClaimX sends them.
 
 -- name: newest-task-events
@@ -70,7 +70,7 @@ GROUP BY year, month, day
 ORDER BY year DESC, month DESC, day DESC;
 
 -- name: tasks-per-user
--- summary: How many of the tasks of each user are completed? Who fills in by link is no user.
+-- summary: How many of the tasks of each user are completed? Who fills in by link is not a user.
 SELECT assigned_by_user_id, assigned_to_user_id, count(DISTINCT assignment_id) AS assigned,
        count(DISTINCT CASE WHEN task_status = 'COMPLETED' THEN assignment_id END) AS completed,
        round(100.0 * count(DISTINCT CASE WHEN task_status = 'COMPLETED' THEN assignment_id END)
@@ -86,13 +86,13 @@ WITH latest AS (
   SELECT assignment_id, project_id, task_status, task_name, event_timestamp,
          row_number() OVER (PARTITION BY assignment_id
                             ORDER BY event_timestamp DESC, task_completed_at DESC NULLS LAST,
-                                     event_id) AS place
+                                     event_id) AS position
   FROM itel_cabinet_task_tracking
 )
 SELECT assignment_id, project_id, task_status, task_name, event_timestamp AS last_event,
        datediff(day, event_timestamp, now()) AS days_since
 FROM latest
-WHERE place = 1 AND task_status NOT IN ('COMPLETED', 'CANCELLED', 'CANCELED')
+WHERE position = 1 AND task_status NOT IN ('COMPLETED', 'CANCELLED', 'CANCELED')
 ORDER BY event_timestamp, assignment_id;
 
 -- name: tasks-per-project
@@ -173,7 +173,7 @@ FROM itel_cabinet_task_tracking
 GROUP BY year, month, day
 ORDER BY year, month, day;
 
--- What else keeping the table takes is no question and has commands of its own:
+-- What else keeping the table takes is not a question and has commands of its own:
 --   OPTIMIZE            claimx-run tables compact itel_cabinet_task_tracking
 --   VACUUM              claimx-run tables vacuum itel_cabinet_task_tracking
 --   DESCRIBE EXTENDED   claimx-run tables describe itel_cabinet_task_tracking

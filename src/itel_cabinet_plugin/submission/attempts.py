@@ -1,4 +1,4 @@
-"""What is told of each request to iTel: one message per try, whatever came of it."""
+"""What is reported of each request to iTel: one message per try, whatever came of it."""
 
 from __future__ import annotations
 

@@ -26,7 +26,6 @@ from itel_cabinet_plugin.topics import ACCEPTED, API_ATTEMPTS, SENDING
 log = logging.getLogger(__name__)
 
 T = TypeVar("T")
-
 WAITING_BYTES: Final = 32 * 2**20
 """Bodies, compressed, of requests that iTel has not accepted."""
 

@@ -243,9 +243,9 @@ def _asked_about(
     data: Mapping[str, Any], form: CabinetForm
 ) -> tuple[EnrichmentContext, dict[str, Any]]:
     """Return what conditions are asked about: the event, with the task as ClaimX answered it."""
-    told, project = data.get("task"), data.get("project")
+    answered, project = data.get("task"), data.get("project")
     task = {
-        **(told if isinstance(told, dict) else {}),
+        **(answered if isinstance(answered, dict) else {}),
         "task_id": form.task_id,
         "assignment_id": form.assignment_id,
         "task_name": form.task_name,

@@ -12,7 +12,7 @@ from claimx_pipeline import RecordError
 
 V1_SCHEMA: Final = "schemas/cabinet_repair_submission.schema.json"
 VENDOR_SCHEMA: Final = "schemas/vendor_submission.schema.json"
-_TOLD_AT_MOST: Final = 5
+_LISTED_AT_MOST: Final = 5
 
 
 class SubmissionSchema:
@@ -34,9 +34,9 @@ class SubmissionSchema:
         if self._validator.is_valid(payload):
             return
         errors = list(self._validator.iter_errors(payload))
-        told = [f"{_json_path(error.instance_path)}: {error.message}" for error in errors]
-        more = len(told) - _TOLD_AT_MOST
-        listed = "; ".join(told[:_TOLD_AT_MOST]) + (f"; and {more} more" if more > 0 else "")
+        mistakes = [f"{_json_path(error.instance_path)}: {error.message}" for error in errors]
+        more = len(mistakes) - _LISTED_AT_MOST
+        listed = "; ".join(mistakes[:_LISTED_AT_MOST]) + (f"; and {more} more" if more > 0 else "")
         raise RecordError(f"the form makes no valid submission: {listed}")
 
 

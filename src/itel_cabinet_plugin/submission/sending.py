@@ -160,7 +160,7 @@ class Sender:
         await asyncio.gather(*(self.send(part) for part in alone))
 
     def keep_back(self, form: WantedForm, request: Request) -> None:
-        """Do not send a form of which nobody knows whether iTel has it, and report it."""
+        """Do not send a form that iTel may have or not, and report it."""
         why = (
             f"iTel may have form {form.name}: it did not answer the request of "
             f"{request.made_at:%Y-%m-%d %H:%M:%S} UTC, and the photo links in it ended at "

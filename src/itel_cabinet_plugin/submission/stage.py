@@ -146,8 +146,8 @@ class SubmitStage:
         try:
             await self._ledger.refresh()
         except ClaimxError as error:
-            told = f"what was sent to iTel before cannot be read, so nothing is sent: {error}"
-            _hold(list(wanted.values()), told)
+            reason = f"what was sent to iTel before cannot be read, so nothing is sent: {error}"
+            _hold(list(wanted.values()), reason)
             return
         async with self._locks.of(wanted):
             await self._submit(list(wanted.values()))
@@ -182,8 +182,8 @@ class SubmitStage:
         try:
             await self._sender.announce(fresh)
         except ClaimxError as error:
-            told = f"a form is sent only once its request is kept, and it cannot be: {error}"
-            _hold([part.form for group in fresh for part in group], told)
+            reason = f"a form is sent only once its request is kept, and it cannot be: {error}"
+            _hold([part.form for group in fresh for part in group], reason)
         else:
             groups += fresh
         await asyncio.gather(*(self._sender.send(group) for group in groups))
@@ -243,7 +243,7 @@ class SubmitStage:
         return [self._whole(group) for group in lost.values()], fresh
 
     def _whole(self, present: Sequence[Part]) -> list[Part]:
-        """Return all forms of the request that *present* were sent in, whoever asks for them."""
+        """Return all forms of the request that *present* were sent in, asked for or not."""
         here = {part.request.form: part for part in present}
         members = self._ledger.members(present[0].request)
         if len(members) == 1:

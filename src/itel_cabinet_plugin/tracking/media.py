@@ -35,10 +35,10 @@ class StoredPhotoStage(RecordStage):
         self.config = config
 
     async def process_one(self, item: Item) -> None:
-        """Add the row, or skip a file that somebody else has asked for.
+        """Add the row, or skip a file that another owner has asked for.
 
         Raises:
-            RecordError: Permanent; it is no result, or ``owner_ref`` is no assignment.
+            RecordError: Permanent; it is not a valid result, or ``owner_ref`` not an assignment.
         """
         owner = item.data.get("owner")
         if owner != self.config.owner:
@@ -47,7 +47,9 @@ class StoredPhotoStage(RecordStage):
         try:
             result = msgspec.convert(item.message, DownloadResult)
         except msgspec.ValidationError as error:
-            raise RecordError(f"the message is no result of a download: {error}") from error
+            raise RecordError(
+                f"the message is not a valid result of a download: {error}"
+            ) from error
         item.rows.append(TableRow(ATTACHMENTS.name, stored_row(result)))
 
 
@@ -55,11 +57,13 @@ def stored_row(result: DownloadResult) -> dict[str, Any]:
     """Return the row of the photo that *result* is about.
 
     Raises:
-        RecordError: Permanent; ``owner_ref`` is no assignment.
+        RecordError: Permanent; ``owner_ref`` is not an assignment.
     """
     assignment_id = whole_id(result.owner_ref)
     if assignment_id is None:
-        raise RecordError(f"field 'owner_ref' is {result.owner_ref!r}, which is no assignment")
+        raise RecordError(
+            f"field 'owner_ref' is {result.owner_ref!r}, which is not a valid assignment"
+        )
     stored = result.status == "completed"
     return {
         "assignment_id": assignment_id,

@@ -43,8 +43,8 @@ class PhotosConfig:
 class PhotosStage:
     """Asks for each photo's link and hands it to the pipeline's own workers.
 
-    No row waits for a photo: when ClaimX tells no links, the record goes on and comes back
-    for them. What becomes of a file is told on ``claimx.downloads.results``.
+    No row waits for a photo: when ClaimX answers no links, the record goes on and comes back
+    for them. What becomes of a file is reported on ``claimx.downloads.results``.
     """
 
     config_class: ClassVar[type[Any]] = PhotosConfig

@@ -84,7 +84,7 @@ def tokens(sql: str) -> list[Token]:
     except TokenError as error:
         raise _unclosed(sql, error) from error
     for token in found:
-        # The engine takes letters and digits between the two signs, sqlglot anything.
+        # The engine takes alphanumeric characters between the two signs, sqlglot anything.
         dollar = token.token_type == TokenType.HEREDOC_STRING
         if dollar and not _DOLLARS.match(sql, token.start):
             raise UsageError(

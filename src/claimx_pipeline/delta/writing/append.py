@@ -158,7 +158,7 @@ class AppendWriter:
     def _fitting(self, prepared: PreparedRows, form: StoredForm) -> PreparedRows:
         """Return *prepared* as the table takes it: all its columns, and no row it refuses.
 
-        Rows of one key are told apart again, since the first of them may be refused.
+        Rows of one key are distinguished again, since the first of them may be refused.
         """
         if form.is_as_declared:
             return prepared

@@ -209,7 +209,7 @@ class DeltaSink:
         except TableWriteError as error:
             if error.category is not Category.BUG or self.stops_at_refused:
                 raise
-            # Something about a row that nobody foresaw: its neighbours are written.
+            # Something unforeseen about a row: its neighbours are written.
             unfit = await self._unfit(rows, sources)
             if not unfit:
                 raise

@@ -192,7 +192,7 @@ def _theirs(traceback: TracebackType | None) -> TracebackType | None:
 
 
 async def _tamed(answer: Any) -> Any:
-    """Await *answer*; what is no ``Exception``, and might end the loop, becomes one."""
+    """Await *answer*; what is not an ``Exception``, and might end the loop, becomes one."""
     try:
         return await answer
     except Exception:

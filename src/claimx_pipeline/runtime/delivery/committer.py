@@ -20,6 +20,7 @@ from attrs import define, evolve
 from claimx_pipeline.broker.protocol import Assignment, Consumer, OutRecord
 from claimx_pipeline.connections.answer import is_missing
 from claimx_pipeline.errors import FencedError
+from claimx_pipeline.isolation import message
 from claimx_pipeline.runtime.delivery.batch import (
     Batch,
     BatchRecord,
@@ -203,4 +204,4 @@ class Committer:
         if error := self.paused.new_reason():
             log.warning("worker %s waits: %s", self.worker, error)
         reason = self.paused.reason()
-        self.reconnect.pulse.waits_for("parked", str(reason) if reason else "")
+        self.reconnect.pulse.waits_for("parked", message(reason) if reason else "")

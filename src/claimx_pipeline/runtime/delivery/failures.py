@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from attrs import frozen
 
 from claimx_pipeline.errors import category_of
+from claimx_pipeline.isolation import message
 from claimx_pipeline.runtime.dead_letters.fingerprint import pattern
 from claimx_pipeline.runtime.delivery.batch import FailedRecord
 from claimx_pipeline.runtime.headers import DUE, header
@@ -33,7 +34,7 @@ class FailureReport:
         causes: dict[tuple[str, ...], list[FailedRecord]] = {}
         for each in failed:
             error = each.error
-            text = pattern(str(error)[:LONGEST_CAUSE])
+            text = pattern(message(error)[:LONGEST_CAUSE])
             kind = (each.becomes, category_of(error).value, type(error).__name__, text)
             causes.setdefault(kind, []).append(each)
         for (becomes, category, name, _), records in causes.items():
@@ -54,7 +55,7 @@ class FailureReport:
 
 
 def _cause(error: Exception, name: str) -> str:
-    lines = str(error).strip().splitlines()
+    lines = message(error).strip().splitlines()
     return lines[0][:LONGEST_CAUSE] if lines else name
 
 

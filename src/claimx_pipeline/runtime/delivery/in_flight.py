@@ -16,8 +16,12 @@ from attrs import define, field
 
 from claimx_pipeline.broker.protocol import Assignment
 from claimx_pipeline.runtime.delivery.batch import Batch, merged
+from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.telemetry.health import Pulse
 from claimx_pipeline.telemetry.metrics import WorkerMetrics
+
+BATCHES = 5
+"""In flight unless the worker says otherwise: a commit may take as long as working on four."""
 
 
 @define(eq=False)
@@ -57,6 +61,26 @@ class InFlight:
     _batches: deque[BatchInFlight] = field(factory=deque, init=False)
     _committing: asyncio.Task[None] | None = field(default=None, init=False)
     _changed: asyncio.Event = field(factory=asyncio.Event, init=False)
+
+    @classmethod
+    def of(
+        cls,
+        spec: WorkerSpec,
+        commit: Callable[[Batch], Awaitable[None]],
+        pulse: Pulse,
+        metrics: WorkerMetrics,
+    ) -> InFlight:
+        """Return the batches of one member of worker *spec*."""
+        size = spec.batch_size
+        return cls(
+            commit,
+            pulse,
+            metrics,
+            batch_size=size,
+            limit=2 * size if spec.tables else spec.in_flight or BATCHES * size,
+            # A table's commit is of one batch, so that it stays as large as was asked for.
+            together=not spec.tables,
+        )
 
     def start(self, batch: Batch, work: Awaitable[None] | None) -> None:
         """Take a batch in; *work* processes its records."""

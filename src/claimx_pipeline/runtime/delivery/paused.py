@@ -13,6 +13,7 @@ from attrs import define, field
 
 from claimx_pipeline.broker.protocol import Assignment, TopicPartition
 from claimx_pipeline.clock import Clock
+from claimx_pipeline.isolation import message
 from claimx_pipeline.runtime.delivery.batch import BatchRecord, PartitionRun
 from claimx_pipeline.runtime.outcome import Held
 
@@ -128,7 +129,7 @@ class PausedPartitions:
     def new_reason(self) -> Exception | None:
         """Return ``reason`` if it was not returned here before."""
         reason = self.reason()
-        text = str(reason) if reason else ""
+        text = message(reason) if reason else ""
         is_new = text != self._last_reason
         self._last_reason = text
         return reason if is_new else None

@@ -54,7 +54,7 @@ class RecordProcessing:
             except DecodeError as error:
                 decoded.append(BatchRecord(record, None, Dead(error)))
             except BaseException as error:  # noqa: BLE001 - one record's failure is that record's outcome
-                # Its bytes are the same whenever they are read, so another try is no help.
+                # Its bytes are the same whenever they are read, so another try does not help.
                 decoded.append(BatchRecord(record, None, Dead(as_failure(error, awaited=False))))
         return decoded
 

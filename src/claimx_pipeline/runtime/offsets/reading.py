@@ -115,7 +115,7 @@ async def topics_to_join(spec: WorkerSpec, topology: Topology, admin: Admin) -> 
     except BrokerUnavailableError:
         raise
     except BrokerError as error:
-        # Whoever may read the topics of a worker may not be allowed to ask about others.
+        # A user who may read the topics of a worker may not be allowed to ask about others.
         log.info("worker %s: what else its group has read is not known: %s", spec.name, error)
     return topics_read(spec, topology, existing)
 

@@ -171,7 +171,8 @@ class RunningChecks:
                 self.pulse.waits_for("checks", str(error))
             else:
                 self._passed()
-            seconds = AGAIN_SECONDS if self._suspected or self._doubted else LOOK_SECONDS
+            soon = self._suspected or self._doubted or "table" in self.pulse.waits
+            seconds = AGAIN_SECONDS if soon else LOOK_SECONDS
             self._look_at = self.clock.monotonic() + seconds
 
     def _passed(self) -> None:
@@ -218,7 +219,7 @@ class RunningChecks:
 
         Raises:
             RecordsOvertakenError: Records were deleted, and the worker is to stop at that.
-            StartRefusedError: A partition has gone back.
+            StartRefusedError: A partition went back to an earlier offset.
             BrokerUnavailableError: The broker does not answer.
         """
         for jump in jumps:

@@ -91,12 +91,12 @@ def broken_characters(text: str) -> str | None:
     """Return what is wrong with *text* wherever it is used, None if nothing is."""
     if text.isprintable():
         return None
-    for letter in text:
-        kind = unicodedata.category(letter)
+    for character in text:
+        kind = unicodedata.category(character)
         if kind == "Cs":
             return _BYTES
-        if kind == "Cc" and letter not in _LINES:
-            return _control(letter)
+        if kind == "Cc" and character not in _LINES:
+            return _control(character)
     return None
 
 
@@ -123,14 +123,14 @@ def _hidden(text: str, *, lines: bool = False) -> str | None:
     """Return which character of *text* one does not see, None if there is none."""
     if text.isprintable():
         return None
-    for letter in text:
-        if letter in _LINES:
+    for character in text:
+        if character in _LINES:
             if not lines:
                 return "holds a line end or a tab; write it in one line"
-        elif not letter.isprintable():
-            return _control(letter)
+        elif not character.isprintable():
+            return _control(character)
     return None
 
 
-def _control(letter: str) -> str:
-    return f"holds the invisible character U+{ord(letter):04X}; remove it"
+def _control(character: str) -> str:
+    return f"holds the invisible character U+{ord(character):04X}; remove it"

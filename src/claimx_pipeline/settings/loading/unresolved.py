@@ -47,7 +47,7 @@ class UnresolvedSetting:
 
 
 class Unresolved:
-    """Takes the place of a setting whose value is missing.
+    """Replaces a setting whose value is missing.
 
     It is neither a string nor a number. Any use of it raises ``SettingsError``
     naming variable, path and line, so that a worker which uses a setting it did not

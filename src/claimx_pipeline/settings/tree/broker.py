@@ -39,13 +39,13 @@ class KafkaSettings:
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """Encryption and authentication of the connection."""
 
-    username: str | None = None
+    username: str | None = field(default=None, validator=optional(not_blank))
     """SASL PLAIN user; ``$ConnectionString`` for Azure Event Hubs."""
 
     password: Secret | None = None
     """SASL PLAIN password; the connection string for Azure Event Hubs."""
 
-    ca_file: str | None = None
+    ca_file: str | None = field(default=None, validator=optional(not_blank))
     """PEM file of the authority that signed the broker's certificate, if it is a private one."""
 
     compression: Literal["none", "lz4", "snappy", "zstd"] = "zstd"

@@ -67,7 +67,7 @@ class ApiSettings:
     project_cache_entries: int = field(default=10_000, validator=ge(1))
     """Answers kept at most."""
 
-    sender_username: str = "claimx-pipeline"
+    sender_username: str = field(default="claimx-pipeline", validator=not_blank)
     """Named as sender where the API asks for one (video reports)."""
 
 

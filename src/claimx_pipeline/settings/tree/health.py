@@ -5,12 +5,14 @@ from __future__ import annotations
 from attrs import field, frozen
 from attrs.validators import ge, le, optional
 
+from claimx_pipeline.settings.tree.validators import not_blank
+
 
 @frozen(kw_only=True)
 class HealthSettings:
     """The health and metrics server of each process."""
 
-    host: str = "127.0.0.1"
+    host: str = field(default="127.0.0.1", validator=not_blank)
     """Address it listens on; ``0.0.0.0`` in a container."""
 
     port: int | None = field(default=None, validator=optional([ge(0), le(65535)]))

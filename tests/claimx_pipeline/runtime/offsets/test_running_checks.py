@@ -281,4 +281,4 @@ async def test_the_features_of_a_table_are_looked_at_while_a_worker_runs(rig, tm
             '{"protocol":{"minReaderVersion":1,"minWriterVersion":7,'
             '"writerFeatures":["appendOnly","invariants","rowTracking","clustering"]}}\n'
         )
-        await until(lambda: "(clustering, rowTracking)" in state(member), running)
+        await until(lambda: "switched on clustering, rowTracking" in state(member), running)
