@@ -10,7 +10,10 @@ import pytest
 from tests.faults.strangers.form import ASKED, SEED, SHORT, SoakForm
 from tests.faults.strangers.soak import soaked
 
+BY_NOX = pytest.mark.skipif("FAULTS" not in os.environ, reason="runs by nox -s faults")
 
+
+@BY_NOX
 @pytest.mark.plugin
 async def test_what_strangers_send_costs_no_good_event(nursery, tmp_path):
     verdict = await soaked(tmp_path, SHORT, SEED, nursery, None)
@@ -19,7 +22,7 @@ async def test_what_strangers_send_costs_no_good_event(nursery, tmp_path):
 
 @pytest.mark.kafka
 @pytest.mark.plugin
-@pytest.mark.skipif("FAULTS" not in os.environ, reason="runs by nox -s faults")
+@BY_NOX
 async def test_what_strangers_send_costs_no_good_event_on_kafka(nursery, mortal_kafka, tmp_path):
     form = SoakForm.of(float(ASKED)) if ASKED else SHORT
     verdict = await soaked(tmp_path, form, SEED, nursery, mortal_kafka)
