@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import os
 import random
 import signal
 from datetime import UTC, datetime
@@ -85,6 +86,9 @@ async def killed_twice(rig: WholePipeline, folder: Path, forms: int) -> datetime
     return last
 
 
+@pytest.mark.skipif(
+    "FAULTS" not in os.environ, reason="waits on a busy machine; runs by nox -s faults"
+)
 @pytest.mark.incident("LAT-02")
 @pytest.mark.incident("LAT-13")
 async def test_each_event_is_kept_once_and_each_form_is_submitted_and_answered_for(tmp_path):
