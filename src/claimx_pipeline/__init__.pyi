@@ -15,6 +15,7 @@ from .clock import (
     SystemClock,
 )
 from .errors import (
+    BrokerError,
     Category,
     ClaimxError,
     DecodeError,
@@ -77,6 +78,7 @@ from .topics import (
 __all__ = [
     "API_VERSION",
     "DONE",
+    "BrokerError",
     "Category",
     "ClaimxError",
     "Clock",

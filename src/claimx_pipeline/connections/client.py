@@ -344,4 +344,5 @@ class Connection:
             headers=self._headers,
             resolver=self.resolver,
             sockets=self.sockets,
+            keep_alive=self.settings.keep_alive,
         )

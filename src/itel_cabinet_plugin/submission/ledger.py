@@ -19,7 +19,7 @@ from typing import Final, TypeVar
 import msgspec
 from attrs import asdict, define, evolve, field, frozen
 
-from claimx_pipeline import OutRecord, Resources
+from claimx_pipeline import BrokerError, OutRecord, Resources
 from claimx_pipeline.stages import TopicLog
 from itel_cabinet_plugin.topics import ACCEPTED, API_ATTEMPTS, SENDING
 
@@ -311,7 +311,7 @@ async def _appended(topic: TopicLog, records: Sequence[OutRecord]) -> list[OutRe
         return []
     try:
         await topic.append(records)
-    except Exception:
+    except BrokerError:
         log.warning(
             "%d messages for topic %s are published later; the broker does not take them now",
             len(records),
