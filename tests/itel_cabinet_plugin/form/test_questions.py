@@ -8,7 +8,6 @@ from itel_cabinet_plugin.form.model import CabinetForm
 from itel_cabinet_plugin.form.questions import QUESTIONS, normal, topic_of
 from tests.fakes.itel_samples import sample
 
-
 FURTHER = 2
 """Questions that a later form asks beside the 50; they have no column."""
 
