@@ -1,7 +1,7 @@
 """The vendor behind iTel, as it is since 2026: OAuth2, a gateway, and its habits.
 
-A form that is there already is answered with 400 and "already exists", whoever sends it again;
-some new ones are answered with 201 and a connection that ends before the answer does.
+A form that is there already is answered with 400 and "already exists"; some new ones are answered
+with 201 and a connection that ends before the answer does.
 """
 
 from __future__ import annotations

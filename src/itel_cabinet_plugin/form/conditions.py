@@ -23,7 +23,7 @@ WhyNot = Callable[[ParsedForm], str | None]
 
 _Meets = Callable[[GivenAnswer], bool]
 
-_OPERATORS: Final = ("is_yes", "equals", "not_equals", "in", "not_in", "exists", "matches")
+OPERATORS: Final = ("is_yes", "equals", "not_equals", "in", "not_in", "exists", "matches")
 _NEGATED: Final = frozenset({"not_equals", "not_in"})
 _NAMES: Final = frozenset({"question", "group"})
 _YES: Final[Mapping[str, tuple[str, ...]]] = {"text": ("yes", "true")}
@@ -91,15 +91,15 @@ def _one(given: Any, where: str) -> WhyNot:
         return _group(given, where)
     if not isinstance(given, Mapping) or not _is_text(given.get("question")):
         raise WrongConditionError(
-            f"{where}: must be 'any', 'all', or a 'question' with one of {', '.join(_OPERATORS)}"
+            f"{where}: must be 'any', 'all', or a 'question' with one of {', '.join(OPERATORS)}"
         )
     if "group" in given and not _is_text(given["group"]):
         raise WrongConditionError(f"{where}.group: must be the name of a group of the form")
     operators = [key for key in given if key not in _NAMES]
-    if len(operators) != 1 or operators[0] not in _OPERATORS:
+    if len(operators) != 1 or operators[0] not in OPERATORS:
         found = ", ".join(map(repr, operators)) or "none"
         raise WrongConditionError(
-            f"{where}: needs exactly one of {', '.join(_OPERATORS)} beside 'question' and "
+            f"{where}: needs exactly one of {', '.join(OPERATORS)} beside 'question' and "
             f"'group', found {found}"
         )
     (operator,) = operators

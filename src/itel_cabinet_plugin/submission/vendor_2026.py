@@ -100,7 +100,7 @@ def vendor_2026_submission_of(
 def check_measured(parsed: ParsedForm) -> None:
     """Refuse a form whose lengths or counts were answered with something else.
 
-    They are null then, and null goes out as 0, which nobody has measured.
+    They are null then, and null goes out as 0, which was not measured.
 
     Raises:
         RecordError: Permanent; names each of them.
