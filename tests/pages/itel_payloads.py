@@ -57,8 +57,9 @@ The vendor's format since 2026. The names are those of `vendor`; what differs:
 | `damage_description` | ten words at least, filled up with `n/a` |
 | other texts, `loss_type`, `loss_date` | empty where there is nothing to say; nothing is null |
 
-A length or count that was answered with something else (a text, a list, half a box) is not sent as
-0: the form becomes a dead letter that names the column. `vendor.fractions` says what becomes of 7.5
+A question that was answered with something else (a length with a text, a count with half a box, a
+yes or no with "perhaps") is not sent as 0 or false: the form becomes a dead letter that names the
+column. `vendor.fractions` says what becomes of 7.5
 feet: `refuse` (the default, a dead letter as well), `round` (8; halves go up) or `round_up` (7.1
 becomes 8). What a length is rounded to decides what is paid, so nothing is rounded unasked.
 """,

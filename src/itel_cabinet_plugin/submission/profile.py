@@ -28,7 +28,7 @@ from itel_cabinet_plugin.submission.schema import (
 from itel_cabinet_plugin.submission.vendor import vendor_submission_of
 from itel_cabinet_plugin.submission.vendor_2026 import (
     Fractions,
-    check_measured,
+    check_fit,
     vendor_2026_submission_of,
 )
 
@@ -176,7 +176,7 @@ class Vendor2026Profile:
 
     async def payload(self, parsed: ParsedForm) -> Made:
         """Ask for the project and the photos' links, and return the payload."""
-        check_measured(parsed)
+        check_fit(parsed)
         project, links = await self._projects.of(parsed), await self._links.of(parsed)
         made = self._made(parsed, project, links, self._carrier_id)
         self._schema.check(made)

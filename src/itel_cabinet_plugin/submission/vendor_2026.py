@@ -32,11 +32,13 @@ FILLER: Final = "n/a"
 _WORD = re.compile(r"[^ \t\r\n]+")
 """A word as the schema counts them."""
 
-_MEASURED: Final = frozenset(
+_SENT: Final = frozenset(
     question.column
     for question in QUESTIONS.questions
-    if question.column is not None and question.kind in ("number", "count")
+    if question.column is not None and not question.column.endswith("_end_panel_damage_present")
 )
+"""Columns that are in the payload."""
+
 _EXACT: Final = 2.0**53
 """Whole numbers from here on are not exact as floating point."""
 
@@ -97,19 +99,19 @@ def vendor_2026_submission_of(
     }
 
 
-def check_measured(parsed: ParsedForm) -> None:
-    """Refuse a form whose lengths or counts were answered with something else.
+def check_fit(parsed: ParsedForm) -> None:
+    """Refuse a form of which an answer cannot be sent.
 
-    They are null then, and null goes out as 0, which was not measured.
+    Its column is null, and null goes out as 0, false or nothing, which is not what was answered.
 
     Raises:
         RecordError: Permanent; names each of them.
     """
-    wrong = sorted(_MEASURED & parsed.unfit)
+    wrong = sorted(_SENT & parsed.unfit)
     if wrong:
         raise RecordError(
             f"the form makes no valid submission: {', '.join(wrong)}: answered, but not with "
-            "a number that can be sent; correct the form in ClaimX"
+            "anything that can be sent; correct the form in ClaimX"
         )
 
 

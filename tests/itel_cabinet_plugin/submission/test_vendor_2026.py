@@ -29,7 +29,7 @@ from itel_cabinet_plugin.submission.schema import (
     SubmissionSchema,
 )
 from itel_cabinet_plugin.submission.vendor_2026 import (
-    check_measured,
+    check_fit,
     digits,
     feet,
     padded,
@@ -160,7 +160,7 @@ def test_what_is_out_of_range_is_refused_with_its_path_by_every_payload(name, va
         # Too large for its column; null goes out as null, or is refused where null means 0.
         assert parsed.unfit == {"num_damaged_lower_boxes"}
         with pytest.raises(RecordError, match="num_damaged_lower_boxes: answered"):
-            check_measured(parsed)
+            check_fit(parsed)
         return
     with pytest.raises(RecordError, match=r"\$\.[\w.]+: the value is (less|greater) than"):
         SubmissionSchema(SCHEMAS[name]).check(payload(name, task))
@@ -172,8 +172,34 @@ def test_what_is_not_a_number_is_not_sent_as_0(value):
     asked = question(task, "Countertops (linear feet)")["responseAnswerExport"]
     asked["numberAnswer"]["value"] = value
     with pytest.raises(RecordError, match="countertops_lf: answered, but not with") as caught:
-        check_measured(parse_form(task))
+        check_fit(parse_form(task))
     assert caught.value.category is Category.PERMANENT
+
+
+@pytest.mark.parametrize(
+    ("asked", "column"),
+    [
+        ("Lower Cabinets Damaged?", "lower_cabinets_damaged"),
+        ("Select Lower Cabinet Counter Type", "lower_counter_type"),
+        ("Enter Damaged Description", "damage_description"),
+    ],
+)
+def test_an_answer_that_is_not_a_yes_or_no_or_text_is_not_sent_as_one(asked, column):
+    task = production()
+    question(task, asked)["responseAnswerExport"] = {"type": "option", "optionAnswer": {"name": 7}}
+    with pytest.raises(RecordError, match=f"{column}: answered, but not with"):
+        check_fit(parse_form(task))
+
+
+def test_an_odd_answer_that_is_not_sent_at_all_costs_nothing():
+    task = production()
+    question(task, "Is there lower cabinet end panel damage?")["responseAnswerExport"] = {
+        "type": "option",
+        "optionAnswer": {"name": "Perhaps"},
+    }
+    parsed = parse_form(task)
+    assert parsed.unfit == {"lower_end_panel_damage_present"}
+    check_fit(parsed)
 
 
 @pytest.mark.parametrize(
@@ -196,7 +222,7 @@ def test_an_invalid_payload_is_refused_with_its_path(change, path):
 def refused(parsed: ParsedForm, made: dict[str, Any]) -> str:
     """Return why a form is not sent; "" if it is."""
     try:
-        check_measured(parsed)
+        check_fit(parsed)
         SCHEMA.check(made)
     except RecordError as error:
         return str(error)
@@ -213,7 +239,7 @@ def test_whatever_is_answered_the_payload_is_one_that_the_vendor_takes_or_the_fo
         parsed, exported(PROJECT), {}, carrier_id="c", fractions=fractions
     )
     if why := refused(parsed, made):
-        assert re.search("_lf|_boxes|_count|_linear_ft|external_claim_id", why)
+        assert re.search(r"valid submission: (\$\.|[a-z_, ]+: answered)", why)
         return
     assert list(mistakes_of(json.loads(json.dumps(made)))) == []
 
