@@ -7,6 +7,7 @@ makes reading fail: what does not fit is kept in ``raw_data`` and listed in ``un
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
@@ -121,7 +122,19 @@ def _identity(assignment: Mapping[str, Any], odd: list[Unmatched]) -> dict[str, 
 
 
 def _json(raw: Mapping[str, Any]) -> str:
-    return json.dumps(raw, ensure_ascii=False, default=str)
+    try:
+        return json.dumps(raw, ensure_ascii=False, default=str, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(raw), ensure_ascii=False, default=str, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    """Return *value* with texts for the numbers that JSON does not know."""
+    if isinstance(value, Mapping):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @define

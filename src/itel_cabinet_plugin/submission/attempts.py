@@ -22,6 +22,7 @@ ATTEMPT_HEADER: Final = "X-Attempt-Id"
 
 _SHOWN: Final = 2000
 _ERROR_SHOWN: Final = 500
+_LONGEST_ID: Final = 200
 _CLIENT_ERRORS, _REQUEST_TIMEOUT, _SERVER_ERRORS = 400, 408, 500
 
 
@@ -144,9 +145,13 @@ def payload_hash(payload: Mapping[str, Any]) -> str:
 
 
 def itel_task_id(answer: Answer) -> str | None:
-    """Return what iTel calls the submission; None if the answer does not say."""
+    """Return what iTel calls the submission; None if the answer does not say.
+
+    An id is remembered of every form, so what is as long as a text is not kept whole.
+    """
     said = json_object(answer)
-    return label(said.get("itel_task_id")) if said else None
+    found = label(said.get("itel_task_id")) if said else None
+    return found and found[:_LONGEST_ID]
 
 
 def _outcome(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -109,6 +111,21 @@ def test_an_answer_that_does_not_fit_its_column_is_noted_by_the_columns_name(val
     parsed = parse_form(task)
     assert parsed.form.num_damaged_lower_boxes is None
     assert parsed.unfit == {"num_damaged_lower_boxes"}
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("-inf"), [float("inf")]])
+def test_a_number_that_json_does_not_know_is_kept_as_text(value):
+    task = production()
+    question(task, "Countertops (linear feet)")["responseAnswerExport"]["numberAnswer"]["value"] = (
+        value
+    )
+    raw = parse_form(task).form.raw_data
+
+    def unknown(name):
+        raise AssertionError(f"{name} is not JSON")
+
+    kept = json.loads(raw, parse_constant=unknown)["Linear Feet Capture"][-1]["a"]
+    assert str(kept).strip("[]'") in ("nan", "-inf", "inf")
 
 
 def test_photos_where_a_number_was_asked_for_do_not_fit_either():

@@ -457,3 +457,9 @@ async def test_whatever_the_forms_id_is_it_is_one_header(itel, response):
     assert key.isascii()
     assert "x-injected" not in itel.asked[0].headers
     assert json.loads(itel.bodies()[0])["formResponseId"] == response
+
+
+async def test_an_id_as_long_as_a_text_is_not_kept_whole(itel):
+    itel.answer = lambda _asked: Reply({"success": True, "itel_task_id": "x" * 10_000})
+    (item,) = await itel.send(wanted())
+    assert said(item)["itel_task_id"] == "x" * 200
