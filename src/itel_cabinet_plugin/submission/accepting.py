@@ -26,8 +26,9 @@ class AcceptingRule:
 
     def takes(self, answer: Answer) -> bool:
         """Tell whether *answer* is of this kind."""
-        body = answer.body.decode("utf-8", "replace").casefold()
-        return answer.status == self.status and self.text.casefold() in body
+        if answer.status != self.status:
+            return False
+        return self.text.casefold() in answer.body.decode("utf-8", "replace").casefold()
 
     def __str__(self) -> str:
         return f"{self.status} with {self.text!r}: {self.meaning}"
