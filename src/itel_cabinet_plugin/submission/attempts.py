@@ -111,10 +111,13 @@ class Attempts:
 
 
 def attempt_record(about: Submitted, attempt: Attempt) -> OutRecord:
-    """Return the message about one request."""
+    """Return the message about one request; it names a rule only if one was applied."""
+    message = asdict(about) | asdict(attempt)
+    if attempt.accepted_by is None:
+        del message["accepted_by"]
     return OutRecord(
         API_ATTEMPTS.name,
-        msgspec.json.encode(asdict(about) | asdict(attempt)),
+        msgspec.json.encode(message),
         about.idempotency_key.encode(),
         (("claimx-id", f"{attempt.attempt_id}/{about.idempotency_key}".encode()),),
     )

@@ -428,7 +428,7 @@ async def test_a_batch_of_which_something_exists_is_sent_form_by_form(outside):
         assert [item.outcome for item in items] == [None] * 3
         assert len(vendor.asked) == 4
         rules = {
-            each["assignment_id"]: each["accepted_by"]
+            each["assignment_id"]: each.get("accepted_by")
             for each in await vendor.reported()
             if each["outcome"] == "accepted"
         }
