@@ -189,7 +189,7 @@ class FakeClaimx:
             case ["export", "project", number]:
                 return Reply({"data": project(int(number), **self.project)})
             case ["export", "project", _, "media"]:
-                ids = [int(one) for one in asked.query["mediaIds"][0].split(",")]
+                ids = [int(one) for one in asked.query["mediaId"][0].split(",")]
                 found = [MEDIA | {"mediaID": one} for one in ids if one not in self.missing_media]
                 return Reply({"data": found})
             case ["customTasks", "assignment", number]:

@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from claimx_pipeline.claimx.event_fields import Value, read_tolerantly, time_in
 from claimx_pipeline.errors import DecodeError
+from claimx_pipeline.settings.tree.claimx import EventsSettings
 
 Keys = Mapping[str, msgspec.Raw]
 """The keys of a JSON object, with their values unread."""
@@ -89,6 +90,18 @@ PRESETS: Mapping[str, Envelope] = {
 }
 """The envelopes that are known by name. Their own ids name a delivery, not an event: they are
 never read."""
+
+
+def envelope_of(settings: EventsSettings) -> Envelope | None:
+    """Return the envelope that *settings* describe; None if events are to be bare."""
+    preset = Envelope("") if settings.preset is None else PRESETS[settings.preset]
+    payload, time = settings.payload_path, settings.time_path
+    if settings.preset is None and payload is None and time is None:
+        return None
+    return Envelope(
+        preset.payload_path if payload is None else payload,
+        preset.time_path if time is None else time,
+    )
 
 
 def read_keys(value: bytes | None) -> tuple[Keys, bytes]:

@@ -10,7 +10,14 @@ from typing import Protocol
 import msgspec
 from attrs import define, field
 
-from claimx_pipeline.claimx.envelopes import Envelope, Keys, known_envelope, named, read_keys
+from claimx_pipeline.claimx.envelopes import (
+    Envelope,
+    Keys,
+    envelope_of,
+    known_envelope,
+    named,
+    read_keys,
+)
 from claimx_pipeline.claimx.event_fields import (
     EventFields,
     either,
@@ -20,6 +27,7 @@ from claimx_pipeline.claimx.event_fields import (
 )
 from claimx_pipeline.clock import EPOCH, is_usable, published_at
 from claimx_pipeline.errors import DecodeError
+from claimx_pipeline.settings.tree.claimx import EventsSettings
 
 NO_PAYLOAD = msgspec.Raw(b"null")
 """The payload of an event that was handed on by a version which kept none."""
@@ -110,15 +118,14 @@ def decode_event(
     return _event(kind, fields, text, value or b"", None, timestamp_ms, origin, now)
 
 
-def event_decoder(envelope: Envelope | None) -> Decode:
-    """Return what reads events that lie where *envelope* says; bare ones if it is None.
+def event_decoder(settings: EventsSettings) -> Decode:
+    """Return what reads events that lie where *settings* say.
 
-    A record that is not in it is read as ``decode_event`` does, if it is an event or in an
-    envelope that is known.
+    A record that is not in that envelope is read as ``decode_event`` does, if it is an event or
+    in an envelope that is known.
     """
-    if envelope is None:
-        return decode_event
-    return _InEnvelope(envelope).decode
+    envelope = envelope_of(settings)
+    return decode_event if envelope is None else _InEnvelope(envelope).decode
 
 
 @define

@@ -27,6 +27,7 @@ from claimx_pipeline.claimx.messages import (
 from claimx_pipeline.claimx.reader import ClaimxReader
 from claimx_pipeline.domain.entities import EntityRow, RowsByKind
 from claimx_pipeline.domain.handlers import HandledEvent
+from claimx_pipeline.domain.incomplete import IncompleteError
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.hooks.context import EnrichmentContext
 from claimx_pipeline.isolation import as_failure
@@ -45,6 +46,10 @@ from claimx_pipeline.topics import (
     ENRICHMENT_PENDING,
     ENTITIES_ROWS,
 )
+
+INCOMPLETE = "incomplete"
+"""Outcome of an event of which a part is stored and the rest is tried again."""
+REASON_CHARACTERS = 1000
 
 
 @frozen
@@ -164,18 +169,21 @@ class EnrichmentProcessor:
 
     async def _finish(self, record: Record, event: Event, enriched: Enriched) -> Outcome:
         """Run the plugins and return what is to be published."""
-        handled = enriched.handled
-        if handled.error is not None:
-            return failure(handled.error)
+        handled, error = enriched.handled, enriched.handled.error
+        known = error.entities if isinstance(error, IncompleteError) else None
+        if error is not None and known is None:
+            return failure(error)
         context = EnrichmentContext(
             event,
-            handled.entities,
+            handled.entities if known is None else known,
             attempt=attempts_of(record) + 1,
             handler=enriched.handler,
             hops=hops_of(record),
             api_calls=handled.api_calls,
             duration_seconds=(enriched.ended - enriched.began).total_seconds(),
         )
+        if error is not None:
+            return failure(error, reports=self._known(context, enriched, error))
         only = header(record.headers, PLUGIN) if record.headers else None
         if only is not None:
             return await self._finish_for(only, context, enriched)
@@ -193,6 +201,15 @@ class EnrichmentProcessor:
             skipped=enriched.skipped,
             failed_plugins=tuple(dispatched.failed),
         )
+
+    def _known(
+        self, context: EnrichmentContext, enriched: Enriched, error: Exception
+    ) -> tuple[OutRecord, ...]:
+        """Return what is to be published of an event of which the rest is not known yet."""
+        reason = str(error)[:REASON_CHARACTERS]
+        rows = message_of(context, enriched, outcome=INCOMPLETE, reason=reason)
+        files = self._download_tasks(context.event, context.entities.media, enriched.ended)
+        return (entity_record(rows), *files)
 
     async def _finish_for(
         self, plugin: str, context: EnrichmentContext, enriched: Enriched

@@ -33,7 +33,7 @@ async def test_each_question_is_asked_as_the_contract_says(answering):
     assert asked.headers["authorization"] == "Basic dG9r"
     assert asked.headers["accept"] == "application/json"
     _, (asked,) = await answering(Reply([]), "media", 7, [1, 2])
-    assert (asked.method, asked.target) == ("GET", "/rest/export/project/7/media?mediaIds=1,2")
+    assert (asked.method, asked.target) == ("GET", "/rest/export/project/7/media?mediaId=1,2")
     _, (asked,) = await answering(Reply([]), "media", 7, [])
     assert asked.target == "/rest/export/project/7/media"
     _, (asked,) = await answering(Reply(TASK), "task", 9)

@@ -154,7 +154,7 @@ async def test_many_files_are_asked_for_by_the_hundred(handle, service):
         *(event("PROJECT_FILE_ADDED", n, media_id=str(n)) for n in range(1, 251))
     )
     asked = [one for one in service.asked if one.path.endswith("/media")]
-    sizes = sorted(len(one.query["mediaIds"][0].split(",")) for one in asked)
+    sizes = sorted(len(one.query["mediaId"][0].split(",")) for one in asked)
     assert sizes == [50, 100, 100]
     assert all(handled.error is None for handled in results)
 
@@ -162,7 +162,7 @@ async def test_many_files_are_asked_for_by_the_hundred(handle, service):
 async def test_two_events_of_one_file_ask_for_it_once(handle, service):
     results = await handle(*(event("PROJECT_FILE_ADDED", n, media_id="1") for n in range(2)))
     (asked,) = [one for one in service.asked if one.path.endswith("/media")]
-    assert asked.query["mediaIds"] == ["1"]
+    assert asked.query["mediaId"] == ["1"]
     assert [counts(handled)["media"] for handled in results] == [1, 1]
 
 
