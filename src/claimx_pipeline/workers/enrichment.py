@@ -49,7 +49,7 @@ from claimx_pipeline.topics import (
 
 INCOMPLETE = "incomplete"
 """Outcome of an event of which a part is stored and the rest is tried again."""
-REASON_CHARACTERS = 1000
+REASON_CHARACTERS = 500
 
 
 @frozen
@@ -170,21 +170,21 @@ class EnrichmentProcessor:
     async def _finish(self, record: Record, event: Event, enriched: Enriched) -> Outcome:
         """Run the plugins and return what is to be published."""
         handled, error = enriched.handled, enriched.handled.error
-        known = error.entities if isinstance(error, IncompleteError) else None
-        if error is not None and known is None:
+        if error is not None and not isinstance(error, IncompleteError):
             return failure(error)
         context = EnrichmentContext(
             event,
-            handled.entities if known is None else known,
+            handled.entities if error is None else error.entities,
             attempt=attempts_of(record) + 1,
             handler=enriched.handler,
             hops=hops_of(record),
             api_calls=handled.api_calls,
             duration_seconds=(enriched.ended - enriched.began).total_seconds(),
         )
-        if error is not None:
-            return failure(error, reports=self._known(context, enriched, error))
         only = header(record.headers, PLUGIN) if record.headers else None
+        if error is not None:
+            known = () if only else self._known(context, enriched, error)
+            return failure(error, reports=known)
         if only is not None:
             return await self._finish_for(only, context, enriched)
         dispatched = await self._resources.dispatcher.enrichment_complete(context)
