@@ -74,6 +74,16 @@ async def test_media_are_narrowed_to_the_ids_asked_for(sim, api):
     assert (await data_of(api, path, params={"mediaId": "1"}))["data"] == []
 
 
+async def test_a_parameter_of_another_name_is_ignored(sim, api):
+    event = first_of(sim, "PROJECT_FILE_ADDED")
+    path = f"/export/project/{event.project_id}/media"
+    every = (await data_of(api, path))["data"]
+    assert len(every) > 1
+    for name in ("mediaIds", "MediaIds", "media_id"):
+        found = (await data_of(api, path, params={name: str(event.media_id)}))["data"]
+        assert [item["mediaID"] for item in found] == [item["mediaID"] for item in every]
+
+
 async def test_every_event_of_the_history_is_answered(sim, api):
     for event in sim.world.events(200):
         await data_of(api, f"/export/project/{event.project_id}")
