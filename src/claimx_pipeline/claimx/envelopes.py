@@ -36,7 +36,7 @@ class Envelope:
     payload_path: str
     """Where the event is: keys joined by dots; empty if it is the record itself."""
     time_path: str = ""
-    """Where the time is of an event that has none of its own; empty for nowhere."""
+    """Where the time is of an event that has none of its own; empty if nowhere."""
     marks: frozenset[str] = frozenset()
     """Keys of the record by which this envelope is known without being set."""
     _payload: tuple[str, ...] = field(init=False)

@@ -21,12 +21,12 @@ def query_name(_: Any, attribute: Attribute[Any], value: str) -> None:
     """Refuse what cannot be the name of a parameter in a URL.
 
     Raises:
-        ValueError: It has other characters than letters, digits and ``._~-``, or none.
+        ValueError: It is empty or needs quoting in a URL.
     """
     if not _QUERY_NAME.fullmatch(value):
         raise ValueError(
-            f"{attribute.name!r} is {value!r}, which is not a valid parameter; write letters and "
-            "digits, for example mediaId"
+            f"{attribute.name!r} is {value!r}, which is not a valid parameter; use A to Z, "
+            "a to z and digits, for example mediaId"
         )
 
 
