@@ -15,7 +15,6 @@ from .clock import (
     SystemClock,
 )
 from .errors import (
-    BrokerError,
     Category,
     ClaimxError,
     DecodeError,
@@ -78,7 +77,6 @@ from .topics import (
 __all__ = [
     "API_VERSION",
     "DONE",
-    "BrokerError",
     "Category",
     "ClaimxError",
     "Clock",

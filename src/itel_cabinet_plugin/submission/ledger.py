@@ -19,8 +19,8 @@ from typing import Final, TypeVar
 import msgspec
 from attrs import asdict, define, evolve, field, frozen
 
-from claimx_pipeline import BrokerError, OutRecord, Resources
-from claimx_pipeline.stages import TopicLog
+from claimx_pipeline import OutRecord, Resources
+from claimx_pipeline.stages import BrokerError, TopicLog
 from itel_cabinet_plugin.topics import ACCEPTED, API_ATTEMPTS, SENDING
 
 log = logging.getLogger(__name__)

@@ -121,8 +121,9 @@ class SubmitStage:
             profiles["v1"] = v1_profile(resources, config.connection, config.endpoint)
         if used - {"v1"}:
             claimx, clock = resources.connections.get(config.claimx_connection), resources.clock
-            links = PhotoLinks(claimx, MEDIA_ENDPOINT, _ANSWERS_KEPT_SECONDS, clock)
-            projects = ProjectExport(claimx, PROJECT_ENDPOINT, _ANSWERS_KEPT_SECONDS, clock)
+            kept, parameter = _ANSWERS_KEPT_SECONDS, resources.settings.claimx.api.media_parameter
+            links = PhotoLinks(claimx, MEDIA_ENDPOINT, kept, clock, parameter)
+            projects = ProjectExport(claimx, PROJECT_ENDPOINT, kept, clock)
             if "vendor" in used:
                 profiles["vendor"] = vendor_profile(resources, config.vendor, links)
             if "vendor-2026" in used:
