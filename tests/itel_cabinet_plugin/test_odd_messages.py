@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from claimx_pipeline.errors import ClaimxError
-from claimx_pipeline.runtime.outcome import Done
+from claimx_pipeline.runtime.outcome import Dead, Done
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.simulator.faults import Fault
 from claimx_pipeline.simulator.vendor_api import mistakes_of
@@ -57,6 +57,12 @@ async def test_an_odd_message_fails_as_a_record_and_not_as_a_mistake_in_the_code
     for build in (tracking, api):
         (outcome,) = await outside.run(build, message(**changes))
         assert isinstance(outcome, Done) or isinstance(outcome.error, ClaimxError), outcome
+
+
+async def test_an_event_without_a_name_is_a_dead_letter_and_not_tried_again(outside, message):
+    (outcome,) = await outside.run(tracking, message(event_id=""))
+    assert isinstance(outcome, Dead)
+    assert "cannot be asked for: event_id" in str(outcome.error)
 
 
 @pytest.mark.parametrize("said", ["seven", [7], {"bad_value": "seven"}, 7])
