@@ -11,6 +11,7 @@ from attrs.validators import ge, gt, le, optional
 from claimx_pipeline.settings.kinds import KIND, endpoint, header_token, http_url
 from claimx_pipeline.settings.masking import masked_repr
 from claimx_pipeline.settings.secret import Secret
+from claimx_pipeline.settings.tree.network import NetworkSettings
 from claimx_pipeline.settings.tree.validators import hosts, not_blank
 
 
@@ -69,6 +70,9 @@ class ApiSettings:
 
     sender_username: str = field(default="claimx-pipeline", validator=not_blank)
     """Named as sender where the API asks for one (video reports)."""
+
+    network: NetworkSettings = field(factory=NetworkSettings)
+    """What differs here from the section ``network``."""
 
 
 PATH_NAMES = frozenset({"project_id", "media_id", "file_name"})
