@@ -91,7 +91,7 @@ def _reason(error: BaseException | None, kafka: KafkaSettings) -> str | None:
             case kafka_errors.UnsupportedSaslMechanismError():
                 return f"does not offer {mechanism}; check broker.kafka.sasl_mechanism"
             case kafka_errors.SaslAuthenticationFailed() | kafka_errors.AuthenticationFailedError():
-                said = str(error)
+                said = error.args[0] if error.args else "without a reason"
                 return (
                     f"refused the login of {kafka.username!r} by {mechanism} ({said}); "
                     "check broker.kafka.username and password"
