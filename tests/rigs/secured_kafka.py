@@ -19,7 +19,7 @@ from tests.rigs.kafka_server import KafkaServer, Security, free_port, kafka_serv
 
 USER, PASSWORD = "carrier", "carrier-p4ss"
 ISSUER, AUDIENCE = "https://issuer.test", "kafka"
-SESSION_SECONDS = 3.0
+SESSION_SECONDS = 2.0
 """Kafka closes a connection of OAUTHBEARER after this, or at the end of its token."""
 
 _JAAS = "org.apache.kafka.common.security"
@@ -31,6 +31,7 @@ listener.name.login.scram-sha-512.sasl.jaas.config={_JAAS}.scram.ScramLoginModul
 listener.name.login.oauthbearer.sasl.jaas.config={_JAAS}.oauthbearer.OAuthBearerLoginModule required;
 listener.name.login.oauthbearer.sasl.server.callback.handler.class={_JAAS}.oauthbearer.OAuthBearerValidatorCallbackHandler
 listener.name.login.oauthbearer.connections.max.reauth.ms={round(SESSION_SECONDS * 1000)}
+sasl.oauthbearer.jwt.validator.class={_JAAS}.oauthbearer.BrokerJwtValidator
 sasl.oauthbearer.jwks.endpoint.url={{keys}}
 sasl.oauthbearer.expected.audience={AUDIENCE}
 sasl.oauthbearer.expected.issuer={ISSUER}

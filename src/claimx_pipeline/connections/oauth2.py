@@ -105,6 +105,22 @@ class OAuth2Token:
         else:
             await self._renew()
 
+    async def fresh(self) -> None:
+        """Make ``token`` one that does not end soon; if none can be had, the one in hand serves.
+
+        Raises:
+            RequestFailedError: None can be had, and there is none that is still good.
+        """
+        if self.is_good and self._clock.monotonic() < self._early_at:
+            return
+        good = self.is_good
+        try:
+            await self._renew()
+        except RequestFailedError as error:
+            if not good:
+                raise
+            self._paused(error)
+
     @property
     def is_good(self) -> bool:
         """Whether there is a token and it has not ended."""
@@ -146,8 +162,11 @@ class OAuth2Token:
         try:
             await self._renew()
         except RequestFailedError as error:
-            self._early_at = self._clock.monotonic() + _PAUSE_SECONDS
-            logger.warning("%s; the token in hand is used until it ends", error.reason)
+            self._paused(error)
+
+    def _paused(self, error: RequestFailedError) -> None:
+        self._early_at = self._clock.monotonic() + _PAUSE_SECONDS
+        logger.warning("%s; the token in hand is used until it ends", error.reason)
 
     async def _fetch(self) -> None:
         """Ask for a token and keep it."""

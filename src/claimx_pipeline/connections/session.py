@@ -10,6 +10,8 @@ from typing import Any
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
+from claimx_pipeline.connections.network import ProxyWay
+
 _IDLE_SECONDS = 4.0
 """Unused connections are dropped before common servers drop theirs (uvicorn: 5 s).
 
@@ -36,6 +38,7 @@ def new_session(  # noqa: PLR0913 - what a pool is made of
     resolver: AbstractResolver | None = None,
     sockets: Sockets | None = None,
     buffer_bytes: int = 2**16,
+    proxy: ProxyWay | None = None,
 ) -> aiohttp.ClientSession:
     """Return a pool; to be called in a running event loop, and closed by the caller.
 
@@ -47,7 +50,11 @@ def new_session(  # noqa: PLR0913 - what a pool is made of
         sockets: Makes the sockets, if they are not to be plain ones.
         buffer_bytes: Received and not yet taken per connection before reading stops;
             twice as much at most.
+        proxy: Asked for every connection; then it is what is connected to, so neither
+            *resolver* nor *sockets* is used.
     """
+    if proxy is not None:
+        resolver = sockets = None
     connector = aiohttp.TCPConnector(
         limit=connections,
         ssl=tls,
@@ -61,4 +68,6 @@ def new_session(  # noqa: PLR0913 - what a pool is made of
         # A service's cookies would make one request depend on another.
         cookie_jar=aiohttp.DummyCookieJar(),
         read_bufsize=buffer_bytes,
+        proxy=proxy.url if proxy else None,
+        proxy_auth=proxy.auth if proxy else None,
     )

@@ -52,6 +52,13 @@ LOST_TRACK = (
 )
 """Errors an idempotent producer never recovers from (aiokafka#1017)."""
 
+LOGGED_OUT = (
+    kafka_errors.IllegalSaslStateError,
+    kafka_errors.SaslAuthenticationFailed,
+    kafka_errors.AuthenticationFailedError,
+)
+"""Errors of a connection whose login failed: the next one logs in with what is good then."""
+
 _COORDINATOR_TASKS = ("_coordination_task", "_heartbeat_task", "_commit_refresh_task")
 
 _log = logging.getLogger(__name__)
@@ -137,6 +144,9 @@ class KafkaConnection:
             BrokerUnavailableError: No answer, or no login.
             BrokerError: Kafka refused what was asked.
         """
+        # aiokafka 0.14 takes a refused token for a login and then waits for ever.
+        if self.login is not None and (reason := await self._why_refused()) is not None:
+            raise BrokerUnavailableError(reason)
         try:
             async with self.answering(min(START_SECONDS, self.deadline)):
                 yield
@@ -148,7 +158,7 @@ class KafkaConnection:
     async def _why_refused(self) -> str | None:
         """Return why login or encryption failed; None if neither did."""
         kafka = self.settings.kafka
-        if kafka.security_protocol == "PLAINTEXT" or self._no_token is not None:
+        if kafka.security_protocol == "PLAINTEXT":
             return None
         why = await why_refused(self.hosts, self.options(), kafka, self.login)
         return self._no_token or (why and f"{self.name} {why}")
@@ -196,6 +206,10 @@ class KafkaConnection:
             return BrokerUnavailableError(
                 f"{self.name} and a producer lost track of each other ({_text(error)}); "
                 "the next attempt uses a new producer"
+            )
+        if isinstance(error, LOGGED_OUT):
+            return BrokerUnavailableError(
+                f"{self.name} refused a login ({_text(error)}); the next attempt logs in again"
             )
         # aiokafka says the bare class when none of its connections works any more.
         bare = type(error) is kafka_errors.KafkaError

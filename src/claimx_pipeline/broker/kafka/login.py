@@ -112,7 +112,7 @@ class TokenLogin(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has n
         self._failures, self._again_at = 0, 0.0
 
     async def token(self) -> str:
-        """Return a token that has not ended.
+        """Return a token that does not end soon, so that what logs in with it stays for long.
 
         Raises:
             KafkaConnectionError: None can be had; ``failure`` says why.
@@ -120,7 +120,7 @@ class TokenLogin(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has n
         if not self._token.is_good and time.monotonic() < self._again_at:
             raise kafka_errors.KafkaConnectionError(self.failure)
         try:
-            await self._token.look()
+            await self._token.fresh()
         except RequestFailedError as error:
             self.failure = f"{error.reason}; {_HINTS[self._issuer.refused]}"
             pause = doubled(PAUSE_SECONDS, self._failures, LONGEST_PAUSE_SECONDS)

@@ -44,14 +44,14 @@ def sasl_extensions(_: Any, attribute: Attribute[Any], value: Mapping[str, str])
     """Refuse extensions that RFC 7628 does not allow.
 
     Raises:
-        ValueError: A name is not of letters alone, or is ``auth``; or a value is empty or holds
-            other than ASCII characters.
+        ValueError: A name holds other than A to Z and a to z, or is ``auth``; or a value is
+            empty or holds other than ASCII characters.
     """
     for name, text in value.items():
         if not _EXTENSION_NAME.fullmatch(name):
             raise ValueError(
                 f"{attribute.name!r} holds {name!r}, which is not a valid extension name; "
-                "RFC 7628 allows the letters A to Z and a to z alone"
+                "RFC 7628 allows A to Z and a to z alone"
             )
         if name.lower() == "auth":
             raise ValueError(

@@ -201,7 +201,7 @@ async def working(secured_kafka, tmp_path, issuer) -> tuple[Rig, Running, Script
     secured = {
         "broker.url": secured_kafka.login_url,
         "broker.prefix": rig.pipeline.settings.broker.prefix,
-        "broker.deadline_seconds": "4",
+        "broker.deadline_seconds": "3",
         "broker.kafka.session_timeout_seconds": "6",
         "broker.kafka.security_protocol": "SASL_SSL",
         "broker.kafka.sasl_mechanism": "OAUTHBEARER",

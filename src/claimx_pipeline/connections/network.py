@@ -1,0 +1,122 @@
+"""How services are reached: through which proxy, and by which authorities they are trusted."""
+
+from __future__ import annotations
+
+import contextlib
+import ssl
+from urllib.parse import urlsplit
+
+import aiohttp
+from aiohttp.abc import AbstractResolver
+from attrs import frozen
+from yarl import URL
+
+from claimx_pipeline.errors import Category, Problem
+from claimx_pipeline.settings.loading.unresolved import Unresolved
+from claimx_pipeline.settings.tree.network import DIRECT, NetworkSettings
+from claimx_pipeline.settings.tree.settings import Settings
+
+_PORTS = {"http": 80, "https": 443}
+_LOGIN_WANTED = 407
+
+
+@frozen
+class ProxyWay:
+    """A proxy, and who logs in to it."""
+
+    url: str
+    auth: aiohttp.BasicAuth | None
+
+
+def proxy_to(url: str, network: NetworkSettings) -> ProxyWay | None:
+    """Return the proxy through which *url* is reached; None for directly.
+
+    ``no_proxy`` names a host exactly, with or without its port; ``.domain`` all below it.
+    """
+    if network.proxy is None or network.proxy == DIRECT:
+        return None
+    parts = urlsplit(url)
+    host = (parts.hostname or "").lower().rstrip(".")
+    port = parts.port or _PORTS.get(parts.scheme, 0)
+    for entry in network.no_proxy or ():
+        excepted = entry.lower()
+        if excepted.startswith(".") and host.endswith(excepted):
+            return None
+        if excepted.strip("[]") == host or excepted in {f"{host}:{port}", f"[{host}]:{port}"}:
+            return None
+    auth = None
+    if network.proxy_username is not None:
+        password = network.proxy_password.reveal() if network.proxy_password else ""
+        auth = aiohttp.BasicAuth(network.proxy_username, password, "utf-8")
+    return ProxyWay(network.proxy, auth)
+
+
+async def look_ahead(resolver: AbstractResolver | None, url: URL) -> None:
+    """Let a guard see where a name leads before a proxy is asked for it.
+
+    The proxy looks the name up itself; one that only it can look up is its own concern.
+
+    Raises:
+        RecordError: The guard refuses an address of the name.
+    """
+    if resolver is not None and url.host is not None:
+        with contextlib.suppress(OSError):
+            await resolver.resolve(url.host, url.port or 0)
+
+
+def proxy_failure(error: BaseException) -> tuple[str, Category] | None:
+    """Return what is wrong with the proxy, and how a record fails of it; None if nothing is."""
+    if isinstance(error, aiohttp.ClientHttpProxyError):
+        if error.status == _LOGIN_WANTED:
+            hint = "check network.proxy_username and network.proxy_password"
+            return f"the proxy wants a login it did not get (407); {hint}", Category.AUTH
+        said = f"{error.status} {error.message}".strip()
+        return f"the proxy makes no connection to it ({said})", Category.TRANSIENT
+    if isinstance(error, aiohttp.ClientProxyConnectionError):
+        where = f"{error.host}:{error.port}"
+        return f"the proxy {where} cannot be reached; check network.proxy", Category.TRANSIENT
+    return None
+
+
+def network_problems(settings: Settings) -> list[Problem]:
+    """Return what is wrong with proxies and authorities in *settings*, wherever they are."""
+    named = settings.connections.items()
+    sections = {
+        "network": settings.network,
+        "claimx.api.network": settings.claimx.api.network,
+        "media.network": settings.media.network,
+        "broker.kafka.oauth.network": settings.broker.kafka.oauth.network,
+        **{f"connections.{name}.network": each.network for name, each in named},
+    }
+    problems = []
+    for where, network in sections.items():
+        if where == "network" or network.proxy is not None:
+            problems += _login_problems(where, network)
+        elif network.proxy_username is not None and settings.network.proxy is None:
+            what = "is set, but there is no proxy; set proxy too"
+            problems.append(Problem(f"{where}.proxy_username", what))
+        if network.ca_file is not None and not isinstance(network.ca_file, Unresolved):
+            problems += _authority_problems(where, network.ca_file)
+    return problems
+
+
+def _login_problems(where: str, network: NetworkSettings) -> list[Problem]:
+    user, password = network.proxy_username, network.proxy_password
+    if user is None and password is not None:
+        what = "is set without proxy_username; set both, or none"
+        return [Problem(f"{where}.proxy_password", what)]
+    if user is not None and password is None:
+        return [Problem(f"{where}.proxy_username", "is set without proxy_password; set both")]
+    direct = network.proxy is None or network.proxy == DIRECT
+    if user is not None and direct:
+        return [Problem(f"{where}.proxy_username", "is set, but there is no proxy; set proxy too")]
+    return []
+
+
+def _authority_problems(where: str, file: str) -> list[Problem]:
+    try:
+        ssl.create_default_context(cafile=file)
+    except OSError as error:
+        what = f"{file!r} cannot be used: {error}; name a PEM file of certificates"
+        return [Problem(f"{where}.ca_file", what)]
+    return []
