@@ -1,5 +1,6 @@
 """A certificate authority of a company's own, made by openssl."""
 
+import ssl
 import subprocess
 from pathlib import Path
 
@@ -12,6 +13,12 @@ class Certificate:
 
     certificate: Path
     key: Path
+
+    def server_tls(self) -> ssl.SSLContext:
+        """Return the TLS of a server that shows it."""
+        tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tls.load_cert_chain(self.certificate, self.key)
+        return tls
 
     def in_one(self) -> str:
         """Return key and certificate as Java's servers take them."""

@@ -28,7 +28,7 @@ from claimx_pipeline.connections.call import Call, Watch, base_of, body_of, call
 from claimx_pipeline.connections.credential import check_connection, credential_headers, token_of
 from claimx_pipeline.connections.file_exchange import FileExchange
 from claimx_pipeline.connections.judge import Judge
-from claimx_pipeline.connections.network import ProxyWay, look_ahead, proxy_failure, proxy_to
+from claimx_pipeline.connections.network import look_ahead, proxy_failure, proxy_to
 from claimx_pipeline.connections.oauth2 import OAuth2Token, token_service_settings
 from claimx_pipeline.connections.probe import Probe
 from claimx_pipeline.connections.redact import endpoint_of
@@ -71,7 +71,7 @@ class Connection:
     _transport: Transport | None = field(init=False, repr=False)
     _files: FileExchange | None = field(init=False, repr=False)
     _waits: Waits = field(init=False, repr=False)
-    _proxy: ProxyWay | None = field(init=False, repr=False)
+    _proxy: URL | None = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         check_connection(self.name, self.settings)

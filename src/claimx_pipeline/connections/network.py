@@ -8,7 +8,6 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
-from attrs import frozen
 from yarl import URL
 
 from claimx_pipeline.errors import Category, Problem
@@ -20,16 +19,8 @@ _PORTS = {"http": 80, "https": 443}
 _LOGIN_WANTED = 407
 
 
-@frozen
-class ProxyWay:
-    """A proxy, and who logs in to it."""
-
-    url: str
-    auth: aiohttp.BasicAuth | None
-
-
-def proxy_to(url: str, network: NetworkSettings) -> ProxyWay | None:
-    """Return the proxy through which *url* is reached; None for directly.
+def proxy_to(url: str, network: NetworkSettings) -> URL | None:
+    """Return the proxy through which *url* is reached, its login in it; None for directly.
 
     ``no_proxy`` names a host exactly, with or without its port; ``.domain`` all below it.
     """
@@ -44,11 +35,11 @@ def proxy_to(url: str, network: NetworkSettings) -> ProxyWay | None:
             return None
         if excepted.strip("[]") == host or excepted in {f"{host}:{port}", f"[{host}]:{port}"}:
             return None
-    auth = None
-    if network.proxy_username is not None:
-        password = network.proxy_password.reveal() if network.proxy_password else ""
-        auth = aiohttp.BasicAuth(network.proxy_username, password, "utf-8")
-    return ProxyWay(network.proxy, auth)
+    proxy = URL(network.proxy)
+    if network.proxy_username is None:
+        return proxy
+    password = network.proxy_password.reveal() if network.proxy_password else ""
+    return proxy.with_user(network.proxy_username).with_password(password)
 
 
 async def look_ahead(resolver: AbstractResolver | None, url: URL) -> None:
@@ -101,14 +92,15 @@ def network_problems(settings: Settings) -> list[Problem]:
 
 
 def _login_problems(where: str, network: NetworkSettings) -> list[Problem]:
-    user, password = network.proxy_username, network.proxy_password
+    user, password, proxy = network.proxy_username, network.proxy_password, network.proxy
     if user is None and password is not None:
         what = "is set without proxy_username; set both, or none"
         return [Problem(f"{where}.proxy_password", what)]
     if user is not None and password is None:
         return [Problem(f"{where}.proxy_username", "is set without proxy_password; set both")]
-    direct = network.proxy is None or network.proxy == DIRECT
-    if user is not None and direct:
+    if isinstance(proxy, Unresolved):
+        return []
+    if user is not None and (proxy is None or proxy == DIRECT):
         return [Problem(f"{where}.proxy_username", "is set, but there is no proxy; set proxy too")]
     return []
 

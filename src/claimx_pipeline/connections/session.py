@@ -9,8 +9,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
-
-from claimx_pipeline.connections.network import ProxyWay
+from yarl import URL
 
 _IDLE_SECONDS = 4.0
 """Unused connections are dropped before common servers drop theirs (uvicorn: 5 s).
@@ -38,7 +37,7 @@ def new_session(  # noqa: PLR0913 - what a pool is made of
     resolver: AbstractResolver | None = None,
     sockets: Sockets | None = None,
     buffer_bytes: int = 2**16,
-    proxy: ProxyWay | None = None,
+    proxy: URL | None = None,
 ) -> aiohttp.ClientSession:
     """Return a pool; to be called in a running event loop, and closed by the caller.
 
@@ -68,6 +67,5 @@ def new_session(  # noqa: PLR0913 - what a pool is made of
         # A service's cookies would make one request depend on another.
         cookie_jar=aiohttp.DummyCookieJar(),
         read_bufsize=buffer_bytes,
-        proxy=proxy.url if proxy else None,
-        proxy_auth=proxy.auth if proxy else None,
+        proxy=proxy,
     )

@@ -20,7 +20,6 @@ from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import Answer, RequestFailedError, refusal
 from claimx_pipeline.connections.call import sendable
 from claimx_pipeline.connections.network import (
-    ProxyWay,
     look_ahead,
     proxy_failure,
     proxy_to,
@@ -158,7 +157,7 @@ class StreamClient:
         if self._resolver is not None:
             await self._resolver.close()
 
-    def _pool(self, proxy: ProxyWay | None) -> aiohttp.ClientSession:
+    def _pool(self, proxy: URL | None) -> aiohttp.ClientSession:
         if self._closed:
             raise ClaimxError("the client of signed links is closed")
         found = self._pools.get(proxy is not None)
