@@ -21,7 +21,7 @@ from tests.fakes.http_service import Asked, Reply, http_service
 from tests.rigs.authority import Authority
 from tests.rigs.settings_text import load_text
 
-LOGIN = ("claimx", "pr0xy-p4ss")
+LOGIN = ("claimx", "pr0xy:p@ss/1%")
 
 
 @pytest.fixture(scope="module")
@@ -68,7 +68,7 @@ async def test_one_section_serves_the_api_connections_and_their_tokens(
 network:
   proxy: {proxy.url}
   proxy_username: {LOGIN[0]}
-  proxy_password: {LOGIN[1]}
+  proxy_password: "{LOGIN[1]}"
   ca_file: {authority.file}
 claimx: {{api: {{base_url: "{service.url}", token: t}}}}
 connections:
