@@ -38,7 +38,10 @@ class ForwardProxy:
         else:
             path = target.removeprefix(f"http://{parts.netloc}") or "/"
             there.write(f"{method} {path} {version}\r\n".encode() + head.partition(b"\r\n")[2])
-        await asyncio.gather(_pump(reader, there), _pump(there_reader, writer))
+        try:
+            await asyncio.gather(_pump(reader, there), _pump(there_reader, writer))
+        finally:
+            there.transport.abort()
 
     def _may(self, lines: list[str]) -> bool:
         if self.login is None:
@@ -51,6 +54,7 @@ async def _answer(writer: asyncio.StreamWriter, status: str) -> None:
     writer.write(f"HTTP/1.1 {status}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".encode())
     await writer.drain()
     writer.close()
+    await writer.wait_closed()
 
 
 async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -70,7 +74,7 @@ async def forward_proxy(**settings: object) -> AsyncIterator[ForwardProxy]:
         tasks.add(asyncio.current_task())
         with contextlib.suppress(OSError, asyncio.IncompleteReadError, asyncio.CancelledError):
             await proxy.serve(reader, writer)
-        writer.close()
+        writer.transport.abort()
 
     server = await asyncio.start_server(connected, "127.0.0.1", 0)
     proxy.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
@@ -81,3 +85,4 @@ async def forward_proxy(**settings: object) -> AsyncIterator[ForwardProxy]:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await asyncio.sleep(0)  # what was aborted is closed in the loop's next turn
