@@ -242,9 +242,9 @@ class Pipeline:
 
     def check(self) -> list[Problem]:
         """Return what the plugins find wrong with the settings, and where they would publish."""
-        from claimx_pipeline.connections.network import network_problems
+        from claimx_pipeline.connections.checks import service_problems
 
-        found = [*self._names.problems, *network_problems(self.loaded.settings)]
+        found = [*self._names.problems, *service_problems(self.loaded.settings)]
         with collecting(found):
             self.broker()
         answers = self.registrations.answers("claimx_check_settings")

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import ssl
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 from yarl import URL
 
-from claimx_pipeline.errors import Category, Problem
-from claimx_pipeline.settings.loading.unresolved import Unresolved
+from claimx_pipeline.errors import Category
 from claimx_pipeline.settings.tree.network import DIRECT, NetworkSettings
-from claimx_pipeline.settings.tree.settings import Settings
 
 _PORTS = {"http": 80, "https": 443}
 _LOGIN_WANTED = 407
@@ -67,48 +64,3 @@ def proxy_failure(error: BaseException) -> tuple[str, Category] | None:
         where = f"{error.host}:{error.port}"
         return f"the proxy {where} cannot be reached; check network.proxy", Category.TRANSIENT
     return None
-
-
-def network_problems(settings: Settings) -> list[Problem]:
-    """Return what is wrong with proxies and authorities in *settings*, wherever they are."""
-    named = settings.connections.items()
-    sections = {
-        "network": settings.network,
-        "claimx.api.network": settings.claimx.api.network,
-        "media.network": settings.media.network,
-        "broker.kafka.oauth.network": settings.broker.kafka.oauth.network,
-        **{f"connections.{name}.network": each.network for name, each in named},
-    }
-    problems = []
-    for where, network in sections.items():
-        if where == "network" or network.proxy is not None:
-            problems += _login_problems(where, network)
-        elif network.proxy_username is not None and settings.network.proxy is None:
-            what = "is set, but there is no proxy; set proxy too"
-            problems.append(Problem(f"{where}.proxy_username", what))
-        if network.ca_file is not None and not isinstance(network.ca_file, Unresolved):
-            problems += _authority_problems(where, network.ca_file)
-    return problems
-
-
-def _login_problems(where: str, network: NetworkSettings) -> list[Problem]:
-    user, password, proxy = network.proxy_username, network.proxy_password, network.proxy
-    if user is None and password is not None:
-        what = "is set without proxy_username; set both, or none"
-        return [Problem(f"{where}.proxy_password", what)]
-    if user is not None and password is None:
-        return [Problem(f"{where}.proxy_username", "is set without proxy_password; set both")]
-    if isinstance(proxy, Unresolved):
-        return []
-    if user is not None and (proxy is None or proxy == DIRECT):
-        return [Problem(f"{where}.proxy_username", "is set, but there is no proxy; set proxy too")]
-    return []
-
-
-def _authority_problems(where: str, file: str) -> list[Problem]:
-    try:
-        ssl.create_default_context(cafile=file)
-    except OSError as error:
-        what = f"{file!r} cannot be used: {error}; name a PEM file of certificates"
-        return [Problem(f"{where}.ca_file", what)]
-    return []

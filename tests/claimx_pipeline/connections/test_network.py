@@ -5,15 +5,18 @@ import asyncio
 import pytest
 
 from claimx_pipeline import Pipeline, SystemClock
+from claimx_pipeline.broker.kafka.login import TokenLogin
 from claimx_pipeline.claimx.api import ClaimxApi
 from claimx_pipeline.connections.answer import RequestFailedError
+from claimx_pipeline.connections.checks import network_problems, service_problems
 from claimx_pipeline.connections.client import Connection
-from claimx_pipeline.connections.network import network_problems, proxy_to
+from claimx_pipeline.connections.network import proxy_to
 from claimx_pipeline.connections.registry import Connections
 from claimx_pipeline.connections.stream import StreamClient
 from claimx_pipeline.errors import Category
 from claimx_pipeline.media.guard import Guard, GuardedResolver, GuardedSockets, LinkRefusedError
 from claimx_pipeline.settings.secret import Secret
+from claimx_pipeline.settings.tree.broker import KafkaOAuthSettings
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.settings.tree.network import NetworkSettings
 from tests.fakes.forward_proxy import forward_proxy
@@ -243,3 +246,36 @@ def test_what_waits_for_a_variable_is_no_problem_yet(tmp_path):
     loaded = load_text(tmp_path, "network: {proxy: '${P}', ca_file: '${C}'}\nbroker: {url: '${U}'}")
     assert network_problems(loaded.settings) == []
     assert loaded.settings.with_network().media.network.no_proxy is None
+
+
+@pytest.mark.parametrize(
+    ("secret", "said"),
+    [
+        ("", "client_secret: is not set; set it, or client_secret_file"),
+        ("client_secret_file: no", "client_secret_file: no cannot be read"),
+        ("client_secret: s, client_secret_file: no", "is set beside client_secret_file"),
+        ("client_secret: '${WAITS}'", None),
+    ],
+)
+def test_the_secret_of_a_client_is_looked_at_beforehand(tmp_path, secret, said):
+    oauth2 = f"oauth2: {{client_id: i, token_url: 'https://h/t', {secret}}}"
+    text = f"connections: {{c: {{base_url: 'http://x', auth_type: oauth2, {oauth2}}}}}"
+    found = [str(each) for each in service_problems(load_text(tmp_path, text).settings)]
+    if said is None:
+        assert found == []
+    else:
+        (problem,) = found
+        assert "connections.c.oauth2." in problem
+        assert said in problem
+
+
+async def test_tokens_for_kafka_come_through_the_proxy(authority, service):
+    async with forward_proxy() as proxy:
+        settings = KafkaOAuthSettings(
+            client_id="i",
+            client_secret=Secret("s"),
+            token_url=f"{service.url}/token",
+            network=NetworkSettings(proxy=proxy.url, ca_file=str(authority.file)),
+        )
+        assert await TokenLogin(settings, deadline=10).token() == "T1"
+        assert proxy.asked == [f"CONNECT {service.url.removeprefix('https://')}"]

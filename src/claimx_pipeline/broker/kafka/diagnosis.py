@@ -68,6 +68,7 @@ async def why_refused(
         try:
             async with asyncio.timeout(SECONDS):
                 await connection.connect()
+                return None
         except (TimeoutError, OSError, kafka_errors.KafkaError) as error:
             if isinstance(error, _TokenRefusedError) and login is not None:
                 login.forget()

@@ -7,7 +7,6 @@ logs in with the token of that moment.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
 from aiokafka import errors as kafka_errors
@@ -117,14 +116,14 @@ class TokenLogin(AbstractTokenProvider):  # type: ignore[misc]  # aiokafka has n
         Raises:
             KafkaConnectionError: None can be had; ``failure`` says why.
         """
-        if not self._token.is_good and time.monotonic() < self._again_at:
+        if not self._token.is_good and self._clock.monotonic() < self._again_at:
             raise kafka_errors.KafkaConnectionError(self.failure)
         try:
             await self._token.fresh()
         except RequestFailedError as error:
             self.failure = f"{error.reason}; {_HINTS[self._issuer.refused]}"
             pause = doubled(PAUSE_SECONDS, self._failures, LONGEST_PAUSE_SECONDS)
-            self._failures, self._again_at = self._failures + 1, time.monotonic() + pause
+            self._failures, self._again_at = self._failures + 1, self._clock.monotonic() + pause
             raise kafka_errors.KafkaConnectionError(self.failure) from None
         self.failure, self._failures = "", 0
         return self._token.token
