@@ -27,6 +27,7 @@ from claimx_pipeline.claimx.messages import (
 from claimx_pipeline.claimx.reader import ClaimxReader
 from claimx_pipeline.domain.entities import EntityRow, RowsByKind
 from claimx_pipeline.domain.handlers import HandledEvent
+from claimx_pipeline.domain.incomplete import IncompleteError
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.hooks.context import EnrichmentContext
 from claimx_pipeline.isolation import as_failure
@@ -45,6 +46,10 @@ from claimx_pipeline.topics import (
     ENRICHMENT_PENDING,
     ENTITIES_ROWS,
 )
+
+INCOMPLETE = "incomplete"
+"""Outcome of an event of which a part is stored and the rest is tried again."""
+REASON_CHARACTERS = 500
 
 
 @frozen
@@ -164,12 +169,12 @@ class EnrichmentProcessor:
 
     async def _finish(self, record: Record, event: Event, enriched: Enriched) -> Outcome:
         """Run the plugins and return what is to be published."""
-        handled = enriched.handled
-        if handled.error is not None:
-            return failure(handled.error)
+        handled, error = enriched.handled, enriched.handled.error
+        if error is not None and not isinstance(error, IncompleteError):
+            return failure(error)
         context = EnrichmentContext(
             event,
-            handled.entities,
+            handled.entities if error is None else error.entities,
             attempt=attempts_of(record) + 1,
             handler=enriched.handler,
             hops=hops_of(record),
@@ -177,6 +182,9 @@ class EnrichmentProcessor:
             duration_seconds=(enriched.ended - enriched.began).total_seconds(),
         )
         only = header(record.headers, PLUGIN) if record.headers else None
+        if error is not None:
+            known = () if only else self._known(context, enriched, error)
+            return failure(error, reports=known)
         if only is not None:
             return await self._finish_for(only, context, enriched)
         dispatched = await self._resources.dispatcher.enrichment_complete(context)
@@ -193,6 +201,15 @@ class EnrichmentProcessor:
             skipped=enriched.skipped,
             failed_plugins=tuple(dispatched.failed),
         )
+
+    def _known(
+        self, context: EnrichmentContext, enriched: Enriched, error: Exception
+    ) -> tuple[OutRecord, ...]:
+        """Return what is to be published of an event of which the rest is not known yet."""
+        reason = str(error)[:REASON_CHARACTERS]
+        rows = message_of(context, enriched, outcome=INCOMPLETE, reason=reason)
+        files = self._download_tasks(context.event, context.entities.media, enriched.ended)
+        return (entity_record(rows), *files)
 
     async def _finish_for(
         self, plugin: str, context: EnrichmentContext, enriched: Enriched

@@ -66,6 +66,7 @@ class PhotosStage:
             self.config.endpoint,
             self.config.cache_ttl,
             resources.clock,
+            resources.settings.claimx.api.media_parameter,
         )
 
     async def process(self, items: Sequence[Item]) -> None:
@@ -92,7 +93,7 @@ class PhotosStage:
             item.outcome = failure(error)
 
     def _ask_for(self, item: Item, parsed: ParsedForm, links: Links) -> None:
-        for media_id in dict.fromkeys(photo.media_id for photo in parsed.attachments):
+        for media_id in parsed.photo_ids():
             file = links.get(media_id, {})
             link = label(file.get("fullDownloadLink"))
             if link is None:

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import uuid
 from collections import Counter
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from claimx_pipeline.broker.protocol import NewTopic
 from claimx_pipeline.errors import BrokerUnavailableError
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.broker import BrokerSettings, KafkaSettings
-from tests.fakes.issuer import issuing
+from tests.fakes.issuer import Issuer, issuing
 from tests.rigs.secured_kafka import PASSWORD, SESSION_SECONDS, USER
 from tests.rigs.until import until
 from tests.rigs.worker import OUT, Rig, Scripted
@@ -158,23 +159,38 @@ async def test_sessions_end_without_a_lost_or_doubled_record(secured_kafka, tmp_
     assert len(logins) >= 9
 
 
-async def test_an_issuer_that_is_down_is_waited_for_and_named(secured_kafka, tmp_path, caplog):
+@pytest.mark.parametrize(
+    ("failing", "well", "hint"),
+    [
+        ({"down": True}, {"down": False}, "check that broker.kafka.oauth.token_url is right"),
+        ({"secret": "new"}, {"secret": "s3cret"}, "check broker.kafka.oauth.client_id"),
+    ],
+)
+async def test_without_tokens_a_worker_waits_and_says_for_what(
+    secured_kafka, tmp_path, caplog, failing, well, hint
+):
+    """The issuer is down, or refuses the client; the worker goes on once there are tokens."""
     async with issuing(secured_kafka.keys, life=2.0) as issuer:
         rig, running, processor = await working(secured_kafka, tmp_path, issuer)
         await rig.publish("before")
         await until(lambda: "before" in processor.seen, running.task)
-        issuer.down = True
+        change(issuer, failing)
         await until(lambda: waits(caplog), running.task, seconds=40)
         asked = len(issuer.asked)
         await rig.publish("meanwhile")
-        issuer.down = False
+        change(issuer, well)
         await until(lambda: "meanwhile" in processor.seen, running.task, seconds=40)
         await running.end()
     assert "client 'claimx' gets no access token: POST http" in waits(caplog)[0]
-    assert "check that broker.kafka.oauth.token_url is right" in waits(caplog)[0]
+    assert hint in waits(caplog)[0]
     assert Counter(await rig.published()) == Counter(["before", "meanwhile"])
     # It is not asked as often as aiokafka tries.
     assert asked < 40
+
+
+def change(issuer: Issuer, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        setattr(issuer, name, value)
 
 
 def waits(caplog) -> list[str]:
