@@ -19,7 +19,7 @@ from tests.rigs.kafka_server import KafkaServer, Security, free_port, kafka_serv
 
 USER, PASSWORD = "carrier", "carrier-p4ss"
 ISSUER, AUDIENCE = "https://issuer.test", "kafka"
-SESSION_SECONDS = 2.0
+SESSION_SECONDS = 3.0
 """Kafka closes a connection of OAUTHBEARER after this, or at the end of its token."""
 
 _JAAS = "org.apache.kafka.common.security"
