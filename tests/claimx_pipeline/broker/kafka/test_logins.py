@@ -180,7 +180,7 @@ async def test_without_tokens_a_worker_waits_and_says_for_what(
 ):
     """The issuer is down, or refuses the client; the worker goes on once there are tokens."""
     async with issuing(secured_kafka.keys, life=3.0) as issuer:
-        rig, running, processor = await working(secured_kafka, tmp_path, issuer)
+        rig, running, _ = await working(secured_kafka, tmp_path, issuer)
         await rig.publish("before")
         await until(is_committed(rig, 1), running.task)
         change(issuer, failing)
