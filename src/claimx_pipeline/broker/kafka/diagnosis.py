@@ -15,6 +15,8 @@ from claimx_pipeline.settings.tree.broker import KafkaSettings
 
 SECONDS = 3.0
 """One more connection is tried for so long to learn what is wrong."""
+CLOSE_SECONDS = 1.0
+"""How long that connection may take to close."""
 
 _TAKEN = (
     "security_protocol",
@@ -75,8 +77,14 @@ async def why_refused(
             if (reason := _reason(error, kafka)) is not None:
                 return reason
         finally:
-            connection.close()
+            await _closed(connection)
     return None
+
+
+async def _closed(connection: AIOKafkaConnection) -> None:
+    closing = connection.close()
+    if connection._protocol is not None:  # noqa: SLF001 - else it never was open, and never closes
+        await asyncio.wait({closing}, timeout=CLOSE_SECONDS)
 
 
 def _reason(error: BaseException | None, kafka: KafkaSettings) -> str | None:
