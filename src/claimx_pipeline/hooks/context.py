@@ -34,8 +34,8 @@ class HookContext(Protocol):
         ...
 
     @property
-    def project_id(self) -> str:
-        """The project it belongs to."""
+    def key(self) -> str:
+        """The event's key: for ClaimX, the project it belongs to."""
         ...
 
     @property
@@ -79,6 +79,8 @@ class EnrichmentContext:
     stage: Stage = "enrichment_complete"
     downloads: list[DownloadTask] = field(factory=list)
     """Files that plugins have asked for; see ``request_download``."""
+    domain: str = "claimx"
+    """The domain that the event is of."""
 
     def request_download(  # noqa: PLR0913 - the fields of a message, by name
         self,
@@ -117,7 +119,8 @@ class EnrichmentContext:
             owner=owner,
             owner_ref=owner_ref,
             media_id=media_id,
-            project_id=self.project_id,
+            key=self.key,
+            key_name="project_id",
             event_id=self.event_id,
             download_url=download_url,
             blob_path=blob_path,
@@ -126,7 +129,7 @@ class EnrichmentContext:
             expires_at=expires_at,
             created_at=self.event.ingested_at,
         )
-        self.downloads.append(checked(task))
+        self.downloads.append(checked(task, self.domain))
 
     @property
     def event_id(self) -> str:
@@ -137,6 +140,11 @@ class EnrichmentContext:
     def event_type(self) -> str:
         """The event's type."""
         return self.event.event_type
+
+    @property
+    def key(self) -> str:
+        """The event's key: for ClaimX, the project it belongs to."""
+        return self.event.project_id
 
     @property
     def project_id(self) -> str:
@@ -192,6 +200,8 @@ class FileContext:
     """Headers of everything the plugins publish about this file."""
     attempt: int = 1
     """Which try this is, from 1."""
+    domain: str = "claimx"
+    """The domain that the file is of."""
 
     @property
     def event_id(self) -> str:
@@ -199,9 +209,15 @@ class FileContext:
         return self.file.event_id
 
     @property
-    def project_id(self) -> str:
-        """The project the file belongs to."""
-        return self.file.project_id
+    def key(self) -> str:
+        """Key of the file's event; also by the domain's word for it."""
+        return self.file.key
+
+    def __getattr__(self, name: str) -> Any:
+        # The domain's own word for the key: for ClaimX, context.project_id is context.key.
+        if name != "file" and name == self.file.key_name:
+            return self.file.key
+        raise AttributeError(f"FileContext has no attribute {name!r}", name=name, obj=self)
 
     @property
     def cause(self) -> str:

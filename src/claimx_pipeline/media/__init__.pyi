@@ -1,3 +1,6 @@
+from .codec import (
+    FileCodec,
+)
 from .links import (
     LinkTimes,
     times_of,
@@ -15,6 +18,7 @@ __all__ = [
     "CachedFile",
     "DownloadResult",
     "DownloadTask",
+    "FileCodec",
     "LinkTimes",
     "target_path",
     "times_of",

@@ -5,10 +5,8 @@ import pytest
 from attrs import evolve
 
 from claimx_pipeline.errors import DecodeError
-from claimx_pipeline.media.messages import (
-    CachedFile,
-    DownloadResult,
-    DownloadTask,
+from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask
+from tests.rigs.file_records import (
     cached_record,
     decode_cached_file,
     decode_download_task,
