@@ -27,6 +27,9 @@ from claimx_pipeline.media.topics import FileTopics
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.settings.tree.storage import FilesSettings
 
+FILE_KINDS = frozenset({"download", "upload", "results"})
+"""Kinds of workers of files, and the sets of them: each has the worker of every domain."""
+
 
 class LinkParts(Protocol):
     """What a domain's source of links is made from."""
@@ -70,7 +73,8 @@ class DomainFiles:
     check: Callable[[Settings, str], Sequence[Problem]] = field(default=lambda _, __: ())
     """Returns what is missing in the settings before the worker of that name can renew links."""
     store: Callable[[Settings], FilesSettings] = _shared_store
-    """Returns where files are stored; below ``storage.files.root`` if not given."""
+    """Returns where files are stored, if not below ``storage.files.root``: that section with
+    another root, ``evolve(settings.storage.files, root=…)``."""
     cache_folder: str | None = None
     """Its part of the cache: a folder of its own by the domain's name if not given, the root
     if empty."""
@@ -83,7 +87,7 @@ class FileFlow:
     domain: str
     """The domain's name."""
     worker_prefix: str
-    """Stands before the names of its workers."""
+    """In front of the names of its workers."""
     topics: FileTopics
     files: DomainFiles
     codec: FileCodec = field(init=False)

@@ -34,8 +34,13 @@ class HookContext(Protocol):
         ...
 
     @property
+    def domain(self) -> str:
+        """Name of the domain it belongs to."""
+        ...
+
+    @property
     def key(self) -> str:
-        """The event's key: for ClaimX, the project it belongs to."""
+        """What the event is about, in the domain's own terms."""
         ...
 
     @property
@@ -143,7 +148,7 @@ class EnrichmentContext:
 
     @property
     def key(self) -> str:
-        """The event's key: for ClaimX, the project it belongs to."""
+        """What the event is about, in the domain's own terms."""
         return self.event.project_id
 
     @property
@@ -201,7 +206,7 @@ class FileContext:
     attempt: int = 1
     """Which try this is, from 1."""
     domain: str = "claimx"
-    """The domain that the file is of."""
+    """Name of the file's domain."""
 
     @property
     def event_id(self) -> str:
@@ -210,8 +215,13 @@ class FileContext:
 
     @property
     def key(self) -> str:
-        """Key of the file's event; also by the domain's word for it."""
+        """What the file belongs to, in the domain's own terms; also by its word for it."""
         return self.file.key
+
+    @property
+    def key_name(self) -> str:
+        """The domain's word for the key."""
+        return self.file.key_name
 
     def __getattr__(self, name: str) -> Any:
         # The domain's own word for the key: for ClaimX, context.project_id is context.key.

@@ -2,6 +2,7 @@ from .codec import (
     FileCodec,
 )
 from .links import (
+    LinkSource,
     LinkTimes,
     times_of,
 )
@@ -9,6 +10,10 @@ from .messages import (
     CachedFile,
     DownloadResult,
     DownloadTask,
+)
+from .names import (
+    safe_id,
+    safe_name,
 )
 from .paths import (
     target_path,
@@ -19,7 +24,10 @@ __all__ = [
     "DownloadResult",
     "DownloadTask",
     "FileCodec",
+    "LinkSource",
     "LinkTimes",
+    "safe_id",
+    "safe_name",
     "target_path",
     "times_of",
 ]

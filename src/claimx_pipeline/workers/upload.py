@@ -171,7 +171,7 @@ def worker(
 
     Args:
         domain_name: The domain.
-        worker_prefix: Stands before the worker's name.
+        worker_prefix: In front of the worker's name.
         topics: Of the domain's files.
         files: What the domain's files are.
     """
