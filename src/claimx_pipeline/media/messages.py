@@ -32,7 +32,7 @@ class FileMessage:
 
     media_id: _Filled
     key: _Filled
-    """Key of the event that brought the file: for ClaimX, its project."""
+    """Key of the event that brought the file, in the domain's own terms."""
     key_name: str = field(default="", eq=False, repr=False)
     """The domain's word for the key; empty if it is not known. Not a field on the wire."""
     event_id: _Filled
