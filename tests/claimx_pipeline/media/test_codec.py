@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from attrs import evolve
 
-from claimx_pipeline import DecodeError
+from claimx_pipeline import DecodeError, FileContext
 from claimx_pipeline.claimx.files import CODEC
 from claimx_pipeline.media import CachedFile, DownloadResult, DownloadTask, FileCodec
 
@@ -122,3 +122,11 @@ def test_what_plugins_wrote_before_domains_goes_on_working(kind, more):
 def test_a_word_that_a_message_has_already_cannot_be_the_keys(word):
     with pytest.raises(ValueError, match="must be a name that no field of a message has"):
         FileCodec(word, "second")
+
+
+def test_a_plugin_reads_the_key_of_a_file_by_its_domains_word():
+    context = FileContext(evolve(TASK, key_name="project_id"), "download_complete", domain="claimx")
+    assert (context.key, context.key_name, context.project_id) == ("A-7", "project_id", "A-7")
+    with pytest.raises(AttributeError, match="assignment_id"):
+        _ = context.assignment_id
+    assert context.copy().project_id == "A-7"
