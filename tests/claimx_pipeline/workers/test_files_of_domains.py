@@ -14,9 +14,9 @@ from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.workers.upload import cache_cleaner
 from tests.fakes.hasty_clock import HastyClock
-from tests.rigs import second_domain
+from tests.rigs import second_files
 from tests.rigs.media import jpeg
-from tests.rigs.second_domain import CODEC, TwoDomains, two_domains
+from tests.rigs.second_files import CODEC, TwoDomains, two_domains
 
 SECOND = ("second-download", "second-upload", "second-results")
 ENDED = "X-Amz-Date=20260101T080000Z&X-Amz-Expires=60"
@@ -57,7 +57,7 @@ async def test_both_domains_files_arrive_each_where_its_domain_says(rig: TwoDoma
     ]
     assert {row["status"] for row in rig.rows("claimx_attachments")} == {"completed"}
     keys = {media_file.project_id for media_file in map(claimx.task, media)}
-    assert set(second_domain.SEEN) == {("second", "c1"), *(("claimx", key) for key in keys)}
+    assert set(second_files.SEEN) == {("second", "c1"), *(("claimx", key) for key in keys)}
     assert await rig.committed("second-download-worker", "second.downloads.pending") == 2
     assert await rig.committed("claimx-download-worker", "claimx.downloads.pending") == 2
 
@@ -99,7 +99,7 @@ async def test_a_link_that_has_ended_is_a_dead_letter_that_says_so(rig: TwoDomai
 @pytest.mark.parametrize("status", [401, 403])
 async def test_a_refused_link_that_none_renews_is_a_dead_letter(rig: TwoDomains, status):
     def refuse(_):
-        return second_domain.Reply(status=status)
+        return second_files.Reply(status=status)
 
     rig.server.answer = refuse
     await rig.publish(*rig.case("c1", rig.link("a.jpg")))
@@ -218,7 +218,7 @@ async def test_the_workers_of_files_of_every_domain_are_started_by_their_kind(ri
 
 async def test_a_wrong_host_stops_the_start_and_is_named(rig: TwoDomains):
     given = rig.pipeline.settings
-    wrong = second_domain.SecondSettings(hosts=("https://files.second.example",))
+    wrong = second_files.SecondSettings(hosts=("https://files.second.example",))
     rig.pipeline.loaded = with_section(rig.pipeline.loaded, given, wrong)
     with pytest.raises(SettingsError, match="hosts of the files of second.*not a valid host"):
         rig.pipeline.require([rig.pipeline.workers["second-download"]])

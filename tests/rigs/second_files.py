@@ -102,7 +102,7 @@ CODEC = FileCodec("case_id", NAME)
 
 PLUGIN = """\
 from claimx_pipeline import Plugin, hookimpl
-from tests.rigs import second_domain
+from tests.rigs import second_files
 
 
 class Second(Plugin):
@@ -110,19 +110,19 @@ class Second(Plugin):
 
     @hookimpl
     def claimx_register_settings(self):
-        return second_domain.SECTION
+        return second_files.SECTION
 
     @hookimpl
     def claimx_register_workers(self):
-        return second_domain.workers()
+        return second_files.workers()
 
     @hookimpl
     def claimx_register_tables(self):
-        return [second_domain.TABLE]
+        return [second_files.TABLE]
 
     @hookimpl
     def claimx_download_complete(self, context):
-        second_domain.SEEN.append((context.domain, context.key))
+        second_files.SEEN.append((context.domain, context.key))
 """
 
 SECTION = SettingsSection(name=NAME, kind=SecondSettings)
