@@ -207,7 +207,7 @@ class EnrichmentProcessor:
         """Return what is to be published of an event of which the rest is not known yet."""
         reason = str(error)[:REASON_CHARACTERS]
         rows = message_of(context, enriched, outcome=INCOMPLETE, reason=reason)
-        files = self._download_tasks(context.event, context.entities.media, enriched.ended)
+        files = self._download_tasks(context.event, context.entities, enriched.ended)
         return (entity_record(rows), *files)
 
     async def _finish_for(
