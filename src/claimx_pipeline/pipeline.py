@@ -23,14 +23,15 @@ from claimx_pipeline.settings.loader import (
     require,
 )
 from claimx_pipeline.settings.loading.sources import lay_beneath
-from claimx_pipeline.settings.tree.connections import CLAIMX_API, ConnectionSettings
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.settings.tree.workers import WorkerSettings
 
 if TYPE_CHECKING:
+    from claimx_pipeline.connections.registry import Connections
     from claimx_pipeline.delta.querying.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.delta.store import TableStore
+    from claimx_pipeline.domain.domain import Domain
     from claimx_pipeline.domain.handlers import EventHandler
     from claimx_pipeline.name_checks import Findings
     from claimx_pipeline.plugins.base import Plugin
@@ -161,8 +162,13 @@ class Pipeline:
         return self.registrations.by_name("claimx_register_queries", "query")
 
     @cached_property
-    def handlers(self) -> tuple[EventHandler[Any, Any], ...]:
-        """Every handler; no two for one event type."""
+    def domains(self) -> Mapping[str, Domain]:
+        """Every domain by name, the pipeline's own first."""
+        return self.registrations.domains
+
+    @cached_property
+    def handlers(self) -> Mapping[str, tuple[EventHandler[Any, Any], ...]]:
+        """Every handler, by the name of its domain; no two for one event type of a domain."""
         return self.registrations.handlers()
 
     @cached_property
@@ -279,7 +285,6 @@ class Pipeline:
             health: Where workers tell how they are.
             metrics: What plugins and workers are counted in; of their own if not given.
         """
-        from claimx_pipeline.connections.registry import Connections
         from claimx_pipeline.plugins.host.dispatch import Dispatcher
         from claimx_pipeline.plugins.host.results import PublishRules
         from claimx_pipeline.plugins.host.webhooks import webhooks_of
@@ -299,7 +304,7 @@ class Pipeline:
             topology=self.topology,
             tables=self.tables,
             table_store=self.table_store,
-            connections=Connections(self._connections(), self.clock),
+            connections=self.connections(),
             handlers=self.handlers,
             dispatcher=Dispatcher.of(
                 self.plugins, rules=rules, clock=self.clock, metrics=metrics.plugins
@@ -309,15 +314,15 @@ class Pipeline:
             webhooks=webhooks_of(self._plugin_objects()),
         )
 
-    def _connections(self) -> dict[str, ConnectionSettings]:
-        """Return the named connections, the ClaimX API among them."""
-        connections = dict(self.settings.connections)
-        api = self.settings.claimx.api
-        if api.base_url is not None:
-            from claimx_pipeline.claimx.api import connection_settings
+    def connections(self) -> Connections:
+        """Return the named connections, those of domains among them; the caller closes them."""
+        from claimx_pipeline.connections.registry import Connections
 
-            connections.setdefault(CLAIMX_API, connection_settings(api))
-        return connections
+        connections = dict(self.settings.connections)
+        for domain in self.domains.values():
+            for name, settings in domain.connections(self.settings).items():
+                connections.setdefault(name, settings)
+        return Connections(connections, self.clock)
 
     def _plugin_objects(self) -> Iterator[tuple[str, Plugin]]:
         """Yield the loaded plugins that are made from the class ``Plugin``, by name."""
@@ -331,7 +336,7 @@ class Pipeline:
         """Return every topic that is the pipeline's own, by any name that leads there."""
         own = [
             self.workers.get(declared.name, declared).topics()
-            for declared in builtin.claimx_register_workers(self.settings)
+            for declared in builtin.claimx_register_workers(tuple(self.domains.values()))
             # The topics of a worker that serves others are theirs.
             if declared.serves is None
         ]

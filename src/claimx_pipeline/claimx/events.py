@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
+from typing import ClassVar
 
 import msgspec
 from attrs import define
 
 from claimx_pipeline.clock import EPOCH, is_usable, published_at
 from claimx_pipeline.connections.json_answer import without_bad_characters
+from claimx_pipeline.domain.events import NO_PAYLOAD
 from claimx_pipeline.errors import DecodeError
 from claimx_pipeline.times import read_time
 
@@ -37,6 +39,14 @@ class Event:
     master_file_name: str | None = None
     id_has_time: bool = False
     """``event_id`` was derived from ``ingested_at``, so equal ids have equal times."""
+    payload: msgspec.Raw = NO_PAYLOAD
+    """The JSON of the event itself, whole; ``null`` if it is not known."""
+    key_name: ClassVar[str] = "project_id"
+
+    @property
+    def key(self) -> str:
+        """The claim that it is about."""
+        return self.project_id
 
 
 class _Envelope(msgspec.Struct, gc=False):

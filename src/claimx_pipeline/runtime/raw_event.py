@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from claimx_pipeline.broker.protocol import Record
-from claimx_pipeline.claimx.events import Event, decode_event
 from claimx_pipeline.clock import Clock, published_at
+from claimx_pipeline.domain.events import Decode, DomainEvent
 from claimx_pipeline.runtime.headers import origin_of, origin_timestamp_of
 
 
-def read_event(record: Record, clock: Clock) -> Event:
+def read_event(record: Record, decode: Decode, clock: Clock) -> DomainEvent:
     """Return the event in *record*, which may have come back from the dead letters.
+
+    Args:
+        record: A record of a topic of raw events.
+        decode: The domain's own way to read one.
+        clock: Tells the time to an event that has none and whose record has none.
 
     Raises:
         DecodeError: It is not a valid event.
     """
     timestamp = origin_timestamp_of(record) if record.headers else record.timestamp
-    return decode_event(
+    return decode(
         record.value,
         timestamp,
         lambda: str(origin_of(record)),

@@ -15,6 +15,7 @@ from yarl import URL
 
 from claimx_pipeline import DONE, Dead, Pipeline, PluginResult, Retry
 from claimx_pipeline.broker.sqlite.log import StoredRecord
+from claimx_pipeline.claimx.domain import CLAIMX
 from claimx_pipeline.connections.call import call_to, sendable
 from claimx_pipeline.errors import Category, DecodeError
 from claimx_pipeline.plugins.action_messages import ActionMessage, to_json
@@ -136,7 +137,7 @@ async def processor(tmp_path):
     def make(environ=None, **overrides) -> ActionsProcessor:
         pipeline = Pipeline.load(environ=environ or {}, cwd=tmp_path, overrides=overrides)
         resources = pipeline.resources(pipeline.broker(), Health(pipeline.clock))
-        made.append((ActionsProcessor(resources), resources))
+        made.append((ActionsProcessor([CLAIMX], resources), resources))
         return made[-1][0]
 
     yield make
