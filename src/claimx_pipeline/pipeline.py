@@ -202,16 +202,8 @@ class Pipeline:
         Raises:
             SettingsError: The URL is of no known kind.
         """
-        factories = self.registrations.merged("claimx_register_brokers", "broker")
-        url = self.settings.broker.url
-        scheme, separator, _ = url.partition("://")
-        if not separator or scheme not in factories:
-            known = " or ".join(f"{name}://" for name in sorted(factories))
-            where = self.loaded.origins.get("broker.url", "broker.url")
-            what = f"broker.url is {url!r}, which is not a valid broker URL; start it with {known}"
-            raise SettingsError([Problem(where, what)])
-        broker: Broker = factories[scheme](url, self.settings.broker)
-        return broker
+        where = self.loaded.origins.get("broker.url", "broker.url")
+        return self.registrations.broker(where)
 
     def select(self, names: Sequence[str]) -> list[WorkerSpec]:
         """Return the workers called *names*, a name being a worker or a set of them.
@@ -282,7 +274,7 @@ class Pipeline:
 
         Args:
             broker: The broker.
-            health: Where workers tell how they are.
+            health: Where workers report how they are.
             metrics: What plugins and workers are counted in; of their own if not given.
         """
         from claimx_pipeline.plugins.host.dispatch import Dispatcher
@@ -297,6 +289,9 @@ class Pipeline:
             most_bytes=self.settings.broker.largest_record,
         )
         metrics = metrics or Metrics()
+        dispatcher = Dispatcher.of(
+            self.plugins, rules=rules, clock=self.clock, metrics=metrics.plugins
+        )
         return Resources(
             settings=self.settings,
             clock=self.clock,
@@ -306,9 +301,7 @@ class Pipeline:
             table_store=self.table_store,
             connections=self.connections(),
             handlers=self.handlers,
-            dispatcher=Dispatcher.of(
-                self.plugins, rules=rules, clock=self.clock, metrics=metrics.plugins
-            ),
+            dispatcher=dispatcher,
             health=health,
             metrics=metrics,
             webhooks=webhooks_of(self._plugin_objects()),
@@ -316,13 +309,7 @@ class Pipeline:
 
     def connections(self) -> Connections:
         """Return the named connections, those of domains among them; the caller closes them."""
-        from claimx_pipeline.connections.registry import Connections
-
-        connections = dict(self.settings.connections)
-        for domain in self.domains.values():
-            for name, settings in domain.connections(self.settings).items():
-                connections.setdefault(name, settings)
-        return Connections(connections, self.clock)
+        return self.registrations.connections()
 
     def _plugin_objects(self) -> Iterator[tuple[str, Plugin]]:
         """Yield the loaded plugins that are made from the class ``Plugin``, by name."""

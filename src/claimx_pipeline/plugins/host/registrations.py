@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections import ChainMap
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from attrs import define
 
+from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.errors import ClaimxError
+from claimx_pipeline.connections.registry import Connections
+from claimx_pipeline.errors import ClaimxError, Problem, SettingsError
 from claimx_pipeline.plugins.host.loading import CORE, PluginSet
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import BRAND
@@ -134,3 +137,25 @@ class Registrations:
             domain: tuple({id(handler): handler for handler in by_type.values()}.values())
             for domain, by_type in found.items()
         }
+
+    def connections(self) -> Connections:
+        """Return the named connections; those that domains bring may be set by the user."""
+        brought = [domain.connections(self._settings) for domain in self.domains.values()]
+        named = ChainMap({**self._settings.connections}, *map(dict, brought))
+        return Connections(named, self._clock)
+
+    def broker(self, where: str) -> Broker:
+        """Return the broker that the settings name, at *where*; not connected.
+
+        Raises:
+            SettingsError: The URL is of no known kind.
+        """
+        factories = self.merged("claimx_register_brokers", "broker")
+        url = self._settings.broker.url
+        scheme, separator, _ = url.partition("://")
+        if not separator or scheme not in factories:
+            known = " or ".join(f"{name}://" for name in sorted(factories))
+            what = f"broker.url is {url!r}, which is not a valid broker URL; start it with {known}"
+            raise SettingsError([Problem(where, what)])
+        broker: Broker = factories[scheme](url, self._settings.broker)
+        return broker
