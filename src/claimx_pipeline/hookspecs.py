@@ -113,7 +113,60 @@ def claimx_register_domains(settings: Settings) -> Iterable[Domain]:  # type: ig
 
     Example::
 
-        DOMAIN_EXAMPLE
+        from datetime import datetime
+        import msgspec
+        from attrs import frozen
+        from claimx_pipeline import DecodeError, hookimpl
+        from claimx_pipeline.domain import NO_PAYLOAD, Domain, RowsByKind, event_log, rows_of
+        from claimx_pipeline.tables import STRING, TIMESTAMP, Column, TableSpec
+
+        @frozen
+        class AcmeEvent:
+            event_id: str
+            event_type: str
+            job_id: str
+            ingested_at: datetime
+            id_has_time: bool = False
+            payload: msgspec.Raw = NO_PAYLOAD
+
+            @property
+            def key(self):
+                return self.job_id
+
+        def decode(value, timestamp_ms, origin=None, now=None):
+            try:
+                said = msgspec.json.decode(value or b"")
+                at = datetime.fromisoformat(said["at"])
+                return AcmeEvent(said["id"], said["type"], said["job"], at,
+                                 payload=msgspec.Raw(value))
+            except (msgspec.DecodeError, TypeError, KeyError, ValueError) as error:
+                raise DecodeError(f"the record is not a valid event of Acme: {error}") from error
+
+        @rows_of(())
+        class AcmeRows(RowsByKind):
+            pass
+
+        EVENTS = TableSpec(
+            name="acme_events", summary="Every event of Acme as it came, one row per event id",
+            mode="append", key=("event_id",), event_time="ingested_at",
+            columns=(Column("event_id", STRING, nullable=False), Column("payload", STRING),
+                     Column("ingested_at", TIMESTAMP, nullable=False)),
+        )
+
+        def event_columns(events, values, now):
+            return {"event_id": [event.event_id for event in events],
+                    "payload": [bytes(event.payload).decode() for event in events],
+                    "ingested_at": [event.ingested_at for event in events]}
+
+        @hookimpl
+        def claimx_register_domains():
+            log = event_log("acme_event_log", key_name="job_id", kinds=(), example="OPENED",
+                            events_table=EVENTS.name, key_doc="The job")
+            return [Domain(
+                name="acme", summary="Jobs of Acme", key_name="job_id", event=AcmeEvent,
+                decoder=lambda settings: decode, rows=AcmeRows, events_table=EVENTS,
+                event_columns=event_columns, event_log=log,
+            )]
     """
 
 

@@ -9,7 +9,7 @@ from claimx_pipeline.claimx.entities import KINDS
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.delta.rows import Columns
 from claimx_pipeline.delta.spec import DATE, LONG, STRING, TIMESTAMP, Column, TableSpec
-from claimx_pipeline.domain.event_log import event_log
+from claimx_pipeline.domain.log_table import event_log
 
 EVENTS = TableSpec(
     name="claimx_events",

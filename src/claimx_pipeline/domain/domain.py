@@ -18,10 +18,10 @@ from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.rows import Columns
 from claimx_pipeline.delta.spec import Column, TableSpec
 from claimx_pipeline.domain.entities import RowsByKind, rows_of
-from claimx_pipeline.domain.event_log import count_column
 from claimx_pipeline.domain.events import Decode
 from claimx_pipeline.domain.handlers import EventHandler
 from claimx_pipeline.domain.kinds import EntityKind
+from claimx_pipeline.domain.log_table import count_column
 from claimx_pipeline.domain.messages import DomainMessages
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.settings.tree.connections import ConnectionSettings

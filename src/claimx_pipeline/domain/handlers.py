@@ -33,7 +33,7 @@ class HandledEvent(Protocol):
 
 
 @define
-class Found:
+class HandledRows:
     """What became of one event, with the rows of any domain."""
 
     entities: RowsByKind

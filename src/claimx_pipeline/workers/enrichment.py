@@ -20,7 +20,7 @@ from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.domain.domain import Domain, DomainReader
 from claimx_pipeline.domain.entities import EntityRow, RowsByKind
 from claimx_pipeline.domain.events import DomainEvent
-from claimx_pipeline.domain.handlers import EventHandler, Found, HandledEvent
+from claimx_pipeline.domain.handlers import EventHandler, HandledEvent, HandledRows
 from claimx_pipeline.domain.kinds import EntityKind
 from claimx_pipeline.domain.messages import EntityMessage
 from claimx_pipeline.errors import Problem
@@ -113,7 +113,7 @@ class EnrichmentProcessor:
             if handler is None:
                 now = self._clock.now()
                 reason = f"no handler for events {event.event_type}"
-                found[number] = Enriched(Found(self._domain.rows()), "", now, now, reason)
+                found[number] = Enriched(HandledRows(self._domain.rows()), "", now, now, reason)
             else:
                 groups[handler.name, event.key].append(number)
 
@@ -142,7 +142,7 @@ class EnrichmentProcessor:
         except BaseException as error:  # noqa: BLE001 - the failure of these events alone
             failed = as_failure(error)
             if len(events) == 1 or not is_worth_trying_alone(failed):
-                return [Found(self._domain.rows(), failed) for _ in events]
+                return [HandledRows(self._domain.rows(), failed) for _ in events]
             return [one for event in events for one in await self._handled(handler, key, [event])]
         return handled
 
