@@ -91,8 +91,8 @@ class ActionKind:
 def _legal_name(_: object, __: Attribute[str], value: str) -> None:
     if not _NAME.fullmatch(value):
         raise ValueError(
-            f"a domain cannot be called {value[:60]!r}; use up to 40 of the small letters, digits, "
-            "'-' and '_', a letter first"
+            f"a domain cannot be called {value[:60]!r}; use up to 40 lower case letters, "
+            "digits, '-' and '_', and begin with one of a to z"
         )
 
 
