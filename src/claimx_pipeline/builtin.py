@@ -77,7 +77,6 @@ def claimx_register_workers(domains: Sequence[Domain]) -> Iterable[WorkerSpec]:
 
 def _workers_of(domain: Domain) -> Iterator[WorkerSpec]:
     """Yield the workers of *domain*, in the order of the flow."""
-    from claimx_pipeline.topics import BRAND
     from claimx_pipeline.workers import (
         download,
         enrichment,
@@ -90,8 +89,9 @@ def _workers_of(domain: Domain) -> Iterator[WorkerSpec]:
 
     for room in (ingest, events, enrichment, entities):
         yield room.worker(domain)
-    if domain.name == BRAND:
-        yield from (download.WORKER, upload.WORKER, results.WORKER)
+    if (flow := domain.file_flow) is not None:
+        for files in (download, upload, results):
+            yield files.worker(flow.domain, flow.worker_prefix, flow.topics, flow.files)
 
 
 @hookimpl

@@ -82,9 +82,7 @@ class DomainTopics:
 _FIRST = DomainTopics(BRAND)
 
 DOWNLOADS_PENDING = _FIRST.downloads_pending
-DOWNLOADS_CACHED = _FIRST.downloads_cached
 DOWNLOADS_RESULTS = _FIRST.downloads_results
-DOWNLOADS_DLQ = _FIRST.downloads_dlq
 
 ACTIONS_PENDING = Topic(f"{BRAND}.actions.pending", retention_hours=WEEK_HOURS)
 ACTIONS_DLQ = Topic(f"{BRAND}.actions.dlq", partitions=1, terminal=True)

@@ -16,7 +16,7 @@ EVENTS = TableSpec(
     summary="Every event as it came, one row per event id",
     doc=(
         "Written by the worker `events` from `claimx.events.raw`. The event's fields may be "
-        "spelled in snake_case or camelCase."
+        "spelled in snake_case or camelCase, and the event may be in an envelope."
     ),
     mode="append",
     key=("event_id",),
@@ -73,10 +73,16 @@ EVENTS = TableSpec(
             "ingested_at",
             TIMESTAMP,
             nullable=False,
-            source="`ingested_at` of the event, else when its record was published",
+            source="`ingested_at`, else `IngestionTime`, of the event; else the time that its "
+            "envelope gives; else when its record was published",
             doc="When the source took the event in",
         ),
-        Column("raw_data", STRING, source="the record's value", doc="The event's JSON, unchanged"),
+        Column(
+            "raw_data",
+            STRING,
+            source="the event, without its envelope",
+            doc="The event's JSON, unchanged",
+        ),
         Column(
             "created_at",
             TIMESTAMP,
@@ -105,9 +111,11 @@ LONGEST_ID = 18
 
 
 def event_columns(
-    events: Sequence[Event], values: Sequence[bytes | None], now: datetime
+    events: Sequence[Event],
+    values: Sequence[bytes | None],  # noqa: ARG001 - an event is kept without its envelope
+    now: datetime,
 ) -> Columns:
-    """Return the rows of *events*, which came in records with *values*, made at *now*."""
+    """Return the rows of *events*, made at *now*."""
     return {
         "event_id": [event.event_id for event in events],
         "event_type": [event.event_type for event in events],
@@ -119,7 +127,7 @@ def event_columns(
         "ingested_at": [event.ingested_at for event in events],
         "created_at": [now] * len(events),
         "event_date": [event.ingested_at.date() for event in events],
-        "raw_data": [(value or b"").decode("utf-8", "replace") for value in values],
+        "raw_data": [bytes(event.payload).decode("utf-8", "replace") for event in events],
     }
 
 

@@ -1,6 +1,7 @@
 from .domain import ActionKind, Domain, DomainReader, ReaderParts
 from .entities import EntityRow, RowsByKind, rows_of
 from .events import NO_PAYLOAD, Decode, DomainEvent
+from .files import DomainFiles
 from .handlers import EventHandler, HandledEvent, HandledRows
 from .kinds import EntityKind
 from .log_table import event_log
@@ -11,6 +12,7 @@ __all__ = [
     "Decode",
     "Domain",
     "DomainEvent",
+    "DomainFiles",
     "DomainReader",
     "EntityKind",
     "EntityRow",

@@ -19,21 +19,19 @@ from claimx_pipeline.delta.rows import Columns
 from claimx_pipeline.delta.spec import Column, TableSpec
 from claimx_pipeline.domain.entities import RowsByKind, rows_of
 from claimx_pipeline.domain.events import Decode
+from claimx_pipeline.domain.files import FILE_KINDS, DomainFiles, FileFlow
 from claimx_pipeline.domain.handlers import EventHandler
 from claimx_pipeline.domain.kinds import EntityKind
 from claimx_pipeline.domain.log_table import count_column
 from claimx_pipeline.domain.messages import DomainMessages
 from claimx_pipeline.errors import Problem
+from claimx_pipeline.media.topics import FileTopics
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import DomainTopics
 
 if TYPE_CHECKING:
-    from claimx_pipeline.broker.protocol import OutRecord
     from claimx_pipeline.connections.registry import Connections
-
-FILE_SETS = frozenset({"download", "upload", "results"})
-"""Sets of workers that deal with files: each has the worker of every domain."""
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
 
@@ -133,10 +131,8 @@ class Domain:
     """Dotted prefixes of the settings that its reader and its handlers use."""
     check: Callable[[Settings, str], Sequence[Problem]] = lambda _, __: ()
     """Says what is missing in the settings before the worker of this name can ask the API."""
-    downloads: Callable[[Any, RowsByKind, Settings, datetime], Sequence[OutRecord]] = (
-        lambda _, __, ___, ____: ()
-    )
-    """Returns the tasks to fetch the files that an event's rows bring."""
+    files: DomainFiles | None = None
+    """What its files are; None if it has none."""
     connections: Callable[[Settings], Mapping[str, ConnectionSettings]] = lambda _: {}
     """Returns the connections that it brings, by name, for plugins, stages and actions."""
     actions: tuple[ActionKind, ...] = ()
@@ -167,6 +163,13 @@ class Domain:
             rows_topic=self.topics.entities_rows.name,
         )
 
+    @cached_property
+    def file_flow(self) -> FileFlow | None:
+        """What its workers of files have in common; None if it has no files."""
+        if self.files is None:
+            return None
+        return FileFlow(self.name, self.worker_prefix, FileTopics.of(self.name), self.files)
+
     @property
     def called(self) -> str:
         """What people call it."""
@@ -175,7 +178,8 @@ class Domain:
     def all_tables(self) -> tuple[TableSpec, ...]:
         """Return every table of the domain, parents before children."""
         kinds = (kind.table for kind in self.kinds)
-        return (self.events_table, self.event_log, *kinds, *self.tables)
+        files = () if self.files is None else (self.files.table,)
+        return (self.events_table, self.event_log, *kinds, *files, *self.tables)
 
     def worker_name(self, role: str) -> str:
         """Return the name of its worker for *role*, for example ``enrichment``."""
@@ -183,7 +187,7 @@ class Domain:
 
     def sets(self, role: str) -> frozenset[str]:
         """Return the sets that its worker for *role* belongs to."""
-        return frozenset({self.name, *(FILE_SETS & {role})})
+        return frozenset({self.name, *(FILE_KINDS & {role})})
 
     def rows_from(self, found: RowsByKind) -> RowsByKind:
         """Return *found* as rows of every kind, also those that plugins added."""

@@ -56,13 +56,14 @@ def event_log(  # noqa: PLR0913 - what differs from domain to domain
                 "outcome",
                 STRING,
                 source="the `enrichment` worker; `dead` from the dead letter",
-                doc="enriched, skipped, filtered or dead",
+                doc="enriched, incomplete (a part is stored, the rest is tried again), skipped, "
+                "filtered or dead",
             ),
             Column(
                 "reason",
                 STRING,
                 source="the `enrichment` worker, a plugin that filtered it, or the dead letter",
-                doc="Why it was not enriched; empty if it was",
+                doc="Why it was not enriched, or not whole; empty if it was",
             ),
             Column(
                 "category",

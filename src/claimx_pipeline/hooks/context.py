@@ -169,7 +169,8 @@ class EnrichmentContext:
             owner=owner,
             owner_ref=owner_ref,
             media_id=media_id,
-            project_id=self.key,
+            key=self.key,
+            key_name=self.key_name,
             event_id=self.event_id,
             download_url=download_url,
             blob_path=blob_path,
@@ -178,7 +179,7 @@ class EnrichmentContext:
             expires_at=expires_at,
             created_at=self.event.ingested_at,
         )
-        self.downloads.append(checked(task))
+        self.downloads.append(checked(task, self.domain))
 
     @property
     def event_id(self) -> str:
@@ -235,6 +236,8 @@ class FileContext:
     """Headers of everything the plugins publish about this file."""
     attempt: int = 1
     """Which try this is, from 1."""
+    domain: str = BRAND
+    """Name of the file's domain."""
 
     @property
     def event_id(self) -> str:
@@ -242,24 +245,20 @@ class FileContext:
         return self.file.event_id
 
     @property
-    def project_id(self) -> str:
-        """The project the file belongs to."""
-        return self.file.project_id
-
-    @property
-    def domain(self) -> str:
-        """Name of the file's domain."""
-        return BRAND
-
-    @property
     def key(self) -> str:
-        """What the file belongs to, in the domain's own terms."""
-        return self.file.project_id
+        """What the file belongs to, in the domain's own terms; also by its word for it."""
+        return self.file.key
 
     @property
     def key_name(self) -> str:
         """The domain's word for the key."""
-        return "project_id"
+        return self.file.key_name
+
+    def __getattr__(self, name: str) -> Any:
+        # The domain's own word for the key means the key.
+        if name != "file" and name == self.file.key_name:
+            return self.file.key
+        raise AttributeError(f"FileContext has no attribute {name!r}", name=name, obj=self)
 
     @property
     def cause(self) -> str:

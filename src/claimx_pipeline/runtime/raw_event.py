@@ -8,13 +8,13 @@ from claimx_pipeline.domain.events import Decode, DomainEvent
 from claimx_pipeline.runtime.headers import origin_of, origin_timestamp_of
 
 
-def read_event(record: Record, decode: Decode, clock: Clock) -> DomainEvent:
+def read_event(record: Record, clock: Clock, decode: Decode) -> DomainEvent:
     """Return the event in *record*, which may have come back from the dead letters.
 
     Args:
         record: A record of a topic of raw events.
-        decode: The domain's own way to read one.
         clock: Tells the time to an event that has none and whose record has none.
+        decode: The domain's own way to read one.
 
     Raises:
         DecodeError: It is not a valid event.

@@ -16,11 +16,12 @@ from typing import Any
 
 from attrs import define, frozen
 
-from claimx_pipeline.broker.protocol import Record
+from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.domain.domain import Domain, DomainReader
 from claimx_pipeline.domain.entities import EntityRow, RowsByKind
 from claimx_pipeline.domain.events import DomainEvent
 from claimx_pipeline.domain.handlers import EventHandler, HandledEvent, HandledRows
+from claimx_pipeline.domain.incomplete import IncompleteError
 from claimx_pipeline.domain.kinds import EntityKind
 from claimx_pipeline.domain.messages import EntityMessage
 from claimx_pipeline.errors import Problem
@@ -35,6 +36,9 @@ from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import ACTIONS_PENDING
 
 ROLE = "enrichment"
+INCOMPLETE = "incomplete"
+"""Outcome of an event of which a part is stored and the rest is tried again."""
+REASON_CHARACTERS = 500
 Handler = EventHandler[Any, Any]
 
 
@@ -154,12 +158,12 @@ class EnrichmentProcessor:
 
     async def _finish(self, record: Record, event: DomainEvent, enriched: Enriched) -> Outcome:
         """Run the plugins and return what is to be published."""
-        handled = enriched.handled
-        if handled.error is not None:
-            return failure(handled.error)
+        handled, error = enriched.handled, enriched.handled.error
+        if error is not None and not isinstance(error, IncompleteError):
+            return failure(error)
         context = EnrichmentContext(
             event,
-            self._domain.rows_from(handled.entities),
+            self._domain.rows_from(handled.entities if error is None else error.entities),
             domain=self._domain.name,
             key_name=self._domain.key_name,
             attempt=attempts_of(record) + 1,
@@ -169,6 +173,9 @@ class EnrichmentProcessor:
             duration_seconds=(enriched.ended - enriched.began).total_seconds(),
         )
         only = header(record.headers, PLUGIN) if record.headers else None
+        if error is not None:
+            known = () if only else self._known(context, enriched, error)
+            return failure(error, reports=known)
         if only is not None:
             return await self._finish_for(only, context, enriched)
         dispatched = await self._resources.dispatcher.enrichment_complete(context)
@@ -180,14 +187,31 @@ class EnrichmentProcessor:
             drop_own_rows(context.entities, self._domain.kinds)
         message = message_of(self._domain, context, enriched, outcome=outcome, reason=reason)
         rows = self._domain.messages.record(message)
-        files = self._domain.downloads(
-            event, context.entities, self._resources.settings, enriched.ended
-        )
+        files = self._download_tasks(event, context.entities, enriched.ended)
         return Done(
             publish=(rows, *files, *dispatched.publish),
             skipped=enriched.skipped,
             failed_plugins=tuple(dispatched.failed),
         )
+
+    def _known(
+        self, context: EnrichmentContext, enriched: Enriched, error: Exception
+    ) -> tuple[OutRecord, ...]:
+        """Return what is to be published of an event of which the rest is not known yet."""
+        reason = str(error)[:REASON_CHARACTERS]
+        message = message_of(self._domain, context, enriched, outcome=INCOMPLETE, reason=reason)
+        files = self._download_tasks(context.event, context.entities, enriched.ended)
+        return (self._domain.messages.record(message), *files)
+
+    def _download_tasks(
+        self, event: DomainEvent, rows: RowsByKind, now: datetime
+    ) -> list[OutRecord]:
+        """Return the tasks to fetch the files of an event; none in a domain without files."""
+        flow = self._domain.file_flow
+        if flow is None:
+            return []
+        tasks = flow.files.tasks(event, rows, self._resources.settings, now)
+        return [flow.codec.task_record(task) for task in tasks]
 
     async def _finish_for(
         self, plugin: str, context: EnrichmentContext, enriched: Enriched

@@ -30,7 +30,7 @@ class EventsProcessor:
 
     def decode(self, record: Record) -> DomainEvent:
         """Return the event in *record*."""
-        return read_event(record, self._decode, self._clock)
+        return read_event(record, self._clock, self._decode)
 
     async def process(self, batch: Sequence[Received[DomainEvent]]) -> Sequence[Outcome]:
         """Make one row of each event."""

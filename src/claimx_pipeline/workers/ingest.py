@@ -32,7 +32,7 @@ class IngestProcessor:
 
     def decode(self, record: Record) -> DomainEvent:
         """Return the event in *record*."""
-        return read_event(record, self._decode, self._clock)
+        return read_event(record, self._clock, self._decode)
 
     async def process(self, batch: Sequence[Received[DomainEvent]]) -> Sequence[Outcome]:
         """Ask for the enrichment of each event."""

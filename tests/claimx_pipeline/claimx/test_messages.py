@@ -44,8 +44,21 @@ def test_a_task_that_the_last_version_wrote_is_read_without_a_payload():
 def test_a_task_has_every_field_that_the_last_version_reads():
     """It would refuse one that lacks a field; what it does not know it passes over."""
     sent = json.loads(MESSAGES.task(EVENT, created(NOON)))
-    assert sent.pop("payload") is None
+    assert (sent.pop("payload"), sent.pop("media_ids")) == (None, [])
     assert sent == json.loads(OLD)
+
+
+def test_a_task_brings_the_files_and_the_payload_of_its_event_through():
+    payload = msgspec.Raw(b' {"eventType": "A", "new": ["\\u00e9", 1e400]}')
+    event = evolve(EVENT, media_ids=("1", "2"), payload=payload)
+    sent = MESSAGES.task(event, created(NOON))
+    found = MESSAGES.event_of_task(sent)
+    assert found == event
+    assert bytes(found.payload).strip() == bytes(payload).strip()
+    known = {"media_ids", "payload"}
+    older = {name: value for name, value in json.loads(sent).items() if name not in known}
+    found = MESSAGES.event_of_task(json.dumps(older).encode())
+    assert (found, bytes(found.payload)) == (EVENT, b"null")
 
 
 def test_a_task_is_json_with_the_time_in_utc():
