@@ -9,6 +9,7 @@ from typing import Any
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
+from yarl import URL
 
 _IDLE_SECONDS = 4.0
 """Unused connections are dropped before common servers drop theirs (uvicorn: 5 s).
@@ -37,6 +38,7 @@ def new_session(  # noqa: PLR0913 - what a pool is made of
     sockets: Sockets | None = None,
     buffer_bytes: int = 2**16,
     keep_alive: bool = True,
+    proxy: URL | None = None,
 ) -> aiohttp.ClientSession:
     """Return a pool; to be called in a running event loop, and closed by the caller.
 
@@ -50,9 +52,13 @@ def new_session(  # noqa: PLR0913 - what a pool is made of
             twice as much at most.
         keep_alive: Whether a connection serves several requests; without, each is closed after
             its answer, and the request says that it will be.
+        proxy: Asked for every connection; then it is what is connected to, so neither
+            *resolver* nor *sockets* is used.
     """
     if not keep_alive:
         headers = {**headers, "Connection": "close"}
+    if proxy is not None:
+        resolver = sockets = None
     connector = aiohttp.TCPConnector(
         limit=connections,
         ssl=tls,
@@ -67,4 +73,5 @@ def new_session(  # noqa: PLR0913 - what a pool is made of
         # A service's cookies would make one request depend on another.
         cookie_jar=aiohttp.DummyCookieJar(),
         read_bufsize=buffer_bytes,
+        proxy=proxy,
     )
