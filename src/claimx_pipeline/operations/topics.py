@@ -13,8 +13,8 @@ from claimx_pipeline.broker.protocol import Admin, OutRecord, Producer, Record, 
 from claimx_pipeline.broker.sizes import refuse_too_large
 from claimx_pipeline.claimx.events import decode_event
 from claimx_pipeline.errors import DecodeError, RecordTooLargeError, UsageError
-from claimx_pipeline.operations.event_lines import event_texts
 from claimx_pipeline.runtime.offsets.reading import retired_topics, unread_topics
+from claimx_pipeline.sources.event_lines import event_texts
 from claimx_pipeline.topics import EVENTS_RAW
 
 if TYPE_CHECKING:
