@@ -56,6 +56,17 @@ DOWNLOADS_DLQ = Topic("claimx.downloads.dlq", partitions=1, terminal=True)
 DLQ_REPLAYED = Topic("claimx.dlq.replayed", partitions=1, terminal=True)
 """One mark per replayed dead letter, keyed by where the dead letter is."""
 
+SOURCES_DLQ = Topic("claimx.sources.dlq", partitions=1, terminal=True)
+
+POSITIONS_BYTES = 16 * 1024 * 1024
+"""Older positions of a source are of no use; the newest is always kept."""
+
+
+def positions_topic(source: str) -> Topic:
+    """Return the topic that holds how far *source* was read; its newest record counts."""
+    name = f"claimx.sources.{source}.position"
+    return Topic(name, partitions=1, retention_bytes=POSITIONS_BYTES)
+
 
 @frozen
 class TopicUse:

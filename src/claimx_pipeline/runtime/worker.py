@@ -97,6 +97,20 @@ class Intake(Protocol):
         ...
 
 
+@runtime_checkable
+class Rechecked(Protocol):
+    """A broker of an ``Intake`` whose input may be one that cannot be read on."""
+
+    async def recheck(self) -> None:
+        """See that it can be read on.
+
+        Raises:
+            StartRefusedError: It cannot; a person has to put something right.
+            BrokerUnavailableError: It does not answer.
+        """
+        ...
+
+
 @frozen(kw_only=True)
 class WorkerSpec:
     """Declares a worker; the runtime does the rest."""

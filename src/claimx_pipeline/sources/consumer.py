@@ -30,7 +30,7 @@ from claimx_pipeline.runtime.headers import SOURCE, SOURCE_TIME
 from claimx_pipeline.sources.pace import Pace
 from claimx_pipeline.sources.positions import Position, newest_position, position_record
 from claimx_pipeline.sources.protocol import Source, SourceRecord, TellsProgress
-from claimx_pipeline.sources.reading import read_page
+from claimx_pipeline.sources.reading import SourceRefusedError, close_source, read_page
 
 log = logging.getLogger(__name__)
 
@@ -93,12 +93,16 @@ class SourceConsumer:
     pace: Pace
     poll_seconds: float
     read_seconds: float
+    on_refused: Callable[[Any], None]
+    """Is given the position from which on the source cannot be read."""
     _source: Source | None = field(default=None, init=False)
     _owned: Assignment | None = field(default=None, init=False)
     _reading: _Reading | None = field(default=None, init=False)
     _paused: set[Assignment] = field(factory=set, init=False)
     _inner_next: int = field(default=0, init=False)
     """After the last position that the group has returned."""
+    _inner_committed: int = field(default=0, init=False)
+    """What the group has committed of its topic."""
     _logged_at: float = field(default=0.0, init=False)
     _logged: int = field(default=0, init=False)
 
@@ -228,7 +232,11 @@ class SourceConsumer:
         if not reading.task.done():
             return
         task, reading.task = reading.task, None
-        records, position = task.result()
+        try:
+            records, position = task.result()
+        except SourceRefusedError:
+            self.on_refused(reading.position)
+            raise
         moved = position != reading.position
         reading.position = position
         reading.buffer.extend(records)
@@ -274,13 +282,21 @@ class SourceConsumer:
         kept = Position(
             sequence=reading.kept.sequence + 1, records=records, drained=drained, position=position
         )
-        if self._owned is not None:
-            await self.inner.commit({self._owned: self._inner_next})
+        await self._commit_inner()
         await self.producer.publish([position_record(self.topic, self.name, kept)])
         reading.kept = kept
 
+    async def _commit_inner(self) -> None:
+        """Commit the positions that came back; fails if another member is the owner now."""
+        if self._owned is not None:
+            await self.inner.commit({self._owned: self._inner_next})
+            self._inner_committed = self._inner_next
+
     async def _keep_drained(self, reading: _Reading) -> None:
         """Say that there is nothing more, once everything before is committed."""
+        if reading.kept.drained and self._inner_next > self._inner_committed:
+            with contextlib.suppress(FencedError):
+                await self._commit_inner()  # so that nothing seems to be left
         if not reading.drained or reading.buffer:
             return
         waiting = [end for end, _ in reading.pages if end > reading.kept.records]
@@ -299,10 +315,7 @@ class SourceConsumer:
             await asyncio.gather(reading.task, return_exceptions=True)
         source, self._source = self._source, None
         if source is not None:
-            try:
-                await source.close()
-            except Exception:  # a stranger's code; the worker goes on without it
-                log.exception("worker %s: closing source %r failed", self.worker, self.name)
+            await close_source(source, self.worker, self.name)
 
     def _tell(self, reading: _Reading) -> None:
         """Log the progress, if there is any."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
-from attrs import define, frozen
+from attrs import define, field, frozen
 
 from claimx_pipeline.broker.protocol import (
     Admin,
@@ -19,9 +20,10 @@ from claimx_pipeline.broker.protocol import (
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.sources.consumer import SourceConsumer
 from claimx_pipeline.sources.pace import Pace
-from claimx_pipeline.sources.positions import newest_position, positions_topic
+from claimx_pipeline.sources.positions import newest_position
 from claimx_pipeline.sources.protocol import SourceSpec
-from claimx_pipeline.topics import Topology
+from claimx_pipeline.sources.reading import close_source, read_page
+from claimx_pipeline.topics import Topology, positions_topic
 
 NO_END = 2**62
 """Where a source ends is not known, so nothing that was read is ever beyond it."""
@@ -54,6 +56,25 @@ class SourceBroker:
     source: SourceSpec
     topic: str
     """Of the positions, as the broker calls it."""
+    _refused: list[Any] = field(factory=list, init=False)
+    """The position from which on the source could not be read; empty if it can be."""
+
+    async def recheck(self) -> None:
+        """See that the source can be read from where it could not be.
+
+        Raises:
+            SourceRefusedError: It still cannot.
+            SourceUnavailableError: It cannot be reached now.
+        """
+        if not self._refused:
+            return
+        source, own = self.source.build(self.resources), self.source
+        worker = self.resources.worker.name
+        try:
+            await read_page(source, self._refused[-1], worker, own.name, own.read_seconds)
+        finally:
+            await close_source(source, worker, own.name)
+        self._refused.clear()
 
     def consumer(
         self, *, group: str, topics: Sequence[str], on_revoked: OnRevoked | None = None
@@ -72,6 +93,7 @@ class SourceBroker:
             pace=Pace(source.rate),
             poll_seconds=source.poll_seconds,
             read_seconds=source.read_seconds,
+            on_refused=self._refused.append,
         )
 
     def producer(self) -> Producer:

@@ -9,15 +9,11 @@ import msgspec
 from attrs import frozen
 
 from claimx_pipeline.broker.protocol import Admin, OutRecord, Record, TopicPartition
-from claimx_pipeline.topics import Topic
 
 log = logging.getLogger(__name__)
 
 LOOK_BACK = 100
 """Newest records that are looked at: of two owners at one time, the one that was further wins."""
-
-KEEP_BYTES = 16 * 1024 * 1024
-"""Older positions are of no use; the newest is always kept."""
 
 
 @frozen(kw_only=True)
@@ -40,11 +36,6 @@ class Position:
 
 
 _decode = msgspec.json.Decoder(Position).decode
-
-
-def positions_topic(name: str) -> Topic:
-    """Return the topic that holds the positions of source *name*."""
-    return Topic(f"claimx.sources.{name}", partitions=1, retention_bytes=KEEP_BYTES)
 
 
 def position_record(topic: str, name: str, position: Position) -> OutRecord:

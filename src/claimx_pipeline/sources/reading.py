@@ -60,6 +60,14 @@ async def read_page(source: Source, position: Any, worker: str, name: str, secon
         ) from failed
 
 
+async def close_source(source: Source, worker: str, name: str) -> None:
+    """Close *source*; a failure is logged, since nothing more is wanted of it."""
+    try:
+        await source.close()
+    except Exception:  # a stranger's code; the worker goes on without it
+        log.exception("worker %s: closing source %r failed", worker, name)
+
+
 def _checked(page: Page) -> Page:
     records, position = page
     return list(records), position

@@ -20,14 +20,11 @@ from claimx_pipeline.settings.nearest import nearest
 from claimx_pipeline.settings.tree.sources import SourceSettings
 from claimx_pipeline.sources.consumer import IncomingRecord
 from claimx_pipeline.sources.intake import SourceIntake
-from claimx_pipeline.sources.positions import positions_topic
 from claimx_pipeline.sources.protocol import NAME, SourceSpec, SourceType
-from claimx_pipeline.topics import EVENTS_RAW, Topic
+from claimx_pipeline.topics import EVENTS_RAW, SOURCES_DLQ, Topic, positions_topic
 
 PREFIX = "source-"
 """Begins the name of every worker of a source."""
-
-SOURCES_DLQ = Topic("claimx.sources.dlq", partitions=1, terminal=True)
 
 KeyOf = Callable[[bytes], bytes | None]
 
