@@ -1,3 +1,19 @@
-from .protocol import Page, Source, SourceError, SourceRecord, SourceSpec, SourceType
+from .protocol import (
+    Page,
+    Source,
+    SourceError,
+    SourceRecord,
+    SourceSettings,
+    SourceSpec,
+    SourceType,
+)
 
-__all__ = ["Page", "Source", "SourceError", "SourceRecord", "SourceSpec", "SourceType"]
+__all__ = [
+    "Page",
+    "Source",
+    "SourceError",
+    "SourceRecord",
+    "SourceSettings",
+    "SourceSpec",
+    "SourceType",
+]

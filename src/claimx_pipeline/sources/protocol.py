@@ -10,10 +10,22 @@ from attrs import define, field, frozen
 from attrs.validators import gt, matches_re, optional
 
 from claimx_pipeline.errors import ClaimxError
+from claimx_pipeline.settings.tree.sources import SourceSettings
 
 if TYPE_CHECKING:
     from claimx_pipeline.runtime.resources import Resources
-    from claimx_pipeline.settings.tree.sources import SourceSettings
+
+__all__ = [
+    "NAME",
+    "Page",
+    "Source",
+    "SourceError",
+    "SourceRecord",
+    "SourceSettings",
+    "SourceSpec",
+    "SourceType",
+    "TellsProgress",
+]
 
 NAME = r"[a-z0-9][a-z0-9._-]{0,99}"
 """What a source may be called: its topic and its worker are called after it."""
