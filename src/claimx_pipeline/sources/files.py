@@ -61,8 +61,12 @@ class _OpenFile:
         """
         stream = Path(file.path).open("rb")  # noqa: SIM115 - it is read on later, and closed by the reader
         opened = cls(file, stream, event_texts(stream))
-        for _ in islice(opened.read(), position.texts):
-            pass
+        try:
+            for _ in islice(opened.read(), position.texts):
+                pass
+        except BaseException:
+            stream.close()
+            raise
         if (opened.count, opened.checksum) != (position.texts, position.checksum):
             stream.close()
             raise SourceError(

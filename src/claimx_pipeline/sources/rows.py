@@ -229,7 +229,8 @@ class DeltaFiles:
 
     def current(self, at: RowsPosition) -> RowsFile:
         """Return the file that *at* is in."""
-        return self._files[self._index(at)]
+        index = self._index(at)  # opens the table, if it is not
+        return self._files[index]
 
     def after(self, at: RowsPosition) -> RowsPosition | None:
         """Return the beginning of the next file."""

@@ -43,9 +43,11 @@ def connection(cluster: str, login: Login) -> KustoConnectionStringBuilder:
         file = Path(login.token_file)
         return builder.with_async_token_provider(cluster, lambda: _token(file))
     if login.managed_identity:
-        return builder.with_aad_managed_service_identity_authentication(
-            cluster, client_id=login.client_id
-        )
+        if login.client_id:
+            return builder.with_aad_managed_service_identity_authentication(
+                cluster, client_id=login.client_id
+            )
+        return builder.with_aad_managed_service_identity_authentication(cluster)
     if login.client_id and login.client_secret is not None and login.tenant_id:
         secret = login.client_secret.reveal()
         return builder.with_aad_application_key_authentication(

@@ -128,7 +128,7 @@ class EventhouseSource:
         """Disconnect."""
         client, self._client = self._client, None
         if client is not None:
-            await client.close()
+            await client.close()  # type: ignore[no-untyped-call]
 
     def _record(self, answer: Answer, row: Sequence[Any]) -> SourceRecord:
         event, time = answer.event(row), answer.time(row)
@@ -144,7 +144,7 @@ class EventhouseSource:
 
     async def _ask(self, query: str, *, whole: bool = False) -> Answer:
         """Return what *query* answers; *whole*: however much it is."""
-        properties = ClientRequestProperties()
+        properties = ClientRequestProperties()  # type: ignore[no-untyped-call]
         properties.set_option("servertimeout", timedelta(seconds=self._options.timeout_seconds))
         if whole:
             properties.set_option("notruncation", True)
