@@ -1,5 +1,4 @@
 from .protocol import (
-    Page,
     Source,
     SourceError,
     SourceRecord,
@@ -9,7 +8,6 @@ from .protocol import (
 )
 
 __all__ = [
-    "Page",
     "Source",
     "SourceError",
     "SourceRecord",

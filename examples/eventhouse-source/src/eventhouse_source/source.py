@@ -24,7 +24,7 @@ from azure.kusto.data.exceptions import (
     KustoServiceError,
 )
 
-from claimx_pipeline.sources import Page, SourceError, SourceRecord
+from claimx_pipeline.sources import SourceError, SourceRecord
 from eventhouse_source.login import Login, connection
 
 TIME = "source_time_"
@@ -108,7 +108,9 @@ class EventhouseSource:
         self._column = column
         self._client: KustoClient | None = None
 
-    async def read(self, position: Mapping[str, str] | None) -> Page:
+    async def read(
+        self, position: Mapping[str, str] | None
+    ) -> tuple[list[SourceRecord], Mapping[str, str] | None]:
         """Return the next rows; the position is the time up to which every row was read."""
         after = position["after"] if position else self._options.begin
         answer = await self._ask(_page(self._options, after))
