@@ -96,13 +96,14 @@ class Live:
     count: int = 0
     waiting: dict[str, float] = field(factory=dict)
     """Event to when it was published."""
+    ended: bool = False
     seconds: list[float] = field(factory=list)
     _seen: set[str] = field(factory=set)
 
     async def publish(self) -> None:
-        """Publish for ever, at the rate."""
+        """Publish at the rate, until it is ended."""
         begun = time.monotonic()
-        while True:
+        while not self.ended:
             number = 10_000_000 + self.count
             value = json.dumps(event(number)).encode()
             self.waiting[f"e{number}"] = time.monotonic()
@@ -170,8 +171,8 @@ async def live_events(pipeline: Pipeline, plan: Plan) -> AsyncIterator[Live]:
     tasks = [asyncio.create_task(live.publish()), asyncio.create_task(live.look())]
     try:
         yield live
-        tasks[0].cancel()
-        await asyncio.gather(tasks[0], return_exceptions=True)
+        live.ended = True
+        await tasks[0]
         await until(lambda: not live.waiting, tasks[1], seconds=60)
     finally:
         for task in tasks:
@@ -212,9 +213,10 @@ async def run(folder: Path, plan: Plan) -> Outcome:
     await create_all(pipeline)
     out = Outcome()
     async with admin_of(pipeline.broker()) as admin:
-        with started(folder, "worker", *WORKERS):
+        with started(folder, "worker", *WORKERS) as workers:
             async with live_events(pipeline, plan) as live:
-                await until(lambda: live.seconds, seconds=120)
+                await until(lambda: live.seconds or workers.poll() is not None, seconds=120)
+                assert workers.poll() is None, (folder / "log.txt").read_text()
                 live.take()
                 await asyncio.sleep(plan.alone_seconds)
                 out.alone = live.take()

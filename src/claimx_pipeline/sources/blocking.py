@@ -15,8 +15,8 @@ from claimx_pipeline.sources.protocol import Page
 NO_LIMIT_SECONDS = 86400.0
 """The worker itself limits how long a page may take."""
 
-PAGE = 1000
-"""Records of one page."""
+PAGE = 200
+"""Records of one page: a position is kept at its end, so as many come again after a kill."""
 
 
 class Reader(Protocol):

@@ -13,20 +13,19 @@ from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from attrs import define, field, frozen
+from attrs import define, field
 
 from claimx_pipeline.broker.protocol import (
     Admin,
     Assignment,
     Consumer,
-    Headers,
     PolledBatch,
     Producer,
     Record,
 )
-from claimx_pipeline.clock import EPOCH, Clock
+from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import FencedError
-from claimx_pipeline.runtime.headers import SOURCE, SOURCE_TIME
+from claimx_pipeline.sources.incoming import incoming
 from claimx_pipeline.sources.pace import Pace
 from claimx_pipeline.sources.positions import Position, newest_position, position_record
 from claimx_pipeline.sources.protocol import Source, SourceRecord, TellsProgress
@@ -34,25 +33,11 @@ from claimx_pipeline.sources.reading import SourceRefusedError, close_source, re
 
 log = logging.getLogger(__name__)
 
+SHORT_SECONDS = 0.05
+"""Between two looks at whether what is in flight is committed."""
+
 LOG_SECONDS = 10.0
 """Between two log lines about the progress."""
-
-
-@frozen(kw_only=True)
-class IncomingRecord:
-    """A record of a source in the shape of a broker's, so that the worker treats it as one."""
-
-    topic: str
-    partition: int = 0
-    offset: int
-    """How many were read before it."""
-    key: bytes | None
-    value: bytes | None
-    headers: Headers
-    timestamp: int
-    """When the source took it in, milliseconds since 1970 UTC; -1 if it does not say."""
-    fault: str
-    """Why it can never be published; empty for every good one."""
 
 
 @define
@@ -74,6 +59,8 @@ class _Reading:
     """When to read again, since there was nothing more."""
     drained: bool = False
     """Whether the last look has found nothing."""
+    refused: SourceRefusedError | None = None
+    """Why it cannot be read on; raised once everything before it is kept."""
 
 
 @define(eq=False)
@@ -132,6 +119,12 @@ class SourceConsumer:
         if self._reading is None:
             self._reading = await self._resume()
         reading = self._reading
+        if reading.refused is not None:
+            if reading.kept.records >= reading.offset:
+                self.on_refused(reading.position)
+                raise reading.refused
+            await self._sleep(min(timeout, SHORT_SECONDS))
+            return []
         await self._fill(reading, timeout)
         records = await self._paced(reading, max_records, timeout)
         self._tell(reading)
@@ -234,9 +227,9 @@ class SourceConsumer:
         task, reading.task = reading.task, None
         try:
             records, position = task.result()
-        except SourceRefusedError:
-            self.on_refused(reading.position)
-            raise
+        except SourceRefusedError as error:
+            reading.refused = error
+            return
         moved = position != reading.position
         reading.position = position
         reading.buffer.extend(records)
@@ -258,24 +251,9 @@ class SourceConsumer:
         self.pace.take(count)
         records: list[Record] = []
         for _ in range(count):
-            records.append(self._incoming(reading.buffer.popleft(), reading.offset))
+            records.append(incoming(reading.buffer.popleft(), self.name, reading.offset))
             reading.offset += 1
         return records
-
-    def _incoming(self, record: SourceRecord, offset: int) -> IncomingRecord:
-        taken = -1 if record.time is None else int((record.time - EPOCH).total_seconds() * 1000)
-        own = [(SOURCE, record.at.encode("utf-8", "replace"))]
-        if taken >= 0:
-            own.append((SOURCE_TIME, str(taken).encode()))
-        return IncomingRecord(
-            topic=f"source-{self.name}",
-            offset=offset,
-            key=record.key,
-            value=record.value,
-            headers=(*record.headers, *own),
-            timestamp=taken,
-            fault=record.fault,
-        )
 
     async def _keep(self, reading: _Reading, records: int, position: Any, *, drained: bool) -> None:
         """Publish a position, unless another member is the owner now."""

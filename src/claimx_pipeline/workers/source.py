@@ -18,7 +18,7 @@ from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.settings.loader import LoadedSettings
 from claimx_pipeline.settings.nearest import nearest
 from claimx_pipeline.settings.tree.sources import SourceSettings
-from claimx_pipeline.sources.consumer import IncomingRecord
+from claimx_pipeline.sources.incoming import IncomingRecord
 from claimx_pipeline.sources.intake import SourceIntake
 from claimx_pipeline.sources.protocol import NAME, SourceSpec, SourceType
 from claimx_pipeline.topics import EVENTS_RAW, SOURCES_DLQ, Topic, positions_topic
