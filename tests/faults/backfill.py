@@ -249,7 +249,8 @@ def main() -> int:
         kills=given.kills,
         alone_seconds=given.alone_seconds,
     )
-    with tempfile.TemporaryDirectory() as folder:
+    # The settings name folders below the working one.
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         out = asyncio.run(run(Path(folder), plan))
     print(f"load {os.getloadavg()[0]:.1f}; {out}")
     kept = {
