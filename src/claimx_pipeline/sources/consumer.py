@@ -33,6 +33,9 @@ from claimx_pipeline.sources.reading import SourceRefusedError, close_source, re
 
 log = logging.getLogger(__name__)
 
+FENCE_SECONDS = 1.0
+"""Between two commits of the group, at least: they show whether another member is the owner."""
+
 SHORT_SECONDS = 0.05
 """Between two looks at whether what is in flight is committed."""
 
@@ -90,6 +93,8 @@ class SourceConsumer:
     """After the last position that the group has returned."""
     _inner_committed: int = field(default=0, init=False)
     """What the group has committed of its topic."""
+    _fenced_at: float = field(default=0.0, init=False)
+    """When the group was last asked whether this member is still the owner."""
     _logged_at: float = field(default=0.0, init=False)
     _logged: int = field(default=0, init=False)
 
@@ -256,11 +261,12 @@ class SourceConsumer:
         return records
 
     async def _keep(self, reading: _Reading, records: int, position: Any, *, drained: bool) -> None:
-        """Publish a position, unless another member is the owner now."""
+        """Publish a position, unless another member is known to be the owner now."""
         kept = Position(
             sequence=reading.kept.sequence + 1, records=records, drained=drained, position=position
         )
-        await self._commit_inner()
+        if drained or self.clock.monotonic() >= self._fenced_at + FENCE_SECONDS:
+            await self._commit_inner()
         await self.producer.publish([position_record(self.topic, self.name, kept)])
         reading.kept = kept
 
@@ -269,6 +275,7 @@ class SourceConsumer:
         if self._owned is not None:
             await self.inner.commit({self._owned: self._inner_next})
             self._inner_committed = self._inner_next
+            self._fenced_at = self.clock.monotonic()
 
     async def _keep_drained(self, reading: _Reading) -> None:
         """Say that there is nothing more, once everything before is committed."""

@@ -9,8 +9,8 @@ from attrs import define, field
 CATCH_UP_SECONDS = 2.0
 """What was not used within this time is not made up for: no burst follows a long wait."""
 
-PIECES = 10
-"""Events go in pieces of a tenth of a second: many small ones would cost a commit each."""
+PIECES = 5
+"""Events go in pieces of a fifth of a second: many small ones would cost a commit each."""
 
 
 @define

@@ -40,7 +40,7 @@ class Numbers:
 
 
 @hookimpl
-def claimx_register_sources(settings):
+def claimx_register_sources():
     return [
         SourceType(
             name="numbers",
@@ -51,13 +51,30 @@ def claimx_register_sources(settings):
     ]
 """
 
+AS_CLASS = """
+
+from claimx_pipeline import Plugin
+
+
+class It(Plugin):
+    name = "{name}"
+
+    def execute(self, context):
+        return None
+
+    @hookimpl
+    def claimx_register_sources(self):
+        return globals()["claimx_register_sources"]()
+"""
+"""A folder is a plugin by a class; what is written for a package has a function."""
+
 
 def pipeline_with(folder: Path, code: str, *names: str, **sources) -> Pipeline:
     for name in names or ("acme",):
         place = folder / "plugins" / name
         place.mkdir(parents=True)
-        (place / "config.yaml").write_text(f"name: {name}\nmodule: plugin\n")
-        (place / "plugin.py").write_text(code)
+        (place / "config.yaml").write_text(f"name: {name}\nmodule: plugin\nclass: It\n")
+        (place / "plugin.py").write_text(code + AS_CLASS.format(name=name))
     settings = {"plugins": {"dir": "plugins"}, "sources": sources}
     (folder / "claimx.yaml").write_text(json.dumps(settings))
     return Pipeline.load(environ={}, cwd=folder)
