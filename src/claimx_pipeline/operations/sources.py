@@ -56,9 +56,9 @@ def backfill_of(
         version: Of a Delta table.
     """
     full = path if "://" in path else str(Path(path).expanduser().absolute())
-    told = "|".join(str(each) for each in (full, topic, column, version))
+    known_by = "|".join(str(each) for each in (full, topic, column, version))
     stem = _UNFIT.sub("-", Path(full).name.split(".")[0].lower()).strip("-")[:_LONGEST]
-    name = f"backfill-{stem}-{zlib.crc32(told.encode('utf-8', 'surrogateescape')):08x}"
+    name = f"backfill-{stem}-{zlib.crc32(known_by.encode('utf-8', 'surrogateescape')):08x}"
     given = {
         "type": type_ or type_of(full),
         "path": full,
