@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from attrs import frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
-from claimx_pipeline.claimx.events import decode_event
+from claimx_pipeline.claimx.events import Decode, event_decoder
 from claimx_pipeline.errors import DecodeError, Problem, SettingsError, collecting
 from claimx_pipeline.plugins.host.registrations import Registrations
 from claimx_pipeline.runtime.outcome import Done, Outcome
+from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.settings.loader import LoadedSettings
 from claimx_pipeline.settings.nearest import nearest
@@ -26,23 +27,14 @@ from claimx_pipeline.topics import EVENTS_RAW, SOURCES_DLQ, Topic, positions_top
 PREFIX = "source-"
 """Begins the name of every worker of a source."""
 
-KeyOf = Callable[[bytes], bytes | None]
-
-
-def project_key(value: bytes) -> bytes | None:
-    """Return the key of the event in *value*; None if it cannot be read, which is shown later."""
-    try:
-        return decode_event(value, 0).project_id.encode()
-    except DecodeError:
-        return None  # the worker that reads the topic makes a dead letter of it
-
 
 @frozen
 class SourceProcessor:
     """Publishes each record of a source."""
 
     topic: str
-    key_of: KeyOf
+    decode_event: Decode
+    """Reads an event as the workers of its topic do."""
 
     async def open(self) -> None:
         """Nothing to open."""
@@ -56,8 +48,14 @@ class SourceProcessor:
         if isinstance(record, IncomingRecord) and record.fault:
             raise DecodeError(record.fault)
         value = record.value or b""
-        key = record.key if record.key is not None else self.key_of(value)
+        key = record.key if record.key is not None else self._key_of(value)
         return OutRecord(self.topic, value, key, tuple(record.headers))
+
+    def _key_of(self, value: bytes) -> bytes | None:
+        try:
+            return self.decode_event(value, 0).key.encode()
+        except DecodeError:
+            return None  # the worker that reads the topic makes a dead letter of it
 
     async def process(self, batch: Sequence[Received[OutRecord]]) -> Sequence[Outcome]:
         """Have each record published."""
@@ -166,6 +164,9 @@ def worker_of(source: SourceSpec, topics: Mapping[str, Topic]) -> WorkerSpec:
         raise SettingsError([Problem(f"sources.{source.name}.topic", what)])
     positions = positions_topic(source.name)
 
+    def build(resources: Resources) -> SourceProcessor:
+        return SourceProcessor(topic.name, event_decoder(resources.settings.claimx.events))
+
     return WorkerSpec(
         name=f"{PREFIX}{source.name}",
         summary=source.summary,
@@ -175,7 +176,7 @@ def worker_of(source: SourceSpec, topics: Mapping[str, Topic]) -> WorkerSpec:
         needs=("broker", *source.needs),
         dead_letters=SOURCES_DLQ,
         intake=SourceIntake(source),
-        build=lambda _: SourceProcessor(topic.name, project_key),
+        build=build,
         batch_size=500,
         sets=frozenset({"sources"}),
     )

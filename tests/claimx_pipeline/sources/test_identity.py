@@ -5,6 +5,7 @@ import os
 
 import pytest
 
+from claimx_pipeline.claimx.events import decode_event
 from claimx_pipeline.operations import create_all, query, restart_source, run_until_idle
 from claimx_pipeline.runtime.raw_event import read_event
 from tests.rigs.sources import pipeline_of, raw_records
@@ -28,7 +29,7 @@ async def pipeline(tmp_path):
 
 async def test_it_has_one_id_and_one_time(pipeline):
     records = await raw_records(pipeline)
-    events = [read_event(record, pipeline.clock) for record in records]
+    events = [read_event(record, pipeline.clock, decode_event) for record in records]
     assert len(records) == 6
     assert len({each.event_id for each in events}) == 3, "equal lines are events of their own"
     assert {str(each.ingested_at) for each in events} == {"2026-01-05 10:00:00+00:00"}
