@@ -6,7 +6,7 @@ import math
 
 from attrs import define, field
 
-CATCH_UP_SECONDS = 2.0
+CATCH_UP_SECONDS = 5.0
 """What was not used within this time is not made up for: no burst follows a long wait."""
 
 PIECES = 5

@@ -19,7 +19,7 @@ def test_the_average_is_the_rate(rate, step):
 def test_a_long_wait_is_not_made_up_for():
     pace = Pace(100)
     pace.allowed(0.0, 10_000)
-    assert pace.allowed(3600.0, 10_000) == 200
+    assert pace.allowed(3600.0, 10_000) == 500
 
 
 def test_no_rate_is_no_limit():
