@@ -25,6 +25,7 @@ from claimx_pipeline import (
     WorkerSpec,
     hookspecs,
 )
+from claimx_pipeline.domain import Domain
 from claimx_pipeline.hooks import Command
 from claimx_pipeline.media import CachedFile, DownloadResult
 from claimx_pipeline.plugins.host.dispatch import EVENT_HOOKS, Dispatcher
@@ -124,6 +125,7 @@ async def test_the_example_of_a_hook_works(hook):
         answer = await answer
     expected = {
         "claimx_register_settings": SettingsSection,
+        "claimx_register_domains": Domain,
         "claimx_register_tables": TableSpec,
         "claimx_register_workers": WorkerSpec,
         "claimx_register_sources": SourceSpec,

@@ -47,7 +47,8 @@ def backfill(
         typer.Option("--type", help="files, parquet or delta.", show_default="by what is there"),
     ] = None,
     topic: Annotated[
-        str | None, typer.Option(help="Raw topic of the events.", show_default="ClaimX's")
+        str | None,
+        typer.Option(help="Raw topic of the events.", show_default="of the first domain"),
     ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Begin at the beginning, not where it has ended.")

@@ -112,7 +112,7 @@ class SourceSpec:
     build: Callable[[Resources], Source]
     """Makes the source; may only look at settings, must not connect."""
     topic: str = ""
-    """Logical name of the topic that its events go to; empty for the raw topic of ClaimX."""
+    """Logical name of the topic that its events go to; empty for the first domain's raw topic."""
     rate: float | None = field(default=None, validator=optional(gt(0)))
     """Events per second, at most; None for as fast as the broker takes them."""
     poll_seconds: float = field(default=5.0, validator=gt(0))

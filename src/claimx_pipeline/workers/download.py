@@ -84,6 +84,7 @@ class DownloadProcessor:
             self._clock,
             GuardedResolver(guard),
             GuardedSockets(guard),
+            network=self._media.network,
         )
         self._transfer = Transfer(self._media, guard, self._client, self._clock)
 

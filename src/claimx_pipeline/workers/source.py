@@ -10,7 +10,8 @@ from typing import Any
 from attrs import frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
-from claimx_pipeline.claimx.events import Decode, event_decoder
+from claimx_pipeline.domain.domain import Domain
+from claimx_pipeline.domain.events import Decode
 from claimx_pipeline.errors import DecodeError, Problem, SettingsError, collecting
 from claimx_pipeline.plugins.host.registrations import Registrations
 from claimx_pipeline.runtime.outcome import Done, Outcome
@@ -22,7 +23,7 @@ from claimx_pipeline.settings.tree.sources import SourceSettings
 from claimx_pipeline.sources.incoming import IncomingRecord
 from claimx_pipeline.sources.intake import SourceIntake
 from claimx_pipeline.sources.protocol import NAME, SourceSpec, SourceType
-from claimx_pipeline.topics import EVENTS_RAW, SOURCES_DLQ, Topic, positions_topic
+from claimx_pipeline.topics import BRAND, SOURCES_DLQ, Topic, positions_topic
 
 PREFIX = "source-"
 """Begins the name of every worker of a source."""
@@ -33,8 +34,8 @@ class SourceProcessor:
     """Publishes each record of a source."""
 
     topic: str
-    decode_event: Decode
-    """Reads an event as the workers of its topic do."""
+    decode_event: Decode | None
+    """Reads an event as the workers of its topic do; None if it is no domain's raw topic."""
 
     async def open(self) -> None:
         """Nothing to open."""
@@ -52,6 +53,8 @@ class SourceProcessor:
         return OutRecord(self.topic, value, key, tuple(record.headers))
 
     def _key_of(self, value: bytes) -> bytes | None:
+        if self.decode_event is None:
+            return None
         try:
             return self.decode_event(value, 0).key.encode()
         except DecodeError:
@@ -90,7 +93,7 @@ def source_workers(
     workers = dict(declared)
     for source in sources.values():
         with collecting(problems):
-            worker = worker_of(source, topics)
+            worker = worker_of(source, topics, registrations.domains)
             workers[worker.name] = worker
     if problems:
         raise SettingsError(problems)
@@ -145,17 +148,22 @@ def written_source(
     )
 
 
-def worker_of(source: SourceSpec, topics: Mapping[str, Topic]) -> WorkerSpec:
+def worker_of(
+    source: SourceSpec, topics: Mapping[str, Topic], domains: Mapping[str, Domain]
+) -> WorkerSpec:
     """Return the worker that publishes what *source* has.
 
     Args:
         source: The source.
         topics: The topics of all other workers, by name.
+        domains: Every domain by name; events go to the first one's raw topic if the source names
+            none.
 
     Raises:
         SettingsError: No worker reads the topic that its events go to.
     """
-    name = source.topic or EVENTS_RAW.name
+    by_topic = {each.topics.events_raw.name: each for each in domains.values()}
+    name = source.topic or next(iter(by_topic))
     topic = topics.get(name)
     if topic is None:
         meant = nearest(name, topics)
@@ -165,12 +173,14 @@ def worker_of(source: SourceSpec, topics: Mapping[str, Topic]) -> WorkerSpec:
     positions = positions_topic(source.name)
 
     def build(resources: Resources) -> SourceProcessor:
-        return SourceProcessor(topic.name, event_decoder(resources.settings.claimx.events))
+        domain = by_topic.get(name)
+        decode = None if domain is None else domain.decoder(resources.settings)
+        return SourceProcessor(topic.name, decode)
 
     return WorkerSpec(
         name=f"{PREFIX}{source.name}",
         summary=source.summary,
-        group=f"claimx-{PREFIX}{source.name}",
+        group=f"{BRAND}-{PREFIX}{source.name}",
         reads=(positions,),
         writes=(topic, positions),
         needs=("broker", *source.needs),

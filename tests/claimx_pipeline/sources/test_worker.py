@@ -15,7 +15,6 @@ from claimx_pipeline.sources import SourceError, SourceRecord, SourceSpec
 from claimx_pipeline.sources.intake import SourceIntake
 from claimx_pipeline.sources.positions import Position, newest_position, position_record
 from claimx_pipeline.telemetry.metrics import Metrics
-from claimx_pipeline.topics import EVENTS_RAW
 from claimx_pipeline.workers.source import worker_of
 from tests.rigs import members, topics
 from tests.rigs.command import CLEAN, PROGRAM
@@ -53,7 +52,8 @@ def member(pipeline, source, stop, metrics=None, **changes):
     spec = SourceSpec(
         name="old", summary="", build=lambda _: source, **{"poll_seconds": 0.1, **changes}
     )
-    worker = worker_of(spec, {EVENTS_RAW.name: EVENTS_RAW})
+    topics_of_others = {each.name: each for each in pipeline.topology.topics.values()}
+    worker = worker_of(spec, topics_of_others, pipeline.domains)
     return members.member(pipeline, worker, stop, metrics or Metrics())
 
 

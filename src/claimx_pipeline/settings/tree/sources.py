@@ -23,7 +23,7 @@ class SourceSettings:
     location of the table."""
 
     topic: str | None = field(default=None, validator=optional(not_blank))
-    """Raw topic of the domain that the events belong to; ``claimx.events.raw`` if not given."""
+    """Raw topic of the domain that the events belong to; the first domain's if not given."""
 
     rate: float | None = field(default=None, validator=optional(gt(0)))
     """Events per second, at most; as fast as the broker takes them if not given."""
