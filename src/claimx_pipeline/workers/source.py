@@ -35,7 +35,7 @@ class SourceProcessor:
 
     topic: str
     decode_event: Decode | None
-    """Reads an event as the workers of its topic do; None if it is no domain's raw topic."""
+    """Reads an event as the workers of its topic do; None if that is not a raw topic."""
 
     async def open(self) -> None:
         """Nothing to open."""
