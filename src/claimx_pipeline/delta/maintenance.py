@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 from attrs import define, field, frozen
@@ -24,6 +25,10 @@ from deltalake.exceptions import CommitFailedError
 from claimx_pipeline.delta.faults import as_table_error, one_line
 from claimx_pipeline.delta.features import refuse_unwritable
 from claimx_pipeline.delta.location import TableLocation
+from claimx_pipeline.delta.relayout import Relayout, Unsorted
+from claimx_pipeline.delta.spec import TableSpec
+from claimx_pipeline.delta.writing.form import StoredForm
+from claimx_pipeline.delta.writing.layout import Bucket, why_merged
 from claimx_pipeline.delta.writing.positions import GROUP
 from claimx_pipeline.errors import UsageError
 
@@ -39,6 +44,7 @@ MAINTENANCE = "claimx-maintenance"
 """Group that commits of maintenance name: none that reads a topic."""
 _TRIES = 5
 
+Work = TypeVar("Work", "SmallFiles", Unsorted)
 Partition = tuple[tuple[str, str], ...]
 """Columns and values that all rows of a file share."""
 
@@ -48,7 +54,8 @@ class SmallFiles:
     """Files of one partition that would be better as fewer."""
 
     partition: Partition
-    files: int
+    count: int
+    """Files."""
     bytes: int
 
     @property
@@ -95,6 +102,8 @@ class Maintenance:
 
     location: TableLocation
     dry_run: bool = False
+    spec: TableSpec | None = None
+    """Declaration of the table; a keyed one has a layout of its own, which is kept."""
     _busy: int = field(default=0, init=False)
     _compacted: int = field(default=0, init=False)
 
@@ -105,7 +114,7 @@ class Maintenance:
             TableError: There is no table.
         """
         before = self._size()
-        after = self._compact(before, at_least=WORTH_FILES)
+        after = self._compact(before, at_least=WORTH_FILES, only_if_it_pays=True)
         checkpoint = self._checkpoint()
         return self._told(before, after, deleted=self._vacuum(SAFE_HOURS), checkpoint=checkpoint)
 
@@ -116,7 +125,7 @@ class Maintenance:
             TableError: There is no table.
         """
         before = self._size()
-        return self._told(before, self._compact(before, at_least=2))
+        return self._told(before, self._compact(before, at_least=2, only_if_it_pays=False))
 
     def vacuum(self, hours: int = SAFE_HOURS, *, orphans: bool = False) -> Maintained:
         """Delete files that no version of the last *hours* needs.
@@ -153,18 +162,44 @@ class Maintenance:
             if len(each) >= at_least
         ]
 
-    def _compact(self, before: Size, *, at_least: int) -> Size:
-        wanted = self.small_files(at_least)
+    def _compact(self, before: Size, *, at_least: int, only_if_it_pays: bool) -> Size:
+        if (unsorted := self._unsorted()) is not None:
+            wanted = [each for each in unsorted if each.pays or not only_if_it_pays]
+            return self._each(before, wanted, lambda each: self._sort(each.bucket))
+        return self._each(
+            before, self.small_files(at_least), lambda each: self._join(each.partition)
+        )
+
+    def _each(self, before: Size, wanted: Sequence[Work], work: Callable[[Work], bool]) -> Size:
+        """Do *work* on each of *wanted*; return how large the table is then, or would be."""
         if self.dry_run:
             self._compacted = len(wanted)
-            fewer = sum(each.files - each.joined for each in wanted)
+            fewer = sum(each.count - each.joined for each in wanted)
             return Size(before.files - fewer, before.bytes)
         for each in wanted:
-            if self._join(each.partition):
+            if work(each):
                 self._compacted += 1
             else:
                 self._busy += 1
         return self._size()
+
+    def _unsorted(self) -> list[Unsorted] | None:
+        """Return what of a keyed table is to be laid out again; None if the engine joins files."""
+        if self.spec is None or self.spec.mode != "merge":
+            return None
+        table = self.location.open()
+        with self._failing("its log cannot be read"):
+            if why_merged(self.spec, table, StoredForm.of(self.spec, table)):
+                return None
+            return Relayout.of(self.spec, table, self.location).unsorted()
+
+    def _sort(self, bucket: Bucket) -> bool:
+        """Lay out the files of *bucket*; return whether no writer kept it from that."""
+        spec = self.spec
+        assert spec is not None  # noqa: S101 - for the type checker
+        return self._unless_busy(
+            lambda table: Relayout.of(spec, table, self.location).sort(bucket, _named_commit(0))
+        )
 
     def _join(self, partition: Partition) -> bool:
         """Join the files of *partition*; return whether no writer kept it from that."""
@@ -262,5 +297,5 @@ def _as_text(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _named_commit() -> CommitProperties:
-    return CommitProperties(custom_metadata={GROUP: MAINTENANCE})
+def _named_commit(retries: int | None = None) -> CommitProperties:
+    return CommitProperties(max_commit_retries=retries, custom_metadata={GROUP: MAINTENANCE})

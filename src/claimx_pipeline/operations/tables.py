@@ -274,7 +274,7 @@ async def _each(
         try:
             if not names and not store.exists(name):
                 return None
-            return work(Maintenance(store.location(name), dry_run))
+            return work(Maintenance(store.location(name), dry_run, store.spec(name)))
         except TableError as error:
             unusable = isinstance(error, TableUnusableError) or store.exists(name)
             if len(wanted) == 1 or not unusable:

@@ -34,7 +34,7 @@ def store(tmp_path):
 
 
 def looking_after(store, name, *, dry_run=False):
-    return Maintenance(store.location(name), dry_run)
+    return Maintenance(store.location(name), dry_run, store.spec(name))
 
 
 def fill(store, days=2, files=5):

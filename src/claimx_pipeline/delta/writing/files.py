@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, date, datetime, timedelta
 from math import ceil
@@ -36,6 +36,9 @@ _BATCH = 8_192
 """Rows of a large file that are looked at together."""
 _LONGEST = 256
 """Characters of a text that statistics hold."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
+"""Milliseconds since 1970 of the years 1 to 9999, which text can name."""
 _SKIPPING = "delta.dataSkippingStatsColumns"
 
 
@@ -118,8 +121,21 @@ class TableFiles:
         with self.opened(file) as opened:
             return pa.Table.from_batches(opened.batches(), self.schema)
 
-    def write(self, rows: pa.Table, bucket: Bucket, *, data_change: bool = True) -> list[AddAction]:
+    def write(
+        self,
+        rows: pa.Table,
+        bucket: Bucket,
+        *,
+        without: Collection[int] = (),
+        data_change: bool = True,
+    ) -> list[AddAction]:
         """Write *rows*, which are of one bucket, in the order of their keys.
+
+        Args:
+            rows: The rows, with the columns of a file.
+            bucket: Their bucket.
+            without: Indices of rows that are left out.
+            data_change: Whether the rows are others than those that the commit removes.
 
         Returns:
             What a commit that adds them says of each file.
@@ -127,9 +143,14 @@ class TableFiles:
         Raises:
             TableUnusableError: They cannot be written.
         """
-        order = [(name, "ascending") for name in self.identity]
-        rows = rows.select(self.schema.names).cast(self.schema).sort_by(order)
-        return [self._written(piece, bucket, data_change) for piece in _pieces(rows)]
+        order = pc.sort_indices(
+            rows.select(self.identity), [(name, "ascending") for name in self.identity]
+        )
+        if without:
+            dropped = pa.array(without, order.type)
+            order = order.filter(pc.invert(pc.is_in(order, value_set=dropped)))
+        pieces = _pieces(rows.take(order))
+        return [self._written(piece, bucket, data_change) for piece in pieces]
 
     def _written(self, rows: pa.Table, bucket: Bucket, data_change: bool) -> AddAction:
         folder = "" if bucket is None else f"_bucket={bucket}/"
@@ -155,11 +176,7 @@ class TableFiles:
         lows: dict[str, Any] = {}
         highs: dict[str, Any] = {}
         for name in self.counted:
-            column = rows[name]
-            if column.null_count == len(column) or not _is_counted(column.type):
-                continue
-            ends = pc.min_max(column).as_py()
-            low, high = _as_statistic(ends["min"]), _as_statistic(ends["max"], upper=True)
+            low, high = _bounds(rows[name])
             if low is not None and high is not None:
                 lows[name], highs[name] = low, high
         nulls = {name: rows[name].null_count for name in self.counted}
@@ -191,31 +208,39 @@ def _pieces(rows: pa.Table) -> Iterator[pa.Table]:
 
 
 def _fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    columns = [
-        batch.column(column.name).cast(column.type)
-        if column.name in batch.schema.names
-        else pa.nulls(len(batch), column.type)
-        for column in schema
-    ]
+    """Return *batch* with exactly the columns of *schema*."""
+    columns = []
+    for column in schema:
+        at = batch.schema.get_field_index(column.name)
+        found = batch.column(at) if at >= 0 else pa.nulls(len(batch), column.type)
+        columns.append(found if found.type == column.type else found.cast(column.type))
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _is_counted(kind: pa.DataType) -> bool:
-    of_time = pa.types.is_timestamp(kind) or pa.types.is_date(kind)
-    return bool(of_time or pa.types.is_string(kind) or pa.types.is_integer(kind))
+def _bounds(column: pa.ChunkedArray) -> tuple[Any, Any]:
+    """Return the bounds of *column* as the log holds them; None if there are none."""
+    kind = column.type
+    if pa.types.is_timestamp(kind):
+        # The log holds milliseconds: rounded down and up, so that no value is beyond.
+        ends = pc.min_max(column.cast(pa.timestamp("us", kind.tz)).cast(pa.int64())).as_py()
+        low, high = ends["min"], ends["max"]
+        return (None, None) if low is None else (_instant(low // 1000), _instant(-(-high // 1000)))
+    if not (pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_date(kind)):
+        return None, None
+    ends = pc.min_max(column).as_py()
+    found = ends["min"], ends["max"]
+    if any(isinstance(end, str) and len(end) > _LONGEST for end in found):
+        return None, None
+    if isinstance(found[0], date):
+        return found[0].isoformat(), found[1].isoformat()
+    return found
 
 
-def _as_statistic(value: Any, *, upper: bool = False) -> Any:
-    """Return *value* as the log holds a bound; None if it can hold none."""
-    if isinstance(value, datetime):
-        if upper:  # the log holds milliseconds
-            value += timedelta(microseconds=-value.microsecond % 1000)
-        return value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, str) and len(value) > _LONGEST:
+def _instant(milliseconds: int) -> str | None:
+    if not _FIRST <= milliseconds <= _LAST:
         return None
-    return value
+    instant = _EPOCH + timedelta(milliseconds=milliseconds)
+    return f"{instant:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03}Z"
 
 
 def _now() -> int:

@@ -24,6 +24,7 @@ ROWS = 2_000
 """Rows of a file that is written here, about."""
 FEWEST_ROWS = 1_000
 """A file with fewer is small: it is joined with others once there are many of them."""
+_SMALL_BYTES = 2**20
 MOST_ROWS = 4_000
 """A file with more is cut when it is rewritten."""
 LARGEST_ROWS = 16_000
@@ -67,7 +68,7 @@ class DataFile:
     @property
     def is_small(self) -> bool:
         """Whether it is better joined with others."""
-        return self.rows is not None and self.rows < FEWEST_ROWS
+        return self.rows is not None and self.rows < FEWEST_ROWS and self.bytes < _SMALL_BYTES
 
     @property
     def is_large(self) -> bool:

@@ -41,12 +41,19 @@ MOST_SMALL = 8
 """Small files of a bucket from which on they are joined by the next commit with new keys."""
 
 
+KEPT_BYTES = 48 * 2**20
+"""Rows of files hit that are kept in memory until they are written; others are read again."""
+_MOST_JOINED = 4 * MOST_SMALL
+
+
 @frozen
-class Replaced:
+class _Hit:
     """A file that holds keys of the batch."""
 
     file: DataFile
-    keys: frozenset[Key]
+    states: Mapping[Key, State]
+    rows: pa.Table | None
+    """All its rows; None if there was no room for them."""
 
 
 @frozen
@@ -54,10 +61,11 @@ class _Task:
     """Files that become others of one bucket."""
 
     bucket: Bucket
-    files: tuple[DataFile, ...] = ()
-    replaced: frozenset[Key] = frozenset()
-    """Keys of the batch that rows of these files have."""
-    inserted: tuple[int, ...] = ()
+    hit: _Hit | None = None
+    """Some of its rows are replaced."""
+    joined: Sequence[DataFile] = ()
+    """None of their rows is."""
+    inserted: Sequence[int] = ()
     """Rows of the batch whose keys are new."""
 
 
@@ -68,7 +76,8 @@ class Rewriting:
     spec: TableSpec
     files: TableFiles
     layout: Layout
-    _hits: list[Replaced] = field(factory=list, init=False)
+    _hits: list[_Hit] = field(factory=list, init=False)
+    _kept: int = field(default=0, init=False)
 
     @classmethod
     def of(cls, spec: TableSpec, table: DeltaTable, location: TableLocation) -> Rewriting:
@@ -87,20 +96,15 @@ class Rewriting:
             wanted[self._bucket_of(key)].add(key)
         firsts = {bucket: sorted({key[0] for key in each}) for bucket, each in wanted.items()}
 
-        def look(file: DataFile) -> dict[Key, State]:
+        def look(file: DataFile) -> _Hit | None:
             return self._look(file, wanted[file.bucket], columns)
 
-        candidates = self.layout.holding(firsts)
-        states: dict[Key, State] = {}
-        for file, found in zip(candidates, _in_threads(look, candidates), strict=True):
-            if found:
-                self._hits.append(Replaced(file, frozenset(found)))
-                states.update(found)
-        return states
+        self._hits = [hit for hit in _in_threads(look, self.layout.holding(firsts)) if hit]
+        return {key: state for hit in self._hits for key, state in hit.states.items()}
 
     def why_not(self, keys: Collection[Key]) -> str:
         """Return why rows of *keys*, all read before, are not replaced here; empty if they can."""
-        return why_not_rewritten(hit.file for hit in self._hits if not hit.keys.isdisjoint(keys))
+        return why_not_rewritten(hit.file for hit in self._hits if _shared(hit, keys))
 
     def write(self, keys: Sequence[Key], rows: pa.Table) -> FileCommit:
         """Write the files that hold *rows*, one for each of *keys*, all read before.
@@ -125,8 +129,8 @@ class Rewriting:
 
     def _tasks(self, at: Mapping[Key, int]) -> Iterator[_Task]:
         """Yield what is to be done for the rows *at* these indices."""
-        hits = [hit for hit in self._hits if not hit.keys.isdisjoint(at)]
-        stored = {key for hit in self._hits for key in hit.keys}
+        hits = [hit for hit in self._hits if _shared(hit, at)]
+        stored = {key for hit in self._hits for key in hit.states}
         fresh: defaultdict[Bucket, dict[Key, int]] = defaultdict(dict)
         for key, index in at.items():
             if key not in stored:
@@ -134,14 +138,13 @@ class Rewriting:
         for hit in hits:
             bucket = hit.file.bucket
             taken = [key for key in fresh.get(bucket, ()) if hit.file.may_hold(key[:1])]
-            inserted = tuple(fresh[bucket].pop(key) for key in taken)
-            yield _Task(bucket, (hit.file,), hit.keys & at.keys(), inserted)
+            yield _Task(bucket, hit, inserted=[fresh[bucket].pop(key) for key in taken])
         apart = {hit.file.path for hit in hits}
         for bucket, left in fresh.items():
             if left:
                 small = [file for file in self._small(bucket) if file.path not in apart]
-                joined = tuple(small) if len(small) >= MOST_SMALL else ()
-                yield _Task(bucket, joined, inserted=tuple(left.values()))
+                joined = small[:_MOST_JOINED] if len(small) >= MOST_SMALL else ()
+                yield _Task(bucket, None, joined, list(left.values()))
 
     def _small(self, bucket: Bucket) -> list[DataFile]:
         files = (file for file in self.layout.files if file.bucket == bucket and file.is_small)
@@ -150,38 +153,39 @@ class Rewriting:
     def _rewrite(
         self, task: _Task, at: Mapping[Key, int], rows: pa.Table
     ) -> tuple[list[RemoveAction], list[AddAction]]:
-        parts = [self._replaced(file, task.replaced, at, rows) for file in task.files]
-        if task.inserted:
-            fresh = rows.take(pa.array(task.inserted, pa.int64()))
-            parts.append(fresh.select(self.files.schema.names).cast(self.files.schema))
-        made = self.files.write(pa.concat_tables(parts), task.bucket)
-        return [removed(file) for file in task.files], made
+        new, schema = list(task.inserted), self.files.schema
+        old = [self.files.read(file) for file in task.joined]
+        dropped: set[int] = set()
+        if task.hit:
+            stored = self.files.read(task.hit.file) if task.hit.rows is None else task.hit.rows
+            found = self._matches(stored, _shared(task.hit, at))
+            # One new row for each old one, as MERGE does it.
+            new += [at[key] for key in found.values()]
+            dropped = set(found)
+            old.insert(0, stored)
+        fresh = rows.take(pa.array(new, pa.int64())).select(schema.names).cast(schema)
+        made = self.files.write(pa.concat_tables([*old, fresh]), task.bucket, without=dropped)
+        less = ([task.hit.file] if task.hit else []) + list(task.joined)
+        return [removed(file) for file in less], made
 
-    def _replaced(
-        self, file: DataFile, keys: Collection[Key], at: Mapping[Key, int], rows: pa.Table
-    ) -> pa.Table:
-        """Return the rows of *file*, those of *keys* replaced."""
-        old = self.files.read(file)
-        found = self._matches(old, keys) if keys else {}
-        if not found:
-            return old
-        kept = pa.array(sorted(set(range(len(old))) - found.keys()), pa.int64())
-        new = rows.take(pa.array([at[key] for key in found.values()], pa.int64()))
-        new = new.select(self.files.schema.names).cast(self.files.schema)
-        return pa.concat_tables([old.take(kept), new])
-
-    def _look(self, file: DataFile, keys: set[Key], columns: Sequence[str]) -> dict[Key, State]:
-        """Return the rows of *keys* in *file*."""
-        identity = self.spec.identity()
-        states: dict[Key, State] = {}
+    def _look(self, file: DataFile, keys: set[Key], columns: Sequence[str]) -> _Hit | None:
+        """Return the rows of *keys* in *file*; None if there are none."""
         with self.files.opened(file) as opened:
-            if not any(self._matches(batch, keys) for batch in opened.batches(identity)):
-                return states
+            key_columns = opened.batches(self.spec.identity())
+            if not any(self._matches(batch, keys) for batch in key_columns):
+                return None
+            states: dict[Key, State] = {}
+            kept: list[pa.RecordBatch] = []
+            keeping = self._kept < KEPT_BYTES and not file.is_large
             for batch in opened.batches():
                 found = self._matches(batch, keys)
                 rows = batch.select(columns).take(pa.array(found, pa.int64()))
                 states.update(zip(found.values(), rows.to_pylist(), strict=True))
-        return states
+                if keeping:
+                    kept.append(batch)
+        self._kept += sum(batch.nbytes for batch in kept)
+        rows = pa.Table.from_batches(kept, self.files.schema) if keeping else None
+        return _Hit(file, states, rows)
 
     def _matches(self, rows: pa.RecordBatch | pa.Table, keys: Collection[Key]) -> dict[int, Key]:
         """Return the indices of those of *rows* whose key is one of *keys*."""
@@ -199,6 +203,11 @@ class Rewriting:
         if self.spec.bucket_column is None:
             return None
         return bucket_of(str(key[self.spec.identity().index(self.spec.bucket_column)]))
+
+
+def _shared(hit: _Hit, keys: Collection[Key]) -> set[Key]:
+    """Return which of *keys* the file hit holds."""
+    return {key for key in hit.states if key in keys}
 
 
 def _in_threads(work: Any, items: Sequence[T]) -> Iterable[Any]:
