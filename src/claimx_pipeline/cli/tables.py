@@ -89,13 +89,15 @@ def describe(
         for column in found.columns
     ]
     facts = {**_facts(found.listed), "summary": found.summary, "key": found.key}
-    facts["partitions"] = found.partitions
+    facts |= {"partitions": found.partitions, "written": found.written}
     if json:
         print_json({**facts, "columns": columns})
     else:
         shown = ["column", "type", "null", "role", "meaning"]
         print_table(columns, shown, f"{name}: {found.summary}")
         note(f"{facts['mode']}, key {', '.join(found.key)}; {facts['state']}, at {facts['place']}")
+        if found.written:
+            note(f"written by {found.written}")
     end_with([(name, found.listed.error)])
 
 

@@ -187,9 +187,8 @@ def _groups(files: Sequence[DataFile]) -> Iterator[Group]:
 
 
 def _is_wrong(group: Sequence[DataFile]) -> bool:
-    return len(group) > 1 or any(
-        file.is_large or (file.rows or 0) > 2 * MOST_ROWS for file in group
-    )
+    alone = len(group) == 1
+    return not alone or group[0].is_large or (group[0].rows or 0) > 2 * MOST_ROWS
 
 
 def _depth(group: Group) -> int:

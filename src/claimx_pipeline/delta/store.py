@@ -21,6 +21,7 @@ from claimx_pipeline.delta.location import TableLocation, locate
 from claimx_pipeline.delta.schemas import add_missing_columns, configuration
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.append import AppendWriter
+from claimx_pipeline.delta.writing.layout import way_of_writing
 from claimx_pipeline.delta.writing.merge import MergeWriter
 from claimx_pipeline.delta.writing.positions import (
     Acquired,
@@ -167,6 +168,18 @@ class TableStore:
             bytes=pc.sum(files["size_bytes"]).as_py() or 0,
             files=files.num_rows,
         )
+
+    def way_of_writing(self, name: str) -> str:
+        """Return in a phrase how rows reach a table, by a look at its log.
+
+        Raises:
+            TableError: There is none, or it cannot be read.
+        """
+        spec, table = self.spec(name), self.open(name)
+        if spec.mode == "append":
+            return "append"
+        with as_table_error(name, f"its log cannot be read at {self.location(name).uri}"):
+            return way_of_writing(spec, table)
 
     def positions(self, name: str, group: str, partitions: Collection[TopicPartition]) -> Acquired:
         """Return how far a table is in *partitions* for *group*; a keyed one keeps no positions.

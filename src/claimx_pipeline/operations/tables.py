@@ -79,6 +79,10 @@ class DescribedTable:
     key: Sequence[str]
     partitions: Sequence[str]
     """Columns it is partitioned by."""
+    written: str
+    """How rows are written: ``append``, ``copy-on-write``, or MERGE and why; empty if it has not
+    been created or cannot be opened.
+    """
     columns: Sequence[DescribedColumn]
 
 
@@ -100,8 +104,11 @@ async def describe_table(pipeline: Pipeline, name: str) -> DescribedTable:
     """
     store = pipeline.table_store
     spec = store.spec(name)
+    listed = await asyncio.to_thread(_listed, store, name)
+    readable = listed.created and not listed.error
     return DescribedTable(
-        listed=await asyncio.to_thread(_listed, store, name),
+        listed=listed,
+        written=await asyncio.to_thread(store.way_of_writing, name) if readable else "",
         summary=spec.summary,
         key=spec.key,
         partitions=spec.partitions(),

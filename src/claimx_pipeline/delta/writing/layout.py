@@ -162,6 +162,21 @@ def _of_metadata(spec: TableSpec, table: DeltaTable) -> str:
     return f"it is partitioned by {', '.join(apart)}, in which a row may move" if apart else ""
 
 
+def way_of_writing(spec: TableSpec, table: DeltaTable) -> str:
+    """Return in a phrase how rows of a keyed *table* are replaced, by a look at its files."""
+    if why := why_merged(spec, table, StoredForm.of(spec, table)):
+        return f"MERGE: {why}"
+    files = Layout.of(spec, table).files
+    strange = [file for file in files if why_not_rewritten([file])]
+    if not strange:
+        return "copy-on-write"
+    return (
+        f"copy-on-write; MERGE where {len(strange)} of {len(files)} files are hit, which are not "
+        f"laid out for it: {why_not_rewritten(strange)}; "
+        f"'claimx-run tables compact {spec.name}' does that"
+    )
+
+
 def why_not_rewritten(files: Iterable[DataFile]) -> str:
     """Return why one of *files* is not rewritten for a few of its rows; empty if all can be."""
     for file in files:
