@@ -2,7 +2,7 @@
 
 All of it goes on beside the writers. Appends and compactions do not get in each other's
 way: an append commits whatever was compacted meanwhile, and verifies and searches again. A
-compaction that a merge has overtaken fails, and is done again on what is then there;
+compaction that another commit has overtaken fails, and is done again on what is then there;
 partition by partition, so that little has to be repeated.
 """
 
@@ -29,7 +29,7 @@ from claimx_pipeline.delta.relayout import Relayout, Unsorted
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.form import StoredForm
 from claimx_pipeline.delta.writing.layout import Bucket, why_merged
-from claimx_pipeline.delta.writing.positions import GROUP
+from claimx_pipeline.delta.writing.marks import GROUP, MAINTENANCE
 from claimx_pipeline.errors import UsageError
 
 log = logging.getLogger(__name__)
@@ -40,9 +40,7 @@ SAFE_HOURS = 168
 """A file that no version has needed for this long is needed by no reader, writer or restore."""
 WORTH_FILES = 4
 """Small files in one partition from which on ``maintain`` joins them."""
-MAINTENANCE = "claimx-maintenance"
-"""Group that commits of maintenance name: none that reads a topic."""
-_TRIES = 5
+_TRIES = 10
 
 Work = TypeVar("Work", "SmallFiles", Unsorted)
 Partition = tuple[tuple[str, str], ...]
@@ -197,8 +195,9 @@ class Maintenance:
         """Lay out the files of *bucket*; return whether no writer kept it from that."""
         spec = self.spec
         assert spec is not None  # noqa: S101 - for the type checker
+        alone = _named_commit(retries=0)
         return self._unless_busy(
-            lambda table: Relayout.of(spec, table, self.location).sort(bucket, _named_commit(0))
+            lambda table: Relayout.of(spec, table, self.location).sort(bucket, alone)
         )
 
     def _join(self, partition: Partition) -> bool:
@@ -297,5 +296,5 @@ def _as_text(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _named_commit(retries: int | None = None) -> CommitProperties:
+def _named_commit(*, retries: int | None = None) -> CommitProperties:
     return CommitProperties(max_commit_retries=retries, custom_metadata={GROUP: MAINTENANCE})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterable, Sequence
 
 from attrs import frozen
@@ -11,6 +12,7 @@ from deltalake.exceptions import CommitFailedError
 from deltalake.transaction import AddAction, RemoveAction
 
 from claimx_pipeline.delta.faults import engine_errors, one_line
+from claimx_pipeline.delta.handle import SLOW
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.layout import Bucket, Layout
 
@@ -61,7 +63,7 @@ class FileCommit:
         """
         names = table.metadata().partition_columns
         for left in reversed(range(TRIES)):
-            before = table.version()
+            before, begun = table.version(), time.monotonic()
             try:
                 with engine_errors():
                     table.create_write_transaction(
@@ -85,6 +87,11 @@ class FileCommit:
             else:
                 # A transaction leaves the handle where it was.
                 table.update_incremental()
+                if time.monotonic() - begun > SLOW and not self._landed(
+                    Layout.of(self.spec, table)
+                ):
+                    # Others have moved on and cut the log, or replaced what is new already.
+                    raise CommitFailedError(f"version {before + 1} is not part of the table")
                 return before + 1
         raise AssertionError("unreachable")
 

@@ -185,11 +185,11 @@ class TableFiles:
         )
 
 
-def removed(file: DataFile, *, data_change: bool = True) -> RemoveAction:
+def removed(file: DataFile) -> RemoveAction:
     """Return what a commit that removes *file* says of it."""
     return RemoveAction(
         file.path,
-        data_change=data_change,
+        data_change=True,
         deletion_timestamp=_now(),
         partition_values={} if file.bucket is None else {"_bucket": str(file.bucket)},
         size=file.bytes,

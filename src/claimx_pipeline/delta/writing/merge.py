@@ -292,13 +292,14 @@ class MergeWriter:
         if isinstance(way, Rewriting):
             version = self._rewrite(way, keys, source, held)
             before, self._merged = version - 1, ""
+            self.handle.committed()
         else:
             new = not any(change.was_stored for change in changes)
-            version = way.write(source, held, alone=new and not self._contended)
+            with self.handle.commit(before):
+                version = way.write(source, held, alone=new and not self._contended)
         self._contended = False
         self._version = version
         self._form.committed(before, version)
-        self.handle.committed()
         # What others have committed in between is looked at before the next commit.
         return evolve(held, version=version) if version == before + 1 else held
 

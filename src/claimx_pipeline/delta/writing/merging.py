@@ -19,7 +19,8 @@ from claimx_pipeline.delta.spec import TableSpec, bucket_of
 from claimx_pipeline.delta.writing.fold import State
 from claimx_pipeline.delta.writing.keys import find_keys
 from claimx_pipeline.delta.writing.known import Key
-from claimx_pipeline.delta.writing.positions import GROUP, VERIFIED, Positions
+from claimx_pipeline.delta.writing.marks import GROUP, VERIFIED
+from claimx_pipeline.delta.writing.positions import Positions
 
 _LISTED_KEYS = 200
 """Keys named in the SQL that reads them; planning a longer list takes longer than it saves."""
