@@ -165,9 +165,15 @@ class LogFiles:
             )
 
     def _infos(self, name: str) -> list[dict[str, Any]]:
-        """Return what a commit tells about itself."""
-        with self._store.open_input_stream(f"_delta_log/{name}") as file:
-            lines = file.read().splitlines()
+        """Return what a commit tells about itself.
+
+        Nothing if another worker has deleted it meanwhile: that one has kept its marks before.
+        """
+        try:
+            with self._store.open_input_stream(f"_delta_log/{name}") as file:
+                lines = file.read().splitlines()
+        except FileNotFoundError:
+            return []
         return [json.loads(line)["commitInfo"] for line in lines if b'"commitInfo"' in line[:20]]
 
     def _failing(self, what: str) -> Any:

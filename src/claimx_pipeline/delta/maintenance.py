@@ -25,6 +25,7 @@ from deltalake.exceptions import CommitFailedError
 from claimx_pipeline.delta.faults import as_table_error, one_line
 from claimx_pipeline.delta.features import refuse_unwritable
 from claimx_pipeline.delta.location import TableLocation
+from claimx_pipeline.delta.log_files import COMMITS, KEPT_COMMITS, LogFiles, kept_commits, trim
 from claimx_pipeline.delta.relayout import Relayout, Unsorted
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.form import StoredForm
@@ -90,6 +91,8 @@ class Maintained:
     """Files deleted that no version needs any more; in an object store perhaps before."""
     checkpoint: int | None = None
     """Version that a checkpoint was written of."""
+    log_deleted: int = 0
+    """Files deleted from the log, because it keeps a number of commits only."""
     error: str = ""
     """Why nothing could be done; empty otherwise."""
 
@@ -105,16 +108,27 @@ class Maintenance:
     _busy: int = field(default=0, init=False)
     _compacted: int = field(default=0, init=False)
 
-    def maintain(self) -> Maintained:
+    def maintain(self, *, log_retention: bool = False) -> Maintained:
         """Do what pays: join many small files, write a checkpoint, delete what is left over.
+
+        Args:
+            log_retention: Bound the log of a table that keeps all its commits, from now on.
 
         Raises:
             TableError: There is no table.
         """
         before = self._size()
         after = self._compact(before, at_least=WORTH_FILES, only_if_it_pays=True)
+        if log_retention:
+            self._bound_log()
         checkpoint = self._checkpoint()
-        return self._told(before, after, deleted=self._vacuum(SAFE_HOURS), checkpoint=checkpoint)
+        return self._told(
+            before,
+            after,
+            deleted=self._vacuum(SAFE_HOURS),
+            checkpoint=checkpoint,
+            log_deleted=self._cut_log(bound=log_retention),
+        )
 
     def compact(self) -> Maintained:
         """Join the small files of every partition that has more than one.
@@ -240,6 +254,27 @@ class Maintenance:
                 table.cleanup_metadata()
         return table.version()
 
+    def _bound_log(self) -> None:
+        """Note in the table that its log keeps so many commits only."""
+        if self.dry_run or kept_commits(self.location.open()) is not None:
+            return
+        kept = {KEPT_COMMITS: str(COMMITS)}
+        bound = self._unless_busy(
+            lambda table: table.alter.set_table_properties(
+                kept, raise_if_not_exists=False, commit_properties=_named_commit()
+            )
+        )
+        self._busy += not bound
+
+    def _cut_log(self, *, bound: bool) -> int:
+        """Delete what the log keeps no longer; return how many files."""
+        table = self.location.open()
+        if not self.dry_run:
+            return trim(self.location, table, slack=0)
+        keep = kept_commits(table) or (COMMITS if bound else None)
+        cut = None if keep is None else LogFiles(self.location).cut(keep)
+        return 0 if cut is None else len(cut.files)
+
     def _vacuum(self, hours: int, *, orphans: bool = False) -> int:
         found: list[str] = []
 
@@ -270,7 +305,13 @@ class Maintenance:
             return size_of(self.location.open())
 
     def _told(
-        self, before: Size, after: Size, *, deleted: int = 0, checkpoint: int | None = None
+        self,
+        before: Size,
+        after: Size,
+        *,
+        deleted: int = 0,
+        checkpoint: int | None = None,
+        log_deleted: int = 0,
     ) -> Maintained:
         return Maintained(
             table=self.location.table,
@@ -280,6 +321,7 @@ class Maintenance:
             busy=self._busy,
             deleted=deleted,
             checkpoint=checkpoint,
+            log_deleted=log_deleted,
         )
 
 
