@@ -20,9 +20,11 @@ from harness import Conditions, Measured, Result, Stopwatch, compare, single
 
 from claimx_pipeline.claimx.tables import ENTITY_TABLES
 from claimx_pipeline.clock import SystemClock
+from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.delta.spec import BUCKETS, bucket_of
 from claimx_pipeline.delta.store import TableStore
+from claimx_pipeline.delta.writing import merge
 from claimx_pipeline.delta.writing.files import TableFiles
 from claimx_pipeline.delta.writing.merge import MergeWriter
 from claimx_pipeline.delta.writing.positions import Claim
@@ -53,6 +55,13 @@ def store_in(folder: Path) -> TableStore:
     store = TableStore(TablesSettings(root=str(folder)), {SPEC.name: SPEC}, SystemClock())
     store.create(SPEC.name)
     return store
+
+
+def writer_of(store: TableStore) -> MergeWriter:
+    """Return the blocking half of a sink, to be used in this thread."""
+    writer = MergeWriter(SPEC, KeptHandle(store.location(SPEC.name)), store.clock, "bench")
+    writer.open()
+    return writer
 
 
 def many(first: int, end: int) -> pa.Table:
@@ -105,19 +114,18 @@ def merges(
     store: TableStore, stored: int, keys: int, seconds: float, bytes_: float
 ) -> list[Result]:
     """Replace *keys* rows all over the table, several times."""
-    writer = store.sink(SPEC.name, "bench").make_writer()
-    assert isinstance(writer, MergeWriter)
-    writer.open()
-    took, grown, wrote = [], [], []
+    writer = writer_of(store)
+    took, worked, grown, wrote = [], [], [], []
     for turn in range(1, TURNS + 1):
         # A number that shares no factor with the stride of the buckets: all files are alike.
         numbers = [(at * stored // keys + 7 * at + turn) % stored for at in range(keys)]
         batch = writer.prepare([TableRow(SPEC.name, row) for row in rows(SPEC, numbers, turn)], ())
         before = set(store.open(SPEC.name).file_uris())
         with peak() as more:
-            begun = time.perf_counter()
+            begun, at_work = time.perf_counter(), time.process_time()
             writer.commit(batch, Claim())
             took.append(time.perf_counter() - begun)
+            worked.append(time.process_time() - at_work)
         grown += more
         fresh = set(store.open(SPEC.name).file_uris()) - before
         wrote.append(sum(Path(uri).stat().st_size for uri in fresh) / MB)
@@ -125,8 +133,9 @@ def merges(
     median = statistics.median
     return [
         single("R16", f"{what}: seconds", value=median(took), unit="s", at_most=seconds),
+        single("R16c", f"{what}: of a core", value=median(worked), unit="s", at_most=2 * seconds),
         single("R16m", f"{what}: memory above idle", value=max(grown), unit="MB", at_most=150),
-        single("R16b", f"{what}: written", value=median(wrote), unit="MB", at_most=bytes_),
+        single("R16b", f"{what}: written", value=median(wrote), unit="MB", at_most=written),
     ]
 
 
@@ -152,9 +161,8 @@ async def scans(store: TableStore, folder: Path, rounds: int) -> Result:
 
     async def read(table: DeltaTable) -> Measured:
         watch = Stopwatch()
-        sql = "SELECT max(updated_at), max(_row_hash), max(project_id), count(*) FROM t"
         with watch.running():
-            for _ in QueryBuilder().register("t", table).execute(sql):
+            for _ in QueryBuilder().register("t", table).execute("SELECT * FROM t"):
                 pass
         return watch.measured(1)
 
@@ -175,8 +183,7 @@ async def first_load(rounds: int) -> Result:
 
     async def product() -> Measured:
         with tempfile.TemporaryDirectory() as folder:
-            writer = store_in(Path(folder)).sink(SPEC.name, "bench").make_writer()
-            writer.open()
+            writer = writer_of(store_in(Path(folder)))
             watch = Stopwatch()
             for part in parts:
                 made = [TableRow(SPEC.name, row) for row in rows(SPEC, part)]
@@ -188,8 +195,7 @@ async def first_load(rounds: int) -> Result:
     async def before() -> Measured:
         """As the writer did before: the same commit, by the engine's append."""
         with tempfile.TemporaryDirectory() as folder, appending():
-            writer = store_in(Path(folder)).sink(SPEC.name, "bench").make_writer()
-            writer.open()
+            writer = writer_of(store_in(Path(folder)))
             watch = Stopwatch()
             for part in parts:
                 made = [TableRow(SPEC.name, row) for row in rows(SPEC, part)]
@@ -212,16 +218,12 @@ async def first_load(rounds: int) -> Result:
 @contextmanager
 def appending() -> Iterator[None]:
     """Let the writer use the engine alone, as for a table that others have laid out."""
-    real = MergeWriter._way
-
-    def way(self: MergeWriter, form: object) -> object:  # noqa: ARG001 - whatever it is
-        return self._merging("the bench asks for it")
-
-    MergeWriter._way = way  # type: ignore[method-assign,assignment]
+    real = merge.why_merged
+    merge.why_merged = lambda *_: "the bench asks for it"
     try:
         yield
     finally:
-        MergeWriter._way = real  # type: ignore[method-assign]
+        merge.why_merged = real
 
 
 async def bench(run: Conditions) -> list[Result]:
@@ -233,10 +235,10 @@ async def bench(run: Conditions) -> list[Result]:
     for stored, seconds in sizes:
         with tempfile.TemporaryDirectory() as folder:
             store = filled(Path(folder), stored)
-            results += merges(store, stored, 100, seconds, 25)
+            results += merges(store, stored, 100, seconds=seconds, written=25)
             if stored == 1_000_000:  # noqa: PLR2004 - the size that the targets are for
                 results.append(kept_per_day(results[-1]))
-                results += merges(store, stored, 500, 3.0, 100)
+                results += merges(store, stored, 500, seconds=3, written=100)
                 results.append(await scans(store, Path(folder), run.rounds))
     results.append(await first_load(run.of(1, 3)))
     return results

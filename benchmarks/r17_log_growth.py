@@ -5,14 +5,15 @@ from __future__ import annotations
 import statistics
 import tempfile
 import time
-from pathlib import Path
 
 from harness import Conditions, Result, single
 
 from claimx_pipeline.claimx.tables import ENTITY_TABLES
 from claimx_pipeline.clock import SystemClock
+from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.delta.store import TableStore
+from claimx_pipeline.delta.writing.merge import MergeWriter
 from claimx_pipeline.delta.writing.positions import Claim
 from claimx_pipeline.settings.tree.tables import TablesSettings
 
@@ -27,7 +28,7 @@ async def bench(run: Conditions) -> list[Result]:
     with tempfile.TemporaryDirectory() as folder:
         store = TableStore(TablesSettings(root=folder), {SPEC.name: SPEC}, SystemClock())
         store.create(SPEC.name)
-        writer = store.sink(SPEC.name, "bench").make_writer()
+        writer = MergeWriter(SPEC, KeptHandle(store.location(SPEC.name)), store.clock, "bench")
         writer.open()
         took: list[float] = []
         for number in range(commits):
@@ -36,8 +37,8 @@ async def bench(run: Conditions) -> list[Result]:
             begun = time.perf_counter()
             writer.commit(batch, Claim())
             took.append(1000 * (time.perf_counter() - begun))
-        files = len(list(Path(folder, SPEC.name, "_delta_log").iterdir()))
-    fresh, late = (statistics.median(part) for part in (took[20 : 20 + COUNTED], took[-COUNTED:]))
+        files = store.facts(SPEC.name).log_files
+    fresh, late = map(statistics.median, (took[20 : 20 + COUNTED], took[-COUNTED:]))
     what = f"a commit after {commits:,}; one to a new table"
     return [
         single("R17", what, value=late, unit="ms", at_most=2, bare=fresh),

@@ -78,6 +78,12 @@ class Rewriting:
     layout: Layout
     _hits: list[_Hit] = field(factory=list, init=False)
     _kept: int = field(default=0, init=False)
+    _identity: Sequence[str] = field(init=False)
+    _buckets: dict[Key, Bucket] = field(factory=dict, init=False)
+    """Of the keys that were read."""
+
+    def __attrs_post_init__(self) -> None:
+        self._identity = self.spec.identity()
 
     @classmethod
     def of(cls, spec: TableSpec, table: DeltaTable, location: TableLocation) -> Rewriting:
@@ -91,9 +97,10 @@ class Rewriting:
         Raises:
             TableUnusableError: A file cannot be read.
         """
+        self._buckets = self._by_key(keys)
         wanted: defaultdict[Bucket, set[Key]] = defaultdict(set)
-        for key in keys:
-            wanted[self._bucket_of(key)].add(key)
+        for key, bucket in self._buckets.items():
+            wanted[bucket].add(key)
         firsts = {bucket: sorted({key[0] for key in each}) for bucket, each in wanted.items()}
 
         def look(file: DataFile) -> _Hit | None:
@@ -118,7 +125,7 @@ class Rewriting:
             return self._rewrite(task, at, rows)
 
         less, more = combined(_in_threads(rewrite, list(self._tasks(at))))
-        buckets = frozenset(self._bucket_of(key) for key in keys)
+        buckets = frozenset(self._buckets[key] for key in keys)
         return FileCommit(
             spec=self.spec,
             removed=less,
@@ -134,7 +141,7 @@ class Rewriting:
         fresh: defaultdict[Bucket, dict[Key, int]] = defaultdict(dict)
         for key, index in at.items():
             if key not in stored:
-                fresh[self._bucket_of(key)][key] = index
+                fresh[self._buckets[key]][key] = index
         for hit in hits:
             bucket = hit.file.bucket
             taken = [key for key in fresh.get(bucket, ()) if hit.file.may_hold(key[:1])]
@@ -171,7 +178,7 @@ class Rewriting:
     def _look(self, file: DataFile, keys: set[Key], columns: Sequence[str]) -> _Hit | None:
         """Return the rows of *keys* in *file*; None if there are none."""
         with self.files.opened(file) as opened:
-            key_columns = opened.batches(self.spec.identity())
+            key_columns = opened.batches(self._identity)
             if not any(self._matches(batch, keys) for batch in key_columns):
                 return None
             states: dict[Key, State] = {}
@@ -189,7 +196,7 @@ class Rewriting:
 
     def _matches(self, rows: pa.RecordBatch | pa.Table, keys: Collection[Key]) -> dict[int, Key]:
         """Return the indices of those of *rows* whose key is one of *keys*."""
-        identity = self.spec.identity()
+        identity = self._identity
         first = rows.column(identity[0])
         wanted = pa.array({key[0] for key in keys}, first.type)
         near = pc.indices_nonzero(pc.is_in(first, value_set=wanted))
@@ -199,10 +206,11 @@ class Rewriting:
         pairs = zip(near.to_pylist(), zip(*columns, strict=True), strict=True)
         return {index: key for index, key in pairs if key in keys}
 
-    def _bucket_of(self, key: Key) -> Bucket:
+    def _by_key(self, keys: Iterable[Key]) -> dict[Key, Bucket]:
         if self.spec.bucket_column is None:
-            return None
-        return bucket_of(str(key[self.spec.identity().index(self.spec.bucket_column)]))
+            return dict.fromkeys(keys)
+        at = self._identity.index(self.spec.bucket_column)
+        return {key: bucket_of(str(key[at])) for key in keys}
 
 
 def _shared(hit: _Hit, keys: Collection[Key]) -> set[Key]:
