@@ -11,10 +11,12 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from deltalake import DeltaTable, QueryBuilder, write_deltalake
+from deltalake.transaction import AddAction, RemoveAction
 from entity_rows import rows, source
 from harness import Conditions, Measured, Result, Stopwatch, compare, single
 
@@ -89,7 +91,7 @@ def filled(folder: Path, count: int) -> TableStore:
     store = store_in(folder)
     table = store.open(SPEC.name)
     files = TableFiles.of(table, store.location(SPEC.name), SPEC.identity())
-    added = []
+    added: list[AddAction | RemoveAction] = []
     for first in range(0, count, PART):
         part = many(first, min(first + PART, count))
         for bucket in range(BUCKETS):
@@ -111,7 +113,7 @@ def peak() -> Iterator[list[float]]:
 
 
 def merges(
-    store: TableStore, stored: int, keys: int, seconds: float, bytes_: float
+    store: TableStore, stored: int, keys: int, *, seconds: float, written: float
 ) -> list[Result]:
     """Replace *keys* rows all over the table, several times."""
     writer = writer_of(store)
@@ -218,12 +220,8 @@ async def first_load(rounds: int) -> Result:
 @contextmanager
 def appending() -> Iterator[None]:
     """Let the writer use the engine alone, as for a table that others have laid out."""
-    real = merge.why_merged
-    merge.why_merged = lambda *_: "the bench asks for it"
-    try:
+    with patch.object(merge, "why_merged", return_value="the bench asks for it"):
         yield
-    finally:
-        merge.why_merged = real
 
 
 async def bench(run: Conditions) -> list[Result]:
