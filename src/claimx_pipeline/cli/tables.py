@@ -34,7 +34,7 @@ DRY_RUN = Annotated[bool, typer.Option("--dry-run", help="Only say what would be
 
 LOST = (
     "of versions before the last 400 commits the log keeps nothing: they can be neither read nor "
-    "restored, and whoever follows the log as a stream must not be further behind"
+    "restored, and a reader that follows the log as a stream must not be further behind"
 )
 """What bounding the log of a table costs."""
 
@@ -128,7 +128,7 @@ def maintain(
 
     The log of a table that this version creates keeps the last 400 commits. With
     --log-retention that of an older table does so as well, from now on: no version before them
-    can be read or restored any more, and whoever follows the log as a stream (Spark, Fabric) must
+    can be read or restored any more, and a reader that follows the log as a stream (Spark, Fabric) must
     not be further behind. What workers need to notice a restore is kept.
     """
     work = operations.maintain_tables(

@@ -175,9 +175,11 @@ class Maintenance:
         ]
 
     def _compact(self, before: Size, *, at_least: int, only_if_it_pays: bool) -> Size:
-        if (unsorted := self._unsorted()) is not None:
-            wanted = [each for each in unsorted if each.pays or not only_if_it_pays]
-            return self._each(before, wanted, lambda each: self._sort(each.bucket))
+        spec = self._spec_of_layout()
+        if spec is not None:
+            found = self._relayout(spec, self.location.open()).unsorted()
+            wanted = [each for each in found if each.pays or not only_if_it_pays]
+            return self._each(before, wanted, lambda each: self._sort(spec, each.bucket))
         return self._each(
             before, self.small_files(at_least), lambda each: self._join(each.partition)
         )
@@ -195,24 +197,23 @@ class Maintenance:
                 self._busy += 1
         return self._size()
 
-    def _unsorted(self) -> list[Unsorted] | None:
-        """Return what of a keyed table is to be laid out again; None if the engine joins files."""
+    def _spec_of_layout(self) -> TableSpec | None:
+        """Return the declaration of a table with a layout of its own; None if files are joined."""
         if self.spec is None or self.spec.mode != "merge":
             return None
         table = self.location.open()
         with self._failing("its log cannot be read"):
-            if why_merged(self.spec, table, StoredForm.of(self.spec, table)):
-                return None
-            return Relayout.of(self.spec, table, self.location).unsorted()
+            merged = why_merged(self.spec, table, StoredForm.of(self.spec, table))
+        return None if merged else self.spec
 
-    def _sort(self, bucket: Bucket) -> bool:
+    def _relayout(self, spec: TableSpec, table: DeltaTable) -> Relayout:
+        with self._failing("its log cannot be read"):
+            return Relayout.of(spec, table, self.location)
+
+    def _sort(self, spec: TableSpec, bucket: Bucket) -> bool:
         """Lay out the files of *bucket*; return whether no writer kept it from that."""
-        spec = self.spec
-        assert spec is not None  # noqa: S101 - for the type checker
         alone = _named_commit(retries=0)
-        return self._unless_busy(
-            lambda table: Relayout.of(spec, table, self.location).sort(bucket, alone)
-        )
+        return self._unless_busy(lambda table: self._relayout(spec, table).sort(bucket, alone))
 
     def _join(self, partition: Partition) -> bool:
         """Join the files of *partition*; return whether no writer kept it from that."""

@@ -181,7 +181,7 @@ async def maintain_tables(
         names: Tables; all that exist if none is named.
         log_retention: From now on keep the last 400 commits only in the log of a table that
             keeps all, as tables do that an older version has created. No older version can
-            be read or restored then, and whoever follows the log as a stream must not be
+            be read or restored then, and a reader that follows the log as a stream must not be
             further behind.
         dry_run: Change nothing.
 

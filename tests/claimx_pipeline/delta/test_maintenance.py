@@ -124,7 +124,7 @@ def test_a_compaction_that_another_has_overtaken_doubles_no_row(store, monkeypat
     else:
         store.open("projects").optimize.compact()
     monkeypatch.setattr(type(store.location("projects")), "open", open_stale)
-    assert looking_after(store, "projects")._sort(3)
+    assert looking_after(store, "projects")._sort(PROJECTS, 3)
     assert stale == []
     assert len(stored(store, "projects")) == 2
 
