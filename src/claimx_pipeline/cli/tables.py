@@ -128,8 +128,8 @@ def maintain(
 
     The log of a table that this version creates keeps the last 400 commits. With
     --log-retention that of an older table does so as well, from now on: no version before them
-    can be read or restored any more, and a reader that follows the log as a stream (Spark, Fabric) must
-    not be further behind. What workers need to notice a restore is kept.
+    can be read or restored any more, and a reader that follows the log as a stream (Spark,
+    Fabric) must not be further behind. What workers need to notice a restore is kept.
     """
     work = operations.maintain_tables(
         _pipeline(context), *(names or ()), log_retention=log_retention, dry_run=dry_run
