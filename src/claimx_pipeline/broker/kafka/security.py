@@ -16,7 +16,9 @@ from claimx_pipeline.settings.tree.broker import KafkaOAuthSettings, KafkaSettin
 SECTION = "broker.kafka"
 OAUTHBEARER = "OAUTHBEARER"
 
-_TLS_FILES = ("ca_file", "certificate_file", "key_file")
+_TLS_FILES = ("certificate_file", "key_file")
+"""Files that mean nothing without encryption. ``ca_file`` was accepted there from the first
+version on, and still is."""
 
 
 def check_security(kafka: KafkaSettings) -> ssl.SSLContext | None:

@@ -87,7 +87,10 @@ def problems(folder, kafka: str, environ=None) -> list[str]:
             f"{TOKENS}, oauth: {{{CLIENT}, client_secret: s3cret, extensions: {{a: ''}}}}",
             "the value of 'a' is empty",
         ),
-        ("ca_file: ca.pem", "broker.kafka.ca_file: is set, but security_protocol is 'PLAINTEXT'"),
+        (
+            "key_file: key.pem",
+            "broker.kafka.key_file: is set, but security_protocol is 'PLAINTEXT'",
+        ),
         (
             "security_protocol: SSL, key_file: k.pem",
             "broker.kafka.key_file: goes with certificate_file, which is not set",
