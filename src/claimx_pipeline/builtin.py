@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.broker.protocol import BrokerFactory
     from claimx_pipeline.claimx.handlers.protocol import Handler
     from claimx_pipeline.clock import Clock
+    from claimx_pipeline.delta.importing.old_table import OldTable
     from claimx_pipeline.delta.querying.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.hooks.context import FileContext
@@ -41,6 +42,14 @@ def claimx_register_tables() -> Iterable[TableSpec]:
     from claimx_pipeline.claimx.tables import TABLES
 
     return TABLES
+
+
+@hookimpl
+def claimx_register_old_tables() -> Iterable[OldTable]:
+    """Tell what the predecessor's tables look like."""
+    from claimx_pipeline.claimx.predecessor.tables import OLD_TABLES
+
+    return OLD_TABLES
 
 
 @hookimpl
@@ -142,6 +151,7 @@ def claimx_register_commands() -> Iterable[Command]:
         Command("simulate", "Serve simulated APIs to try things on.", f"{cli}.simulate:app", run),
         Command("topics", "List and create topics.", f"{cli}.topics:app", run),
         Command("tables", "List, create and describe tables.", f"{cli}.tables:app", look),
+        Command("compare", "Compare two tables, key by key.", f"{cli}.compare:app", look),
         Command("query", "Ask the tables with SQL.", f"{cli}.query:app", look),
         Command(
             "offsets",

@@ -16,6 +16,14 @@ from .describe import (
 )
 from .left_behind import left_behind
 from .offsets import ShownOffset, adopt_offsets, rewind_offsets, show_offsets
+from .old_tables import (
+    Comparison,
+    Difference,
+    ImportedTable,
+    compare_tables,
+    import_table,
+    old_table_views,
+)
 from .replay import Replayed, ReplayPlan, plan_replay, replay_dead_letters
 from .run import Running, WorkerRun, run_until_idle, run_workers, running
 from .tables import (
@@ -45,6 +53,7 @@ from .topics import (
 from .try_event import TriedPlugin, context_of, read_event, try_plugin
 
 __all__ = [
+    "Comparison",
     "CreatedTable",
     "DeadLetterGroup",
     "DeadLetterGroups",
@@ -54,6 +63,8 @@ __all__ = [
     "DescribedStage",
     "DescribedTable",
     "DescribedWorker",
+    "Difference",
+    "ImportedTable",
     "ListedTable",
     "ListedTopic",
     "PublishedEvents",
@@ -67,6 +78,7 @@ __all__ = [
     "WorkerRun",
     "adopt_offsets",
     "compact_tables",
+    "compare_tables",
     "context_of",
     "create_all",
     "create_tables",
@@ -76,12 +88,14 @@ __all__ = [
     "describe_table",
     "describe_worker",
     "export_dead_letters",
+    "import_table",
     "left_behind",
     "list_tables",
     "list_topics",
     "look_at_dead_letters",
     "maintain_tables",
     "named_query",
+    "old_table_views",
     "plan_replay",
     "publish",
     "publish_events",
