@@ -21,10 +21,19 @@ if TYPE_CHECKING:
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.hooks.context import FileContext
     from claimx_pipeline.runtime.worker import WorkerSpec
-    from claimx_pipeline.settings.tree.settings import Settings
+    from claimx_pipeline.settings.tree.settings import Settings, SettingsSection
     from claimx_pipeline.stages.protocol import Stage
 
 log = logging.getLogger(__name__)
+
+
+@hookimpl
+def claimx_register_settings() -> SettingsSection:
+    """Know the predecessor's variables; no section of its own."""
+    from claimx_pipeline.claimx.predecessor.variables import PREFIXES, VARIABLES
+    from claimx_pipeline.settings.tree.settings import SettingsSection
+
+    return SettingsSection(name="predecessor", former=VARIABLES, former_prefixes=PREFIXES)
 
 
 @hookimpl

@@ -14,6 +14,7 @@ from .describe import (
     describe_plugin,
     describe_worker,
 )
+from .former_settings import FormerSettings, FoundVariable, settings_from_environment
 from .left_behind import left_behind
 from .offsets import ShownOffset, adopt_offsets, rewind_offsets, show_offsets
 from .old_tables import (
@@ -64,6 +65,8 @@ __all__ = [
     "DescribedTable",
     "DescribedWorker",
     "Difference",
+    "FormerSettings",
+    "FoundVariable",
     "ImportedTable",
     "ListedTable",
     "ListedTopic",
@@ -107,6 +110,7 @@ __all__ = [
     "run_until_idle",
     "run_workers",
     "running",
+    "settings_from_environment",
     "show_dead_letter",
     "show_offsets",
     "try_plugin",
