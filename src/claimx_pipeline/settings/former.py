@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from fnmatch import fnmatchcase
 from typing import Any
@@ -10,6 +11,8 @@ from attrs import field, frozen
 
 from claimx_pipeline.settings.loading.paths import parse_path
 from claimx_pipeline.settings.nearest import nearest
+
+_NUMBER = re.compile(r"[0-9]+(\.[0-9]+)?", re.ASCII)
 
 
 @frozen(kw_only=True)
@@ -26,6 +29,8 @@ class FormerVariable:
     """A settings file names the variable instead of holding its value."""
     lead: str = ""
     """Put in front of the value."""
+    number: bool = False
+    """The value is a number, or a list of them."""
     listed: bool = False
     """The value is a list, with commas between."""
     implies: Mapping[str, str] = field(factory=dict)
@@ -125,8 +130,15 @@ def _value(name: str, value: str, former: FormerVariable) -> Any:
     # A dollar sign of the value is no reference.
     plain = value.replace("$", "$$")
     if former.listed:
-        return [each.strip() for each in plain.split(",") if each.strip()]
-    return f"{former.lead}{plain}"
+        return [_typed(each.strip(), former) for each in plain.split(",") if each.strip()]
+    return _typed(f"{former.lead}{plain}", former)
+
+
+def _typed(text: str, former: FormerVariable) -> Any:
+    """Return *text* as a number if it should be one and is; the check of the file says else."""
+    if not (former.number and _NUMBER.fullmatch(text)):
+        return text
+    return float(text) if "." in text else int(text)
 
 
 def _put(tree: dict[str, Any], path: str, value: Any) -> None:

@@ -44,7 +44,7 @@ def _tables() -> Iterator[FormerVariable]:
 
 VARIABLES: tuple[FormerVariable, ...] = (
     FormerVariable(name="CLAIMX_API_BASE_PATH", setting="claimx.api.base_url"),
-    FormerVariable(name="CLAIMX_API_CONCURRENCY", setting="claimx.api.max_concurrent"),
+    FormerVariable(name="CLAIMX_API_CONCURRENCY", setting="claimx.api.max_concurrent", number=True),
     FormerVariable(
         name="CLAIMX_API_RATE_LIMIT_*",
         why="requests are bounded by claimx.api.max_concurrent, and an answer that asks to wait "
@@ -75,7 +75,7 @@ VARIABLES: tuple[FormerVariable, ...] = (
         "is broker.prefix",
     ),
     FormerVariable(name="CLAIMX_EVENTS_TOPIC", setting='broker.topics."claimx.events.raw".name'),
-    FormerVariable(name="RETRY_DELAYS", setting="retry.delays_seconds", listed=True),
+    FormerVariable(name="RETRY_DELAYS", setting="retry.delays_seconds", number=True, listed=True),
     FormerVariable(name="MAX_RETRIES", why="there are as many retries as retry.delays_seconds has"),
     FormerVariable(
         name="ENABLE_DELTA_WRITES",
