@@ -5,7 +5,41 @@ Times are text there wherever ours are timestamps, and so are coordinates and so
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from claimx_pipeline.claimx.events import decode_event
 from claimx_pipeline.delta.importing.old_table import OldColumn, OldTable, old_columns
+from claimx_pipeline.errors import DecodeError
+
+_OF_EVENT = (
+    "event_type",
+    "project_id",
+    "ingested_at",
+    "media_id",
+    "task_assignment_id",
+    "video_collaboration_id",
+    "master_file_name",
+)
+
+
+def event_id(row: Mapping[str, Any]) -> str | None:
+    """Return the id that the event of a row has here, None if the row does not say enough.
+
+    Theirs depends on how the source had written the time, so an event that both systems read
+    would be two.
+    """
+    if row.get("ingested_at") is None:
+        return None
+    try:
+        return decode_event(
+            msgspec.json.encode({name: row.get(name) for name in _OF_EVENT}), None
+        ).event_id
+    except DecodeError:
+        return None
+
 
 _EVENT_ID = OldColumn(
     "trace_id", type="string", new="event_id", aliases=("event_id", "source_event_id")
@@ -24,6 +58,7 @@ EVENTS = OldTable(
         OldColumn("event_date", type="date", imported=False),
     ),
     dates={"event_date": "ingested_at"},
+    derived={"event_id": event_id},
 )
 
 PROJECTS = OldTable(

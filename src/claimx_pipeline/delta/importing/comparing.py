@@ -103,13 +103,7 @@ class Side:
         """Return the key columns of *rows*."""
         if self.reader is None:
             return {name: _plain(rows.column(name)) for name in key}
-        reader = self.reader
-        found = {}
-        for name in key:
-            stored = reader.stored_name(name)
-            values = reader.values(name, rows.column(stored), []) if stored else []
-            found[name] = values or [None] * rows.num_rows
-        return found
+        return self.reader.keys(rows, key)
 
     def rows(self, stored: pa.Table | None, wanted: Sequence[str]) -> list[State]:
         """Return rows as they are compared, with the columns *wanted*."""

@@ -120,12 +120,7 @@ class TableImport:
         return ByKey.of(self._spec.identity(), self._spec.bucket_column, rows)
 
     def _keys(self, reader: OldReader, rows: pa.Table) -> Keys:
-        wanted = {*self._spec.identity(), *filter(None, [self._spec.event_time])}
-        found = {}
-        for name in wanted:
-            stored = reader.stored_name(name)
-            found[name] = reader.values(name, rows.column(stored), []) if stored else []
-        return found
+        return reader.keys(rows, {*self._spec.identity(), *filter(None, [self._spec.event_time])})
 
     async def _each(
         self, state: State, slices: Slices, reader: OldReader, sink: TableSink | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Literal
 
 from attrs import evolve, field, frozen
@@ -46,6 +46,8 @@ class OldTable:
     """Our date column to our time whose UTC date it gets where it has none itself."""
     constants: Mapping[str, Any] = field(factory=dict)
     """Our column to the value that every imported row has."""
+    derived: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(factory=dict)
+    """Our column to what makes it of a row's other columns; what was read stays if that is None."""
     where: str = ""
     """SQL condition on our columns: the rows that their table would have; empty for all."""
 

@@ -6,7 +6,7 @@ Whole columns at once: a value that has our type already passes without being lo
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -132,7 +132,31 @@ class OldReader:
             columns[target] = [_first(pair) for pair in zip(own, days, strict=True)]
         for target, value in self.old.constants.items():
             columns[target] = [value] * given.num_rows
+        self._derive(columns, {each.row for each in unfit})
         return ReadRows(columns, given.num_rows, unfit)
+
+    def _derive(self, columns: dict[str, list[Any]], unread: Collection[int]) -> None:
+        """Fill in the derived columns, but in rows of which something could not be read."""
+        for target, make in self.old.derived.items():
+            read = columns[target]
+            for at, values in enumerate(zip(*columns.values(), strict=True)):
+                if at not in unread:
+                    made = make(dict(zip(columns, values, strict=True)))
+                    read[at] = read[at] if made is None else made
+
+    def keys(self, given: pa.Table, wanted: Iterable[str]) -> dict[str, list[Any]]:
+        """Return our columns *wanted* of stored rows; nothing is noted of what they hold."""
+        reader = OldReader(self.old, self.spec, self.stored)
+        names = list(wanted)
+        if any(name in self.old.derived for name in names):
+            columns = reader.rows(given).columns
+            return {name: columns[name] for name in names}
+        found = {}
+        for name in names:
+            stored = reader.stored_name(name)
+            missing = [None] * given.num_rows
+            found[name] = reader.values(name, given.column(stored), []) if stored else missing
+        return found
 
     def _note_zones(
         self, name: str, stored: pa.DataType, values: Sequence[Any], kind: pa.DataType
