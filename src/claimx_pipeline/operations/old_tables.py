@@ -168,7 +168,7 @@ async def compare_tables(
     known = [name for name in before.columns if name in after.columns and name not in key]
     about = _about_processing(spec)
     chosen = columns or [name for name in known if name not in about]
-    # Rows are only folded by our rules if they are told apart by our key.
+    # Rows are only folded by our rules if rows are distinguished by our key.
     rules = spec if spec and tuple(key) == spec.identity() else None
     comparing = Comparing(before, after, key, chosen, rules, samples)
     return await asyncio.to_thread(comparing.run, work)

@@ -20,7 +20,7 @@ class FormerVariable:
     """A variable of the former system."""
 
     name: str
-    """As it was called; ``*`` stands for anything."""
+    """As it was called; ``*`` means anything."""
     setting: str = ""
     """Dotted path of the setting that it has become; empty if there is none."""
     why: str = ""
@@ -127,7 +127,7 @@ def _unknown(name: str, known: Iterable[FormerVariable]) -> FoundVariable:
 def _value(name: str, value: str, former: FormerVariable) -> Any:
     if former.secret:
         return f"{former.lead}${{{name}}}"
-    # A dollar sign of the value is no reference.
+    # A dollar sign of the value is not a reference.
     plain = value.replace("$", "$$")
     if former.listed:
         return [_typed(each.strip(), former) for each in plain.split(",") if each.strip()]

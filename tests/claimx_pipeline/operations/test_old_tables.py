@@ -274,3 +274,45 @@ async def test_a_comparison_counts_and_shows_what_differs(pipeline, tmp_path):
         await operations.compare_tables(pipeline, *sides)
     with pytest.raises(UsageError, match="has no column 'c'"):
         await operations.compare_tables(pipeline, *sides, keys=["k"], columns=["c"])
+
+
+async def test_a_plugin_tells_what_the_former_table_of_its_own_was(tmp_path):
+    """By the hook ``claimx_register_old_tables``."""
+    folder = tmp_path / "plugins" / "config" / "notes"
+    folder.mkdir(parents=True)
+    (folder / "config.yaml").write_text("{name: notes, module: notes, class: Notes}\n")
+    (folder / "notes.py").write_text(NOTES)
+    pipeline = Pipeline.load(
+        environ={}, cwd=tmp_path, overrides={"tables.root": str(tmp_path / "t")}
+    )
+    write_deltalake(tmp_path / "old", pa.table({"claim": [7, 8], "note": ["a", "b"]}))
+    done = await operations.import_table(
+        pipeline, str(tmp_path / "old"), "acme_notes", work=tmp_path / "work"
+    )
+    assert done.counts.written == 2
+    assert {row["project_id"] for row in stored(pipeline, "acme_notes")} == {"7", "8"}
+    (_, view) = operations.old_table_views(pipeline, "acme_notes", dialect="tsql")
+    assert "TRY_CAST([project_id] AS bigint) AS [claim]" in view
+
+
+NOTES = """
+from claimx_pipeline import Plugin, hookimpl
+from claimx_pipeline.tables import STRING, Column, OldColumn, OldTable, TableSpec, old_columns
+
+class Notes(Plugin):
+    name = "notes"
+
+    def execute(self, context):
+        return None
+
+    @hookimpl
+    def claimx_register_tables(self):
+        columns = (Column("project_id", STRING, nullable=False), Column("note", STRING))
+        return [TableSpec(name="acme_notes", summary="Notes", columns=columns, mode="merge",
+                          key=("project_id",))]
+
+    @hookimpl
+    def claimx_register_old_tables(self):
+        claim = OldColumn("claim", type="long", new="project_id")
+        return [OldTable(name="acme_notes", columns=(claim, *old_columns("string", "note")))]
+"""

@@ -25,7 +25,7 @@ class Sql:
     types: Mapping[OldType, str]
     quote: Callable[[str], str]
     table: Callable[[str, str], str]
-    """Location and name of our table to what stands after FROM."""
+    """Location and name of our table to what comes after FROM."""
     moment: str
     """A time as ISO 8601 text in UTC, ``+00:00`` at its end; ``{}`` is the column."""
     whole: str
