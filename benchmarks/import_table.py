@@ -20,7 +20,7 @@ from tests.rigs import predecessor
 MOST_MEGABYTES = 1024
 
 
-def main(rows: int = 1_000_000, table: str = "claimx_attachment_metadata") -> int:
+def main(rows: int, table: str) -> int:
     """Import *rows* rows of *table*; return 1 if that took more memory than it may."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -41,5 +41,5 @@ def main(rows: int = 1_000_000, table: str = "claimx_attachment_metadata") -> in
 
 
 if __name__ == "__main__":
-    given = sys.argv[1:]
-    sys.exit(main(*map(int, given[:1]), *given[1:2]))
+    rows = int(sys.argv[1]) if sys.argv[1:] else 1_000_000
+    sys.exit(main(rows, sys.argv[2] if sys.argv[2:] else "claimx_attachment_metadata"))

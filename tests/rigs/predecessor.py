@@ -327,4 +327,4 @@ def _parts(table: str, count: int) -> Iterator[list[Row]]:
 
 
 if __name__ == "__main__":
-    make(Path(sys.argv[1]), *map(int, sys.argv[2:3]))
+    make(Path(sys.argv[1]), int(sys.argv[2]) if sys.argv[2:] else 120)
