@@ -90,6 +90,8 @@ def claimx_register_stages() -> Mapping[str, type[Stage]]:
 @hookimpl
 def claimx_register_workers(settings: Settings) -> Iterable[WorkerSpec]:  # noqa: ARG001 - hook
     """Offer the ClaimX workers."""
+    from claimx_pipeline.claimx.files import FILES, NAME
+    from claimx_pipeline.media.topics import FileTopics
     from claimx_pipeline.workers import (
         actions,
         download,
@@ -102,14 +104,15 @@ def claimx_register_workers(settings: Settings) -> Iterable[WorkerSpec]:  # noqa
         upload,
     )
 
+    topics = FileTopics.of(NAME)
     return [
         ingest.WORKER,
         events.WORKER,
         enrichment.WORKER,
         entities.WORKER,
-        download.WORKER,
-        upload.WORKER,
-        results.WORKER,
+        download.worker(NAME, "", topics, FILES),
+        upload.worker(NAME, "", topics, FILES),
+        results.worker(NAME, "", topics, FILES),
         actions.WORKER,
         retry.WORKER,
     ]

@@ -107,8 +107,8 @@ class Pipeline:
 
     @property
     def settings(self) -> Settings:
-        """All settings."""
-        return self.loaded.settings
+        """All settings; what ``network`` says is filled in wherever a service is reached."""
+        return self.loaded.settings.with_network()
 
     @cached_property
     def registrations(self) -> Registrations:
@@ -242,7 +242,9 @@ class Pipeline:
 
     def check(self) -> list[Problem]:
         """Return what the plugins find wrong with the settings, and where they would publish."""
-        found = list(self._names.problems)
+        from claimx_pipeline.connections.checks import service_problems
+
+        found = [*self._names.problems, *service_problems(self.loaded.settings)]
         with collecting(found):
             self.broker()
         answers = self.registrations.answers("claimx_check_settings")

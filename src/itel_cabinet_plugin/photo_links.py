@@ -51,6 +51,8 @@ class PhotoLinks:
     _cache_ttl: float
     """Seconds for which links serve further events of the same form."""
     _clock: Clock
+    _parameter: str
+    """Parameter that names the files asked for."""
     _kept: AnswerCache[Links] = field(init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -62,7 +64,7 @@ class PhotoLinks:
         Raises:
             RecordError: It does not answer, or not as it should.
         """
-        ids = list(dict.fromkeys(photo.media_id for photo in parsed.attachments))
+        ids = parsed.photo_ids()
         if not ids:
             return {}
         project = whole_id(parsed.form.project_id)
@@ -80,7 +82,7 @@ class PhotoLinks:
 
     async def _ask(self, path: str, ids: str) -> Links:
         answer = await self._connection.request(
-            "GET", path, params={"mediaIds": ids}, expect="json", subject=path
+            "GET", path, params={self._parameter: ids}, expect="json", subject=path
         )
         body = answer.json()
         listed = body.get("data") if isinstance(body, dict) else body

@@ -179,6 +179,7 @@ class FakeClaimx:
         self.videos: list[dict[str, Any]] = [VIDEO]
         self.task = TASK
         self.project: dict[str, Any] = {}
+        self.team: list[dict[str, Any]] | None = None
 
     def __call__(self, asked: Asked) -> Reply:
         for path, status in self.status.items():
@@ -187,9 +188,11 @@ class FakeClaimx:
         parts = asked.path.strip("/").split("/")
         match parts:
             case ["export", "project", number]:
-                return Reply({"data": project(int(number), **self.project)})
+                body = project(int(number), **self.project)
+                team = body["teamMembers"] if self.team is None else self.team
+                return Reply({"data": body | {"teamMembers": team}})
             case ["export", "project", _, "media"]:
-                ids = [int(one) for one in asked.query["mediaIds"][0].split(",")]
+                ids = [int(one) for one in asked.query["mediaId"][0].split(",")]
                 found = [MEDIA | {"mediaID": one} for one in ids if one not in self.missing_media]
                 return Reply({"data": found})
             case ["customTasks", "assignment", number]:

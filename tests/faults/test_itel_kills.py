@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import os
 import random
 import signal
 from datetime import UTC, datetime
@@ -12,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from claimx_pipeline.runtime.idle import wait_until_idle
+from claimx_pipeline.runtime.idle import progress, wait_until_idle
 from claimx_pipeline.simulator.faults import Fault, FaultKind
 from claimx_pipeline.simulator.world import World
 from tests.faults.form import FORM
@@ -55,10 +54,14 @@ async def idle(rig: WholePipeline, running: Running) -> None:
     waiting = asyncio.create_task(
         wait_until_idle(admin, rig.pipeline.topology, workers, rig.pipeline.clock)
     )
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while not waiting.done():
-            assert running.process.poll() is None, running.lines[-5:]
-            await asyncio.sleep(0.1)
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not waiting.done():
+                assert running.process.poll() is None, running.lines[-5:]
+                await asyncio.sleep(0.1)
+    except TimeoutError:
+        found = await progress(admin, rig.pipeline.topology, workers)
+        raise AssertionError("\n".join([f"not idle: {found.lag}", *running.lines[-20:]])) from None
     await waiting
     await admin.close()
 
@@ -77,18 +80,15 @@ async def killed_twice(rig: WholePipeline, folder: Path, forms: int) -> datetime
             running = Running.start("worker", *WORKERS, cwd=folder)
             # What the dead one had sent may still lie in the simulator's sockets; the new
             # one sends nothing before it has told what it runs.
-            await asyncio.to_thread(running.wait_for, "worker  itel-api")
+            await asyncio.to_thread(running.wait_for, "worker  itel-api", PATIENCE_SECONDS)
             last = datetime.now(UTC)
         await idle(rig, running)
-        assert await asyncio.to_thread(running.stop) == 0, running.lines[-5:]
+        assert await asyncio.to_thread(running.stop, timeout=60) == 0, running.lines[-5:]
     finally:
         stop_all([running])
     return last
 
 
-@pytest.mark.skipif(
-    "FAULTS" not in os.environ, reason="waits on a busy machine; runs by nox -s faults"
-)
 @pytest.mark.incident("LAT-02")
 @pytest.mark.incident("LAT-13")
 async def test_each_event_is_kept_once_and_each_form_is_submitted_and_answered_for(tmp_path):
@@ -134,15 +134,17 @@ def assert_answered_for(
         request.headers["x-attempt-id"]: request
         for request in rig.simulator.requests.find("/itel", method="POST")
     }
-    assert set(told) <= set(requests)
+    # One that never reached iTel, timed out while it connected say, has no answer either.
+    assert [name for name in told.keys() - requests.keys() if told[name]["status_code"]] == []
     assert {request.idempotency_key for request in requests.values()} == keys
     assert {s.idempotency_key for s in rig.simulator.submissions.accepted} == keys
     assert {row["idempotency_key"] for row in rows if row["status_code"] == 200} == keys
     wrong = [
         row
         for row in rows
-        # An answer that was cut off is none for whoever asked.
-        if row["status_code"] not in (None, requests[row["attempt_id"]].status)
+        # An answer that was cut off is none for the caller.
+        if row["status_code"] is not None
+        and row["status_code"] != requests[row["attempt_id"]].status
     ]
     assert wrong == []
     untold = [request for name, request in requests.items() if name not in told]

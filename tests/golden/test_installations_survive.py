@@ -176,6 +176,19 @@ async def test_every_golden_record_is_read_from_its_topic(tmp_path, expected):
     expected_of("read again", found["tables"], expected["read_again"]["tables"])
 
 
+ADDED_TO_TASKS = {"media_ids", "payload"}
+"""Keys of an enrichment task that the earlier version does not know, and does not look at."""
+
+
+def as_before(message: dict) -> dict:
+    """Return what the earlier version sees of a message."""
+    shape = message.get("shape")
+    if not isinstance(shape, dict) or "task_assignment_id" not in shape:
+        return message
+    known = {key: what for key, what in shape.items() if key not in ADDED_TO_TASKS}
+    return {**message, "shape": known}
+
+
 async def test_every_message_looks_as_the_earlier_version_wrote_it(tmp_path):
     """So either version reads what the other wrote, while both run side by side.
 
@@ -186,6 +199,6 @@ async def test_every_message_looks_as_the_earlier_version_wrote_it(tmp_path):
     found = await stories.write(tmp_path / "new")
     assert found.keys() - ADDED == wire.keys()
     for topic, messages in wire.items():
-        assert found[topic] == messages, topic
+        assert [as_before(each) for each in found[topic]] == messages, topic
     rows = [each["shape"]["rows"] for each in wire["claimx.entities.rows"]]
     assert all(each.keys() == set(ENTITY_KINDS) for each in rows)

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from urllib.parse import unquote
 
 import attrs
 import pytest
 
 from claimx_pipeline.media import DownloadResult
-from claimx_pipeline.media.messages import result_record
 from claimx_pipeline.runtime.delivery import paused
 from claimx_pipeline.simulator.faults import Fault
 from itel_cabinet_plugin.settings import ItelSettings
+from tests.rigs.file_records import result_record
 from tests.rigs.itel import (
     MEDIA_WORKERS,
     WORKERS,
@@ -76,6 +77,24 @@ async def test_each_photo_lies_in_the_folder_of_its_assignment_and_its_row_says_
         assert len({row["blob_path"] for row in found}) == len(found)
         # The pipeline's own table holds the pipeline's own files only.
         assert count(rig, "claimx_attachments") == 0
+        assert await rig.dead() == {}
+
+
+async def test_claimx_is_asked_for_the_files_that_the_event_names_only(tmp_path):
+    async with itel_rig(tmp_path, workers=("itel-tracking", "retry", *MEDIA_WORKERS)) as rig:
+        message = completed_messages(rig, 60)[0]
+        every = sorted(expected(rig, [message]))
+        named = [int(media_id) for _, media_id in every[:2]]
+        assert len(every) > len(named)
+        rig.start()
+        await publish(rig, [{**message, "media_ids": [*map(str, named), "99999999"]}])
+        await rig.idle()
+        wanted = f"mediaId={','.join(map(str, named))}"
+        asked = rig.simulator.requests.find("/service/cxedirest/export")
+        assert [unquote(one.query) for one in asked if one.path.endswith("/media")] == [wanted]
+        status = {(row["assignment_id"], row["media_id"]): row["status"] for row in photos(rig)}
+        # The form's other photos keep their rows, and nothing is said of their files.
+        assert status == {one: "completed" if one in every[:2] else None for one in every}
         assert await rig.dead() == {}
 
 

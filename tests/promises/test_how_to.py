@@ -1,15 +1,15 @@
 """What a page of the documentation tells to type does what the page says."""
 
-import json
 import re
 from pathlib import Path
 
 import pytest
 
 from claimx_pipeline import Pipeline, operations
+from claimx_pipeline.media.open_store import open_files
 from claimx_pipeline.stages.from_settings import stages_of
 from tests.promises.how_to import Terminal, blocks, run_python
-from tests.rigs import predecessor
+from tests.rigs.authority import Authority
 from tests.rigs.kafka_server import free_port
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -76,42 +76,35 @@ async def test_the_code_of_the_page_on_the_library_runs_as_written(tmp_path, mon
     assert [name for name in functions if name not in page_text] == []
 
 
-def test_the_predecessor_is_left_as_the_page_tells(tmp_path):
-    """Settings from its environment, beside it, its tables imported, compared, shown as views."""
-    page, port = "how-to/switch-from-the-predecessor.md", free_port()
-    typed = [each.replace("8765", str(port)) for each in blocks(page)]
-    serve, settings, allow, create, run, judge, copy, compare, views = typed
-    predecessor.make(tmp_path / "old", 20)
-    terminal = Terminal(tmp_path)
-    terminal.type(f"export OLD_TABLES={tmp_path / 'old'}")
-    with terminal.serving(serve, port):
-        assert "CLAIMX_API_CONCURRENCY: claimx.api.max_concurrent" in terminal.type(settings)
-        terminal.type(allow)
-        terminal.type(create)
-        assert "published 50" in terminal.type(run)
-        assert "22 rows" in terminal.type(judge)
-        copied = terminal.type(copy)
-        assert copied.count(" rows of version ") == len(predecessor.ROWS)
-        assert "claimx_tasks: 22 rows" in copied
-        compared = terminal.type(compare)
-        assert "20 equal, 0 different, 2 only in old" in compared
-        assert "compared first_name, last_name" in compared
-        terminal.type(views)
-    assert 'VIEW "predecessor"."claimx_tasks"' in (tmp_path / "views.sql").read_text()
-
-
-def test_without_tables_everything_else_works_as_the_page_tells(tmp_path):
-    page, port = "how-to/run-without-tables.md", free_port()
-    settings, run = (each.replace("8765", str(port)) for each in blocks(page))
-    serve = f"claimx-run simulate --port {port} --write-events events.jsonl --events 50 --serve"
-    terminal = Terminal(tmp_path)
-    with terminal.serving(serve, port):
-        terminal.type(settings)
-        said = terminal.type(run)
-    assert "published 50" in said
-    assert list(tmp_path.rglob("_delta_log")) == []
-    topics = terminal.type("claimx-run topics list --json")
-    listed = {each["topic"]: each for each in json.loads(topics)}
-    assert listed["claimx.entities.rows"]["records"] > 0
-    assert listed["claimx.downloads.results"]["records"] > 0
-    assert "no dead letters" in terminal.type("claimx-run dlq list")
+@pytest.mark.incident("API-07")
+@pytest.mark.parametrize(
+    "page",
+    [
+        "connect-to-a-secured-kafka",
+        "connect-to-event-hubs",
+        "proxies-and-private-authorities",
+        "use-onelake",
+    ],
+)
+def test_every_setting_on_the_pages_on_networks_passes_the_check(tmp_path, page):
+    authority = Authority.make(tmp_path)
+    client = authority.issue("client")
+    files = {
+        "/etc/ssl/company.pem": authority.file,
+        "/etc/ssl/claimx.pem": client.certificate,
+        "/etc/ssl/claimx.key": authority.encrypted(client.key, "p4ss"),
+        "/srv/claimx": tmp_path / "srv",
+    }
+    text = (DOCS / "how-to" / f"{page}.md").read_text(encoding="utf-8")
+    for path, real in files.items():
+        text = text.replace(path, str(real))
+    shown = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert shown
+    for settings in shown:
+        (tmp_path / "claimx.yaml").write_text(settings)
+        environ = dict.fromkeys(re.findall(r"\$\{(\w+)\}", settings), "p4ss")
+        environ |= {"COMPANY_AUTHORITY_PEM": authority.file.read_text().strip()}
+        pipeline = Pipeline.load(environ=environ, cwd=tmp_path)
+        assert pipeline.check() == []
+        assert not [each for each in pipeline.loaded.unresolved if "claimx.yaml" in each.where]
+        open_files(pipeline.settings.storage)

@@ -9,10 +9,10 @@ import pytest
 from claimx_pipeline.claimx.events import decode_event
 from claimx_pipeline.claimx.messages import DECODER, decode_task
 from claimx_pipeline.errors import DecodeError
-from claimx_pipeline.media.messages import decode_cached_file, decode_download_task, decode_result
 from claimx_pipeline.plugins.action_messages import decode_action
 from claimx_pipeline.stages import ChainProcessor
 from claimx_pipeline.testing import make_record
+from tests.rigs.file_records import decode_cached_file, decode_download_task, decode_result
 
 NOT_JSON = ("the event is not JSON", "the event is not UTF-8", "the record is empty")
 INVALID, VALID = 188, 95

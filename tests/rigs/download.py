@@ -12,12 +12,7 @@ from attrs import define, evolve
 
 from claimx_pipeline import Pipeline
 from claimx_pipeline.broker.protocol import Record
-from claimx_pipeline.media.messages import (
-    CachedFile,
-    DownloadTask,
-    decode_cached_file,
-    task_record,
-)
+from claimx_pipeline.media.messages import CachedFile, DownloadTask
 from claimx_pipeline.runtime.loop import WorkerLoop
 from claimx_pipeline.simulator.content import content_of
 from claimx_pipeline.simulator.entities import Media
@@ -25,6 +20,7 @@ from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
 from claimx_pipeline.topics import DOWNLOADS_CACHED, DOWNLOADS_DLQ
 from tests.rigs import members, topics
+from tests.rigs.file_records import decode_cached_file, task_record
 from tests.rigs.worker import Rig
 
 EVENTS = 400

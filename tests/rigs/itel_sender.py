@@ -130,7 +130,7 @@ async def receiver(resources: Any, **config: Any) -> AsyncIterator[Receiver]:
     def links(asked: Asked) -> Reply:
         nonlocal signed
         signed += 1
-        ids = asked.query["mediaIds"][0].split(",")
+        ids = asked.query["mediaId"][0].split(",")
         query = f"systemDate={round(clock.now().timestamp() * 1000)}&expires=3600000&sign={signed}"
         files = [
             {"mediaID": int(each), "fullDownloadLink": f"https://files.example.com/{each}?{query}"}

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from attrs import define, field
 
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.connections.answer import Answer, Answered, RequestFailedError, refusal
+from claimx_pipeline.connections.answer import Answer, Answered, RequestFailedError
 from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.errors import Category, Problem, SettingsError
 from claimx_pipeline.settings.tree.claimx import ApiSettings
@@ -19,7 +19,6 @@ NAME = "claimx"
 
 T = TypeVar("T")
 Json = dict[str, Any]
-_OK = 200
 
 
 @define(eq=False)
@@ -48,7 +47,8 @@ class ClaimxApi:
 
     async def media(self, project_id: int, media_ids: Sequence[int]) -> Answered[list[Json]]:
         """Return those of *media_ids* that the project has; all it has if none are named."""
-        params = {"mediaIds": ",".join(map(str, media_ids))} if media_ids else None
+        named = {self.settings.media_parameter: ",".join(map(str, media_ids))}
+        params = named if media_ids else None
         path = f"/export/project/{project_id}/media"
         answer = await self._ask("GET", path, project_id, params=params)
         body = answer.json()
@@ -96,13 +96,7 @@ class ClaimxApi:
 
     async def _ask(self, method: str, path: str, project_id: int | None, **parts: Any) -> Answer:
         subject = None if project_id is None else str(project_id)
-        answer = await self._connection.request(
-            method, path, expect="json", subject=subject, **parts
-        )
-        if answer.status != _OK:
-            # Nothing but 200 carries what was asked for.
-            raise refusal(answer, connection=NAME)
-        return answer
+        return await self._connection.request(method, path, expect="json", subject=subject, **parts)
 
 
 def connection_settings(api: ApiSettings) -> ConnectionSettings:
@@ -126,6 +120,7 @@ def connection_settings(api: ApiSettings) -> ConnectionSettings:
         breaker_failures=api.breaker_failures,
         breaker_open_seconds=api.breaker_open_seconds,
         probe=api.probe,
+        network=api.network,
     )
 
 

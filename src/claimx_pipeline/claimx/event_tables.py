@@ -10,7 +10,7 @@ EVENTS = TableSpec(
     summary="Every event as it came, one row per event id",
     doc=(
         "Written by the worker `events` from `claimx.events.raw`. The event's fields may be "
-        "spelled in snake_case or camelCase."
+        "spelled in snake_case or camelCase, and the event may be in an envelope."
     ),
     mode="append",
     key=("event_id",),
@@ -67,10 +67,16 @@ EVENTS = TableSpec(
             "ingested_at",
             TIMESTAMP,
             nullable=False,
-            source="`ingested_at` of the event, else when its record was published",
+            source="`ingested_at`, else `IngestionTime`, of the event; else the time that its "
+            "envelope gives; else when its record was published",
             doc="When the source took the event in",
         ),
-        Column("raw_data", STRING, source="the record's value", doc="The event's JSON, unchanged"),
+        Column(
+            "raw_data",
+            STRING,
+            source="the event, without its envelope",
+            doc="The event's JSON, unchanged",
+        ),
         Column(
             "created_at",
             TIMESTAMP,
@@ -117,13 +123,14 @@ EVENT_LOG = TableSpec(
             "outcome",
             STRING,
             source="the `enrichment` worker; `dead` from the dead letter",
-            doc="enriched, skipped, filtered or dead",
+            doc="enriched, incomplete (a part is stored, the rest is tried again), skipped, "
+            "filtered or dead",
         ),
         Column(
             "reason",
             STRING,
             source="the `enrichment` worker, a plugin that filtered it, or the dead letter",
-            doc="Why it was not enriched; empty if it was",
+            doc="Why it was not enriched, or not whole; empty if it was",
         ),
         Column(
             "category",

@@ -12,7 +12,7 @@ from attrs import field, frozen
 from claimx_pipeline.broker.protocol import OutRecord
 from claimx_pipeline.claimx.entities import KINDS, EntityRows
 from claimx_pipeline.claimx.event_tables import EVENT_LOG
-from claimx_pipeline.claimx.events import Event
+from claimx_pipeline.claimx.events import NO_PAYLOAD, Event
 from claimx_pipeline.delta.spec import DATE, TIMESTAMP, TableSpec, bucket_of
 from claimx_pipeline.domain.entities import EntityRow, RowsByKind
 from claimx_pipeline.domain.kinds import EntityKind
@@ -44,6 +44,8 @@ class EnrichmentTask:
     video_collaboration_id: str | None = None
     master_file_name: str | None = None
     id_has_time: bool = False
+    media_ids: tuple[str, ...] = ()
+    payload: msgspec.Raw = field(default=NO_PAYLOAD, eq=False, repr=False)
 
     @classmethod
     def of(cls, event: Event, created_at: datetime) -> EnrichmentTask:
@@ -59,6 +61,8 @@ class EnrichmentTask:
             event.video_collaboration_id,
             event.master_file_name,
             event.id_has_time,
+            event.media_ids,
+            event.payload,
         )
 
     def event(self) -> Event:
@@ -73,6 +77,8 @@ class EnrichmentTask:
             self.video_collaboration_id,
             self.master_file_name,
             self.id_has_time,
+            self.media_ids,
+            self.payload,
         )
 
 

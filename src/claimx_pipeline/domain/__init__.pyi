@@ -1,4 +1,5 @@
 from .entities import EntityRow
+from .files import DomainFiles
 from .kinds import EntityKind
 
-__all__ = ["EntityKind", "EntityRow"]
+__all__ = ["DomainFiles", "EntityKind", "EntityRow"]

@@ -34,8 +34,13 @@ class HookContext(Protocol):
         ...
 
     @property
-    def project_id(self) -> str:
-        """The project it belongs to."""
+    def domain(self) -> str:
+        """Name of the domain it belongs to."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """What the event is about, in the domain's own terms."""
         ...
 
     @property
@@ -79,6 +84,8 @@ class EnrichmentContext:
     stage: Stage = "enrichment_complete"
     downloads: list[DownloadTask] = field(factory=list)
     """Files that plugins have asked for; see ``request_download``."""
+    domain: str = "claimx"
+    """The domain that the event is of."""
 
     def request_download(  # noqa: PLR0913 - the fields of a message, by name
         self,
@@ -117,7 +124,8 @@ class EnrichmentContext:
             owner=owner,
             owner_ref=owner_ref,
             media_id=media_id,
-            project_id=self.project_id,
+            key=self.key,
+            key_name="project_id",
             event_id=self.event_id,
             download_url=download_url,
             blob_path=blob_path,
@@ -126,7 +134,7 @@ class EnrichmentContext:
             expires_at=expires_at,
             created_at=self.event.ingested_at,
         )
-        self.downloads.append(checked(task))
+        self.downloads.append(checked(task, self.domain))
 
     @property
     def event_id(self) -> str:
@@ -137,6 +145,11 @@ class EnrichmentContext:
     def event_type(self) -> str:
         """The event's type."""
         return self.event.event_type
+
+    @property
+    def key(self) -> str:
+        """What the event is about, in the domain's own terms."""
+        return self.event.project_id
 
     @property
     def project_id(self) -> str:
@@ -192,6 +205,8 @@ class FileContext:
     """Headers of everything the plugins publish about this file."""
     attempt: int = 1
     """Which try this is, from 1."""
+    domain: str = "claimx"
+    """Name of the file's domain."""
 
     @property
     def event_id(self) -> str:
@@ -199,9 +214,20 @@ class FileContext:
         return self.file.event_id
 
     @property
-    def project_id(self) -> str:
-        """The project the file belongs to."""
-        return self.file.project_id
+    def key(self) -> str:
+        """What the file belongs to, in the domain's own terms; also by its word for it."""
+        return self.file.key
+
+    @property
+    def key_name(self) -> str:
+        """The domain's word for the key."""
+        return self.file.key_name
+
+    def __getattr__(self, name: str) -> Any:
+        # The domain's own word for the key: for ClaimX, context.project_id is context.key.
+        if name != "file" and name == self.file.key_name:
+            return self.file.key
+        raise AttributeError(f"FileContext has no attribute {name!r}", name=name, obj=self)
 
     @property
     def cause(self) -> str:

@@ -160,6 +160,8 @@ class TaskTriggerPlugin(Plugin):
             **_task_names(task),
             "timestamp": context.event.ingested_at,
         }
+        if context.event.media_ids:
+            message["media_ids"] = list(context.event.media_ids)
         if _chosen(given.include_task_data, self.config.include_task_data):
             message["task"] = _lasting(task)
         wanted = _chosen(given.include_project_data, self.config.include_project_data)

@@ -69,9 +69,7 @@ class Polling:
     async def collect(self, *, hurry: bool) -> list[PolledBatch]:
         """Return new records: what is there, or what gathers within the linger."""
         size, linger = self.spec.batch_size, self.spec.linger_seconds
-        batches = await self._poll(
-            size, 0.0 if hurry else self.paused.seconds_to_next(POLL_SECONDS)
-        )
+        batches = await self._poll(size, 0.0 if hurry else self._longest_wait())
         if not batches or not linger or hurry:
             return batches
         deadline = self.clock.monotonic() + linger
@@ -85,7 +83,14 @@ class Polling:
             batches += more
         return batches
 
+    def _longest_wait(self) -> float:
+        return self.paused.seconds_to_next(POLL_SECONDS, self.in_flight.first_offsets())
+
     async def _poll(self, size: int, seconds: float) -> list[PolledBatch]:
+        if not seconds:
+            # A consumer that has nothing and need not wait may return at once; without this a
+            # loop of such polls would keep everything else from running.
+            await asyncio.sleep(0)
         try:
             batches = list(await self.consumer().poll(max_records=size, timeout=seconds))
         except BrokerUnavailableError as error:

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from claimx_pipeline.broker.protocol import Record
-from claimx_pipeline.claimx.events import Event, decode_event
+from claimx_pipeline.claimx.events import Decode, Event
 from claimx_pipeline.clock import Clock, published_at
 from claimx_pipeline.runtime.headers import origin_of, origin_timestamp_of
 
 
-def read_event(record: Record, clock: Clock) -> Event:
+def read_event(record: Record, clock: Clock, decode: Decode) -> Event:
     """Return the event in *record*, which may have come back from the dead letters.
+
+    Args:
+        record: The record.
+        clock: Tells the time of an event that has none.
+        decode: Reads the event, as the settings say.
 
     Raises:
         DecodeError: It is not a valid event.
     """
     timestamp = origin_timestamp_of(record) if record.headers else record.timestamp
-    return decode_event(
+    return decode(
         record.value,
         timestamp,
         lambda: str(origin_of(record)),

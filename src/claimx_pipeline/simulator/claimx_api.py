@@ -65,10 +65,13 @@ class ClaimxEndpoints:
         return answer({"projectId": project.project_id})
 
     async def media(self, request: Request) -> Response:
-        """Answer with a project's files, all or those asked for."""
+        """Answer with a project's files, all or those asked for.
+
+        A parameter of another name is ignored, as by the real server: all files are the answer.
+        """
         found = self.simulation.world.media(self._project(request))
-        if wanted := request.query_params.get("mediaIds"):
-            ids = {number(text, "mediaIds") for text in wanted.split(",")}
+        if wanted := request.query_params.get("mediaId"):
+            ids = {number(text, "mediaId") for text in wanted.split(",")}
             found = [media for media in found if media.media_id in ids]
         ended = request.scope.get(EXPIRED_LINKS, False)
         return answer({"data": [self._media_item(media, ended=ended) for media in found]})

@@ -85,7 +85,11 @@ class Hosts:
         return self._open[origin]
 
     def _connection(self, origin: str) -> Connection:
-        settings = ConnectionSettings(base_url=origin, max_answer_bytes=MOST_OF_AN_ANSWER)
+        settings = ConnectionSettings(
+            base_url=origin,
+            max_answer_bytes=MOST_OF_AN_ANSWER,
+            network=self._resources.settings.network,
+        )
         clock = self._resources.clock
         if origin in self._known:
             return Connection(origin, settings, clock)

@@ -18,6 +18,7 @@ from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.claimx.api import ClaimxApi, missing_access
 from claimx_pipeline.claimx.entities import KINDS
 from claimx_pipeline.claimx.events import Event
+from claimx_pipeline.claimx.files import CODEC, FILES
 from claimx_pipeline.claimx.handlers.protocol import Handled, Handler
 from claimx_pipeline.claimx.messages import (
     EntityMessage,
@@ -27,11 +28,10 @@ from claimx_pipeline.claimx.messages import (
 from claimx_pipeline.claimx.reader import ClaimxReader
 from claimx_pipeline.domain.entities import EntityRow, RowsByKind
 from claimx_pipeline.domain.handlers import HandledEvent
+from claimx_pipeline.domain.incomplete import IncompleteError
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.hooks.context import EnrichmentContext
 from claimx_pipeline.isolation import as_failure
-from claimx_pipeline.media.messages import DownloadTask, task_record
-from claimx_pipeline.media.paths import target_path
 from claimx_pipeline.runtime.delivery.alone import is_worth_trying_alone
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header, hops_of
 from claimx_pipeline.runtime.outcome import Done, Outcome, failure
@@ -45,6 +45,10 @@ from claimx_pipeline.topics import (
     ENRICHMENT_PENDING,
     ENTITIES_ROWS,
 )
+
+INCOMPLETE = "incomplete"
+"""Outcome of an event of which a part is stored and the rest is tried again."""
+REASON_CHARACTERS = 500
 
 
 @frozen
@@ -164,12 +168,12 @@ class EnrichmentProcessor:
 
     async def _finish(self, record: Record, event: Event, enriched: Enriched) -> Outcome:
         """Run the plugins and return what is to be published."""
-        handled = enriched.handled
-        if handled.error is not None:
-            return failure(handled.error)
+        handled, error = enriched.handled, enriched.handled.error
+        if error is not None and not isinstance(error, IncompleteError):
+            return failure(error)
         context = EnrichmentContext(
             event,
-            handled.entities,
+            handled.entities if error is None else error.entities,
             attempt=attempts_of(record) + 1,
             handler=enriched.handler,
             hops=hops_of(record),
@@ -177,6 +181,9 @@ class EnrichmentProcessor:
             duration_seconds=(enriched.ended - enriched.began).total_seconds(),
         )
         only = header(record.headers, PLUGIN) if record.headers else None
+        if error is not None:
+            known = () if only else self._known(context, enriched, error)
+            return failure(error, reports=known)
         if only is not None:
             return await self._finish_for(only, context, enriched)
         dispatched = await self._resources.dispatcher.enrichment_complete(context)
@@ -187,12 +194,21 @@ class EnrichmentProcessor:
             outcome, reason = "filtered", dispatched.filtered
             drop_own_rows(context.entities)
         rows = entity_record(message_of(context, enriched, outcome=outcome, reason=reason))
-        files = self._download_tasks(event, context.entities.media, enriched.ended)
+        files = self._download_tasks(event, context.entities, enriched.ended)
         return Done(
             publish=(rows, *files, *dispatched.publish),
             skipped=enriched.skipped,
             failed_plugins=tuple(dispatched.failed),
         )
+
+    def _known(
+        self, context: EnrichmentContext, enriched: Enriched, error: Exception
+    ) -> tuple[OutRecord, ...]:
+        """Return what is to be published of an event of which the rest is not known yet."""
+        reason = str(error)[:REASON_CHARACTERS]
+        rows = message_of(context, enriched, outcome=INCOMPLETE, reason=reason)
+        files = self._download_tasks(context.event, context.entities, enriched.ended)
+        return (entity_record(rows), *files)
 
     async def _finish_for(
         self, plugin: str, context: EnrichmentContext, enriched: Enriched
@@ -210,30 +226,10 @@ class EnrichmentProcessor:
             publish = [entity_record(message), *publish]
         return Done(publish=tuple(publish), failed_plugins=tuple(dispatched.failed))
 
-    def _download_tasks(
-        self, event: Event, media: Sequence[EntityRow], now: datetime
-    ) -> list[OutRecord]:
-        """Return the tasks to fetch the files of an event; one without a link has none."""
-        template = self._resources.settings.claimx.media.path
-        tasks = []
-        for row in media:
-            if not (link := row.get("full_download_link")):
-                continue
-            media_id, project_id = str(row["media_id"]), str(row["project_id"])
-            name = row.get("file_name") or ""
-            task = DownloadTask(
-                media_id=media_id,
-                project_id=project_id,
-                event_id=event.event_id,
-                download_url=link,
-                blob_path=target_path(template, project_id, media_id, name),
-                file_type=row.get("file_type") or "",
-                file_name=name,
-                created_at=now,
-                expires_at=row.get("expires_at"),
-            )
-            tasks.append(task_record(task))
-        return tasks
+    def _download_tasks(self, event: Event, rows: RowsByKind, now: datetime) -> list[OutRecord]:
+        """Return the tasks to fetch the files of an event."""
+        tasks = FILES.tasks(event, rows, self._resources.settings, now)
+        return [CODEC.task_record(task) for task in tasks]
 
 
 def check_results(handler: str, events: Sequence[Event], found: Sequence[HandledEvent]) -> None:

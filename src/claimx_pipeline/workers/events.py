@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from claimx_pipeline.broker.protocol import Record
-from claimx_pipeline.claimx.events import Event
+from claimx_pipeline.claimx.events import Decode, Event, decode_event, event_decoder
 from claimx_pipeline.claimx.tables import EVENTS
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.rows import ColumnRow, Columns, TableRow
@@ -23,15 +23,16 @@ LONGEST_ID = 18
 class EventsProcessor:
     """Makes the row of each event."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, decode: Decode = decode_event) -> None:
         self._clock = clock
+        self._decode = decode
 
     async def open(self) -> None:
         """Nothing to open."""
 
     def decode(self, record: Record) -> Event:
         """Return the event in *record*."""
-        return read_event(record, self._clock)
+        return read_event(record, self._clock, self._decode)
 
     async def process(self, batch: Sequence[Received[Event]]) -> Sequence[Outcome]:
         """Make one row of each event."""
@@ -61,9 +62,7 @@ def event_columns(batch: Sequence[Received[Event]], now: datetime) -> Columns:
         "ingested_at": [event.ingested_at for event in events],
         "created_at": [now] * len(events),
         "event_date": [event.ingested_at.date() for event in events],
-        "raw_data": [
-            (received.record.value or b"").decode("utf-8", "replace") for received in batch
-        ],
+        "raw_data": [bytes(event.payload).decode("utf-8", "replace") for event in events],
     }
 
 
@@ -76,7 +75,8 @@ def number(text: str | None) -> int | None:
 
 def build(resources: Resources) -> EventsProcessor:
     """Return the processor of one member."""
-    return EventsProcessor(resources.clock)
+    decode = event_decoder(resources.settings.claimx.events)
+    return EventsProcessor(resources.clock, decode)
 
 
 WORKER = WorkerSpec(

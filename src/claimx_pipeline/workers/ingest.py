@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
-from claimx_pipeline.claimx.events import Event
+from claimx_pipeline.claimx.events import Decode, Event, decode_event, event_decoder
 from claimx_pipeline.claimx.messages import EnrichmentTask, encode_task
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.runtime.headers import HOPS, ID, hops_of
@@ -20,15 +20,16 @@ from claimx_pipeline.topics import ENRICHMENT_PENDING, EVENTS_DLQ, EVENTS_RAW
 class IngestProcessor:
     """Decodes events and asks for their enrichment."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, decode: Decode = decode_event) -> None:
         self._clock = clock
+        self._decode = decode
 
     async def open(self) -> None:
         """Nothing to open."""
 
     def decode(self, record: Record) -> Event:
         """Return the event in *record*."""
-        return read_event(record, self._clock)
+        return read_event(record, self._clock, self._decode)
 
     async def process(self, batch: Sequence[Received[Event]]) -> Sequence[Outcome]:
         """Ask for the enrichment of each event."""
@@ -58,7 +59,8 @@ def enrichment_task(event: Event, now: datetime, hops: int = 0) -> OutRecord:
 
 def build(resources: Resources) -> IngestProcessor:
     """Return the processor of one member."""
-    return IngestProcessor(resources.clock)
+    decode = event_decoder(resources.settings.claimx.events)
+    return IngestProcessor(resources.clock, decode)
 
 
 WORKER = WorkerSpec(

@@ -129,3 +129,13 @@ class ParsedForm:
     """The instant that was read, RFC 3339: as the API wrote it, if it wrote it so."""
     date_completed: str | None
     """As ``date_assigned``."""
+    media_ids: frozenset[str] = frozenset()
+    """Files that the event names as the task's; empty if it names none."""
+
+    def photo_ids(self) -> list[str]:
+        """Return the photos to ask ClaimX for, each once.
+
+        Those of the form; if the event names the task's files, those of them only.
+        """
+        ids = dict.fromkeys(photo.media_id for photo in self.attachments)
+        return [one for one in ids if not self.media_ids or one in self.media_ids]

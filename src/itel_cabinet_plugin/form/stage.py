@@ -7,12 +7,13 @@ from collections import Counter
 from datetime import datetime
 from typing import Any, ClassVar, Final
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from claimx_pipeline import Clock, Resources
 from claimx_pipeline.stages import Item, RecordStage
 from itel_cabinet_plugin.form.model import ParsedForm
 from itel_cabinet_plugin.form.parse import parse_form
+from itel_cabinet_plugin.form.values import whole_id
 from itel_cabinet_plugin.looked_up_task import ANSWERED_AT_FIELD, TASK_FIELD, task_in
 
 log = logging.getLogger(__name__)
@@ -29,6 +30,9 @@ class FormConfig:
 
     answered_at_field: str = ANSWERED_AT_FIELD
     """Field that says when it did; without, the form is as of now."""
+
+    media_ids_field: str = "media_ids"
+    """Field with the ids of the task's files, as the event names them."""
 
     result_field: str = "form"
     """Where the ``ParsedForm`` goes."""
@@ -67,6 +71,11 @@ class FormStage(RecordStage):
             event_id=event_id if isinstance(event_id, str) else None,
             parsed_at=answered_at if isinstance(answered_at, datetime) else self._clock.now(),
         )
+        named = item.data.get(self.config.media_ids_field)
+        if isinstance(named, list):
+            # A file that is not named by a number is not one of the form's either.
+            ids = {str(known) for one in named if (known := whole_id(one)) is not None}
+            parsed = evolve(parsed, media_ids=frozenset(ids))
         item.data[self.config.result_field] = parsed
         reasons = Counter(misfit.reason for misfit in parsed.unmatched)
         item.data[self.config.misfits_field] = dict(reasons)

@@ -111,7 +111,9 @@ class SubmitStage:
             profiles["v1"] = v1_profile(resources, config.connection, config.endpoint)
         if "vendor" in used:
             claimx = resources.connections.get(config.claimx_connection)
-            links = PhotoLinks(claimx, MEDIA_ENDPOINT, _LINKS_KEPT_SECONDS, resources.clock)
+            parameter = resources.settings.claimx.api.media_parameter
+            kept = _LINKS_KEPT_SECONDS
+            links = PhotoLinks(claimx, MEDIA_ENDPOINT, kept, resources.clock, parameter)
             profiles["vendor"] = vendor_profile(resources, config.vendor, links)
         self._choice = ProfileChoice.of(profiles, config.payload, config.payload_rules)
         self._clock, self._resources = resources.clock, resources

@@ -66,6 +66,7 @@ class PhotosStage:
             self.config.endpoint,
             self.config.cache_ttl,
             resources.clock,
+            resources.settings.claimx.api.media_parameter,
         )
 
     async def process(self, items: Sequence[Item]) -> None:
@@ -92,7 +93,7 @@ class PhotosStage:
             item.outcome = failure(error)
 
     def _ask_for(self, item: Item, parsed: ParsedForm, links: Links) -> None:
-        for media_id in dict.fromkeys(photo.media_id for photo in parsed.attachments):
+        for media_id in parsed.photo_ids():
             file = links.get(media_id, {})
             link = label(file.get("fullDownloadLink"))
             if link is None:
@@ -112,7 +113,8 @@ class PhotosStage:
             owner=OWNER,
             owner_ref=str(form.assignment_id),
             media_id=media_id,
-            project_id=project_id,
+            key=project_id,
+            key_name="project_id",
             event_id=str(item.data["event_id"]),
             download_url=link,
             blob_path=target_path(path, project_id, media_id, name),

@@ -33,7 +33,7 @@ async def test_each_question_is_asked_as_the_contract_says(answering):
     assert asked.headers["authorization"] == "Basic dG9r"
     assert asked.headers["accept"] == "application/json"
     _, (asked,) = await answering(Reply([]), "media", 7, [1, 2])
-    assert (asked.method, asked.target) == ("GET", "/rest/export/project/7/media?mediaIds=1,2")
+    assert (asked.method, asked.target) == ("GET", "/rest/export/project/7/media?mediaId=1,2")
     _, (asked,) = await answering(Reply([]), "media", 7, [])
     assert asked.target == "/rest/export/project/7/media"
     _, (asked,) = await answering(Reply(TASK), "task", 9)
@@ -135,10 +135,23 @@ async def test_html_instead_of_json_is_transient(answering, method, arguments):
     ],
 )
 @pytest.mark.incident("API-02")
-async def test_nothing_but_200_is_a_success(answering, method, arguments, status, category):
+async def test_an_answer_without_a_body_or_of_another_class_is_not_a_success(
+    answering, method, arguments, status, category
+):
     with pytest.raises(RecordError, match=f"answered {status}") as caught:
         await answering(Reply(b"", status), method, *arguments)
     assert caught.value.category is category
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 203, 299])
+async def test_any_2xx_with_what_was_asked_for_is_a_success(answering, status):
+    answered, _ = await answering(Reply({"data": [{"mediaID": 1}]}, status), "media", 7, [1])
+    assert answered.body == [{"mediaID": 1}]
+
+
+async def test_the_parameter_that_names_files_is_a_setting(answering):
+    _, (asked,) = await answering(Reply([]), "media", 7, [1, 2], media_parameter="mediaIds")
+    assert asked.query == {"mediaIds": ["1,2"]}
 
 
 @pytest.mark.parametrize(("method", "arguments"), QUESTIONS)

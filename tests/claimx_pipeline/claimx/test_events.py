@@ -68,6 +68,69 @@ def test_the_sources_own_id_is_kept(name):
     assert event.ingested_at == NOON
 
 
+@pytest.mark.parametrize("given", [None, "", " ", [], [None, ""]])
+def test_files_that_are_not_named_change_no_id(given):
+    event = decode(projectId=100123, eventType="PROJECT_CREATED", ingestedAt=1768478400)
+    assert event.media_ids == ()
+    same = decode(
+        projectId=100123, eventType="PROJECT_CREATED", ingestedAt=1768478400, mediaIds=given
+    )
+    assert same == event
+    assert event.event_id == "1fd63183d08ffc1ccdad2d9af12f20aec892e707dfcb9d2178956ffa3965d445"
+
+
+@pytest.mark.parametrize(
+    "given", [[3, 1, 2, 1], ["3", " 1 ", 2.0, None, ""], "[3, 1, 2]", "3,1, 2", ' ["3",1,2]']
+)
+@pytest.mark.parametrize("name", ["mediaIds", "media_ids"])
+def test_the_files_that_an_event_names_are_read_once_each_in_their_order(name, given):
+    assert decode(eventType="A", projectId=1, **{name: given}).media_ids == ("3", "1", "2")
+
+
+def test_one_file_may_be_named_without_a_list():
+    assert decode(eventType="A", projectId=1, mediaIds=5).media_ids == ("5",)
+    both = decode(eventType="A", projectId=1, media_ids="", mediaIds=[5])
+    assert both.media_ids == ("5",)
+
+
+@pytest.mark.parametrize("given", ["[1", "[[1]]", [1.5], [[1]], {"a": 1}, True, "[" * 9999])
+def test_a_list_of_files_that_cannot_be_read_is_refused(given):
+    with pytest.raises(DecodeError, match=r"media_?[iI]ds"):
+        decode(eventType="A", projectId=1, mediaIds=given)
+
+
+def test_files_tell_events_apart_only_where_nothing_else_does():
+    def event_id(**fields):
+        return decode(eventType="A", projectId=1, ingestedAt=1768478400, **fields).event_id
+
+    assert event_id(mediaIds=[1, 2]) != event_id(mediaIds=[3, 4]) != event_id()
+    for name in ("mediaId", "taskAssignmentId", "videoCollaborationId"):
+        assert event_id(mediaIds=[1, 2], **{name: 9}) == event_id(**{name: 9})
+
+
+@pytest.mark.parametrize("name", ["IngestionTime", "ingestion_time"])
+def test_the_time_at_which_the_source_took_an_event_in_is_its_time(name):
+    event = decode(eventType="PROJECT_CREATED", projectId=100123, **{name: NOON.isoformat()})
+    assert (event.ingested_at, event.id_has_time) == (NOON, True)
+    assert event.event_id == "1fd63183d08ffc1ccdad2d9af12f20aec892e707dfcb9d2178956ffa3965d445"
+    silent = decode(eventType="A", projectId=1, ingestedAt="", **{name: None})
+    assert (silent.ingested_at, silent.id_has_time) == (PUBLISHED, False)
+
+
+def test_a_named_time_goes_before_the_one_of_ingestion():
+    event = decode(eventType="A", projectId=1, ingestedAt=NOON.isoformat(), IngestionTime="soon")
+    assert event.ingested_at == NOON
+    with pytest.raises(DecodeError, match="'IngestionTime' is 'soon', which is not a valid point"):
+        decode(eventType="A", projectId=1, IngestionTime="soon")
+
+
+def test_the_payload_is_the_whole_event():
+    value = b'\xef\xbb\xbf {"eventType": "A", "projectId": 1, "new": {"a": [1, "\\ud83d"]}}'
+    event = decode_event(value, 0)
+    assert json.loads(bytes(event.payload))["new"] == {"a": [1, "\ufffd"]}
+    assert event.key == "1"
+
+
 TIMELESS = b'{"eventType": "A", "projectId": 1}'
 NEVER = [-1, -(2**63), 253402300800000, 10**15 - 1, 253402300800000 * 1000, 10**18 - 1, None]
 """Timestamps that mean no time: negative, after the year 9999, none at all."""
@@ -228,6 +291,8 @@ NAMES = [
     "task_assignment_id",
     "video_collaboration_id",
     "master_file_name",
+    "media_ids",
+    "ingestion_time",
 ]
 
 
@@ -236,7 +301,7 @@ def camel(name):
     return first + "".join(word.capitalize() for word in rest)
 
 
-@given(st.dictionaries(st.sampled_from([*NAMES, *map(camel, NAMES)]), JSON))
+@given(st.dictionaries(st.sampled_from([*NAMES, *map(camel, NAMES), "IngestionTime"]), JSON))
 def test_any_values_are_an_event_or_refused(fields):
     try:
         event = decode_event(msgspec.json.encode(fields), PUBLISHED_MS)

@@ -4,7 +4,9 @@ import json
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
+from attrs import evolve
 
 from claimx_pipeline.claimx.entities import EntityRows
 from claimx_pipeline.claimx.events import Event
@@ -27,6 +29,19 @@ def test_a_task_brings_its_event_through():
     assert task.event() == EVENT
     assert task.event().ingested_at.tzinfo is UTC
     assert task.created_at == NOON
+
+
+def test_a_task_brings_the_files_and_the_payload_of_its_event_through():
+    payload = msgspec.Raw(b' {"eventType": "A", "new": ["\\u00e9", 1e400]}')
+    event = evolve(EVENT, media_ids=("1", "2"), payload=payload)
+    sent = encode_task(EnrichmentTask.of(event, NOON))
+    found = decode_task(sent).event()
+    assert found == event
+    assert bytes(found.payload).strip() == bytes(payload).strip()
+    known = {"media_ids", "payload"}
+    older = {name: value for name, value in json.loads(sent).items() if name not in known}
+    found = decode_task(json.dumps(older).encode()).event()
+    assert (found, bytes(found.payload)) == (EVENT, b"null")
 
 
 def test_a_task_is_json_with_the_time_in_utc():

@@ -1,11 +1,9 @@
 """A predecessor's environment becomes settings; nothing of it is dropped without a word."""
 
-import attrs
 import pytest
 
 from claimx_pipeline import Pipeline, operations
 from claimx_pipeline.claimx.predecessor.variables import VARIABLES
-from claimx_pipeline.settings.tree.broker import KafkaSettings
 from tests.rigs.command import run
 from tests.rigs.settings_text import problems_of
 
@@ -70,14 +68,9 @@ def test_a_settings_file_is_not_overwritten(tmp_path):
     assert (tmp_path / "claimx.yaml").read_text() == "logging: {level: DEBUG}\n"
 
 
-def is_here(setting):
-    """Return whether the broker of this version has the login that *setting* is about."""
-    return "oauth" not in setting or "oauth" in attrs.fields_dict(KafkaSettings)
-
-
 @pytest.mark.parametrize(
     "variable",
-    [each for each in VARIABLES if each.setting and is_here(each.setting)],
+    [each for each in VARIABLES if each.setting],
     ids=lambda each: each.name,
 )
 def test_the_setting_that_a_variable_has_become_exists(variable, tmp_path):

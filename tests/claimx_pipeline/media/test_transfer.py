@@ -121,7 +121,7 @@ async def test_a_refused_link_is_renewed_through_one_media_call(tmp_path, status
     assert brought.link.link == f"{host.url}/new.jpg?sign=2"
     assert brought.link.renewals == 1
     assert host.paths() == ["GET /old.jpg", "GET /api/export/project/700100/media", "GET /new.jpg"]
-    assert host.asked[1].query == {"mediaIds": ["500001"]}
+    assert host.asked[1].query == {"mediaId": ["500001"]}
     assert "authorization" in host.asked[1].headers
 
 

@@ -11,7 +11,10 @@ from hypothesis import strategies as st
 
 from claimx_pipeline import RecordError, SystemClock
 from claimx_pipeline.broker.sqlite.log import StoredRecord
+from claimx_pipeline.claimx.files import FILES
+from claimx_pipeline.domain.files import FileFlow
 from claimx_pipeline.errors import DecodeError
+from claimx_pipeline.media.topics import FileTopics
 from claimx_pipeline.runtime import headers
 from claimx_pipeline.runtime.dead_letters.dead_letter import PREFIX, DeadLetter, last_failed_at
 from claimx_pipeline.runtime.dead_letters.reader import FoundDeadLetter, names_event
@@ -23,6 +26,7 @@ from claimx_pipeline.workers.results import failed_result
 from claimx_pipeline.workers.retry import SHORTEST_LIMIT, RetryProcessor
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+FLOW = FileFlow("claimx", "", FileTopics.of("claimx"), FILES)
 LADDER = RetryLadder("test", (1.0, 2.0))
 VALUE = b'{"eventType": "A", "projectId": 1}'
 ODD = ["²", "\u0661", "\uff11", "9" * 5000, "-", "", " 1", "1 ", "1.0", "1e3", "0x1", "+1", "1_0"]
@@ -124,7 +128,7 @@ def test_a_record_with_any_headers_may_lie_anywhere_that_we_read(given_headers, 
     known = DeadLetter.read(found)
     assert last_failed_at(found, known).tzinfo is UTC
     names_event(found, "x")
-    failed_result(found)
+    failed_result(FLOW, found)
     retry = RetryProcessor(SystemClock(), None, SHORTEST_LIMIT)  # it is not opened
     try:
         waiting = retry.decode(found)

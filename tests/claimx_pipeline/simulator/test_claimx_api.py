@@ -69,9 +69,19 @@ async def test_media_are_narrowed_to_the_ids_asked_for(sim, api):
     files = [e for e in sim.world.events(20) if e.type == "PROJECT_FILE_ADDED"][:2]
     ids = ",".join(str(event.media_id) for event in files)
     path = f"/export/project/{files[0].project_id}/media"
-    body = await data_of(api, path, params={"mediaIds": ids})
+    body = await data_of(api, path, params={"mediaId": ids})
     assert [item["mediaID"] for item in body["data"]] == [event.media_id for event in files]
-    assert (await data_of(api, path, params={"mediaIds": "1"}))["data"] == []
+    assert (await data_of(api, path, params={"mediaId": "1"}))["data"] == []
+
+
+async def test_a_parameter_of_another_name_is_ignored(sim, api):
+    event = first_of(sim, "PROJECT_FILE_ADDED")
+    path = f"/export/project/{event.project_id}/media"
+    every = (await data_of(api, path))["data"]
+    assert len(every) > 1
+    for name in ("mediaIds", "MediaIds", "media_id"):
+        found = (await data_of(api, path, params={name: str(event.media_id)}))["data"]
+        assert [item["mediaID"] for item in found] == [item["mediaID"] for item in every]
 
 
 async def test_every_event_of_the_history_is_answered(sim, api):
@@ -79,7 +89,7 @@ async def test_every_event_of_the_history_is_answered(sim, api):
         await data_of(api, f"/export/project/{event.project_id}")
         if event.media_id:
             path = f"/export/project/{event.project_id}/media"
-            found = await data_of(api, path, params={"mediaIds": str(event.media_id)})
+            found = await data_of(api, path, params={"mediaId": str(event.media_id)})
             assert [item["mediaID"] for item in found["data"]] == [event.media_id]
         if event.assignment_id:
             task = await data_of(api, f"/customTasks/assignment/{event.assignment_id}?full=true")
@@ -113,7 +123,7 @@ async def test_photos_of_a_form_are_served_as_media_of_its_project(sim, api):
         ]
         ids = [*photos, task["pdfProjectMediaId"]]
         path = f"/export/project/{task['projectId']}/media"
-        found = await data_of(api, path, params={"mediaIds": ",".join(map(str, ids))})
+        found = await data_of(api, path, params={"mediaId": ",".join(map(str, ids))})
         assert sorted(item["mediaID"] for item in found["data"]) == sorted(ids)
         assert {item["taskAssignmentId"] for item in found["data"]} == {assignment_id}
 
@@ -203,7 +213,7 @@ async def test_an_action_is_taken_and_recorded(sim, api):
         ("/export/project/999999999999", 404),
         ("/export/project/proj_a", 400),
         ("/export/project/1/media", 404),
-        ("/export/project/700100/media?mediaIds=a", 400),
+        ("/export/project/700100/media?mediaId=a", 400),
         ("/customTasks/assignment/1?full=true", 404),
         ("/customTasks/assignment/x", 400),
         ("/nothing/here", 404),

@@ -16,7 +16,7 @@ async def link_of(sim, extension="jpg"):
         if event.media_id and sim.world.file(event.media_id).extension == extension
     )
     headers = {"Authorization": "Basic demo-token"}
-    path = f"{sim.api_url}/export/project/{event.project_id}/media?mediaIds={event.media_id}"
+    path = f"{sim.api_url}/export/project/{event.project_id}/media?mediaId={event.media_id}"
     async with httpx.AsyncClient() as client:
         (item,) = (await client.get(path, headers=headers)).json()["data"]
     return item["fullDownloadLink"]

@@ -19,7 +19,6 @@ from claimx_pipeline import (
 )
 from claimx_pipeline.broker.sqlite.log import StoredRecord
 from claimx_pipeline.claimx.handlers.protocol import Handled
-from claimx_pipeline.media.messages import CORE_OWNER, decode_download_task
 from claimx_pipeline.media.paths import target_path
 from claimx_pipeline.plugins.host.dispatch import Dispatcher
 from claimx_pipeline.plugins.host.loading import PluginInfo, PluginSet
@@ -27,6 +26,7 @@ from claimx_pipeline.plugins.host.results import PublishRules
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 from claimx_pipeline.workers.enrichment import EnrichmentProcessor
+from tests.rigs.file_records import decode_download_task
 from tests.rigs.files import SETTINGS, FileRig
 
 AT = datetime(2026, 1, 12, 9, tzinfo=UTC)
@@ -92,7 +92,7 @@ async def test_a_file_with_a_link_is_asked_for_once(tmp_path):
     [task] = await published(tmp_path, [ROW])
     assert task.download_url == LINK, "byte for byte, its signature covers it"
     assert (task.owner, task.media_id, task.event_id, task.expires_at) == (
-        CORE_OWNER,
+        "claimx",
         "500001",
         "e1",
         AT,

@@ -87,7 +87,7 @@ async def test_photos_are_found_by_ids_that_are_doubles():
         def json(self):
             return {"data": [{"mediaID": 12.0, "fullDownloadLink": "https://x/1"}]}
 
-    links = await PhotoLinks(Claimx(), "/{project_id}", 0, None)._ask("/1", "12")
+    links = await PhotoLinks(Claimx(), "/{project_id}", 0, None, "mediaId")._ask("/1", "12")
     assert list(links) == ["12"]
 
 

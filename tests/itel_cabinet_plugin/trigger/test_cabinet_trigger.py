@@ -59,6 +59,14 @@ def test_every_event_of_a_cabinet_task_is_published(event_type, status):
     }
 
 
+def test_the_files_of_a_completed_task_travel_with_the_message():
+    given = context(event_type="CUSTOM_TASK_COMPLETED", status="COMPLETED")
+    named = evolve(given, event=evolve(given.event, media_ids=("500001", "500002")))
+    (publish,) = CabinetTrigger().claimx_enrichment_complete(named).actions
+    (other,) = CabinetTrigger().claimx_enrichment_complete(given).actions
+    assert publish.payload == {**other.payload, "media_ids": ["500001", "500002"]}
+
+
 def test_other_tasks_and_other_events_are_left_alone():
     trigger = CabinetTrigger()
     assert trigger.claimx_enrichment_complete(context(task_id=1234)) is None

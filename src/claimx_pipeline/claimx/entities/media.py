@@ -17,7 +17,7 @@ MEDIA = EntityKind(
         name="claimx_attachment_metadata",
         summary="Files of a claim, as ClaimX describes them",
         doc=(
-            "Read from `GET /export/project/{id}/media?mediaIds=…` for PROJECT_FILE_ADDED events. "
+            "Read from `GET /export/project/{id}/media?mediaId=…` for PROJECT_FILE_ADDED events. "
             "Where the files are stored is in `claimx_attachments`."
         ),
         mode="merge",

@@ -88,8 +88,11 @@ PROJECTS = EntityKind(
             gathered(
                 "master_file_name",
                 STRING,
-                {ANSWER: ("project.mfn | project.masterFilename", text)},
-                also=f"`master_file_name` of the {_MFN_ADDED} event goes before it",
+                {ANSWER: ("project.masterFileName | project.mfn | project.masterFilename", text)},
+                also=(
+                    "else the first `mfn` of `teamMembers`; `master_file_name` of the "
+                    f"{_MFN_ADDED} event goes before it"
+                ),
                 doc="Master file name (MFN)",
             ),
             Column(
@@ -214,6 +217,7 @@ PROJECTS = EntityKind(
 
 _EMAIL = Field("primary_email", "emailAddress", text)
 _IS_PRIMARY = Field("primary_email", "primary", flag)
+_MEMBERS_FILE = Field("master_file_name", "mfn", text)
 
 
 def project_row(body: dict[str, Any], project_id: str, origin: Provenance) -> EntityRow:
@@ -228,6 +232,8 @@ def project_row(body: dict[str, Any], project_id: str, origin: Provenance) -> En
     row = PROJECTS.read(body, unreadable)
     own_id = PROJECTS.value("project_id", body, unreadable)
     row["project_id"] = own_id or project_id
+    if row["master_file_name"] is None:
+        row["master_file_name"] = _members_file(body, origin)
     project = object_in("projects", body, "project", unreadable)
     customer = object_in("projects", project, "customerInformation", unreadable)
     row["primary_email"] = _primary_email(customer, origin)
@@ -256,6 +262,18 @@ def said_by(event: Event) -> EntityRow:
             "master_file_name_at": event.ingested_at,
         }
     return {}
+
+
+def _members_file(body: dict[str, Any], origin: Provenance) -> str | None:
+    """Return the first master file name of the project's team."""
+    members = body.get("teamMembers")
+    for member in members if isinstance(members, list) else ():
+        # What is not a member is noted where the contacts are made of them.
+        if not isinstance(member, dict):
+            continue
+        if found := read_field("projects", _MEMBERS_FILE, member, origin.unreadable):
+            return str(found)
+    return None
 
 
 def _primary_email(customer: dict[str, Any], origin: Provenance) -> str | None:

@@ -22,6 +22,7 @@ from claimx_pipeline.errors import RecordError
 from claimx_pipeline.isolation import as_failure
 
 A = TypeVar("A")
+E = TypeVar("E")
 _LARGEST = 2**63 - 1
 _DIGITS = len(str(_LARGEST))
 
@@ -96,12 +97,12 @@ async def sorted_out(
 
 
 async def shared(
-    events: Sequence[Event],
+    events: Sequence[E],
     reader: ClaimxReader,
     fetch: Callable[[ClaimxReader], Awaitable[A]],
-    build: Callable[[Event, A], EntityRows],
+    build: Callable[[E, A], EntityRows],
 ) -> list[Handled]:
-    """Return what became of *events*, which *fetch* serves all at once.
+    """Return what became of *events*, or what represents them, which *fetch* serves all at once.
 
     A failure of *fetch* is every event's, one of *build* its own event's alone. The
     requests count for the first event.
@@ -118,7 +119,7 @@ async def shared(
     return handled
 
 
-def _built(event: Event, found: A, build: Callable[[Event, A], EntityRows]) -> Handled:
+def _built(event: E, found: A, build: Callable[[E, A], EntityRows]) -> Handled:
     try:
         return Handled(build(event, found))
     except BaseException as error:  # noqa: BLE001 - reported as the outcome of this event

@@ -5,22 +5,63 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Mapping, Sequence
 
+from attrs import frozen
+
 from claimx_pipeline.claimx.api import Json
 from claimx_pipeline.claimx.entities import EntityRows
 from claimx_pipeline.claimx.entities.media import media_id_of, media_row
 from claimx_pipeline.claimx.events import Event
-from claimx_pipeline.claimx.handlers.group import RowMaker, numeric_id, shared, sorted_out
+from claimx_pipeline.claimx.handlers.group import RowMaker, numeric_id, shared
 from claimx_pipeline.claimx.handlers.protocol import Handled
 from claimx_pipeline.claimx.reader import ClaimxReader, ProjectAnswer, both
 from claimx_pipeline.connections.answer import Answered
-from claimx_pipeline.errors import RecordError
+from claimx_pipeline.domain.incomplete import IncompleteError
+from claimx_pipeline.errors import Category, RecordError
 from claimx_pipeline.isolation import as_failure
 
 _IDS_PER_REQUEST = 100
 """Keeps the URL below 2,000 characters, which every server takes."""
 
+_LONGEST_SHOWN = 60
+
 _Found = Mapping[str, Answered[Json] | Exception]
 """Media id to what the API said of it, or why it said nothing; missing if it has none."""
+
+
+_NAMED = 10
+"""Ids that an error's text names."""
+
+
+@frozen
+class _Wanted:
+    """The files that an event names."""
+
+    ids: tuple[int, ...]
+    unusable: tuple[str, ...]
+    """Ids that the API cannot know."""
+
+
+def _wanted(event: Event) -> _Wanted:
+    """Return the files that *event* names, each once.
+
+    Raises:
+        RecordError: It names none that the API can know; permanent.
+    """
+    single = () if event.media_id is None else (event.media_id,)
+    named = dict.fromkeys((*single, *event.media_ids))
+    if len(named) < 2:  # noqa: PLR2004 - several
+        return _Wanted((numeric_id("media_id", next(iter(named), None), event.event_type),), ())
+    ids, unusable = [], []
+    failed: RecordError | None = None
+    for name in named:
+        try:
+            ids.append(numeric_id("media_ids", name, event.event_type))
+        except RecordError as error:
+            failed = error
+            unusable.append(name[:_LONGEST_SHOWN])
+    if failed is not None and not ids:
+        raise failed
+    return _Wanted(tuple(dict.fromkeys(ids)), tuple(unusable))
 
 
 class MediaHandler:
@@ -36,20 +77,41 @@ class MediaHandler:
     async def handle(
         self, project_id: str, events: Sequence[Event], reader: ClaimxReader
     ) -> Sequence[Handled]:
-        """Return the file, the project and its contacts for each event."""
+        """Return the files, the project and its contacts for each event.
 
-        async def of_all(ids: Mapping[int, Sequence[Event]]) -> list[Handled]:
-            async def fetch(reader: ClaimxReader) -> tuple[_Found, ProjectAnswer]:
-                number = numeric_id("project_id", project_id, events[0].event_type)
-                return await both(self._media(reader, number, list(ids)), reader.project(number))
+        An event of several files of which the API names only some fails with an
+        ``IncompleteError`` that holds the rows of those.
+        """
+        results: dict[int, Handled] = {}
+        wanted: dict[int, _Wanted] = {}
+        for position, event in enumerate(events):
+            try:
+                wanted[position] = _wanted(event)
+            except RecordError as error:
+                results[position] = Handled(error=error)
+        if wanted:
+            handled = await self._together(project_id, events, wanted, reader)
+            results.update(zip(wanted, handled, strict=True))
+        return [results[position] for position in range(len(events))]
 
-            def build(event: Event, found: tuple[_Found, ProjectAnswer]) -> EntityRows:
-                return self._entities(event, int(project_id), *found)
+    async def _together(
+        self,
+        project_id: str,
+        events: Sequence[Event],
+        wanted: Mapping[int, _Wanted],
+        reader: ClaimxReader,
+    ) -> list[Handled]:
+        """Return what became of the events at the positions of *wanted*, asked about at once."""
+        ids = list(dict.fromkeys(one for each in wanted.values() for one in each.ids))
 
-            wanted = [event for same in ids.values() for event in same]
-            return await shared(wanted, reader, fetch, build)
+        async def fetch(reader: ClaimxReader) -> tuple[_Found, ProjectAnswer]:
+            number = numeric_id("project_id", project_id, events[0].event_type)
+            return await both(self._media(reader, number, ids), reader.project(number))
 
-        return await sorted_out("media_id", events, of_all)
+        def build(position: int, found: tuple[_Found, ProjectAnswer]) -> EntityRows:
+            return self._entities(events[position], wanted[position], int(project_id), *found)
+
+        return await shared(list(wanted), reader, fetch, build)
 
     async def _media(self, reader: ClaimxReader, project: int, ids: Sequence[int]) -> _Found:
         parts = [
@@ -75,18 +137,38 @@ class MediaHandler:
         return found
 
     def _entities(
-        self, event: Event, project_id: int, media: _Found, project: ProjectAnswer
+        self,
+        event: Event,
+        wanted: _Wanted,
+        project_id: int,
+        media: _Found,
+        project: ProjectAnswer,
     ) -> EntityRows:
-        media_id = str(int(event.media_id or ""))
-        found = media.get(media_id)
-        if found is None:
-            raise RecordError(
-                f"media {media_id} is not among the files that the API names "
-                f"for project {project_id}"
-            )
-        if isinstance(found, Exception):
-            raise found
         entities = self._rows.project(event, project, project_id)
-        origin = self._rows.origin(event, found.answered_at)
-        entities.media = [media_row(found.body, media_id, str(project_id), origin)]
-        return entities
+        missing = []
+        for media_id in map(str, wanted.ids):
+            found = media.get(media_id)
+            if isinstance(found, Exception):
+                raise found
+            if found is None:
+                missing.append(media_id)
+                continue
+            origin = self._rows.origin(event, found.answered_at)
+            entities.media.append(media_row(found.body, media_id, str(project_id), origin))
+        if not missing and not wanted.unusable:
+            return entities
+        reason = (
+            f"media {_few([*missing, *wanted.unusable])} is not among the files that the API "
+            f"names for project {project_id}"
+        )
+        if not entities.media:
+            raise RecordError(reason)
+        # The API names others of the same event: what it does not name yet it may name later.
+        category = Category.TRANSIENT if missing else Category.PERMANENT
+        found_of = f"{len(entities.media)} of {len(wanted.ids) + len(wanted.unusable)}"
+        raise IncompleteError(f"{reason}; {found_of} files were found", category, entities)
+
+
+def _few(ids: Sequence[str]) -> str:
+    more = len(ids) - _NAMED
+    return ", ".join(ids[:_NAMED]) + (f" and {more} more" if more > 0 else "")

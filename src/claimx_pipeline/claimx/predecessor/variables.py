@@ -100,7 +100,8 @@ VARIABLES: tuple[FormerVariable, ...] = (
     FormerVariable(name="LOG_DIR", why="logs go to stderr alone; the service manager keeps them"),
     FormerVariable(name="LOG_TO_STDOUT", why="logs go to stderr alone"),
     FormerVariable(
-        name="DISABLE_SSL_VERIFY", why="certificates are always verified; name a private authority"
+        name="DISABLE_SSL_VERIFY",
+        why="certificates are always verified; network.ca_file names a private authority",
     ),
     FormerVariable(
         name="CLAIMX_EVENTHOUSE_*", why="events come from the topic claimx.events.raw alone"

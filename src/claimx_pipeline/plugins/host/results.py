@@ -134,7 +134,7 @@ class AnswerReader:
         if isinstance(action, Webhook) and (problem := action.problem()):
             raise ValueError(problem)
         message = ActionMessage.of(
-            action, plugin=plugin, event_id=context.event_id, project_id=context.project_id
+            action, plugin=plugin, event_id=context.event_id, project_id=context.key
         )
         value = to_json(message)
         return self._record(context, ACTIONS_PENDING.name, value, context.event_id, {}, cause)

@@ -20,6 +20,8 @@ from claimx_pipeline.runtime.outcome import Held
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 """An unavailable service is asked less and less often, but at least this often."""
+LOOK_SECONDS = 0.05
+"""How often it is looked whether what is in flight of a partition has made room for what waits."""
 
 
 @define
@@ -105,13 +107,18 @@ class PausedPartitions:
             self._pause_seconds = FIRST_PAUSE_SECONDS
         return resumed
 
-    def seconds_to_next(self, longest: float) -> float:
-        """Return how many seconds a poll may wait without anything becoming late."""
-        if not self._waiting:
-            return longest
+    def seconds_to_next(self, longest: float, in_flight: Container[Assignment] = ()) -> float:
+        """Return how many seconds a poll may wait without anything becoming late.
+
+        What is due in a partition *in flight* cannot be taken out yet: a poll that did not
+        wait for it would only be repeated, and keep the event loop from what is in flight.
+        """
         now = self._clock.now()
-        first = min(waiting.until for waiting in self._waiting.values())
-        return max(0.0, min(longest, (first - now).total_seconds()))
+        seconds = longest
+        for assignment, waiting in self._waiting.items():
+            left = max(0.0, (waiting.until - now).total_seconds())
+            seconds = min(seconds, max(left, LOOK_SECONDS) if assignment in in_flight else left)
+        return seconds
 
     def until(self) -> datetime | None:
         """Return when the last of the records that wait for their time is due."""

@@ -1,7 +1,8 @@
-"""Section ``claimx``: the ClaimX API, and where its files go."""
+"""Section ``claimx``: the ClaimX API, how its events come, and where its files go."""
 
 from __future__ import annotations
 
+import re
 from string import Formatter
 from typing import Any, Literal
 
@@ -11,7 +12,36 @@ from attrs.validators import ge, gt, le, optional
 from claimx_pipeline.settings.kinds import KIND, endpoint, header_token, http_url
 from claimx_pipeline.settings.masking import masked_repr
 from claimx_pipeline.settings.secret import Secret
+from claimx_pipeline.settings.tree.network import NetworkSettings
 from claimx_pipeline.settings.tree.validators import hosts, not_blank
+
+_QUERY_NAME = re.compile(r"[A-Za-z0-9._~-]{1,100}")
+
+
+def query_name(_: Any, attribute: Attribute[Any], value: str) -> None:
+    """Refuse what cannot be the name of a parameter in a URL.
+
+    Raises:
+        ValueError: It is empty or needs quoting in a URL.
+    """
+    if not _QUERY_NAME.fullmatch(value):
+        raise ValueError(
+            f"{attribute.name!r} is {value!r}, which is not a valid parameter; use A to Z, "
+            "a to z and digits, for example mediaId"
+        )
+
+
+def dotted_path(_: Any, attribute: Attribute[Any], value: str) -> None:
+    """Refuse a path that leads nowhere.
+
+    Raises:
+        ValueError: It has an empty key.
+    """
+    if not all(part.strip() == part != "" for part in value.split(".")):
+        raise ValueError(
+            f"{attribute.name!r} is {value!r}, which is not a valid path; write keys joined by "
+            "dots, for example message.payload"
+        )
 
 
 @frozen(kw_only=True)
@@ -70,6 +100,26 @@ class ApiSettings:
     sender_username: str = field(default="claimx-pipeline", validator=not_blank)
     """Named as sender where the API asks for one (video reports)."""
 
+    media_parameter: str = field(default="mediaId", validator=query_name)
+    """Parameter that names the files asked for, joined by commas; ``mediaIds`` on older servers."""
+
+    network: NetworkSettings = field(factory=NetworkSettings)
+    """What differs here from the section ``network``."""
+
+
+@frozen(kw_only=True)
+class EventsSettings:
+    """Where in a record of ``claimx.events.raw`` the event is; in the record itself if not set."""
+
+    preset: Literal["source_event", "gateway"] | None = None
+    """An envelope known by name; the two paths below change what it says."""
+
+    payload_path: str | None = field(default=None, validator=optional(dotted_path))
+    """Keys joined by dots that lead to the event, for example ``payload``."""
+
+    time_path: str | None = field(default=None, validator=optional(dotted_path))
+    """Keys joined by dots that lead to the time of an event that has none of its own."""
+
 
 PATH_NAMES = frozenset({"project_id", "media_id", "file_name"})
 """Names that a file's path may hold in braces."""
@@ -123,6 +173,9 @@ class ClaimxSettings:
 
     api: ApiSettings = field(factory=ApiSettings)
     """The ClaimX REST API."""
+
+    events: EventsSettings = field(factory=EventsSettings)
+    """Where in a record of ``claimx.events.raw`` the event is; in the record itself if not set."""
 
     media: ClaimxMediaSettings = field(factory=ClaimxMediaSettings)
     """The files of claims, as far as they are ClaimX's own."""

@@ -9,6 +9,7 @@ import pytest
 
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.handlers import core_handlers
+from claimx_pipeline.domain.incomplete import IncompleteError
 from claimx_pipeline.errors import Category
 from tests.fakes.claimx_answers import TASK, VIDEO
 from tests.fakes.hasty_clock import HastyClock
@@ -86,6 +87,29 @@ async def test_a_master_file_name_of_an_event_goes_before_that_of_the_api(handle
 
 
 @pytest.mark.parametrize(
+    ("project", "found"),
+    [
+        ({"masterFileName": "M-1", "mfn": "M-2"}, "M-1"),
+        ({"masterFileName": None, "mfn": None, "masterFilename": "M-3"}, "M-3"),
+        ({"masterFileName": "", "mfn": None, "masterFilename": None}, "M-5"),
+    ],
+)
+async def test_a_master_file_name_is_the_projects_or_the_first_of_its_team(
+    handle, claimx, project, found
+):
+    claimx.project = project
+    claimx.team = [{"userName": "a@example.test"}, {"mfn": ""}, {"mfn": "M-5"}, {"mfn": "M-6"}]
+    (handled,) = await handle(event("PROJECT_CREATED"))
+    assert handled.entities.projects[0]["master_file_name"] == found
+
+
+async def test_the_address_of_the_loss_is_the_projects_not_the_customers(handle, claimx):
+    claimx.project = {"customerInformation": {"address": {"street1": "elsewhere"}}, "address": None}
+    (handled,) = await handle(event("PROJECT_CREATED"))
+    assert handled.entities.projects[0]["street1"] is None
+
+
+@pytest.mark.parametrize(
     ("kind", "column"),
     [
         ("POLICYHOLDER_INVITED", "policyholder_invited_at"),
@@ -154,7 +178,7 @@ async def test_many_files_are_asked_for_by_the_hundred(handle, service):
         *(event("PROJECT_FILE_ADDED", n, media_id=str(n)) for n in range(1, 251))
     )
     asked = [one for one in service.asked if one.path.endswith("/media")]
-    sizes = sorted(len(one.query["mediaIds"][0].split(",")) for one in asked)
+    sizes = sorted(len(one.query["mediaId"][0].split(",")) for one in asked)
     assert sizes == [50, 100, 100]
     assert all(handled.error is None for handled in results)
 
@@ -162,7 +186,7 @@ async def test_many_files_are_asked_for_by_the_hundred(handle, service):
 async def test_two_events_of_one_file_ask_for_it_once(handle, service):
     results = await handle(*(event("PROJECT_FILE_ADDED", n, media_id="1") for n in range(2)))
     (asked,) = [one for one in service.asked if one.path.endswith("/media")]
-    assert asked.query["mediaIds"] == ["1"]
+    assert asked.query["mediaId"] == ["1"]
     assert [counts(handled)["media"] for handled in results] == [1, 1]
 
 
@@ -172,6 +196,58 @@ async def test_a_file_that_the_api_does_not_name_fails_alone(handle, claimx):
     assert [handled.error is None for handled in results] == [True, False, True]
     assert "media 2 is not among the files" in str(results[1].error)
     assert results[1].error.category is Category.PERMANENT
+
+
+async def test_an_event_of_several_files_brings_each_of_them(handle, service):
+    several = event("PROJECT_FILE_ADDED", 1, media_id="1", media_ids=("2", "3", "1"))
+    results = await handle(several, event("PROJECT_FILE_ADDED", 2, media_id="3"))
+    assert [handled.error for handled in results] == [None, None]
+    files = [[row["media_id"] for row in handled.entities.media] for handled in results]
+    assert files == [["1", "2", "3"], ["3"]]
+    assert {row["event_id"] for row in results[0].entities.media} == {"e1"}
+    assert counts(results[0]) == {"projects": 1, "contacts": 3, "media": 3}
+    (asked,) = [one for one in service.asked if one.path.endswith("/media")]
+    assert asked.query["mediaId"] == ["1,2,3"]
+    (alone,) = await handle(event("PROJECT_FILE_ADDED", 3, media_ids=("7",)))
+    assert [row["media_id"] for row in alone.entities.media] == ["7"]
+
+
+async def test_files_that_the_api_does_not_name_do_not_cost_the_others_of_their_event(
+    handle, claimx
+):
+    claimx.missing_media = {2, 4}
+    given = event("PROJECT_FILE_ADDED", media_ids=("1", "2", "3", "4", "photo"))
+    other = event("PROJECT_FILE_ADDED", 1, media_ids=("1", "3"))
+    incomplete, complete = await handle(given, other)
+    assert complete.error is None
+    assert isinstance(incomplete.error, IncompleteError)
+    assert incomplete.error.category is Category.TRANSIENT
+    assert str(incomplete.error) == (
+        "media 2, 4, photo is not among the files that the API names for project 700100; "
+        "2 of 5 files were found"
+    )
+    known = incomplete.error.entities
+    assert [row["media_id"] for row in known.media] == ["1", "3"]
+    assert len(known.projects) == 1
+
+
+async def test_what_is_missing_for_good_is_not_tried_again(handle, claimx):
+    (odd,) = await handle(event("PROJECT_FILE_ADDED", media_ids=("1", "photo")))
+    assert isinstance(odd.error, IncompleteError)
+    assert odd.error.category is Category.PERMANENT
+    claimx.missing_media = {1, 2}
+    (none,) = await handle(event("PROJECT_FILE_ADDED", media_ids=("1", "2")))
+    assert not isinstance(none.error, IncompleteError)
+    assert none.error.category is Category.PERMANENT
+    (unusable,) = await handle(event("PROJECT_FILE_ADDED", media_ids=("a", "b")))
+    assert "'media_ids' is 'b'; the API takes numbers only" in str(unusable.error)
+
+
+async def test_a_request_that_fails_costs_no_more_than_a_try(handle, claimx):
+    claimx.status["/export/project/700100/media"] = 503
+    (failed,) = await handle(event("PROJECT_FILE_ADDED", media_ids=("1", "2")))
+    assert not isinstance(failed.error, IncompleteError)
+    assert "answered 503" in str(failed.error)
 
 
 @pytest.mark.incident("RET-08")

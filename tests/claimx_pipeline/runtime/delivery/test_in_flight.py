@@ -1,12 +1,17 @@
 """Several batches in flight: what overlaps, what keeps its order, and that all adds up."""
 
 import asyncio
+import signal
 
 import pytest
 
 from claimx_pipeline import Done, OutRecord, RecordError
+from claimx_pipeline.broker.protocol import Assignment
 from claimx_pipeline.runtime import polling
+from claimx_pipeline.runtime.delivery.batch import BatchRecord
+from claimx_pipeline.runtime.delivery.paused import LOOK_SECONDS, PausedPartitions
 from claimx_pipeline.runtime.outcome import Held
+from claimx_pipeline.runtime.polling import Polling
 from tests.rigs.until import until
 from tests.rigs.worker import IN, OUT, Rig, Scripted
 
@@ -203,3 +208,72 @@ async def test_a_worker_with_a_batch_that_never_ends_is_alive_at_first_and_stuck
     await until(lambda: loop.metrics.records == 2)
     await until(lambda: health.live()[0])
     await finish(loop, running)
+
+
+@pytest.fixture
+def hang_ends():
+    """End a test that keeps the event loop from everything else; no timeout would run there."""
+
+    def end(*_: object) -> None:
+        raise AssertionError("the event loop was kept from everything else")
+
+    before = signal.signal(signal.SIGALRM, end)
+    signal.setitimer(signal.ITIMER_REAL, 30)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("hang_ends")
+async def test_a_record_that_is_due_behind_what_is_in_flight_does_not_keep_the_loop_busy(
+    rig, monkeypatch
+):
+    """It cannot be looked at again before; polls without a wait would starve what is in flight."""
+    held = True
+
+    def act(text: str):
+        return Held(until=rig.pipeline.clock.now()) if text == "m0" and held else echo(text)
+
+    texts = [f"m{number}" for number in range(20)]
+    await rig.publish(*texts)
+    processor = Gated(act, "m5")
+    behind = asyncio.Event()
+    process = processor.process
+
+    async def gated(batch):
+        outcomes = await process(batch)
+        if "m15" in [received.message for received in batch]:
+            await behind.wait()
+        return outcomes
+
+    processor.process = gated
+    loop = rig.loop(rig.spec(processor, batch_size=10, in_flight=40), asyncio.Event())
+    running = asyncio.create_task(loop.run())
+    await until(lambda: len(processor.seen) == 20)
+    processor.gate.set()
+    await until(lambda: counted(rig)["parked"] == 10)
+    assert counted(rig)["in_flight"] == 10
+    collect, polls = Polling.collect, 0
+
+    async def counting(self, **how):
+        nonlocal polls
+        polls += 1
+        return await collect(self, **how)
+
+    monkeypatch.setattr(Polling, "collect", counting)
+    await until(lambda: polls >= 3)
+    held = False
+    behind.set()
+    await until(lambda: loop.metrics.records == 20)
+    await finish(loop, running)
+    assert await rig.published() == texts
+
+
+async def test_what_is_due_in_flight_is_looked_at_now_and_then(rig):
+    clock = rig.pipeline.clock
+    paused = PausedPartitions(clock)
+    assignment = Assignment("topic", 0, 1)
+    paused.add(assignment, [BatchRecord(None, None, held=Held(until=clock.now()))])
+    assert paused.seconds_to_next(0.5) == 0
+    assert paused.seconds_to_next(0.5, {assignment: 0}) == LOOK_SECONDS
+    assert paused.seconds_to_next(0.01, {assignment: 0}) == 0.01

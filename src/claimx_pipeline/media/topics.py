@@ -1,0 +1,31 @@
+"""The topics that the files of a domain pass through; their names follow from the domain's."""
+
+from __future__ import annotations
+
+from attrs import frozen
+
+from claimx_pipeline.topics import WEEK_HOURS, Topic
+
+
+@frozen(kw_only=True)
+class FileTopics:
+    """The four topics of a domain's files."""
+
+    pending: Topic
+    """Files to be fetched."""
+    cached: Topic
+    """Files that were fetched and checked."""
+    results: Topic
+    """What became of each file."""
+    dlq: Topic
+    """Dead letters of the workers of files."""
+
+    @classmethod
+    def of(cls, domain: str) -> FileTopics:
+        """Return the topics of the files of *domain*, by its name."""
+        return cls(
+            pending=Topic(f"{domain}.downloads.pending", retention_hours=WEEK_HOURS),
+            cached=Topic(f"{domain}.downloads.cached", retention_hours=WEEK_HOURS),
+            results=Topic(f"{domain}.downloads.results", retention_hours=WEEK_HOURS),
+            dlq=Topic(f"{domain}.downloads.dlq", partitions=1, terminal=True),
+        )
