@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from importlib import resources
 from pathlib import Path
 from typing import Annotated
@@ -68,7 +67,7 @@ def _from_environment(context: typer.Context) -> dict[str, str]:
     from claimx_pipeline import operations
 
     command_line: CommandLine = context.obj
-    made = operations.settings_from_environment(command_line.pipeline(), os.environ)
+    made = operations.settings_from_environment(command_line.pipeline(), command_line.environ)
     for each in made.found:
         becomes = each.setting or ("nothing here" if each.understood else "not known")
         note(f"{each.name}: {becomes}" + (f"; {each.note}" if each.note else ""))
