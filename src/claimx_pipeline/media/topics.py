@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from attrs import frozen
 
-from claimx_pipeline.topics import WEEK_HOURS, Topic
+from claimx_pipeline.topics import DomainTopics, Topic
 
 
 @frozen(kw_only=True)
@@ -23,9 +23,10 @@ class FileTopics:
     @classmethod
     def of(cls, domain: str) -> FileTopics:
         """Return the topics of the files of *domain*, by its name."""
+        topics = DomainTopics(domain)
         return cls(
-            pending=Topic(f"{domain}.downloads.pending", retention_hours=WEEK_HOURS),
-            cached=Topic(f"{domain}.downloads.cached", retention_hours=WEEK_HOURS),
-            results=Topic(f"{domain}.downloads.results", retention_hours=WEEK_HOURS),
-            dlq=Topic(f"{domain}.downloads.dlq", partitions=1, terminal=True),
+            pending=topics.downloads_pending,
+            cached=topics.downloads_cached,
+            results=topics.downloads_results,
+            dlq=topics.downloads_dlq,
         )

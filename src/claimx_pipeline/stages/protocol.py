@@ -18,12 +18,10 @@ from claimx_pipeline.media.messages import DownloadTask
 from claimx_pipeline.media.requests import checked
 from claimx_pipeline.runtime.headers import AGAIN, header
 from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, Retry, failure
+from claimx_pipeline.topics import BRAND
 
 if TYPE_CHECKING:
     from claimx_pipeline.runtime.resources import Resources
-
-FIRST_DOMAIN = "claimx"
-"""Meant by stages that name no domain: they were written when there was one."""
 
 
 @define
@@ -68,7 +66,7 @@ class Item:
         """The record failed and another try may help."""
         self.outcome = Retry(error)
 
-    def request_download(self, task: DownloadTask, domain: str = FIRST_DOMAIN) -> None:
+    def request_download(self, task: DownloadTask, domain: str = BRAND) -> None:
         """Have a file copied to the object store; see ``EnrichmentContext.request_download``.
 
         Args:

@@ -18,6 +18,7 @@ from claimx_pipeline import (
     hookspecs,
 )
 from claimx_pipeline.broker.sqlite.log import StoredRecord
+from claimx_pipeline.claimx.domain import CLAIMX
 from claimx_pipeline.claimx.handlers.protocol import Handled
 from claimx_pipeline.media.paths import target_path
 from claimx_pipeline.plugins.host.dispatch import Dispatcher
@@ -79,7 +80,8 @@ async def published(tmp_path, rows, plugin=lambda context: None, headers=()):
     health = Health(pipeline.clock)
     resources = pipeline.resources(pipeline.broker(), health, FileRig(pipeline).metrics)
     processor = EnrichmentProcessor(
-        evolve(resources, dispatcher=listening(plugin), handlers=(Rows(rows),))
+        CLAIMX,
+        evolve(resources, dispatcher=listening(plugin), handlers={"claimx": (Rows(rows),)}),
     )
     await processor.open()
     record = StoredRecord("t", 0, 0, None, b"", headers, 0)

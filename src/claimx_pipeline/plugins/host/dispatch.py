@@ -93,6 +93,8 @@ class Dispatcher:
         for listener in self.listeners[hook]:
             if only is not None and listener.plugin != only:
                 continue
+            if listener.domains is not None and context.domain not in listener.domains:
+                continue
             try:
                 result = await self._ask_one(listener, context, dispatched)
             except HookFailedError as error:
@@ -189,4 +191,7 @@ def _listener(implementation: pluggy.HookImpl, hook: str, plugins: PluginSet) ->
     if isinstance(plugin, Plugin) and hook == ENRICHMENT_COMPLETE and reacts_by_execute(plugin):
         # The same in two steps, so that an event that it does not want costs next to nothing.
         function, arguments, wants = plugin.execute, ("context",), plugin.should_run
-    return Listener(name, hook, plugins.priority(name), function, arguments, wants)
+    domains = getattr(plugin, "domains", None)
+    if domains is not None:
+        domains = (domains,) if isinstance(domains, str) else tuple(domains)
+    return Listener(name, hook, plugins.priority(name), function, arguments, wants, domains)
