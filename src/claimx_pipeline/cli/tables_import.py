@@ -14,7 +14,7 @@ from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.hooks.output import note, print_json
 
 if TYPE_CHECKING:
-    from claimx_pipeline.delta.importing.progress import State
+    from claimx_pipeline.delta.importing.progress import ImportState
     from claimx_pipeline.operations import ImportedTable
 
 _SAID_EVERY = 25
@@ -74,7 +74,7 @@ def views(
     typer.echo("\n\n".join(statements))
 
 
-def _say(state: State) -> None:
+def _say(state: ImportState) -> None:
     if state.done % _SAID_EVERY == 0 or state.done == state.slices:
         note(f"{state.counts.rows} rows, part {state.done} of {state.slices}")
 

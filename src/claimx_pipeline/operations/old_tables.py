@@ -12,7 +12,7 @@ from attrs import frozen
 from claimx_pipeline.delta.importing.comparing import Comparing, Comparison, Difference, Side
 from claimx_pipeline.delta.importing.importing import TableImport, opened, reader_of
 from claimx_pipeline.delta.importing.old_table import OldTable
-from claimx_pipeline.delta.importing.progress import Counts, Progress, State
+from claimx_pipeline.delta.importing.progress import Counts, ImportState, Progress
 from claimx_pipeline.delta.importing.views import DIALECTS, Dialect, view_statements
 from claimx_pipeline.delta.location import TableLocation, location_of
 from claimx_pipeline.delta.spec import TableSpec
@@ -60,7 +60,7 @@ async def import_table(
     *,
     dry_run: bool = False,
     work: Path | None = None,
-    on_slice: Callable[[State], None] | None = None,
+    on_slice: Callable[[ImportState], None] | None = None,
 ) -> ImportedTable:
     """Copy a table of the former system into ours, which is created if it is missing.
 

@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 
 from claimx_pipeline.delta.faults import as_table_error
 from claimx_pipeline.delta.importing.old_table import OldTable
-from claimx_pipeline.delta.importing.progress import Counts, Progress, State
+from claimx_pipeline.delta.importing.progress import Counts, ImportState, Progress
 from claimx_pipeline.delta.importing.reading import OldReader, ReadRows, readable
 from claimx_pipeline.delta.importing.slices import ROWS, ByDay, ByKey, Cut, Keys, Slices, days_of
 from claimx_pipeline.delta.location import TableLocation
@@ -36,7 +36,7 @@ class Imported:
 
     version: int
     """Version of the former table that was read."""
-    state: State
+    state: ImportState
     left_out: Sequence[str]
     """Columns of the former table that nothing of ours is made from."""
 
@@ -51,7 +51,7 @@ class TableImport:
     store: TableStore
     progress: Progress
     dry_run: bool = False
-    on_slice: Callable[[State], None] = field(default=lambda _: None)
+    on_slice: Callable[[ImportState], None] = field(default=lambda _: None)
     """Called after every slice."""
     _spec: TableSpec = field(init=False)
 
@@ -94,7 +94,9 @@ class TableImport:
         await asyncio.to_thread(slices.remove)
         return Imported(version=table.version(), state=state, left_out=reader.left_out)
 
-    def _cut(self, table: DeltaTable, reader: OldReader, slices: Slices, state: State) -> State:
+    def _cut(
+        self, table: DeltaTable, reader: OldReader, slices: Slices, state: ImportState
+    ) -> ImportState:
         """Read the former table once, into slices."""
         # What it counts is counted again when the slices are read.
         keys = OldReader(reader.old, reader.spec, reader.stored)
@@ -123,8 +125,8 @@ class TableImport:
         return reader.keys(rows, {*self._spec.identity(), *filter(None, [self._spec.event_time])})
 
     async def _each(
-        self, state: State, slices: Slices, reader: OldReader, sink: TableSink | None
-    ) -> State:
+        self, state: ImportState, slices: Slices, reader: OldReader, sink: TableSink | None
+    ) -> ImportState:
         for number in range(state.done, state.slices):
             stored = await asyncio.to_thread(slices.read, number)
             if stored is not None:
@@ -137,8 +139,8 @@ class TableImport:
         return state
 
     async def _slice(
-        self, state: State, stored: pa.Table, reader: OldReader, sink: TableSink | None
-    ) -> State:
+        self, state: ImportState, stored: pa.Table, reader: OldReader, sink: TableSink | None
+    ) -> ImportState:
         found = await asyncio.to_thread(reader.rows, stored)
         refused: dict[int, str] = {}
         written = unchanged = 0

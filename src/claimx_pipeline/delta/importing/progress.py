@@ -38,7 +38,7 @@ class Counts:
 
 
 @frozen(kw_only=True)
-class State:
+class ImportState:
     """How far an import is."""
 
     source: Mapping[str, Any]
@@ -71,7 +71,7 @@ class Progress:
         """The folder of the slices."""
         return self.folder / ROWS
 
-    def resume(self, source: Mapping[str, Any], *, same: Iterable[str]) -> State:
+    def resume(self, source: Mapping[str, Any], *, same: Iterable[str]) -> ImportState:
         """Return where an import that was broken off is; a fresh start if it is another one.
 
         Args:
@@ -88,17 +88,17 @@ class Progress:
         if not alike or found.get("finished") or not found.get("cut"):
             return self.start(source)
         counts = Counts(**found.pop("counts"))
-        state = State(**found, counts=counts)
+        state = ImportState(**found, counts=counts)
         with self.report.open("r+b") as report:
             report.truncate(state.report_bytes)
         return state
 
-    def start(self, source: Mapping[str, Any]) -> State:
+    def start(self, source: Mapping[str, Any]) -> ImportState:
         """Begin at the beginning, with an empty report."""
         self.report.write_bytes(b"")
-        return self.save(State(source=source))
+        return self.save(ImportState(source=source))
 
-    def add(self, state: State, lines: Iterable[Mapping[str, Any]]) -> State:
+    def add(self, state: ImportState, lines: Iterable[Mapping[str, Any]]) -> ImportState:
         """Add *lines* to the report; they count once the state returned is saved."""
         text = b"".join(msgspec.json.encode(line, enc_hook=str) + b"\n" for line in lines)
         with self.report.open("ab") as report:
@@ -107,7 +107,7 @@ class Progress:
             os.fsync(report.fileno())
         return evolve(state, report_bytes=state.report_bytes + len(text))
 
-    def save(self, state: State) -> State:
+    def save(self, state: ImportState) -> ImportState:
         """Store *state*, whole or not at all."""
         temporary = self.folder / f"{STATE}.new"
         with temporary.open("wb") as file:
