@@ -240,8 +240,23 @@ def soak_run(session: nox.Session, asked: list[str]) -> None:
 def pages(session: nox.Session) -> None:
     """Write the pages that are made from the code and its tests; tests say when one is stale."""
     install(session, CORE, PLUGIN, *group("tests"))
-    for page in ("reliability", "hooks", "public_api", "form_mapping", "tables"):
+    for page in ("reliability", "hooks", "public_api", "form_mapping", "itel_payloads", "tables"):
         session.run("python", "-m", f"tests.pages.{page}")
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Run the tests of the example that needs a package of its own: the source for Kusto."""
+    install(session, CORE, "./examples/eventhouse-source", *group("tests"))
+    session.chdir("examples/eventhouse-source")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def backfill(session: nox.Session) -> None:
+    """Back-fill 100,000 events beside live ones, killed five times; measures rate and latency."""
+    install(session, CORE, PLUGIN, *group("tests"))
+    session.run("python", "-m", "tests.faults.backfill", *session.posargs)
 
 
 @nox.session

@@ -27,6 +27,7 @@ from .old_tables import (
 )
 from .replay import Replayed, ReplayPlan, plan_replay, replay_dead_letters
 from .run import Running, WorkerRun, run_until_idle, run_workers, running
+from .sources import Backfill, backfill_of, restart_source
 from .tables import (
     CreatedTable,
     DescribedColumn,
@@ -54,6 +55,7 @@ from .topics import (
 from .try_event import TriedPlugin, context_of, read_event, try_plugin
 
 __all__ = [
+    "Backfill",
     "Comparison",
     "CreatedTable",
     "DeadLetterGroup",
@@ -80,6 +82,7 @@ __all__ = [
     "TriedPlugin",
     "WorkerRun",
     "adopt_offsets",
+    "backfill_of",
     "compact_tables",
     "compare_tables",
     "context_of",
@@ -106,6 +109,7 @@ __all__ = [
     "read_event",
     "read_topic",
     "replay_dead_letters",
+    "restart_source",
     "rewind_offsets",
     "run_until_idle",
     "run_workers",
