@@ -92,8 +92,22 @@ def typing(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run every test, those on a real Apache Kafka included, on the Python that runs nox."""
-    install(session, CORE, PLUGIN, *group("tests"))
+    install(session, CORE, PLUGIN, *group("tests"), *group("readers"))
     session.run("pytest", *PARALLEL, *session.posargs)
+
+
+@nox.session
+def readers(session: nox.Session) -> None:
+    """Open the tables with DuckDB, Polars and pandas, and through the predecessor's views."""
+    install(session, CORE, PLUGIN, *group("tests"), *group("readers"))
+    session.run("pytest", "tests/readers", *session.posargs)
+
+
+@nox.session
+def spark(session: nox.Session) -> None:
+    """Read and compact the tables with Spark; 500 MB, Java 17 and Maven are needed."""
+    install(session, CORE, PLUGIN, *group("tests"), *group("spark"))
+    session.run("pytest", "tests/readers/test_spark.py", *session.posargs)
 
 
 @nox.session(python=SUPPORTED)
@@ -132,7 +146,7 @@ def newest(session: nox.Session) -> None:
 def constraints(session: nox.Session) -> None:
     """Write constraints.txt: the newest versions, which ``tests`` then has to pass with."""
     session.install("uv")
-    groups = ("--group", "pyproject.toml:dev")
+    groups = ("--group", "pyproject.toml:dev", "--group", "pyproject.toml:spark")
     compile_versions(session, str(CONSTRAINTS), "--upgrade", "--universal", *groups)
 
 

@@ -60,6 +60,7 @@ from .runtime.worker import (
     Received,
     WorkerSpec,
 )
+from .settings.former import FormerVariable
 from .settings.secret import (
     Secret,
 )
@@ -88,6 +89,7 @@ __all__ = [
     "EntityRows",
     "Event",
     "FileContext",
+    "FormerVariable",
     "Handled",
     "Handler",
     "Held",

@@ -25,6 +25,7 @@ from claimx_pipeline.hooks.markers import (  # noqa: F401 - plugins may import t
 if TYPE_CHECKING:
     from claimx_pipeline.broker.protocol import BrokerFactory
     from claimx_pipeline.clock import Clock
+    from claimx_pipeline.delta.importing.old_table import OldTable
     from claimx_pipeline.delta.querying.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.domain.domain import Domain
@@ -199,6 +200,30 @@ def claimx_register_tables(  # type: ignore[empty-body]
             columns = (Column("assignment_id", LONG, nullable=False), Column("note", STRING))
             return [TableSpec(name="acme_notes", summary="Notes on tasks.", mode="merge",
                               key=("assignment_id",), columns=columns)]
+    """
+
+
+@hookspec
+def claimx_register_old_tables() -> Iterable[OldTable]:  # type: ignore[empty-body]
+    """Tell what tables of a former system look like, so that they can be imported.
+
+    Called once, when a table is imported, compared or shown as a view.
+
+    Returns:
+        Each table of the former system that has become one of ours, called as ours.
+
+    Raises:
+        Exception: The command ends; the error is shown.
+
+    Example::
+
+        from claimx_pipeline import hookimpl
+        from claimx_pipeline.tables import OldColumn, OldTable, old_columns
+
+        @hookimpl
+        def claimx_register_old_tables():
+            number = OldColumn("claim", type="long", new="project_id")
+            return [OldTable(name="acme_notes", columns=(number, *old_columns("string", "note")))]
     """
 
 

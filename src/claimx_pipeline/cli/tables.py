@@ -11,6 +11,7 @@ import typer
 from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.failing import end_with
+from claimx_pipeline.cli.tables_import import import_, views
 from claimx_pipeline.hooks.output import note, print_json, print_table
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="List, create and describe tables, and keep them in order.",
 )
+
+app.command("import")(import_)
+app.command()(views)
 
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NAMES = Annotated[
