@@ -60,7 +60,6 @@ from .runtime.worker import (
     Received,
     WorkerSpec,
 )
-from .settings.former import FormerVariable
 from .settings.secret import (
     Secret,
 )
@@ -89,7 +88,6 @@ __all__ = [
     "EntityRows",
     "Event",
     "FileContext",
-    "FormerVariable",
     "Handled",
     "Handler",
     "Held",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from claimx_pipeline import FormerVariable
+from claimx_pipeline.operations import FormerVariable
 from itel_cabinet_plugin.settings import CONNECTION, SECTION
 
 _OAUTH: Final = {f"connections.{CONNECTION}.auth_type": "oauth2"}

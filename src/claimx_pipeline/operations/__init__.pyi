@@ -14,7 +14,12 @@ from .describe import (
     describe_plugin,
     describe_worker,
 )
-from .former_settings import FormerSettings, FoundVariable, settings_from_environment
+from .former_settings import (
+    FormerSettings,
+    FormerVariable,
+    FoundVariable,
+    settings_from_environment,
+)
 from .left_behind import left_behind
 from .offsets import ShownOffset, adopt_offsets, rewind_offsets, show_offsets
 from .old_tables import (
@@ -68,6 +73,7 @@ __all__ = [
     "DescribedWorker",
     "Difference",
     "FormerSettings",
+    "FormerVariable",
     "FoundVariable",
     "ImportedTable",
     "ListedTable",

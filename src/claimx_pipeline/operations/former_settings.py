@@ -5,13 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from claimx_pipeline.settings.former import FormerSettings, FoundVariable, settings_of
+from claimx_pipeline.settings.former import (
+    FormerSettings,
+    FormerVariable,
+    FoundVariable,
+    settings_of,
+)
 from claimx_pipeline.settings.tree.settings import CORE_ENVIRONMENT
 
 if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline
 
-__all__ = ["FormerSettings", "FoundVariable", "settings_from_environment"]
+__all__ = ["FormerSettings", "FormerVariable", "FoundVariable", "settings_from_environment"]
 
 
 def settings_from_environment(pipeline: Pipeline, environ: Mapping[str, str]) -> FormerSettings:

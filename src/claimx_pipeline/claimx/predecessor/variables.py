@@ -108,7 +108,9 @@ VARIABLES: tuple[FormerVariable, ...] = (
     ),
     FormerVariable(name="CLAIMX_POLL_*", why="events come from the topic claimx.events.raw alone"),
     FormerVariable(name="CLAIMX_DEDUP_*", why=_POSITIONS),
-    FormerVariable(name="XACT_*", why="the XactAnalysis domain is not part of this pipeline"),
+    FormerVariable(
+        name="XACT_*", why="XactAnalysis is a domain of its own; see examples/xact-domain"
+    ),
     *(
         FormerVariable(name=name, setting=f"storage.options.{name}", secret=True)
         for name in ("AZURE_TENANT_ID", "AZURE_CLIENT_ID", "AZURE_CLIENT_SECRET")
