@@ -12,7 +12,7 @@ from attrs import frozen
 from claimx_pipeline.delta.importing.comparing import Comparing, Comparison, Difference, Side
 from claimx_pipeline.delta.importing.importing import TableImport, opened, reader_of
 from claimx_pipeline.delta.importing.old_table import OldTable
-from claimx_pipeline.delta.importing.progress import Counts, ImportState, Progress
+from claimx_pipeline.delta.importing.progress import Counts, ImportFolder, ImportState
 from claimx_pipeline.delta.importing.views import DIALECTS, Dialect, view_statements
 from claimx_pipeline.delta.location import TableLocation, location_of
 from claimx_pipeline.delta.spec import TableSpec
@@ -87,7 +87,7 @@ async def import_table(
     location = _location(pipeline, source, table)
     if not dry_run:
         await asyncio.to_thread(store.create, old.name)
-    progress = Progress(work or Path("claimx-import") / table)
+    progress = ImportFolder(work or Path("claimx-import") / table)
     importing = TableImport(location, old, store, progress, dry_run)
     if on_slice is not None:
         importing.on_slice = on_slice

@@ -220,12 +220,12 @@ import asyncio, os
 from claimx_pipeline import Pipeline, operations
 from claimx_pipeline.delta.importing import importing, progress, slices
 slices.ROWS = importing.ROWS = 5
-before = progress.Progress.save
+before = progress.ImportFolder.save
 def save(self, state):
     if state.done == 4:
         os.kill(os.getpid(), {number})
     return before(self, state)
-progress.Progress.save = save
+progress.ImportFolder.save = save
 pipeline = Pipeline.load(environ={{}})
 asyncio.run(operations.import_table(pipeline, {old!r}, {table!r}))
 """

@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 
 from claimx_pipeline.delta.faults import as_table_error
 from claimx_pipeline.delta.importing.old_table import OldTable
-from claimx_pipeline.delta.importing.progress import Counts, ImportState, Progress
+from claimx_pipeline.delta.importing.progress import Counts, ImportFolder, ImportState
 from claimx_pipeline.delta.importing.reading import OldReader, ReadRows, readable
 from claimx_pipeline.delta.importing.slices import ROWS, ByDay, ByKey, Cut, Keys, Slices, days_of
 from claimx_pipeline.delta.location import TableLocation
@@ -49,7 +49,7 @@ class TableImport:
     """The former table."""
     old: OldTable
     store: TableStore
-    progress: Progress
+    progress: ImportFolder
     dry_run: bool = False
     on_slice: Callable[[ImportState], None] = field(default=lambda _: None)
     """Called after every slice."""

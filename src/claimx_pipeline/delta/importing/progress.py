@@ -56,7 +56,7 @@ class ImportState:
 
 
 @define
-class Progress:
+class ImportFolder:
     """The folder of an import: its state, its report, its slices."""
 
     folder: Path
