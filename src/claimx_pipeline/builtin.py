@@ -140,6 +140,7 @@ def claimx_register_commands() -> Iterable[Command]:
         Command("up", "Run every worker.", f"{cli}.up:app", run),
         Command("publish", "Publish events from a file.", f"{cli}.publish:app", run),
         Command("simulate", "Serve simulated APIs to try things on.", f"{cli}.simulate:app", run),
+        Command("export", "Write what runs workers in production.", f"{cli}.export:app", run),
         Command("topics", "List and create topics.", f"{cli}.topics:app", run),
         Command("tables", "List, create and describe tables.", f"{cli}.tables:app", look),
         Command("query", "Ask the tables with SQL.", f"{cli}.query:app", look),

@@ -14,6 +14,7 @@ from .describe import (
     describe_plugin,
     describe_worker,
 )
+from .export import Target, export_deployment
 from .left_behind import left_behind
 from .offsets import ShownOffset, adopt_offsets, rewind_offsets, show_offsets
 from .replay import Replayed, ReplayPlan, plan_replay, replay_dead_letters
@@ -63,6 +64,7 @@ __all__ = [
     "Running",
     "ShownDeadLetter",
     "ShownOffset",
+    "Target",
     "TriedPlugin",
     "WorkerRun",
     "adopt_offsets",
@@ -76,6 +78,7 @@ __all__ = [
     "describe_table",
     "describe_worker",
     "export_dead_letters",
+    "export_deployment",
     "left_behind",
     "list_tables",
     "list_topics",
