@@ -5,8 +5,7 @@ from __future__ import annotations
 from claimx_pipeline.deploy.model import CONTAINER_PORT, Deployment
 from claimx_pipeline.deploy.templates import filled, template, variable_lines
 
-KAFKA, AZURITE = "4.1.0", "3.35.0"
-_GIVEN = ("KAFKA_BOOTSTRAP_SERVERS", "CLAIMX_API_URL", "CLAIMX_API_TOKEN")
+KAFKA, AZURITE = "4.1.1", "3.35.0"
 
 
 def compose_files(deployment: Deployment) -> dict[str, str]:
@@ -38,7 +37,7 @@ def compose_files(deployment: Deployment) -> dict[str, str]:
         ".env.example": filled(
             "compose/env.example",
             version=deployment.version,
-            variables=variable_lines(deployment.variables, _GIVEN),
+            variables=variable_lines(deployment.variables),
         ),
         "create_container.py": template("compose/create_container.txt"),
         "prometheus.yaml": template("compose/prometheus.yaml") + "".join(targets),

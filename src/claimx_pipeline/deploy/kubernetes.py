@@ -10,7 +10,6 @@ from claimx_pipeline.deploy.templates import filled, joined, template, variable_
 OWN = "overlays/"
 """Below it are the files that a user changes."""
 
-_GIVEN = ("KAFKA_BOOTSTRAP_SERVERS", "CLAIMX_API_URL", "CLAIMX_API_TOKEN")
 _TOPICS_OF_TRIGGERS = 3
 """A worker that reads more topics is scaled by the lag of its whole group."""
 
@@ -104,7 +103,7 @@ def _overlay(deployment: Deployment) -> dict[str, str]:
         f"{folder}/claimx.yaml": filled("kubernetes/production/claimx.yaml", port=CONTAINER_PORT),
         f"{folder}/secrets.env.example": filled(
             "kubernetes/production/secrets.env.example",
-            variables=variable_lines(deployment.variables, _GIVEN),
+            variables=variable_lines(deployment.variables),
         ),
         f"{folder}/keda.env.example": template("kubernetes/production/keda.env.example"),
     }

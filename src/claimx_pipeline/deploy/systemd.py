@@ -55,7 +55,7 @@ def systemd_files(deployment: Deployment, paths: MachinePaths) -> dict[str, str]
         "claimx.yaml": filled("systemd/claimx.yaml", **values),
         "claimx.env.example": filled(
             "systemd/claimx.env.example",
-            variables=variable_lines(deployment.variables, ("KAFKA_BOOTSTRAP_SERVERS",)),
+            variables=variable_lines(deployment.variables),
         ),
         "prometheus-targets.yaml": template("systemd/prometheus-targets.yaml") + targets,
     }

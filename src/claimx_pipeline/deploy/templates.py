@@ -8,6 +8,9 @@ from importlib import resources
 
 from claimx_pipeline.deploy.model import DeployedVariable
 
+GIVEN = ("KAFKA_BOOTSTRAP_SERVERS", "CLAIMX_API_URL", "CLAIMX_API_BASE_URL", "CLAIMX_API_TOKEN")
+"""Variables that the templates have lines of their own for, or that say the same as one of them."""
+
 _NAME = re.compile(r"@\{([a-z_]+)\}")
 
 
@@ -31,15 +34,16 @@ def joined(texts: Iterable[str]) -> str:
     return "---\n".join(texts)
 
 
-def variable_lines(variables: Iterable[DeployedVariable], given: Iterable[str] = ()) -> str:
-    """Return a line for each of *variables*: those that are needed, then the others as comments.
+def variable_lines(variables: Iterable[DeployedVariable]) -> str:
+    """Return lines for those of *variables* that no template names: the needed ones first.
 
-    Args:
-        variables: All of them.
-        given: Those that the template has a line of its own for.
+    The others are comments.
     """
-    own = set(given)
-    rest = [each for each in variables if each.name not in own]
-    lines = [f"# Sets {each.setting}.\n{each.name}=\n" for each in rest if each.needed]
-    lines += [f"# Sets {each.setting}.\n#{each.name}=\n" for each in rest if not each.needed]
-    return "\n".join(lines)
+    rest = [each for each in variables if each.name not in GIVEN]
+    needed = [
+        f"# Sets {each.setting}; delete both lines if that is not used.\n{each.name}=change-me\n"
+        for each in rest
+        if each.needed
+    ]
+    others = [f"# Sets {each.setting}.\n#{each.name}=\n" for each in rest if not each.needed]
+    return "\n".join([*needed, *others])
