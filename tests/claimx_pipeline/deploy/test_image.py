@@ -20,7 +20,7 @@ LARGEST_MB = 450
 """What the two distributions and all that they need may take on the disk."""
 
 
-def test_it_runs_as_nobody_in_particular_and_keeps_no_build_tools():
+def test_it_runs_as_a_user_without_rights_and_keeps_no_build_tools():
     said = list(lines(DOCKERFILE))
     stages = [each for each in said if each.word == "FROM"]
     assert len(stages) == 2
