@@ -94,16 +94,10 @@ def test_the_health_check_passes_while_a_worker_runs_and_fails_without_one(built
         return subprocess.run(check, env=env, capture_output=True).returncode == 0
 
     assert not healthy()
-    (program,) = words(DOCKERFILE, "ENTRYPOINT")
-    process = subprocess.Popen(
-        [built / "opt" / "bin" / program, "worker", "ingest"],
-        cwd=tmp_path,
-        env=env,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    running = Running(process)
+    (entry,) = words(DOCKERFILE, "ENTRYPOINT")
+    program = str(built / "opt" / "bin" / entry)
+    subprocess.run([program, "topics", "create"], cwd=tmp_path, env=env, check=True)
+    running = Running.of([program, "worker", "ingest"], cwd=tmp_path, env=env)
     try:
         running.wait_until(healthy, 60)
         assert running.stop(signal.SIGTERM, 30) == 0

@@ -69,15 +69,8 @@ def asked(port, path):
 
 def started(unit, **more):
     """Start what the unit starts, its output collected."""
-    process = subprocess.Popen(
-        unit.commands()[0],
-        cwd=unit.one("WorkingDirectory"),
-        env=environment(unit, **more),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    return Running(process)
+    cwd = Path(unit.one("WorkingDirectory"))
+    return Running.of(unit.commands()[0], cwd=cwd, env=environment(unit, **more))
 
 
 @pytest.mark.plugin
