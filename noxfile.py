@@ -240,7 +240,15 @@ def soak_run(session: nox.Session, asked: list[str]) -> None:
 def pages(session: nox.Session) -> None:
     """Write the pages that are made from the code and its tests; tests say when one is stale."""
     install(session, CORE, PLUGIN, *group("tests"))
-    for page in ("reliability", "hooks", "public_api", "form_mapping", "tables"):
+    for page in (
+        "reliability",
+        "hooks",
+        "public_api",
+        "form_mapping",
+        "itel_payloads",
+        "tables",
+        "deployments",
+    ):
         session.run("python", "-m", f"tests.pages.{page}")
 
 

@@ -30,8 +30,9 @@ async def worker(url: str, name: str, count: int) -> None:
     from kafka_topics import FilledTopic
     from product_loop import MeasuringMetrics, pipeline_in, run_worker
 
+    from claimx_pipeline.claimx.domain import CLAIMX
     from claimx_pipeline.claimx.tables import EVENTS
-    from claimx_pipeline.workers.events import WORKER
+    from claimx_pipeline.workers import events
 
     found: list[float] = []
     committed = MeasuringMetrics.committed
@@ -46,7 +47,7 @@ async def worker(url: str, name: str, count: int) -> None:
         topic = FilledTopic(url, name, count)
         pipeline = pipeline_in(Path(folder), topic)
         pipeline.table_store.create(EVENTS.name)
-        await run_worker(topic, WORKER, pipeline)
+        await run_worker(topic, events.worker(CLAIMX), pipeline)
     print(found[0], max(found))
 
 

@@ -96,7 +96,7 @@ async def product(url: str, count: int, folder: Path) -> Measured:
             buffer = DownloadBuffer(folder / "partial", task.identity)
             await buffer.begin()
             kind = expected_type(task.file_name, task.download_url)
-            await rig.transfer.fetch(CurrentLink(task, rig.api, rig.clock), kind, buffer)
+            await rig.transfer.fetch(CurrentLink(task, rig.renewer, rig.clock), kind, buffer)
             await put(store, str(number), await buffer.finish(), "image/jpeg")
             await buffer.close(discard=True)
 

@@ -13,6 +13,7 @@ from harness import Conditions, Measured, Result, Stopwatch, compare
 from kafka_topics import FilledTopic, fill
 from product_loop import pipeline_in, run_worker
 
+from claimx_pipeline.claimx.domain import CLAIMX
 from claimx_pipeline.claimx.tables import EVENTS
 from claimx_pipeline.workers import events as events_step
 
@@ -23,7 +24,7 @@ async def product(topic: FilledTopic, size: int, *, dedupe: bool) -> Measured:
         pipeline = pipeline_in(Path(folder), topic)
         pipeline.tables[EVENTS.name] = evolve(EVENTS, dedupe=dedupe)
         pipeline.table_store.create(EVENTS.name)
-        spec = evolve(events_step.WORKER, batch_size=size, linger_seconds=1.0)
+        spec = evolve(events_step.worker(CLAIMX), batch_size=size, linger_seconds=1.0)
         return await run_worker(topic, spec, pipeline)
 
 

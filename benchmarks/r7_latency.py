@@ -22,6 +22,7 @@ from kafka_topics import FilledTopic, fill
 from product_loop import pipeline_in
 
 from claimx_pipeline.broker.protocol import OutRecord
+from claimx_pipeline.claimx.domain import CLAIMX
 from claimx_pipeline.claimx.tables import EVENTS
 from claimx_pipeline.runtime.loop import WorkerLoop
 from claimx_pipeline.telemetry.health import Health
@@ -46,7 +47,9 @@ async def product(
     pipeline = pipeline_in(folder, topic)
     pipeline.table_store.create(EVENTS.name)
     began()
-    spec = evolve(events_step.WORKER, group=group, reads=(Topic(topic.name),), linger_seconds=0.0)
+    spec = evolve(
+        events_step.worker(CLAIMX), group=group, reads=(Topic(topic.name),), linger_seconds=0.0
+    )
     stop, health = asyncio.Event(), Health(pipeline.clock)
     health.expect(spec.name)
     resources = pipeline.resources(topic.broker(), health)

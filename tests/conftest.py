@@ -20,6 +20,7 @@ from tests.rigs.kafka_server import (
     kafka,
     kafka_server,
 )
+from tests.rigs.secured_kafka import SecuredKafka, secured
 
 T = TypeVar("T")
 
@@ -76,6 +77,12 @@ def own_kafka() -> Iterator[KafkaServer]:
 def mortal_kafka() -> Iterator[KafkaServer]:
     """A Kafka for all tests that kill and restart one; it runs whenever a test begins."""
     yield from _running(kafka_server())
+
+
+@pytest.fixture(scope="session")
+def secured_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SecuredKafka]:
+    """A Kafka with every login and encryption there is, and what its clients need."""
+    yield from _running(secured(tmp_path_factory.mktemp("security")))
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ Imports are inside the functions: ``claimx-run --help`` asks for the commands on
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from claimx_pipeline.hooks.command import Command
@@ -14,13 +14,11 @@ from claimx_pipeline.hooks.markers import hookimpl
 
 if TYPE_CHECKING:
     from claimx_pipeline.broker.protocol import BrokerFactory
-    from claimx_pipeline.claimx.handlers.protocol import Handler
-    from claimx_pipeline.clock import Clock
     from claimx_pipeline.delta.querying.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
+    from claimx_pipeline.domain.domain import Domain
     from claimx_pipeline.hooks.context import FileContext
     from claimx_pipeline.runtime.worker import WorkerSpec
-    from claimx_pipeline.settings.tree.settings import Settings
     from claimx_pipeline.stages.protocol import Stage
 
 log = logging.getLogger(__name__)
@@ -36,19 +34,17 @@ def claimx_register_brokers() -> Mapping[str, BrokerFactory]:
 
 
 @hookimpl
-def claimx_register_tables() -> Iterable[TableSpec]:
-    """Declare the event tables, the entity tables and the table of files."""
-    from claimx_pipeline.claimx.tables import TABLES
+def claimx_register_domains() -> Iterable[Domain]:
+    """Offer ClaimX."""
+    from claimx_pipeline.claimx.domain import CLAIMX
 
-    return TABLES
+    return [CLAIMX]
 
 
 @hookimpl
-def claimx_register_handlers(clock: Clock) -> Iterable[Handler]:
-    """Enrich every ClaimX event type."""
-    from claimx_pipeline.claimx.handlers import core_handlers
-
-    return core_handlers(clock)
+def claimx_register_tables(domains: Sequence[Domain]) -> Iterable[TableSpec]:
+    """Declare the tables of every domain."""
+    return [table for domain in domains for table in domain.all_tables()]
 
 
 @hookimpl
@@ -70,31 +66,32 @@ def claimx_register_stages() -> Mapping[str, type[Stage]]:
 
 
 @hookimpl
-def claimx_register_workers(settings: Settings) -> Iterable[WorkerSpec]:  # noqa: ARG001 - hook
-    """Offer the ClaimX workers."""
+def claimx_register_workers(domains: Sequence[Domain]) -> Iterable[WorkerSpec]:
+    """Offer the workers of every domain, and those that serve all of them."""
+    from claimx_pipeline.workers import actions, retry
+
+    yield from (worker for domain in domains for worker in _workers_of(domain))
+    yield actions.worker(domains)
+    yield retry.WORKER
+
+
+def _workers_of(domain: Domain) -> Iterator[WorkerSpec]:
+    """Yield the workers of *domain*, in the order of the flow."""
     from claimx_pipeline.workers import (
-        actions,
         download,
         enrichment,
         entities,
         events,
         ingest,
         results,
-        retry,
         upload,
     )
 
-    return [
-        ingest.WORKER,
-        events.WORKER,
-        enrichment.WORKER,
-        entities.WORKER,
-        download.WORKER,
-        upload.WORKER,
-        results.WORKER,
-        actions.WORKER,
-        retry.WORKER,
-    ]
+    for room in (ingest, events, enrichment, entities):
+        yield room.worker(domain)
+    if (flow := domain.file_flow) is not None:
+        for files in (download, upload, results):
+            yield files.worker(flow.domain, flow.worker_prefix, flow.topics, flow.files)
 
 
 @hookimpl

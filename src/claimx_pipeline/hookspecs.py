@@ -12,8 +12,8 @@ a hook is refused when the plugin is loaded. Every example below is run by the t
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from claimx_pipeline.hooks.markers import (  # noqa: F401 - plugins may import them from here
     API_VERSION,
@@ -24,10 +24,11 @@ from claimx_pipeline.hooks.markers import (  # noqa: F401 - plugins may import t
 
 if TYPE_CHECKING:
     from claimx_pipeline.broker.protocol import BrokerFactory
-    from claimx_pipeline.claimx.handlers.protocol import Handler
     from claimx_pipeline.clock import Clock
     from claimx_pipeline.delta.querying.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
+    from claimx_pipeline.domain.domain import Domain
+    from claimx_pipeline.domain.handlers import EventHandler
     from claimx_pipeline.errors import Problem
     from claimx_pipeline.hooks.command import Command
     from claimx_pipeline.hooks.context import EnrichmentContext, FileContext
@@ -92,13 +93,94 @@ def claimx_register_brokers() -> Mapping[str, BrokerFactory]:  # type: ignore[em
 
 
 @hookspec
-def claimx_register_tables(settings: Settings) -> Iterable[TableSpec]:  # type: ignore[empty-body]
+def claimx_register_domains(settings: Settings) -> Iterable[Domain]:  # type: ignore[empty-body]
+    """Register domains of events.
+
+    Called once, at start. A domain brings its events, entity kinds, tables, handlers and the
+    reader of its API; its topics, consumer groups, dead letters and workers follow from its
+    name: a domain ``acme`` is read from ``acme.events.raw`` by worker ``acme-ingest``, and
+    ``claimx-run worker acme`` starts all its workers.
+
+    Args:
+        settings: All settings; a section of the domain's own is registered by
+            ``claimx_register_settings``.
+
+    Returns:
+        The domains. A name that another plugin registers is refused.
+
+    Raises:
+        Exception: Nothing starts; the error is shown.
+
+    Example::
+
+        from datetime import datetime
+        import msgspec
+        from attrs import frozen
+        from claimx_pipeline import DecodeError, hookimpl
+        from claimx_pipeline.domain import NO_PAYLOAD, Domain, RowsByKind, event_log, rows_of
+        from claimx_pipeline.tables import STRING, TIMESTAMP, Column, TableSpec
+
+        @frozen
+        class AcmeEvent:
+            event_id: str
+            event_type: str
+            job_id: str
+            ingested_at: datetime
+            id_has_time: bool = False
+            payload: msgspec.Raw = NO_PAYLOAD
+
+            @property
+            def key(self):
+                return self.job_id
+
+        def decode(value, timestamp_ms, origin=None, now=None):
+            try:
+                said = msgspec.json.decode(value or b"")
+                at = datetime.fromisoformat(said["at"])
+                return AcmeEvent(said["id"], said["type"], said["job"], at,
+                                 payload=msgspec.Raw(value))
+            except (msgspec.DecodeError, TypeError, KeyError, ValueError) as error:
+                raise DecodeError(f"the record is not a valid event of Acme: {error}") from error
+
+        @rows_of(())
+        class AcmeRows(RowsByKind):
+            pass
+
+        EVENTS = TableSpec(
+            name="acme_events", summary="Every event of Acme as it came, one row per event id",
+            mode="append", key=("event_id",), event_time="ingested_at",
+            columns=(Column("event_id", STRING, nullable=False), Column("payload", STRING),
+                     Column("ingested_at", TIMESTAMP, nullable=False)),
+        )
+
+        def event_columns(events, values, now):
+            return {"event_id": [event.event_id for event in events],
+                    "payload": [bytes(event.payload).decode() for event in events],
+                    "ingested_at": [event.ingested_at for event in events]}
+
+        @hookimpl
+        def claimx_register_domains():
+            log = event_log("acme_event_log", key_name="job_id", kinds=(), example="OPENED",
+                            events_table=EVENTS.name, key_doc="The job")
+            return [Domain(
+                name="acme", summary="Jobs of Acme", key_name="job_id", event=AcmeEvent,
+                decoder=lambda settings: decode, rows=AcmeRows, events_table=EVENTS,
+                event_columns=event_columns, event_log=log,
+            )]
+    """
+
+
+@hookspec
+def claimx_register_tables(  # type: ignore[empty-body]
+    settings: Settings, domains: Sequence[Domain]
+) -> Iterable[TableSpec]:
     """Declare tables.
 
     Called once, at start; the tables appear in ``claimx-run tables list``.
 
     Args:
         settings: All settings.
+        domains: Every domain; their own tables are declared by the pipeline.
 
     Returns:
         The tables. A name that another plugin declares is refused.
@@ -122,7 +204,7 @@ def claimx_register_tables(settings: Settings) -> Iterable[TableSpec]:  # type: 
 @hookspec
 def claimx_register_handlers(  # type: ignore[empty-body]
     settings: Settings, clock: Clock
-) -> Iterable[Handler]:
+) -> Iterable[EventHandler[Any, Any]]:
     """Say how event types are enriched.
 
     Called once, at start.
@@ -133,7 +215,8 @@ def claimx_register_handlers(  # type: ignore[empty-body]
 
     Returns:
         Handlers, each naming its event types; a type has one handler. A type that no
-        handler names is logged as ``skipped``.
+        handler names is logged as ``skipped``. A handler of another domain than the first has
+        an attribute ``domain`` with its name.
 
     Raises:
         Exception: Nothing starts; the error is shown.
@@ -198,7 +281,9 @@ def claimx_register_stages() -> Mapping[str, type[Stage]]:  # type: ignore[empty
 
 
 @hookspec
-def claimx_register_workers(settings: Settings) -> Iterable[WorkerSpec]:  # type: ignore[empty-body]
+def claimx_register_workers(  # type: ignore[empty-body]
+    settings: Settings, domains: Sequence[Domain]
+) -> Iterable[WorkerSpec]:
     """Offer workers.
 
     Called once, at start; the workers appear in ``claimx-run worker --list`` and their
@@ -206,6 +291,7 @@ def claimx_register_workers(settings: Settings) -> Iterable[WorkerSpec]:  # type
 
     Args:
         settings: All settings; the plugin's own are ``settings.sections["<name>"]``.
+        domains: Every domain; their own workers are offered by the pipeline.
 
     Returns:
         The workers, each with a name that no other worker has.

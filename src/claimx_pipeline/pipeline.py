@@ -23,14 +23,15 @@ from claimx_pipeline.settings.loader import (
     require,
 )
 from claimx_pipeline.settings.loading.sources import lay_beneath
-from claimx_pipeline.settings.tree.connections import CLAIMX_API, ConnectionSettings
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.settings.tree.workers import WorkerSettings
 
 if TYPE_CHECKING:
+    from claimx_pipeline.connections.registry import Connections
     from claimx_pipeline.delta.querying.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.delta.store import TableStore
+    from claimx_pipeline.domain.domain import Domain
     from claimx_pipeline.domain.handlers import EventHandler
     from claimx_pipeline.name_checks import Findings
     from claimx_pipeline.plugins.base import Plugin
@@ -107,8 +108,8 @@ class Pipeline:
 
     @property
     def settings(self) -> Settings:
-        """All settings."""
-        return self.loaded.settings
+        """All settings; what ``network`` says is filled in wherever a service is reached."""
+        return self.loaded.settings.with_network()
 
     @cached_property
     def registrations(self) -> Registrations:
@@ -161,8 +162,13 @@ class Pipeline:
         return self.registrations.by_name("claimx_register_queries", "query")
 
     @cached_property
-    def handlers(self) -> tuple[EventHandler[Any, Any], ...]:
-        """Every handler; no two for one event type."""
+    def domains(self) -> Mapping[str, Domain]:
+        """Every domain by name, the pipeline's own first."""
+        return self.registrations.domains
+
+    @cached_property
+    def handlers(self) -> Mapping[str, tuple[EventHandler[Any, Any], ...]]:
+        """Every handler, by the name of its domain; no two for one event type of a domain."""
         return self.registrations.handlers()
 
     @cached_property
@@ -196,16 +202,8 @@ class Pipeline:
         Raises:
             SettingsError: The URL is of no known kind.
         """
-        factories = self.registrations.merged("claimx_register_brokers", "broker")
-        url = self.settings.broker.url
-        scheme, separator, _ = url.partition("://")
-        if not separator or scheme not in factories:
-            known = " or ".join(f"{name}://" for name in sorted(factories))
-            where = self.loaded.origins.get("broker.url", "broker.url")
-            what = f"broker.url is {url!r}, which is not a valid broker URL; start it with {known}"
-            raise SettingsError([Problem(where, what)])
-        broker: Broker = factories[scheme](url, self.settings.broker)
-        return broker
+        where = self.loaded.origins.get("broker.url", "broker.url")
+        return self.registrations.broker(where)
 
     def select(self, names: Sequence[str]) -> list[WorkerSpec]:
         """Return the workers called *names*, a name being a worker or a set of them.
@@ -242,7 +240,9 @@ class Pipeline:
 
     def check(self) -> list[Problem]:
         """Return what the plugins find wrong with the settings, and where they would publish."""
-        found = list(self._names.problems)
+        from claimx_pipeline.connections.checks import service_problems
+
+        found = [*self._names.problems, *service_problems(self.loaded.settings)]
         with collecting(found):
             self.broker()
         answers = self.registrations.answers("claimx_check_settings")
@@ -276,10 +276,9 @@ class Pipeline:
 
         Args:
             broker: The broker.
-            health: Where workers tell how they are.
+            health: Where workers report how they are.
             metrics: What plugins and workers are counted in; of their own if not given.
         """
-        from claimx_pipeline.connections.registry import Connections
         from claimx_pipeline.plugins.host.dispatch import Dispatcher
         from claimx_pipeline.plugins.host.results import PublishRules
         from claimx_pipeline.plugins.host.webhooks import webhooks_of
@@ -292,6 +291,9 @@ class Pipeline:
             most_bytes=self.settings.broker.largest_record,
         )
         metrics = metrics or Metrics()
+        dispatcher = Dispatcher.of(
+            self.plugins, rules=rules, clock=self.clock, metrics=metrics.plugins
+        )
         return Resources(
             settings=self.settings,
             clock=self.clock,
@@ -299,25 +301,17 @@ class Pipeline:
             topology=self.topology,
             tables=self.tables,
             table_store=self.table_store,
-            connections=Connections(self._connections(), self.clock),
+            connections=self.connections(),
             handlers=self.handlers,
-            dispatcher=Dispatcher.of(
-                self.plugins, rules=rules, clock=self.clock, metrics=metrics.plugins
-            ),
+            dispatcher=dispatcher,
             health=health,
             metrics=metrics,
             webhooks=webhooks_of(self._plugin_objects()),
         )
 
-    def _connections(self) -> dict[str, ConnectionSettings]:
-        """Return the named connections, the ClaimX API among them."""
-        connections = dict(self.settings.connections)
-        api = self.settings.claimx.api
-        if api.base_url is not None:
-            from claimx_pipeline.claimx.api import connection_settings
-
-            connections.setdefault(CLAIMX_API, connection_settings(api))
-        return connections
+    def connections(self) -> Connections:
+        """Return the named connections, those of domains among them; the caller closes them."""
+        return self.registrations.connections()
 
     def _plugin_objects(self) -> Iterator[tuple[str, Plugin]]:
         """Yield the loaded plugins that are made from the class ``Plugin``, by name."""
@@ -331,7 +325,7 @@ class Pipeline:
         """Return every topic that is the pipeline's own, by any name that leads there."""
         own = [
             self.workers.get(declared.name, declared).topics()
-            for declared in builtin.claimx_register_workers(self.settings)
+            for declared in builtin.claimx_register_workers(tuple(self.domains.values()))
             # The topics of a worker that serves others are theirs.
             if declared.serves is None
         ]

@@ -1,4 +1,4 @@
-"""What a topic is, the core's own topics, and who writes and who reads each.
+"""What a topic is, those of a domain and the platform's own, and who writes and reads each.
 
 A worker names the topics that it reads and writes; all workers together make the
 topology. Nothing else declares a topic.
@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 from attrs.validators import ge, optional
 
 from claimx_pipeline.broker.protocol import NewTopic
@@ -38,22 +38,56 @@ class Topic:
 
 WEEK_HOURS = 7 * 24.0
 
-EVENTS_RAW = Topic("claimx.events.raw", retention_hours=WEEK_HOURS, source=True)
-ENRICHMENT_PENDING = Topic("claimx.enrichment.pending", retention_hours=WEEK_HOURS)
-ENTITIES_ROWS = Topic("claimx.entities.rows", retention_hours=WEEK_HOURS)
-DOWNLOADS_PENDING = Topic("claimx.downloads.pending", retention_hours=WEEK_HOURS)
-DOWNLOADS_CACHED = Topic("claimx.downloads.cached", retention_hours=WEEK_HOURS)
-DOWNLOADS_RESULTS = Topic("claimx.downloads.results", retention_hours=WEEK_HOURS)
+BRAND = "claimx"
+"""What the names of the platform's own topics begin with, and those of the first domain."""
 
-ACTIONS_PENDING = Topic("claimx.actions.pending", retention_hours=WEEK_HOURS)
 
-EVENTS_DLQ = Topic("claimx.events.dlq", partitions=1, terminal=True)
-ENRICHMENT_DLQ = Topic("claimx.enrichment.dlq", partitions=1, terminal=True)
-ENTITIES_DLQ = Topic("claimx.entities.dlq", partitions=1, terminal=True)
-ACTIONS_DLQ = Topic("claimx.actions.dlq", partitions=1, terminal=True)
-DOWNLOADS_DLQ = Topic("claimx.downloads.dlq", partitions=1, terminal=True)
+@frozen
+class DomainTopics:
+    """The topics, consumer groups and retry families of one domain: they follow from its name."""
 
-DLQ_REPLAYED = Topic("claimx.dlq.replayed", partitions=1, terminal=True)
+    domain: str
+    events_raw: Topic = field(init=False)
+    """Raw events, written from outside."""
+    events_dlq: Topic = field(init=False)
+    enrichment_pending: Topic = field(init=False)
+    enrichment_dlq: Topic = field(init=False)
+    entities_rows: Topic = field(init=False)
+    entities_dlq: Topic = field(init=False)
+    downloads_pending: Topic = field(init=False)
+    downloads_cached: Topic = field(init=False)
+    downloads_results: Topic = field(init=False)
+    downloads_dlq: Topic = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        for each in fields(DomainTopics)[1:]:
+            area, _, what = each.name.partition("_")
+            name = f"{self.domain}.{area}.{what}"
+            topic = (
+                Topic(name, partitions=1, terminal=True)
+                if what == "dlq"
+                else Topic(name, retention_hours=WEEK_HOURS, source=what == "raw")
+            )
+            object.__setattr__(self, each.name, topic)
+
+    def group(self, role: str) -> str:
+        """Return the consumer group of the worker that is called *role* in groups."""
+        return f"{self.domain}-{role}"
+
+    def family(self, area: str) -> str:
+        """Return the family of retry topics of *area*, ``enrichment`` or ``downloads``."""
+        return f"{self.domain}.{area}"
+
+
+_FIRST = DomainTopics(BRAND)
+
+DOWNLOADS_PENDING = _FIRST.downloads_pending
+DOWNLOADS_RESULTS = _FIRST.downloads_results
+
+ACTIONS_PENDING = Topic(f"{BRAND}.actions.pending", retention_hours=WEEK_HOURS)
+ACTIONS_DLQ = Topic(f"{BRAND}.actions.dlq", partitions=1, terminal=True)
+
+DLQ_REPLAYED = Topic(f"{BRAND}.dlq.replayed", partitions=1, terminal=True)
 """One mark per replayed dead letter, keyed by where the dead letter is."""
 
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -102,8 +103,10 @@ class HttpService:
 
 
 @contextlib.asynccontextmanager
-async def http_service(answer: Answering) -> AsyncIterator[HttpService]:
-    """Serve until the block ends; every connection is then closed."""
+async def http_service(
+    answer: Answering, tls: ssl.SSLContext | None = None
+) -> AsyncIterator[HttpService]:
+    """Serve until the block ends, encrypted if *tls* is given; every connection is then closed."""
     service = HttpService("", answer)
     tasks: set[asyncio.Task[None]] = set()
 
@@ -115,8 +118,9 @@ async def http_service(answer: Answering) -> AsyncIterator[HttpService]:
         finally:
             tasks.discard(task)
 
-    server = await asyncio.start_server(connected, "127.0.0.1", 0)
-    service.url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    server = await asyncio.start_server(connected, "127.0.0.1", 0, ssl=tls)
+    port = server.sockets[0].getsockname()[1]
+    service.url = f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
     try:
         yield service
     finally:

@@ -34,7 +34,7 @@ async def main(link: str, name: str, folder: str, threshold: str, size: str) -> 
         task = rig.task(link, name)
         buffer = DownloadBuffer(Path(folder) / "partial", task.identity)
         await buffer.begin()
-        await rig.transfer.fetch(CurrentLink(task, rig.api, rig.clock), None, buffer)
+        await rig.transfer.fetch(CurrentLink(task, rig.renewer, rig.clock), None, buffer)
         whole = await buffer.finish()
         await store.put_file("file", whole.content)
         await buffer.close(discard=True)

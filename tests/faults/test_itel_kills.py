@@ -83,7 +83,7 @@ async def killed_twice(rig: WholePipeline, folder: Path, forms: int) -> datetime
             await asyncio.to_thread(running.wait_for, "worker  itel-api", PATIENCE_SECONDS)
             last = datetime.now(UTC)
         await idle(rig, running)
-        assert await asyncio.to_thread(running.stop) == 0, running.lines[-5:]
+        assert await asyncio.to_thread(running.stop, timeout=60) == 0, running.lines[-5:]
     finally:
         stop_all([running])
     return last

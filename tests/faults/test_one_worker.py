@@ -12,7 +12,7 @@ from attrs import define
 
 from claimx_pipeline import OutRecord, Pipeline
 from claimx_pipeline.broker.protocol import Admin, Record
-from claimx_pipeline.claimx.messages import DECODER
+from claimx_pipeline.claimx.domain import CLAIMX
 from tests.faults.attacked_pipeline import PATIENCE_SECONDS
 from tests.faults.form import FORM
 from tests.faults.judgement import table_differences
@@ -130,7 +130,7 @@ async def worked_off(nursery: Nursery, folder: Path, *workers: str) -> None:
 
 def rows_in(records: list[Record]) -> int:
     """Return how many rows messages of entity rows bring, the event log's included."""
-    messages = [DECODER.decode(record.value) for record in records]
+    messages = [CLAIMX.messages.decode(record.value) for record in records]
     return sum(1 + sum(len(rows) for _, rows in each.rows.items()) for each in messages)
 
 

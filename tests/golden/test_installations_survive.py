@@ -180,9 +180,16 @@ ADDED_TO_TASKS = {"media_ids", "payload"}
 """Keys of an enrichment task that the earlier version does not know, and does not look at."""
 
 
+NOT_ASKED = {"webhook": "NoneType", "create_claimx_task": "NoneType"}
+"""Keys of an action that the earlier version wrote though nothing was asked by them; without
+them it reads the same."""
+
+
 def as_before(message: dict) -> dict:
     """Return what the earlier version sees of a message."""
     shape = message.get("shape")
+    if isinstance(shape, dict) and shape.keys() >= {"kind", "plugin"}:
+        return {**message, "shape": {**NOT_ASKED, **shape}}
     if not isinstance(shape, dict) or "task_assignment_id" not in shape:
         return message
     known = {key: what for key, what in shape.items() if key not in ADDED_TO_TASKS}

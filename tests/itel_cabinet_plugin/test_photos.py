@@ -9,10 +9,10 @@ import attrs
 import pytest
 
 from claimx_pipeline.media import DownloadResult
-from claimx_pipeline.media.messages import result_record
 from claimx_pipeline.runtime.delivery import paused
 from claimx_pipeline.simulator.faults import Fault
 from itel_cabinet_plugin.settings import ItelSettings
+from tests.rigs.file_records import result_record
 from tests.rigs.itel import (
     MEDIA_WORKERS,
     WORKERS,

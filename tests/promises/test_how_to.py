@@ -6,8 +6,10 @@ from pathlib import Path
 import pytest
 
 from claimx_pipeline import Pipeline, operations
+from claimx_pipeline.media.open_store import open_files
 from claimx_pipeline.stages.from_settings import stages_of
 from tests.promises.how_to import Terminal, blocks, run_python
+from tests.rigs.authority import Authority
 from tests.rigs.kafka_server import free_port
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -92,3 +94,37 @@ async def test_the_code_of_the_page_on_the_library_runs_as_written(tmp_path, mon
     page_text = (DOCS / page).read_text(encoding="utf-8")
     functions = [name for name in operations.__all__ if name[0].islower()]
     assert [name for name in functions if name not in page_text] == []
+
+
+@pytest.mark.incident("API-07")
+@pytest.mark.parametrize(
+    "page",
+    [
+        "connect-to-a-secured-kafka",
+        "connect-to-event-hubs",
+        "proxies-and-private-authorities",
+        "use-onelake",
+    ],
+)
+def test_every_setting_on_the_pages_on_networks_passes_the_check(tmp_path, page):
+    authority = Authority.make(tmp_path)
+    client = authority.issue("client")
+    files = {
+        "/etc/ssl/company.pem": authority.file,
+        "/etc/ssl/claimx.pem": client.certificate,
+        "/etc/ssl/claimx.key": authority.encrypted(client.key, "p4ss"),
+        "/srv/claimx": tmp_path / "srv",
+    }
+    text = (DOCS / "how-to" / f"{page}.md").read_text(encoding="utf-8")
+    for path, real in files.items():
+        text = text.replace(path, str(real))
+    shown = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    assert shown
+    for settings in shown:
+        (tmp_path / "claimx.yaml").write_text(settings)
+        environ = dict.fromkeys(re.findall(r"\$\{(\w+)\}", settings), "p4ss")
+        environ |= {"COMPANY_AUTHORITY_PEM": authority.file.read_text().strip()}
+        pipeline = Pipeline.load(environ=environ, cwd=tmp_path)
+        assert pipeline.check() == []
+        assert not [each for each in pipeline.loaded.unresolved if "claimx.yaml" in each.where]
+        open_files(pipeline.settings.storage)

@@ -6,13 +6,13 @@ from collections import Counter
 
 import pytest
 
+from claimx_pipeline.claimx.domain import CLAIMX
 from claimx_pipeline.claimx.events import decode_event
-from claimx_pipeline.claimx.messages import DECODER, decode_task
 from claimx_pipeline.errors import DecodeError
-from claimx_pipeline.media.messages import decode_cached_file, decode_download_task, decode_result
 from claimx_pipeline.plugins.action_messages import decode_action
 from claimx_pipeline.stages import ChainProcessor
 from claimx_pipeline.testing import make_record
+from tests.rigs.file_records import decode_cached_file, decode_download_task, decode_result
 
 NOT_JSON = ("the event is not JSON", "the event is not UTF-8", "the record is empty")
 INVALID, VALID = 188, 95
@@ -62,8 +62,8 @@ def test_what_is_json_is_read_whatever_else_is_missing(documents):
 def test_no_reader_of_records_raises_anything_else(documents):
     readers = {
         "event": lambda value: decode_event(value, 0),
-        "task": decode_task,
-        "rows": DECODER.decode,
+        "task": CLAIMX.messages.event_of_task,
+        "rows": CLAIMX.messages.decode,
         "download": decode_download_task,
         "cached": decode_cached_file,
         "result": decode_result,

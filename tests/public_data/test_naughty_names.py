@@ -14,13 +14,13 @@ from attrs import evolve
 from claimx_pipeline.errors import Category, RecordError
 from claimx_pipeline.media import CachedFile, DownloadTask, target_path
 from claimx_pipeline.media.content import expected_type, extension_of
-from claimx_pipeline.media.messages import cached_record, decode_download_task, task_record
 from claimx_pipeline.media.names import cache_folder, cache_path, safe_id, safe_name
 from claimx_pipeline.media.open_store import open_store
 from claimx_pipeline.media.paths import why_not
 from claimx_pipeline.media.requests import checked
 from claimx_pipeline.media.store import StorageError
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
+from tests.rigs.file_records import cached_record, decode_download_task, task_record
 from tests.rigs.files import FileRig
 
 AT = datetime(2026, 1, 12, 9, tzinfo=UTC)

@@ -12,21 +12,18 @@ from attrs import define, evolve
 
 from claimx_pipeline import Pipeline
 from claimx_pipeline.broker.protocol import Record
-from claimx_pipeline.media.messages import (
-    CachedFile,
-    DownloadTask,
-    decode_cached_file,
-    task_record,
-)
+from claimx_pipeline.media.messages import CachedFile, DownloadTask
 from claimx_pipeline.runtime.loop import WorkerLoop
 from claimx_pipeline.simulator.content import content_of
 from claimx_pipeline.simulator.entities import Media
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
-from claimx_pipeline.topics import DOWNLOADS_CACHED, DOWNLOADS_DLQ
+from claimx_pipeline.topics import DomainTopics
 from tests.rigs import members, topics
+from tests.rigs.file_records import decode_cached_file, task_record
 from tests.rigs.worker import Rig
 
+TOPICS = DomainTopics("claimx")
 EVENTS = 400
 
 SETTINGS = """\
@@ -103,11 +100,12 @@ class DownloadRig:
 
     async def cached(self) -> list[CachedFile]:
         return [
-            decode_cached_file(record.value) for record in await self.rig.records(DOWNLOADS_CACHED)
+            decode_cached_file(record.value)
+            for record in await self.rig.records(TOPICS.downloads_cached)
         ]
 
     async def dead(self) -> list[Record]:
-        return await self.rig.records(DOWNLOADS_DLQ)
+        return await self.rig.records(TOPICS.downloads_dlq)
 
     def stored(self, cached: CachedFile) -> bytes:
         """Return what lies in the cache."""

@@ -13,11 +13,11 @@ from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.media import CachedFile, DownloadResult
 from claimx_pipeline.media.cache_mark import MARK, mark
-from claimx_pipeline.media.messages import decode_result
 from claimx_pipeline.media.open_store import open_cache, open_files
 from claimx_pipeline.runtime.loop import WorkerLoop
 from claimx_pipeline.telemetry.metrics import Metrics
 from tests.rigs import members, topics
+from tests.rigs.file_records import decode_result
 
 AT = datetime(2026, 1, 12, 9, tzinfo=UTC)
 

@@ -18,10 +18,10 @@ import tempfile
 import threading
 import time
 import xml.etree.ElementTree as ET
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from attrs import define, field
+from attrs import define, field, frozen
 
 POM = Path(__file__).parent / "kafka" / "pom.xml"
 START_SECONDS = 90.0
@@ -32,8 +32,9 @@ SERVER_PROPERTIES = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller_port}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}
-advertised.listeners=PLAINTEXT://127.0.0.1:{advertised}
+listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller_port}{more_listeners}
+advertised.listeners=PLAINTEXT://127.0.0.1:{advertised}{more_listeners}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT{protocols}
 controller.listener.names=CONTROLLER
 log.dirs={data}
 auto.create.topics.enable=false
@@ -100,6 +101,19 @@ def jars() -> Path:
     return folder
 
 
+@frozen
+class Security:
+    """What a Kafka has beside its plain listener."""
+
+    listeners: Mapping[str, tuple[str, int]] = {}
+    """Name to protocol and port."""
+    properties: str = ""
+    """Further lines of its settings."""
+    java_options: tuple[str, ...] = ()
+    scram: tuple[str, ...] = ()
+    """Users of SCRAM as the storage tool takes them: ``MECHANISM=[name=…,password=…]``."""
+
+
 @define
 class KafkaServer:
     """A Kafka on one data folder and one port, that can be ended and started again."""
@@ -108,6 +122,7 @@ class KafkaServer:
     port: int
     advertised: int
     """The port that clients are sent to: its own, or that of a proxy in front of it."""
+    security: Security = Security()
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
     _java: list[str] = field(init=False)
 
@@ -124,7 +139,8 @@ class KafkaServer:
         """
         if (reason := why_not()) is not None:
             raise KafkaUnavailableError(reason)
-        self._java = _java(f"{jars()}/*", self.folder / "log4j2.yaml")
+        security, java = self.security, _java(f"{jars()}/*", self.folder / "log4j2.yaml")
+        self._java = [java[0], *security.java_options, *java[1:]]
         (self.folder / "log4j2.yaml").write_text(LOG4J)
         self._properties.write_text(
             SERVER_PROPERTIES.format(
@@ -132,9 +148,18 @@ class KafkaServer:
                 advertised=self.advertised,
                 controller_port=free_port(),
                 data=self.folder / "data",
+                more_listeners="".join(
+                    f",{name}://localhost:{port}" for name, (_, port) in security.listeners.items()
+                ),
+                protocols="".join(
+                    f",{name}:{protocol}" for name, (protocol, _) in security.listeners.items()
+                ),
             )
+            + security.properties
         )
         tool = ["kafka.tools.StorageTool", "format", "-t", CLUSTER_ID]
+        for user in security.scram:
+            tool += ["--add-scram", user]
         _run([*self._java, *tool, "-c", str(self._properties)])
 
     def start(self) -> None:
@@ -186,7 +211,9 @@ class KafkaServer:
 
 
 @contextlib.contextmanager
-def kafka_server(port: int | None = None, advertised: int | None = None) -> Iterator[KafkaServer]:
+def kafka_server(
+    port: int | None = None, advertised: int | None = None, security: Security | None = None
+) -> Iterator[KafkaServer]:
     """Run a Kafka; its data are gone afterwards.
 
     Raises:
@@ -194,7 +221,7 @@ def kafka_server(port: int | None = None, advertised: int | None = None) -> Iter
     """
     with tempfile.TemporaryDirectory(prefix="claimx-kafka-") as temp:
         port = port or free_port()
-        server = KafkaServer(Path(temp), port, advertised or port)
+        server = KafkaServer(Path(temp), port, advertised or port, security or Security())
         server.format()
         try:
             server.start()

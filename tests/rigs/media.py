@@ -10,6 +10,7 @@ from attrs import define, field
 
 from claimx_pipeline import Clock
 from claimx_pipeline.claimx.api import ClaimxApi
+from claimx_pipeline.claimx.links import ClaimxLinks
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.connections.stream import StreamClient
 from claimx_pipeline.media.content import FileType, expected_type
@@ -49,7 +50,7 @@ class MediaRig:
     folder: Path
     clock: Clock
     transfer: Transfer
-    api: ClaimxApi
+    renewer: ClaimxLinks
     links: list[CurrentLink] = field(factory=list)
 
     def task(self, link: str, name: str = "photo.jpg", **changes: Any) -> DownloadTask:
@@ -64,7 +65,7 @@ class MediaRig:
 
     async def fetch(self, link: str, name: str = "photo.jpg", **changes: Any) -> Brought:
         task = self.task(link, name, **changes)
-        self.links.append(current := CurrentLink(task, self.api, self.clock))
+        self.links.append(current := CurrentLink(task, self.renewer, self.clock))
         buffer = DownloadBuffer(self.folder, task.identity)
         kind = expected_type(task.file_name, link, task.file_type)
         done = False
@@ -118,7 +119,8 @@ async def media_rig(
         ),
         clock,
     )
-    rig = MediaRig(folder / "partial", clock, Transfer(media, guard, client, clock), api)
+    transfer = Transfer(media, guard, client, clock)
+    rig = MediaRig(folder / "partial", clock, transfer, ClaimxLinks(api))
     try:
         yield rig
     finally:

@@ -120,6 +120,7 @@ def connection_settings(api: ApiSettings) -> ConnectionSettings:
         breaker_failures=api.breaker_failures,
         breaker_open_seconds=api.breaker_open_seconds,
         probe=api.probe,
+        network=api.network,
     )
 
 

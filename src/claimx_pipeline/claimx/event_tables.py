@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from datetime import datetime
+
 from claimx_pipeline.claimx.entities import KINDS
+from claimx_pipeline.claimx.events import Event
+from claimx_pipeline.delta.rows import Columns
 from claimx_pipeline.delta.spec import DATE, LONG, STRING, TIMESTAMP, Column, TableSpec
+from claimx_pipeline.domain.log_table import event_log
 
 EVENTS = TableSpec(
     name="claimx_events",
@@ -90,92 +96,43 @@ EVENTS = TableSpec(
     ),
 )
 
-EVENT_LOG = TableSpec(
-    name="claimx_event_log",
-    summary="What became of every event, one row per event id",
-    doc=(
-        "Written by the worker `entities`, one row for every event, also for one that brought "
-        "no rows or failed for good. A later outcome replaces an earlier one, in whatever order "
-        "they arrive: after a replay that works the line says so. A record that is not an event "
-        "is accounted for by its dead letter alone."
-    ),
-    mode="merge",
-    key=("event_id",),
-    bucket_column="project_id",
-    answer_time="enriched_at",
-    columns=(
-        Column(
-            "event_id",
-            STRING,
-            nullable=False,
-            source="the event",
-            doc="Id of the event; see claimx_events",
-        ),
-        Column("event_type", STRING, source="the event", doc="For example PROJECT_CREATED"),
-        Column(
-            "project_id",
-            STRING,
-            nullable=False,
-            source="the event",
-            doc="The claim; see claimx_projects",
-        ),
-        Column(
-            "outcome",
-            STRING,
-            source="the `enrichment` worker; `dead` from the dead letter",
-            doc="enriched, incomplete (a part is stored, the rest is tried again), skipped, "
-            "filtered or dead",
-        ),
-        Column(
-            "reason",
-            STRING,
-            source="the `enrichment` worker, a plugin that filtered it, or the dead letter",
-            doc="Why it was not enriched, or not whole; empty if it was",
-        ),
-        Column(
-            "category",
-            STRING,
-            source="the dead letter; empty without one",
-            doc="Category of the error; empty without one",
-        ),
-        Column(
-            "api_calls",
-            LONG,
-            bookkeeping=True,
-            source="the `enrichment` worker; requests for several events count for the first",
-            doc="Requests made to ClaimX for it",
-        ),
-        *(
-            Column(
-                kind.count_column,
-                LONG,
-                bookkeeping=True,
-                source="the `enrichment` worker, after the plugins",
-                doc=f"Rows of {kind.table.name} that it brought",
-            )
-            for kind in KINDS
-        ),
-        Column(
-            "attempts",
-            LONG,
-            bookkeeping=True,
-            source="header `claimx-attempts` of the record, plus 1",
-            doc="How many tries it took",
-        ),
-        Column(
-            "duration_ms",
-            LONG,
-            bookkeeping=True,
-            source="the clock of the `enrichment` worker",
-            doc="Milliseconds the last try took",
-        ),
-        Column("ingested_at", TIMESTAMP, source="the event", doc="When the source took it in"),
-        Column(
-            "enriched_at",
-            TIMESTAMP,
-            bookkeeping=True,
-            source="the clock of the `enrichment` worker",
-            doc="When its outcome was known",
-        ),
-    ),
+EVENT_LOG = event_log(
+    "claimx_event_log",
+    key_name="project_id",
+    kinds=KINDS,
+    events_table=EVENTS.name,
+    key_doc="The claim; see claimx_projects",
+    example="PROJECT_CREATED",
+    service="ClaimX",
 )
+
+LONGEST_ID = 18
+"""Digits that always fit 64 bits."""
+
+
+def event_columns(
+    events: Sequence[Event],
+    values: Sequence[bytes | None],  # noqa: ARG001 - an event is kept without its envelope
+    now: datetime,
+) -> Columns:
+    """Return the rows of *events*, made at *now*."""
+    return {
+        "event_id": [event.event_id for event in events],
+        "event_type": [event.event_type for event in events],
+        "project_id": [event.project_id for event in events],
+        "media_id": [event.media_id for event in events],
+        "task_assignment_id": [number(event.task_assignment_id) for event in events],
+        "video_collaboration_id": [number(event.video_collaboration_id) for event in events],
+        "master_file_name": [event.master_file_name for event in events],
+        "ingested_at": [event.ingested_at for event in events],
+        "created_at": [now] * len(events),
+        "event_date": [event.ingested_at.date() for event in events],
+        "raw_data": [bytes(event.payload).decode("utf-8", "replace") for event in events],
+    }
+
+
+def number(text: str | None) -> int | None:
+    """Return an id as a number; what is none stays in ``raw_data``, with the whole event."""
+    if not (text and text.isascii() and text.isdigit() and len(text) <= LONGEST_ID):
+        return None
+    return int(text)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from datetime import datetime
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import msgspec
 from attrs import define, field
@@ -26,11 +26,9 @@ from claimx_pipeline.claimx.event_fields import (
     read_fields,
 )
 from claimx_pipeline.clock import EPOCH, is_usable, published_at
+from claimx_pipeline.domain.events import NO_PAYLOAD
 from claimx_pipeline.errors import DecodeError
 from claimx_pipeline.settings.tree.claimx import EventsSettings
-
-NO_PAYLOAD = msgspec.Raw(b"null")
-"""The payload of an event that was handed on by a version which kept none."""
 
 _Published = tuple[int | None, Callable[[], str], Callable[[], datetime]]
 """What is known of a record beside its value, as ``decode_event`` is given it."""
@@ -56,6 +54,7 @@ class Event:
     """Files that the event names together: those of a completed task, or all that were added."""
     payload: msgspec.Raw = field(default=NO_PAYLOAD, eq=False, repr=False)
     """The event's JSON, whole, without its envelope. Written differently, it is equal."""
+    key_name: ClassVar[str] = "project_id"
 
     @property
     def key(self) -> str:

@@ -10,12 +10,38 @@ from collections.abc import Mapping
 from typing import Any
 
 from claimx_pipeline.connections.client import Connection
+from claimx_pipeline.connections.registry import Connections
 from claimx_pipeline.connections.verdict import JsonVerdict
+from claimx_pipeline.domain.domain import ActionKind
 from claimx_pipeline.errors import Category, RecordError
+from claimx_pipeline.hooks.claimx_task import CreateClaimxTask
 from claimx_pipeline.values import integer
 
 _ANY_JSON = JsonVerdict(field="")
 """A page that something in between answers with is not ClaimX's yes."""
+
+
+async def carry_out(asked: CreateClaimxTask, connections: Connections, key: str) -> None:
+    """Have ClaimX create a task that a plugin asked for.
+
+    Raises:
+        RecordError: It did not.
+        SettingsError: There is no such connection.
+    """
+    connection = connections.get(asked.connection)
+    if asked.project_id is not None:
+        project_id = project_number(asked.project_id)
+    else:
+        project_id = await find_project(connection, asked.claim_number or "")
+    await create_task(
+        connection,
+        project_id=project_id,
+        task_type=asked.task_type,
+        task_data=asked.task_data,
+        use_primary_contact_as_sender=asked.use_primary_contact_as_sender,
+        sender_username=asked.sender_username,
+        idempotency_key=key,
+    )
 
 
 async def find_project(connection: Connection, claim_number: str) -> int:
@@ -93,3 +119,7 @@ def _whole(value: Any) -> int | None:
         return integer(value)
     except ValueError:
         return None
+
+
+CREATE_TASK = ActionKind(name=CreateClaimxTask.kind, asked=CreateClaimxTask, run=carry_out)
+"""What plugins may ask of ClaimX."""

@@ -41,6 +41,10 @@ class ClaimxReader:
         """Return a reader of the same API and cache that counts from 0."""
         return evolve(self)
 
+    async def close(self) -> None:
+        """Close the API's connections, which readers that count for themselves share."""
+        await self._api.close()
+
     async def project(self, project_id: int, not_before: datetime | None = None) -> ProjectAnswer:
         """Return a project.
 

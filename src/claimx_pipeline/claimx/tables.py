@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from claimx_pipeline.claimx.attachments import ATTACHMENTS
 from claimx_pipeline.claimx.entities import KINDS
 from claimx_pipeline.claimx.event_tables import EVENT_LOG, EVENTS
 from claimx_pipeline.delta.spec import TableSpec
-from claimx_pipeline.media.attachments import ATTACHMENTS
 
 __all__ = ["ATTACHMENTS", "ENTITY_TABLES", "EVENTS", "EVENT_LOG", "TABLES"]
 

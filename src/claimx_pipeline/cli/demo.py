@@ -64,5 +64,6 @@ def show(result: Mapping[str, Any], answers: list[tuple[Any, Any]], data_dir: Pa
         draw_table(answer.to_pylist(), answer.column_names)
     command = f"claimx-run --config {data_dir / 'claimx.yaml'}"
     out("\nAsk your own:\n")
-    out(f"    {command} query 'SELECT * FROM claimx_tasks LIMIT 5'\n")  # noqa: S608 - to be read
+    table = next(reversed(result["tables"]), "a_table")
+    out(f"    {command} query 'SELECT * FROM {table} LIMIT 5'\n")  # noqa: S608 - to be read
     out(f"    {command} query --name events-by-outcome\n    {command} tables list\n")

@@ -27,7 +27,7 @@ from claimx_pipeline.simulator.entities import WorldEvent
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
 from claimx_pipeline.telemetry.log import configure
-from claimx_pipeline.topics import EVENTS_RAW
+from claimx_pipeline.topics import BRAND, DomainTopics
 
 MARK = "# Written by 'claimx-run demo'."
 QUERIES_SHOWN = 4
@@ -183,8 +183,8 @@ class Demo:
         """Let one part of the events happen and wait until all of it is in the tables."""
         world.set_clock(wave[-1].at)
         events = [event.value for event in wave]
-        keys = [str(event.project_id) for event in wave]
-        await operations.publish(pipeline, EVENTS_RAW.name, events, keys=keys)
+        keys = [event.key for event in wave]
+        await operations.publish(pipeline, DomainTopics(BRAND).events_raw.name, events, keys=keys)
         first, last = f"{wave[0].at:%d %b %H:%M}", f"{wave[-1].at:%d %b %H:%M}"
         note(f"{first} to {last}: {len(wave)} events published")
         ticking = asyncio.create_task(_tick(pipeline, run)) if sys.stderr.isatty() else None

@@ -16,10 +16,12 @@ from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.errors import DecodeError, UsageError
 from claimx_pipeline.hooks.output import note, print_json, print_table
+from claimx_pipeline.topics import BRAND
 
 if TYPE_CHECKING:
-    from claimx_pipeline.claimx.events import Event
+    from claimx_pipeline.domain.events import DomainEvent
     from claimx_pipeline.operations import DescribedPlugin
+    from claimx_pipeline.pipeline import Pipeline
 
 app = typer.Typer(
     add_completion=False,
@@ -85,21 +87,24 @@ def try_(
     simulated: Annotated[
         bool, typer.Option("--simulated", help="Ask a simulated ClaimX about the event.")
     ] = False,
+    domain: Annotated[str, typer.Option(help="Domain of the event.")] = BRAND,
     json: Json = False,
 ) -> None:
     """Show what a plugin would do about an event. Nothing is sent, published or written.
 
-    The event is enriched by the ClaimX API of the settings, which is only read from, or
+    The event is enriched by the API of the settings, which is only read from, or
     with --simulated by a simulated one.
     """
     from claimx_pipeline.cli.plugins_try import tried
 
     command_line: CommandLine = context.obj
-    outcome = tried(command_line, name, first_event(event), simulated=simulated)
+    outcome = tried(
+        command_line, name, first_event(event, command_line.pipeline(), domain), simulated=simulated
+    )
     if json:
         print_json(outcome)
         return
-    note(f"event    {outcome['event_type']} of project {outcome['project_id']}")
+    note(f"event    {outcome['event_type']} about {outcome['about']}")
     note(f"answer   {outcome['answer']}")
     if outcome["actions"]:
         print_table(outcome["actions"], ["action", "to", "what"], "Would be done")
@@ -149,8 +154,8 @@ def _facts(plugin: DescribedPlugin) -> dict[str, Any]:
     }
 
 
-def first_event(file: Path) -> Event:
-    """Return the event on the first line of *file*.
+def first_event(file: Path, pipeline: Pipeline, domain: str) -> DomainEvent:
+    """Return the event of *domain* on the first line of *file*.
 
     Raises:
         UsageError: It cannot be read, or holds none.
@@ -161,7 +166,7 @@ def first_event(file: Path) -> Event:
         raise UsageError(f"{file} cannot be read: {error.strerror}") from error
     for value in (text, text.partition(b"\n")[0]):
         try:
-            return operations.read_event(value)
+            return operations.read_event(value, pipeline, domain)
         except DecodeError as error:
             problem = error
     raise UsageError(f"{file} does not hold a valid event: {problem}")

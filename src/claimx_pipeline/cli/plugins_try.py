@@ -14,7 +14,7 @@ from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.errors import ClaimxError
 
 if TYPE_CHECKING:
-    from claimx_pipeline.claimx.events import Event
+    from claimx_pipeline.domain.events import DomainEvent
     from claimx_pipeline.hooks.result import PluginResult
     from claimx_pipeline.operations import TriedPlugin
     from claimx_pipeline.pipeline import Pipeline
@@ -27,7 +27,9 @@ TARGETS = ("topic", "url", "connection", "task_type", "level", "name")
 """Fields of actions that say where it would go, the most specific first."""
 
 
-def tried(command_line: CommandLine, name: str, event: Event, *, simulated: bool) -> dict[str, Any]:
+def tried(
+    command_line: CommandLine, name: str, event: DomainEvent, *, simulated: bool
+) -> dict[str, Any]:
     """Return what plugin *name* would do about *event*.
 
     Raises:
@@ -38,7 +40,7 @@ def tried(command_line: CommandLine, name: str, event: Event, *, simulated: bool
 
 
 async def _try(
-    command_line: CommandLine, name: str, event: Event, *, simulated: bool
+    command_line: CommandLine, name: str, event: DomainEvent, *, simulated: bool
 ) -> dict[str, Any]:
     from claimx_pipeline.operations.try_event import reaction_of
 
@@ -51,26 +53,25 @@ async def _try(
             pipeline.require(pipeline.select(["enrichment"]))
         done = await operations.try_plugin(pipeline, name, event)
     return {
-        "event_id": event.event_id,
-        "event_type": event.event_type,
-        "project_id": event.project_id,
+        **done.context.describe(),
+        "about": f"{done.context.key_name} {done.context.key}",
         "answer": _in_words(done),
         "actions": list(_actions(done.answer)) if done.answer else [],
     }
 
 
 @contextlib.asynccontextmanager
-async def _simulated(command_line: CommandLine, event: Event) -> AsyncIterator[Pipeline]:
+async def _simulated(command_line: CommandLine, event: DomainEvent) -> AsyncIterator[Pipeline]:
     """Give a pipeline that asks a simulated ClaimX, in which much has happened."""
     from claimx_pipeline.simulator.server import SimulatorServer
     from claimx_pipeline.simulator.world import World
 
     world = World(SEED)
     world.set_clock(world.end(EVENTS))
-    projects = {str(each.project_id) for each in world.events(EVENTS)}
-    if event.project_id not in projects:
+    projects = {each.key for each in world.events(EVENTS)}
+    if event.key not in projects:
         raise ClaimxError(
-            f"the simulated ClaimX has no project {event.project_id}; take an event of its own, "
+            f"the simulated ClaimX has no project {event.key}; take an event of its own, "
             f"such as one for project {min(projects)}, or leave --simulated out"
         )
     async with SimulatorServer(world) as simulator:

@@ -14,6 +14,8 @@ from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.errors import UsageError
 from claimx_pipeline.hooks.output import note, print_json
+from claimx_pipeline.operations.names import one_domain
+from claimx_pipeline.topics import BRAND
 
 SHOWN = 20
 """Lines that are not events are reported up to this number, and counted beyond."""
@@ -30,6 +32,7 @@ def publish(
             help="JSON events, one per line or in an array, also gzip; - for standard input."
         ),
     ],
+    domain: Annotated[str, typer.Option(help="Domain of the events.")] = BRAND,
     json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Publish events, one JSON object per line.
@@ -40,8 +43,9 @@ def publish(
     """
     command_line: CommandLine = context.obj
     pipeline = command_line.pipeline()
+    one_domain(pipeline, domain)
     try:
-        done = asyncio.run(operations.publish_events(pipeline, _lines(file)))
+        done = asyncio.run(operations.publish_events(pipeline, _lines(file), domain))
     except UsageError as error:
         raise UsageError(f"{file} {error}") from error
     for each in done.refused[:SHOWN]:

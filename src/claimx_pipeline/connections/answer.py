@@ -25,6 +25,7 @@ MISSING = frozenset({404, 405})
 _LONGEST_RETRY_AFTER = 30 * 24 * 3600.0
 """Seconds; no request waits for longer, so a header that asks for more says nothing."""
 _OK, _UNAUTHORIZED, _TOO_MANY_REQUESTS, _REQUEST_TIMEOUT = 200, 401, 429, 408
+_PROXY_LOGIN = 407
 
 
 class NotJsonAnswerError(RecordError):
@@ -148,7 +149,9 @@ def refusal(
         what += f" (to {redacted(location)}, not followed)"
     said = quoted(answer.body, secrets=secrets)
     reason = f"{answer.where}: answered {what}" + (f": {said}" if said else "")
-    if category is Category.AUTH:
+    if answer.status == _PROXY_LOGIN:
+        reason += "; check network.proxy_username and network.proxy_password"
+    elif category is Category.AUTH:
         reason += f"; check the credential of connection {connection!r}"
     return RequestFailedError(
         reason,
@@ -167,7 +170,7 @@ def category_of_status(status: int) -> Category:
     A status that fits nowhere (304, an unasked-for 206) counts as transient: it comes
     from something between us and the service rather than from the record.
     """
-    if status == _UNAUTHORIZED:
+    if status in {_UNAUTHORIZED, _PROXY_LOGIN}:
         return Category.AUTH
     if status == _TOO_MANY_REQUESTS:
         return Category.THROTTLED

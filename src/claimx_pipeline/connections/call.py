@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote, urlencode
 
+import msgspec
 from attrs import evolve, frozen
 from yarl import URL
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 
 _AS_THEY_ARE = "".join(chr(code) for code in range(0x21, 0x7F))
 """Every character that a request line may hold, right or wrong: the service will tell."""
+
+_FORM = "application/x-www-form-urlencoded"
 
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Methods that may be sent twice without harm (RFC 9110, 9.2.2)."""
@@ -31,6 +34,15 @@ class Watch(Protocol):
     def ended(self, result: Answer | RequestFailedError) -> None:
         """It has been answered, or failed. Not called if the worker stops meanwhile."""
         ...
+
+
+def body_of(
+    json: Any, form: Mapping[str, str] | None, headers: Mapping[str, str] | None
+) -> tuple[bytes | None, Mapping[str, str] | None]:
+    """Return the body of a request and its headers, with the content type of a *form*."""
+    if form is not None:
+        return urlencode(form).encode(), merged({"Content-Type": _FORM}, headers or {})
+    return None if json is None else msgspec.json.encode(json), headers
 
 
 @frozen

@@ -7,12 +7,13 @@ import ssl
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import msgspec
 from aiohttp.abc import AbstractResolver
 from attrs import define, evolve, field
+from yarl import URL
 
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import (
@@ -23,17 +24,18 @@ from claimx_pipeline.connections.answer import (
     require_json,
 )
 from claimx_pipeline.connections.breaker import Breaker, Permit
-from claimx_pipeline.connections.call import Call, Watch, base_of, call_to, merged
+from claimx_pipeline.connections.call import Call, Watch, base_of, body_of, call_to, merged
 from claimx_pipeline.connections.credential import check_connection, credential_headers, token_of
 from claimx_pipeline.connections.file_exchange import FileExchange
 from claimx_pipeline.connections.judge import Judge
+from claimx_pipeline.connections.network import look_ahead, proxy_failure, proxy_to
 from claimx_pipeline.connections.oauth2 import OAuth2Token, token_service_settings
 from claimx_pipeline.connections.probe import Probe
-from claimx_pipeline.connections.redact import endpoint_of, quoted
+from claimx_pipeline.connections.redact import endpoint_of
 from claimx_pipeline.connections.renewed import RenewedCredential
 from claimx_pipeline.connections.session import USUAL_HEADERS, Sockets, new_session
 from claimx_pipeline.connections.token_file import open_token_file
-from claimx_pipeline.connections.transport import UNREACHED, UNSENDABLE, Transport
+from claimx_pipeline.connections.transport import UNREACHED, UNSENDABLE, Transport, described
 from claimx_pipeline.connections.verdict import Verdict, by_status
 from claimx_pipeline.connections.waits import Waits
 from claimx_pipeline.errors import Category
@@ -44,8 +46,6 @@ _PROBE_SECONDS = 5.0
 
 _NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 """How a request fails of which the service has seen nothing."""
-
-_FORM = "application/x-www-form-urlencoded"
 
 
 @define(eq=False)
@@ -71,6 +71,7 @@ class Connection:
     _transport: Transport | None = field(init=False, repr=False)
     _files: FileExchange | None = field(init=False, repr=False)
     _waits: Waits = field(init=False, repr=False)
+    _proxy: URL | None = field(init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         check_connection(self.name, self.settings)
@@ -95,14 +96,12 @@ class Connection:
         self._waits = Waits(self.settings, self.breaker)
         self._slots = asyncio.Semaphore(self.settings.max_concurrent)
         self._transport, self._files = None, None
+        self._proxy = proxy_to(self._base_url, self.settings.network)
         if parts.scheme == "file":
             self._files = FileExchange(Path(unquote(parts.netloc + parts.path)), self.clock)
         else:
             self._transport = Transport(
-                self._base_url,
-                self.settings.connect_timeout_seconds,
-                self._new_session,
-                self.clock,
+                self._base_url, self.settings, self._new_session, self.clock
             )
 
     async def request(  # noqa: PLR0913 - the parts of an HTTP request
@@ -159,10 +158,7 @@ class Connection:
                 help; ``outage`` whether every request would have failed; ``retry_after``
                 how long to wait, if that is longer than the settings' longest wait.
         """
-        content = None if json is None else msgspec.json.encode(json)
-        if form is not None:
-            content = urlencode(form).encode()
-            headers = merged({"Content-Type": _FORM}, headers or {})
+        content, headers = body_of(json, form, headers)
         if self._files:
             return await self._files.write(
                 method,
@@ -288,8 +284,11 @@ class Connection:
             raise self._lost(call, f"no answer within {seconds:g} s") from None
         except UNREACHED as error:
             # Without a cause: its text may hold the whole URL.
-            unsent = isinstance(error.__cause__ or error, _NOT_CONNECTED)
-            raise self._lost(call, self._described(error), unsent=unsent) from None
+            cause = error.__cause__ or error
+            if (failed := proxy_failure(cause)) is not None:
+                raise self._lost(call, *failed, unsent=True) from None
+            what = described(error, self.settings.connect_timeout_seconds, self._secrets)
+            raise self._lost(call, what, unsent=isinstance(cause, _NOT_CONNECTED)) from None
         except UNSENDABLE as error:
             reason = f"{call.where}: is not a request that can be sent ({type(error).__name__})"
             raise RequestFailedError(reason, connection=self.name) from None
@@ -298,20 +297,20 @@ class Connection:
         if self._transport is None or self._closed:
             raise self._lost(call, f"connection {self.name!r} is closed", unsent=True)
         headers = self._with_credential(call.headers)
+        if self._proxy is not None:
+            await look_ahead(self.resolver, URL(self._base_url))
         return await self._transport.exchange(call, headers, self.settings.max_answer_bytes)
 
-    def _lost(self, call: Call, what: str, *, unsent: bool = False) -> RequestFailedError:
+    def _lost(
+        self, call: Call, what: str, why: Category = Category.TRANSIENT, *, unsent: bool = False
+    ) -> RequestFailedError:
         return RequestFailedError(
-            f"{call.where}: {what}", Category.TRANSIENT, connection=self.name, unsent=unsent
+            f"{call.where}: {what}",
+            why,
+            outage=why is Category.AUTH,
+            connection=self.name,
+            unsent=unsent,
         )
-
-    def _described(self, error: Exception) -> str:
-        # The transport calls every failure to connect a timeout; the cause knows better.
-        cause = error.__cause__ or error
-        if isinstance(cause, TimeoutError):
-            return f"no connection within {self.settings.connect_timeout_seconds:g} s"
-        text = quoted(str(cause).encode(), secrets=self._secrets)
-        return f"{type(cause).__name__}: {text}" if text else type(cause).__name__
 
     @property
     def _token(self) -> str:
@@ -344,4 +343,6 @@ class Connection:
             headers=self._headers,
             resolver=self.resolver,
             sockets=self.sockets,
+            keep_alive=self.settings.keep_alive,
+            proxy=self._proxy,
         )

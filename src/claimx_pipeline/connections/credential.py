@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 
 _USUAL_HEADER = {
@@ -107,13 +109,61 @@ def _oauth2_problems(name: str, settings: ConnectionSettings) -> list[Problem]:
     if oauth2 is None:
         what = "is not set, but auth_type is 'oauth2'; set client_id, client_secret and token_url"
         return [*problems, Problem(f"{where}.oauth2", what)]
-    parts = urlsplit(oauth2.token_url)
+    return [
+        *problems,
+        *token_url_problems(f"{where}.oauth2", oauth2.token_url),
+        *secret_problems(f"{where}.oauth2", oauth2.client_secret, oauth2.client_secret_file),
+    ]
+
+
+def token_url_problems(where: str, url: str) -> list[Problem]:
+    """Return what is wrong with the address of a token service in section *where*."""
+    problems = []
+    parts = urlsplit(url)
     if parts.scheme not in {"http", "https"} or not parts.netloc:
         what = "must start with https:// or http:// and name a host"
-        problems.append(Problem(f"{where}.oauth2.token_url", what))
+        problems.append(Problem(f"{where}.token_url", what))
     if "@" in parts.netloc or parts.query:
         what = "must not hold a credential or a query"
-        problems.append(Problem(f"{where}.oauth2.token_url", what))
-    if not clean(oauth2.client_secret.reveal()):
-        problems.append(Problem(f"{where}.oauth2.client_secret", "is empty; set it"))
+        problems.append(Problem(f"{where}.token_url", what))
     return problems
+
+
+def secret_problems(where: str, secret: Secret | None, file: str | None) -> list[Problem]:
+    """Return what is wrong with a client's credential, given itself or in a file.
+
+    Args:
+        where: Section of the settings.
+        secret: The credential.
+        file: Path of the file.
+    """
+    if secret is not None and file is not None:
+        what = "is set beside client_secret_file; keep one of the two"
+        return [Problem(f"{where}.client_secret", what)]
+    if file is not None:
+        try:
+            read_secret(Path(file))
+        except ValueError as error:
+            return [Problem(f"{where}.client_secret_file", f"{file} {error}")]
+        return []
+    if secret is None or not clean(secret.reveal()):
+        what = "is empty; set it" if secret else "is not set; set it, or client_secret_file"
+        return [Problem(f"{where}.client_secret", what)]
+    return []
+
+
+def read_secret(path: Path) -> str:
+    """Return the credential in a file.
+
+    Raises:
+        ValueError: There is none; says why, without showing anything.
+    """
+    try:
+        secret = clean(path.read_bytes().decode())
+    except UnicodeDecodeError:
+        raise ValueError("is not text in UTF-8") from None
+    except OSError as error:
+        raise ValueError(f"cannot be read: {error.strerror or error}") from None
+    if not secret:
+        raise ValueError("is empty")
+    return secret

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
@@ -13,7 +14,7 @@ from attrs import define, evolve, field
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import Answer, RequestFailedError
 from claimx_pipeline.connections.cache import AnswerCache
-from claimx_pipeline.connections.credential import clean, token_problem
+from claimx_pipeline.connections.credential import clean, read_secret, token_problem
 from claimx_pipeline.errors import Category, RecordError
 from claimx_pipeline.settings.tree.connections import ConnectionSettings, OAuth2Settings
 
@@ -57,6 +58,7 @@ def token_service_settings(
         # Never sent, as nothing is added to the form; known, so that no error shows it.
         auth_type="none",
         auth_token=oauth2.client_secret,
+        auth_token_file=None,
         oauth2=None,
         # The service's own headers are not for the token service.
         headers={},
@@ -78,6 +80,8 @@ class OAuth2Token:
     _settings: OAuth2Settings
     _service: TokenService
     _clock: Clock
+    _owner: str = field(default="", kw_only=True)
+    """Who gets the token, for errors and the log; the connection if not given."""
     token: str = field(default="", init=False, repr=False)
     before: str = field(default="", init=False, repr=False)
     _early_at: float = field(default=0.0, init=False)
@@ -88,6 +92,7 @@ class OAuth2Token:
     def __attrs_post_init__(self) -> None:
         # Nothing is kept in it: it lets all who ask at once share one request.
         self._shared = AnswerCache(0, 1, self._clock)
+        self._owner = self._owner or f"connection {self.name!r}"
 
     async def look(self) -> None:
         """See that ``token`` is good; waits only if there is no good one.
@@ -95,13 +100,43 @@ class OAuth2Token:
         Raises:
             RequestFailedError: None can be had; an outage, whatever the reason.
         """
-        now = self._clock.monotonic()
-        if not self.token or now >= self._ends_at:
+        if self.is_good:
+            self.renew_early()
+        else:
             await self._renew()
-        elif now >= self._early_at and (self._beside is None or self._beside.done()):
+
+    async def fresh(self) -> None:
+        """Make ``token`` one that does not end soon; if none can be had, the one in hand serves.
+
+        Raises:
+            RequestFailedError: None can be had, and there is none that is still good.
+        """
+        if self.is_good and self._clock.monotonic() < self._early_at:
+            return
+        good = self.is_good
+        try:
+            await self._renew()
+        except RequestFailedError as error:
+            if not good:
+                raise
+            self._paused(error)
+
+    @property
+    def is_good(self) -> bool:
+        """Whether there is a token and it has not ended."""
+        return bool(self.token) and self._clock.monotonic() < self._ends_at
+
+    def renew_early(self) -> None:
+        """Begin to ask for the next token if the one in hand ends soon."""
+        due = self._clock.monotonic() >= self._early_at
+        if due and (self._beside is None or self._beside.done()):
             self._beside = asyncio.create_task(
                 self._renew_beside(), name=f"token of connection {self.name}"
             )
+
+    def forget(self) -> None:
+        """Ask for another token when the next one is needed: this one is refused."""
+        self._ends_at = 0.0
 
     async def renewed(self, refused: str) -> bool:
         """Ask for a new token if the one in hand was *refused*; tell if there is another.
@@ -127,21 +162,27 @@ class OAuth2Token:
         try:
             await self._renew()
         except RequestFailedError as error:
-            self._early_at = self._clock.monotonic() + _PAUSE_SECONDS
-            logger.warning("%s; the token in hand is used until it ends", error.reason)
+            self._paused(error)
+
+    def _paused(self, error: RequestFailedError) -> None:
+        self._early_at = self._clock.monotonic() + _PAUSE_SECONDS
+        logger.warning("%s; the token in hand is used until it ends", error.reason)
 
     async def _fetch(self) -> None:
         """Ask for a token and keep it."""
         asked_at = self._clock.monotonic()
+        secret = ""
         try:
-            answer = await self._service.request(
-                "POST", urlsplit(self._settings.token_url).path, form=self._form(), repeatable=True
-            )
+            secret = await secret_of(self._settings)
+            path = urlsplit(self._settings.token_url).path
+            form = self._form(secret)
+            answer = await self._service.request("POST", path, form=form, repeatable=True)
             token, life = _token_in(answer)
         except RecordError as error:
+            reason = error.reason.replace(secret, "…") if secret else error.reason
             # Without an answer: it is about the token, and the caller looks for one of its own.
             raise RequestFailedError(
-                f"connection {self.name!r} gets no access token: {error.reason}",
+                f"{self._owner} gets no access token: {reason}",
                 Category.AUTH,
                 retry_after=error.retry_after,
                 outage=True,
@@ -152,13 +193,28 @@ class OAuth2Token:
         self._ends_at = asked_at + life
         self._early_at = self._ends_at - min(_EARLY_SECONDS, life / 2)
 
-    def _form(self) -> dict[str, str]:
+    def _form(self, secret: str) -> dict[str, str]:
         form = {
             "grant_type": "client_credentials",
             "client_id": self._settings.client_id,
-            "client_secret": clean(self._settings.client_secret.reveal()),
+            "client_secret": secret,
         }
         return form | ({"scope": self._settings.scope} if self._settings.scope else {})
+
+
+async def secret_of(settings: OAuth2Settings) -> str:
+    """Return the client's credential, from its file if it is in one.
+
+    Raises:
+        RecordError: The file cannot be read, or is empty.
+    """
+    if settings.client_secret_file is None:
+        return clean(settings.client_secret.reveal()) if settings.client_secret else ""
+    path = Path(settings.client_secret_file)
+    try:
+        return await asyncio.to_thread(read_secret, path)
+    except ValueError as error:
+        raise RecordError(f"client_secret_file {path} {error}") from None
 
 
 def _token_in(answer: Answer) -> tuple[str, float]:

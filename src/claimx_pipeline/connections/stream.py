@@ -19,10 +19,16 @@ from yarl import URL
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import Answer, RequestFailedError, refusal
 from claimx_pipeline.connections.call import sendable
+from claimx_pipeline.connections.network import (
+    look_ahead,
+    proxy_failure,
+    proxy_to,
+)
 from claimx_pipeline.connections.redact import quoted
 from claimx_pipeline.connections.session import Sockets, new_session
-from claimx_pipeline.connections.transport import verified_tls
+from claimx_pipeline.connections.transport import trusted_tls
 from claimx_pipeline.errors import Category, ClaimxError
+from claimx_pipeline.settings.tree.network import NetworkSettings
 
 _BUFFER_BYTES = 256 * 1024
 _MOST_OF_A_REFUSAL = 8 * 1024
@@ -96,9 +102,15 @@ class StreamClient:
     """Looks names up, if not the machine does."""
     _sockets: Sockets | None = None
     """Makes the sockets, if they are not to be plain ones."""
-    _tls: ssl.SSLContext = field(factory=verified_tls, repr=False)
-    _session: aiohttp.ClientSession | None = field(default=None, init=False)
+    network: NetworkSettings = field(factory=NetworkSettings, kw_only=True)
+    """Through which proxy files come, and which authorities are trusted."""
+    _tls: ssl.SSLContext = field(init=False, repr=False)
+    _pools: dict[bool, aiohttp.ClientSession] = field(factory=dict, init=False)
+    """By whether they go through the proxy."""
     _closed: bool = field(default=False, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._tls = trusted_tls(self.network)
 
     @asynccontextmanager
     async def get(
@@ -123,7 +135,10 @@ class StreamClient:
             sock_connect=self.connect_timeout_seconds,
             sock_read=self.read_timeout_seconds,
         )
-        session = self._pool()
+        proxy = proxy_to(str(url), self.network)
+        session = self._pool(proxy)
+        if proxy is not None:
+            await look_ahead(self._resolver, url)
         with _failing(where, host):
             response = await session.get(
                 url, headers=headers, allow_redirects=False, auto_decompress=False, timeout=timeout
@@ -137,24 +152,27 @@ class StreamClient:
     async def close(self) -> None:
         """Close every connection; transfers under way fail. May be called twice."""
         self._closed = True
-        if self._session is not None:
-            await self._session.close()
+        for pool in self._pools.values():
+            await pool.close()
         if self._resolver is not None:
             await self._resolver.close()
 
-    def _pool(self) -> aiohttp.ClientSession:
+    def _pool(self, proxy: URL | None) -> aiohttp.ClientSession:
         if self._closed:
             raise ClaimxError("the client of signed links is closed")
-        if self._session is None:
-            self._session = new_session(
+        found = self._pools.get(proxy is not None)
+        if found is None:
+            found = new_session(
                 connections=self.max_concurrent,
                 tls=self._tls,
                 headers=_HEADERS,
                 resolver=self._resolver,
                 sockets=self._sockets,
                 buffer_bytes=_BUFFER_BYTES,
+                proxy=proxy,
             )
-        return self._session
+            self._pools[proxy is not None] = found
+        return found
 
 
 def _url(link: str, host: str, where: str) -> URL:
@@ -177,5 +195,10 @@ def _failing(where: str, host: str) -> Iterator[None]:
         # Without a cause: its text holds the whole link.
         raise RequestFailedError(reason, connection=host) from None
     except (TimeoutError, aiohttp.ClientError, OSError) as error:
+        if (failed := proxy_failure(error)) is not None:
+            said, why = failed
+            raise RequestFailedError(
+                f"{where}: {said}", why, outage=why is Category.AUTH, connection=host
+            ) from None
         what = f"{type(error).__name__}: {quoted(str(error).encode())}".rstrip(": ")
         raise RequestFailedError(f"{where}: {what}", Category.TRANSIENT, connection=host) from None

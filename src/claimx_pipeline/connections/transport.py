@@ -22,7 +22,10 @@ from yarl import URL
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import Answer
 from claimx_pipeline.connections.call import Call
+from claimx_pipeline.connections.redact import quoted
 from claimx_pipeline.connections.unpacking import Unpacking, UnpackingError
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from claimx_pipeline.settings.tree.network import NetworkSettings
 
 UNREACHED = (httpx.HTTPError, aiohttp.ClientError, OSError)
 """What an exchange raises if no whole answer came."""
@@ -40,7 +43,7 @@ class Transport:
     """Sends requests over a pool of its own; follows no redirect."""
 
     base_url: str
-    connect_timeout_seconds: float
+    _settings: ConnectionSettings
     _new_session: Callable[[ssl.SSLContext], aiohttp.ClientSession]
     _clock: Clock
     _tls: ssl.SSLContext = field(init=False, repr=False)
@@ -51,8 +54,8 @@ class Transport:
     def __attrs_post_init__(self) -> None:
         # Reading the certificate store takes 50 ms, so not for plain HTTP.
         verify = urlsplit(self.base_url).scheme == "https"
-        self._tls = httpx.create_ssl_context(verify=verify)
-        connect = self.connect_timeout_seconds
+        self._tls = trusted_tls(self._settings.network, verify=verify)
+        connect = self._settings.connect_timeout_seconds
         # aiohttp counts name look-up and TLS handshake to the wait for the pool.
         self._timeout = aiohttp.ClientTimeout(total=None, connect=connect, sock_connect=connect)
 
@@ -130,9 +133,23 @@ async def _bounded(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
     return bytes(body), True
 
 
-def verified_tls() -> ssl.SSLContext:
-    """Return how certificates are verified everywhere: always, and by the usual authorities.
+def described(error: Exception, connect_seconds: float, secrets: tuple[str, ...]) -> str:
+    """Return what *error* says, one of ``UNREACHED``, without any of *secrets*."""
+    # The transport calls every failure to connect a timeout; the cause knows better.
+    cause = error.__cause__ or error
+    if isinstance(cause, TimeoutError):
+        return f"no connection within {connect_seconds:g} s"
+    text = quoted(str(cause).encode(), secrets=secrets)
+    return f"{type(cause).__name__}: {text}" if text else type(cause).__name__
 
-    ``SSL_CERT_FILE`` names those of a company of its own. Takes 50 ms.
+
+def trusted_tls(network: NetworkSettings, *, verify: bool = True) -> ssl.SSLContext:
+    """Return how certificates are verified everywhere: always, by the usual authorities and ours.
+
+    ``SSL_CERT_FILE`` replaces the usual ones. Takes 50 ms, unless *verify* is false: for a
+    service without encryption.
     """
-    return httpx.create_ssl_context()
+    context = httpx.create_ssl_context(verify=verify)
+    if verify and network.ca_file is not None:
+        context.load_verify_locations(network.ca_file)
+    return context

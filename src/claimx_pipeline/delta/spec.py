@@ -21,9 +21,9 @@ BOOL = pa.bool_()
 DATE = pa.date32()
 
 
-def bucket_of(project_id: str) -> int:
-    """Return the bucket of a project, the same in tables and in ``claimx.entities.rows``."""
-    return zlib.crc32(project_id.encode()) % BUCKETS
+def bucket_of(key: str) -> int:
+    """Return the bucket of a key, the same in tables and in the messages of entity rows."""
+    return zlib.crc32(key.encode()) % BUCKETS
 
 
 @frozen

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 
 from attrs import define, field, fields_dict
 
@@ -19,6 +19,8 @@ class RowsByKind:
     """
 
     __slots__ = ()
+    singulars: ClassVar[dict[str, str]] = {}
+    """What the first row of a kind is called, to the kind."""
 
     if TYPE_CHECKING:
 
@@ -64,10 +66,19 @@ def rows_of(kinds: Sequence[Named]) -> Callable[[type[R]], type[R]]:
 
     The class can be compared, shown and copied, and is made with the kinds as keywords.
 
+    Applied to a subclass of such a class it adds *kinds* after those of its base.
+
     Raises:
         ValueError: A kind has the name of something that every class of rows has.
     """
     for kind in kinds:
         if hasattr(RowsByKind, kind.name) or not kind.name.isidentifier():
             raise ValueError(f"an entity kind cannot be called {kind.name!r}; choose another name")
-    return define(these={kind.name: field(factory=list) for kind in kinds})
+
+    def made(rows: type[R]) -> type[R]:
+        rows = define(these={kind.name: field(factory=list) for kind in kinds})(rows)
+        named = {single: kind.name for kind in kinds if (single := getattr(kind, "singular", ""))}
+        rows.singulars = {**rows.singulars, **named}
+        return rows
+
+    return made

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
+from attrs import define
+
 from claimx_pipeline.domain.entities import RowsByKind
 
 Event_contra = TypeVar("Event_contra", contravariant=True)
@@ -30,6 +32,15 @@ class HandledEvent(Protocol):
         ...
 
 
+@define
+class HandledRows:
+    """What became of one event, with the rows of any domain."""
+
+    entities: RowsByKind
+    error: Exception | None = None
+    api_calls: int = 0
+
+
 class EventHandler(Protocol[Event_contra, Reader_contra]):
     """Enriches a domain's events of some types. Must not keep state between calls."""
 
@@ -40,11 +51,11 @@ class EventHandler(Protocol[Event_contra, Reader_contra]):
     """A type that no handler names exactly goes to the handler of its prefix."""
 
     async def handle(
-        self, project_id: str, events: Sequence[Event_contra], reader: Reader_contra
+        self, key: str, events: Sequence[Event_contra], reader: Reader_contra, /
     ) -> Sequence[HandledEvent]:
         """Return one result per event, in their order.
 
-        Called with events of one project, several groups at once. After an
+        Called with events of one key, several groups at once. After an
         exception each event of the group is handed in alone, unless it is one that passes by
         itself: then it is the failure of all of them.
         """

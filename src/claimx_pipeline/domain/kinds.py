@@ -25,10 +25,14 @@ class EntityKind:
     """One kind of entity. A domain has one list of them, parents before children."""
 
     name: str
-    """Its attribute of ``EntityRows`` and its name in messages, for example ``tasks``."""
+    """Its attribute of the domain's rows and its name in messages, for example ``tasks``."""
     table: TableSpec
     survives_filter: bool = field(default=False, kw_only=True)
     """Its rows are stored even if a plugin filters the event that brought them."""
+    singular: str = field(default="", kw_only=True)
+    """What plugins call the first of an event's rows, for example ``project``; empty for none."""
+    plugin: str = field(default="", kw_only=True)
+    """The plugin that added it to the domain; empty for one of the domain's own."""
     _fields: Mapping[str, tuple[Field, ...]] = field(init=False, eq=False, repr=False)
 
     @_fields.default

@@ -1,9 +1,15 @@
+from .claimx_task import (
+    CreateClaimxTask,
+)
 from .command import (
     Command,
 )
 from .context import (
     EnrichmentContext,
     FileContext,
+)
+from .domain_action import (
+    DomainAction,
 )
 from .markers import (
     API_VERSION,
@@ -16,7 +22,6 @@ from .output import (
 )
 from .result import (
     AddHeader,
-    CreateClaimxTask,
     Log,
     Metric,
     PluginResult,
@@ -29,6 +34,7 @@ __all__ = [
     "AddHeader",
     "Command",
     "CreateClaimxTask",
+    "DomainAction",
     "EnrichmentContext",
     "FileContext",
     "Log",

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal, Protocol, Self
+from typing import TYPE_CHECKING, Any, Literal, Protocol, Self
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, fields
 
 from claimx_pipeline.broker.protocol import OutRecord
-from claimx_pipeline.claimx.events import Event
-from claimx_pipeline.domain.entities import EntityRow, RowsByKind
+from claimx_pipeline.domain.entities import RowsByKind
+from claimx_pipeline.domain.events import DomainEvent
 from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask
 from claimx_pipeline.media.requests import checked
+from claimx_pipeline.topics import BRAND
 
 Stage = Literal["enrichment_complete"]
 FileStage = Literal["download_complete", "upload_complete"]
@@ -34,8 +35,18 @@ class HookContext(Protocol):
         ...
 
     @property
-    def project_id(self) -> str:
-        """The project it belongs to."""
+    def domain(self) -> str:
+        """Name of the domain it belongs to."""
+        ...
+
+    @property
+    def key(self) -> str:
+        """What the event is about, in the domain's own terms."""
+        ...
+
+    @property
+    def key_name(self) -> str:
+        """The domain's word for the key."""
         ...
 
     @property
@@ -59,9 +70,14 @@ class HookContext(Protocol):
 
 @define
 class EnrichmentContext:
-    """An event after the API answered, before its rows are published."""
+    """An event after the API answered, before its rows are published.
 
-    event: Event
+    The domain's own words are attributes too: every field of its event, every kind of its
+    entities (``context.tasks``), the first row of a kind by its singular (``context.project``,
+    None if there is none), and its word for the key.
+    """
+
+    event: DomainEvent
     entities: RowsByKind
     """Rows found for this event, of every kind. They may be changed in place."""
     headers: dict[str, str] = field(factory=dict)
@@ -71,7 +87,7 @@ class EnrichmentContext:
     handler: str = ""
     """Name of the handler that asked the API; empty if there is none for the type."""
     api_calls: int = 0
-    """Requests to the ClaimX API made for this event."""
+    """Requests to the domain's API made for this event."""
     duration_seconds: float = 0.0
     """How long the enrichment took."""
     hops: int = 0
@@ -79,6 +95,42 @@ class EnrichmentContext:
     stage: Stage = "enrichment_complete"
     downloads: list[DownloadTask] = field(factory=list)
     """Files that plugins have asked for; see ``request_download``."""
+    domain: str = BRAND
+    """Name of the event's domain."""
+    key_name: str = field()
+    """The domain's word for ``key``."""
+
+    @key_name.default
+    def _word_of_event(self) -> str:
+        return getattr(self.event, "key_name", "key")
+
+    if TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any: ...
+
+    else:
+
+        def __getattr__(self, name: str) -> Any:
+            """Return what the domain calls *name*."""
+            if name in _OWN or name.startswith("__"):
+                raise AttributeError(name)  # it is being made or copied
+            return self._word(name)
+
+    def _word(self, name: str) -> Any:
+        if name == self.key_name:
+            return self.event.key
+        rows = type(self.entities)
+        if name in rows.kinds():
+            return getattr(self.entities, name)
+        if name in rows.singulars:
+            return next(iter(getattr(self.entities, rows.singulars[name])), None)
+        try:
+            return getattr(self.event, name)
+        except AttributeError:
+            raise AttributeError(
+                f"an event of domain {self.domain!r} has no {name!r}; there are the fields of "
+                f"{type(self.event).__name__} and the kinds {', '.join(rows.kinds())}"
+            ) from None
 
     def request_download(  # noqa: PLR0913 - the fields of a message, by name
         self,
@@ -92,16 +144,16 @@ class EnrichmentContext:
         file_name: str = "",
         expires_at: datetime | None = None,
     ) -> None:
-        """Have a file of this event's project copied to the object store.
+        """Have a file of this event copied to the object store.
 
-        The result is published on ``claimx.downloads.results`` with the same owner and
+        The result is published on ``<domain>.downloads.results`` with the same owner and
         ``owner_ref``; the pipeline writes it to no table of its own. Asking again for the
         same owner, media id and path does nothing new. If the plugin fails afterwards,
         nothing that it asked for is done.
 
         Args:
             owner: Who wants the file: the plugin's own word, at most 100 characters.
-            media_id: ClaimX's id of the file.
+            media_id: The domain's id of the file.
             download_url: The signed link, as the API gave it.
             blob_path: Where it is to be stored, below ``storage.files.root``.
             owner_ref: Returned in the result as it is.
@@ -117,7 +169,8 @@ class EnrichmentContext:
             owner=owner,
             owner_ref=owner_ref,
             media_id=media_id,
-            project_id=self.project_id,
+            key=self.key,
+            key_name=self.key_name,
             event_id=self.event_id,
             download_url=download_url,
             blob_path=blob_path,
@@ -126,7 +179,7 @@ class EnrichmentContext:
             expires_at=expires_at,
             created_at=self.event.ingested_at,
         )
-        self.downloads.append(checked(task))
+        self.downloads.append(checked(task, self.domain))
 
     @property
     def event_id(self) -> str:
@@ -139,31 +192,22 @@ class EnrichmentContext:
         return self.event.event_type
 
     @property
-    def project_id(self) -> str:
-        """The project the event belongs to."""
-        return self.event.project_id
+    def key(self) -> str:
+        """What the event is about, in the domain's own terms."""
+        return self.event.key
 
     @property
     def cause(self) -> str:
         """The event's id: the hook is called once per event."""
         return self.event.event_id
 
-    @property
-    def tasks(self) -> list[EntityRow]:
-        """Task rows of the event; empty unless it is a task event."""
-        return self.entities.tasks
-
-    @property
-    def project(self) -> EntityRow | None:
-        """The project's row, if the event brought one."""
-        return self.entities.projects[0] if self.entities.projects else None
-
     def describe(self) -> dict[str, Any]:
         """Return the names that message templates may use."""
         return {
             "event_id": self.event_id,
             "event_type": self.event_type,
-            "project_id": self.project_id,
+            "domain": self.domain,
+            self.key_name: self.key,
         }
 
     def copy(self) -> Self:
@@ -192,6 +236,8 @@ class FileContext:
     """Headers of everything the plugins publish about this file."""
     attempt: int = 1
     """Which try this is, from 1."""
+    domain: str = BRAND
+    """Name of the file's domain."""
 
     @property
     def event_id(self) -> str:
@@ -199,9 +245,20 @@ class FileContext:
         return self.file.event_id
 
     @property
-    def project_id(self) -> str:
-        """The project the file belongs to."""
-        return self.file.project_id
+    def key(self) -> str:
+        """What the file belongs to, in the domain's own terms; also by its word for it."""
+        return self.file.key
+
+    @property
+    def key_name(self) -> str:
+        """The domain's word for the key."""
+        return self.file.key_name
+
+    def __getattr__(self, name: str) -> Any:
+        # The domain's own word for the key means the key.
+        if name != "file" and name == self.file.key_name:
+            return self.file.key
+        raise AttributeError(f"FileContext has no attribute {name!r}", name=name, obj=self)
 
     @property
     def cause(self) -> str:
@@ -225,6 +282,9 @@ class FileContext:
     def adopt(self, changed: Self) -> None:
         """Take over headers."""
         self.headers = changed.headers
+
+
+_OWN = frozenset(each.name for each in fields(EnrichmentContext))
 
 
 def copied(value: Any) -> Any:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 from attrs import evolve, field, frozen
+
+from claimx_pipeline.hooks.claimx_task import ClaimxActions
+from claimx_pipeline.hooks.domain_action import DomainAction
 
 LogLevel = Literal["debug", "info", "warning", "error"]
 
@@ -83,28 +86,11 @@ class Webhook:
         return None
 
 
-@frozen(kw_only=True)
-class CreateClaimxTask:
-    """Have ClaimX create a task; worker ``actions`` does it."""
-
-    task_type: str
-    """For example ``CUSTOM_TASK_ASSIGN_EXTERNAL_LINK``."""
-    task_data: dict[str, Any]
-    """What ClaimX wants to know for the type: ``customTaskName``, ``customTaskId``, …"""
-    project_id: str | None = None
-    """The project; the event's own if neither it nor ``claim_number`` is given."""
-    claim_number: str | None = None
-    """ClaimX is asked for the project of this claim."""
-    connection: str = "claimx_api"
-    use_primary_contact_as_sender: bool = True
-    sender_username: str | None = None
-
-
-Action = Publish | Log | AddHeader | Metric | Webhook | CreateClaimxTask
+Action = Publish | Log | AddHeader | Metric | Webhook | DomainAction
 
 
 @frozen(kw_only=True)
-class PluginResult:
+class PluginResult(ClaimxActions):
     """What a plugin made of an event."""
 
     actions: tuple[Action, ...] = ()
@@ -187,28 +173,9 @@ class PluginResult:
         return cls(actions=(call,))
 
     @classmethod
-    def create_claimx_task(  # noqa: PLR0913 - the parts of the request
-        cls,
-        task_type: str,
-        task_data: dict[str, Any],
-        *,
-        project_id: str | None = None,
-        claim_number: str | None = None,
-        connection: str = "claimx_api",
-        use_primary_contact_as_sender: bool = True,
-        sender_username: str | None = None,
-    ) -> PluginResult:
-        """Have ClaimX create a task, in the event's own project if none is named."""
-        wanted = CreateClaimxTask(
-            task_type=task_type,
-            task_data=task_data,
-            project_id=project_id,
-            claim_number=claim_number,
-            connection=connection,
-            use_primary_contact_as_sender=use_primary_contact_as_sender,
-            sender_username=sender_username,
-        )
-        return cls(actions=(wanted,))
+    def of(cls, *actions: DomainAction) -> Self:
+        """Have domains' own services do something; worker ``actions`` does it and tries again."""
+        return cls(actions=actions)
 
     def and_then(self, other: PluginResult) -> PluginResult:
         """Return both results as one: the actions of this one first."""

@@ -1,4 +1,8 @@
+from .codec import (
+    FileCodec,
+)
 from .links import (
+    LinkSource,
     LinkTimes,
     times_of,
 )
@@ -6,6 +10,10 @@ from .messages import (
     CachedFile,
     DownloadResult,
     DownloadTask,
+)
+from .names import (
+    safe_id,
+    safe_name,
 )
 from .paths import (
     target_path,
@@ -15,7 +23,11 @@ __all__ = [
     "CachedFile",
     "DownloadResult",
     "DownloadTask",
+    "FileCodec",
+    "LinkSource",
     "LinkTimes",
+    "safe_id",
+    "safe_name",
     "target_path",
     "times_of",
 ]

@@ -17,6 +17,7 @@ from attrs import define, field
 from claimx_pipeline.broker.protocol import Admin, Broker
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import ClaimxError
+from claimx_pipeline.media.cache_folders import OTHER_DOMAINS, is_of_another
 from claimx_pipeline.media.cache_mark import MARK
 from claimx_pipeline.media.empty_folders import sweep
 from claimx_pipeline.media.store import FileStore
@@ -35,7 +36,7 @@ Ends = Mapping[tuple[str, int], int]
 
 @define
 class CacheCleaner:
-    """Looks through the cache every hour.
+    """Looks through a domain's part of the cache every hour; leaves the other domains' alone.
 
     A file is removed if it is older than the limit and every record that was there at the
     last look has been dealt with since: a backlog, of however many days, keeps its files.
@@ -97,7 +98,7 @@ class CacheCleaner:
         stale: list[str] = []
         async with aclosing(self._cache.older_than(then - self._keep)) as old:
             async for each in old:
-                if each.path != MARK:
+                if each.path != MARK and not is_of_another(each.path):
                     stale.append(each.path)
                 if len(stale) >= MOST_AT_ONCE:
                     break
@@ -116,7 +117,9 @@ class CacheCleaner:
         folders_before = (now - timedelta(seconds=LOOK_SECONDS)).timestamp()
         half_files_before = (now - self._keep).timestamp()
         try:
-            removed = await asyncio.to_thread(sweep, folder, folders_before, half_files_before)
+            removed = await asyncio.to_thread(
+                sweep, folder, folders_before, half_files_before, OTHER_DOMAINS
+            )
         except OSError as error:
             log.warning("empty folders stay in the cache %s: %s", folder, error)
             return

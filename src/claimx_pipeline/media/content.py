@@ -155,7 +155,7 @@ def expected_type(file_name: str, link: str, file_type: str = "") -> FileType | 
     Args:
         file_name: What the file is called.
         link: Where it is.
-        file_type: What ClaimX says it is (``mediaType``); the last to be looked at.
+        file_type: What the domain's source says it is; the last to be looked at.
 
     Raises:
         FileRefusedError: Files of its extension are not fetched; permanent.

@@ -29,8 +29,8 @@ async def copy_file(file: CachedFile, cache: FileStore, files: FileStore) -> Non
             return  # it was copied before and its result published; only the commit was lost
         if not await is_marked(cache):
             raise StorageError(
-                f"no downloader has ever written to the cache {cache.root}; the workers "
-                "'download' and 'upload' must have the same storage.cache.root, on a disk or "
+                f"no downloader has ever written to the cache {cache.root}; the workers that "
+                "download and upload must have the same storage.cache.root, on a disk or "
                 "store that both reach",
                 Category.TRANSIENT,
                 outage=True,

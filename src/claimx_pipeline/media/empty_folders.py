@@ -12,7 +12,7 @@ _HALF_FILE = re.compile(r"#\d+\Z")
 _IN_USE = frozenset({errno.EBUSY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY})
 
 
-def sweep(root: Path, folders_before: float, half_files_before: float) -> int:
+def sweep(root: Path, folders_before: float, half_files_before: float, leave: str = "") -> int:
     """Remove folders without a file, and files that were never finished. Blocks.
 
     Safe beside writers: a folder with anything in it cannot be removed, and a writer whose
@@ -22,6 +22,7 @@ def sweep(root: Path, folders_before: float, half_files_before: float) -> int:
         root: Of the files; stays.
         folders_before: Those last changed before this, in seconds since 1970.
         half_files_before: Those last written before this.
+        leave: Name of a folder in *root* that is left alone.
 
     Returns:
         How many folders were removed.
@@ -31,6 +32,8 @@ def sweep(root: Path, folders_before: float, half_files_before: float) -> int:
     """
     removed = 0
     for entry in _entries(root):
+        if entry.name == leave:
+            continue
         if not entry.is_dir(follow_symlinks=False):
             if _HALF_FILE.search(entry.name) and _changed(entry) < half_files_before:
                 Path(entry.path).unlink(missing_ok=True)

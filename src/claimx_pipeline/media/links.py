@@ -1,8 +1,8 @@
 """Signed links: when they end, and how a new one is got.
 
-ClaimX hands out two forms. Its own carries ``systemDate`` (epoch milliseconds) and
-``expires`` (milliseconds); links straight to S3 carry ``X-Amz-Date`` and ``X-Amz-Expires``
-(seconds). What carries neither, or nothing readable, is not judged: the host will.
+Two forms are known. One carries ``systemDate`` (epoch milliseconds) and ``expires``
+(milliseconds); links straight to S3 carry ``X-Amz-Date`` and ``X-Amz-Expires`` (seconds).
+What carries neither, or nothing readable, is not judged: the host will.
 """
 
 from __future__ import annotations
@@ -10,25 +10,21 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, Protocol
+from typing import Protocol
 from urllib.parse import parse_qsl, urlsplit
 
 from attrs import define, field, frozen
 
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.connections.answer import Answered, RequestFailedError
+from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.errors import RecordError
 from claimx_pipeline.media.messages import FileMessage
-from claimx_pipeline.values import integer
 
 logger = logging.getLogger(__name__)
 
 _AMZ_TIME = "%Y%m%dT%H%M%SZ"
 _MOST_DIGITS = 15
 """More digits than this are not a time within the calendar, in milliseconds or seconds."""
-
-_LONGEST_ID = 18
-"""Digits; a longer text is not an id of ClaimX, and Python may refuse to read it."""
 
 
 class DeadLinkError(RecordError):
@@ -63,10 +59,10 @@ def times_of(link: str) -> LinkTimes | None:
     except ValueError:
         return None
     given = dict(pairs)
-    # S3 takes its parameters in any case; ClaimX does not.
+    # S3 takes its parameters in any case; the other form has one spelling.
     amazon = {name.lower(): value for name, value in pairs}
     try:
-        signed_at, holds = _claimx(given) or _s3(amazon) or (None, None)
+        signed_at, holds = _milliseconds(given) or _s3(amazon) or (None, None)
         if signed_at is None or holds is None or holds <= timedelta(0):
             return None
         return LinkTimes(signed_at, signed_at + holds)
@@ -74,7 +70,7 @@ def times_of(link: str) -> LinkTimes | None:
         return None
 
 
-def _claimx(query: Mapping[str, str]) -> tuple[datetime, timedelta] | None:
+def _milliseconds(query: Mapping[str, str]) -> tuple[datetime, timedelta] | None:
     if not {"systemDate", "expires"} <= query.keys():
         return None
     milliseconds = timedelta(milliseconds=1)
@@ -95,18 +91,23 @@ def _whole(text: str) -> int:
     return int(text)
 
 
-def _same_id(given: Any, media_id: int) -> bool:
-    try:
-        return integer(given) == media_id
-    except ValueError:
-        return False
+class LinkSource(Protocol):
+    """What is asked for a new link when one has ended: an API of the domain."""
 
+    def why_not(self, file: FileMessage) -> str:
+        """Return why it cannot be asked about *file*; empty if it can."""
+        ...
 
-class MediaApi(Protocol):
-    """What is asked for a new link: ``ClaimxApi``."""
+    async def new_link(self, file: FileMessage) -> str | None:
+        """Return a new link to *file*; None if there is none any more.
 
-    async def media(self, project_id: int, media_ids: list[int]) -> Answered[list[dict[str, Any]]]:
-        """Return those of *media_ids* that the project has."""
+        Raises:
+            RequestFailedError: It could not be asked.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release what was opened."""
         ...
 
 
@@ -115,15 +116,16 @@ class CurrentLink:
     """The link of one file while it is fetched; renewed when it has ended or is refused.
 
     A link is renewed once without success: a second refusal without a byte in between is final.
+    Without a source of links none is renewed.
     """
 
     file: FileMessage
-    _api: MediaApi
+    _source: LinkSource | None
     _clock: Clock
     link: str = field(init=False)
     """The link to use."""
     renewals: int = field(default=0, init=False)
-    """How often the media endpoint was asked."""
+    """How often the source was asked."""
     _idle_renewals: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
@@ -153,46 +155,43 @@ class CurrentLink:
         return self.link
 
     async def renew(self, why: str) -> None:
-        """Ask the media endpoint for a new link.
+        """Ask for a new link.
 
         Args:
             why: What is wrong with the link there is, for the error.
 
         Raises:
-            DeadLinkError: The endpoint was asked already without a byte since, or has no
-                link for the file.
-            RenewalFailedError: The API could not be asked.
+            DeadLinkError: The source was asked already without a byte since, it has no link
+                for the file, or there is no source.
+            RenewalFailedError: The source could not be asked.
         """
+        source = self._source
+        if source is None:
+            raise self._dead(f"{why}; nothing hands out new links to the files of its domain")
         if not self.renewable:
             raise self._dead(f"{why}; a new link was got before and did not help")
-        project_id, media_id = _number(self.file.project_id), _number(self.file.media_id)
-        if project_id is None or media_id is None:
-            raise self._dead(f"{why}; its ids are not numbers, so no other can be asked for")
+        if refusal := source.why_not(self.file):
+            raise self._dead(f"{why}; {refusal}, so no other can be asked for")
         self._idle_renewals += 1
         self.renewals += 1
-        found = await self._ask(project_id, media_id)
+        found = await self._ask(source)
         if found is None:
             raise self._dead(f"{why}; the API has no link for the file any more")
-        logger.debug("file %s of project %s has a new link", media_id, project_id)
+        logger.debug("file %s of %s has a new link", self.file.media_id, self.file.key)
         self.link = found
 
-    async def _ask(self, project_id: int, media_id: int) -> str | None:
+    async def _ask(self, source: LinkSource) -> str | None:
         try:
-            answered = await self._api.media(project_id, [media_id])
+            return await source.new_link(self.file)
         except RequestFailedError as error:
             raise RenewalFailedError(
-                f"no new link for file {media_id}: {error.reason}",
+                f"no new link for file {self.file.media_id}: {error.reason}",
                 error.category,
                 error.retry_after,
                 error.outage,
                 error.connection,
                 error.answer,
             ) from error
-        for item in answered.body:
-            link = item.get("fullDownloadLink")
-            if _same_id(item.get("mediaID", item.get("mediaId")), media_id) and link:
-                return str(link)
-        return None
 
     def worked(self) -> None:
         """Bytes came: should the link be refused later on, it may be renewed again."""
@@ -206,7 +205,3 @@ class CurrentLink:
         times = times_of(self.link)
         shown = f"; the link was {times}" if times else ""
         return DeadLinkError(f"file {self.file.media_id} cannot be fetched: {why}{shown}")
-
-
-def _number(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= _LONGEST_ID else None

@@ -1,51 +1,53 @@
 """Messages about a file on its way: to be fetched, fetched, stored.
 
-The spelling follows what ClaimX's consumers know; ``owner`` and ``owner_ref`` let others
-than the pipeline itself have files fetched and get the results.
+What they are on the wire is ``codec``'s: there the key has the domain's own word.
+``owner`` and ``owner_ref`` let others than the domain itself have files fetched and get
+the results.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, Any, Literal
 
 import msgspec
-from attrs import frozen
+from attrs import field, frozen
 
-from claimx_pipeline.broker.protocol import OutRecord
-from claimx_pipeline.errors import DecodeError
-from claimx_pipeline.topics import DOWNLOADS_CACHED, DOWNLOADS_PENDING, DOWNLOADS_RESULTS, Topic
+from claimx_pipeline.media.domain_word import knows_domain_word
 
 _Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 _Filled = Annotated[str, msgspec.Meta(min_length=1)]
 _Bytes = Annotated[int, msgspec.Meta(ge=0)]
 
-CORE_OWNER = "claimx"
-"""Owner of the files that the pipeline fetches for itself."""
 
-M = TypeVar("M", bound="FileMessage")
-
-
+@knows_domain_word
 @frozen(kw_only=True)
 class FileMessage:
-    """What every message says about its file."""
+    """What every message says about its file.
+
+    The key can also be given and read by the domain's word for it: with ``key_name="claim"``,
+    ``file.claim`` is ``file.key``.
+    """
 
     media_id: _Filled
-    project_id: _Filled
+    key: _Filled
+    """Key of the event that brought the file, in the domain's own terms."""
+    key_name: str = field(default="", eq=False, repr=False)
+    """The domain's word for the key; empty if it is not known. Not a field on the wire."""
     event_id: _Filled
     """The event that the file was first heard of through."""
     download_url: _Filled
-    """The signed link (``fullDownloadLink``), byte for byte as the API gave it."""
+    """The signed link, byte for byte as it was given."""
     blob_path: _Filled
-    """Target path, relative to the owner's root in the object store."""
+    """Target path, relative to the root of the domain's files in the object store."""
     file_type: str = ""
-    """``mediaType`` as the API gave it."""
+    """What kind of file it is said to be, as the domain's source gave it."""
     file_name: str = ""
-    """``mediaName`` as the API gave it; not safe as a path."""
-    owner: _Filled = CORE_OWNER
-    """Who wants the file; only the owner acts on the result."""
+    """What it is called, as the domain's source gave it; not safe as a path."""
+    owner: str = ""
+    """Who wants the file; only the owner acts on the result. Empty for the domain itself: on
+    the wire its name is given."""
     owner_ref: str = ""
     """The owner's own word, returned as it is in the result."""
 
@@ -56,26 +58,35 @@ class FileMessage:
         return hashlib.sha256(parts).hexdigest()[:32]
 
     @property
-    def key(self) -> str:
+    def record_key(self) -> str:
         """Key of the record: all that concerns a file stays in order."""
         return f"{self.owner}:{self.media_id}"
 
+    def __getattr__(self, name: str) -> Any:
+        if name != "key_name" and name == self.key_name:
+            return self.key
+        raise AttributeError(
+            f"{type(self).__name__} has no attribute {name!r}", name=name, obj=self
+        )
 
+
+@knows_domain_word
 @frozen(kw_only=True)
 class DownloadTask(FileMessage):
-    """A file to be fetched; on ``claimx.downloads.pending``."""
+    """A file to be fetched; on the domain's topic of pending downloads."""
 
     created_at: _Instant
     expires_at: _Instant | None = None
-    """When the link ends, as the API says; the link's own parameters come first."""
+    """When the link ends, as the source says; the link's own parameters come first."""
 
 
+@knows_domain_word
 @frozen(kw_only=True)
 class CachedFile(FileMessage):
-    """A file that was fetched and checked; on ``claimx.downloads.cached``."""
+    """A file that was fetched and checked; on the domain's topic of cached files."""
 
     cache_path: _Filled
-    """Where it lies in the cache store."""
+    """Where it lies in the domain's cache."""
     bytes_downloaded: _Bytes
     checksum: _Filled
     """SHA-256 of the file, hexadecimal."""
@@ -84,9 +95,10 @@ class CachedFile(FileMessage):
     downloaded_at: _Instant
 
 
+@knows_domain_word
 @frozen(kw_only=True)
 class DownloadResult(FileMessage):
-    """What became of a file; on ``claimx.downloads.results``."""
+    """What became of a file; on the domain's topic of results."""
 
     status: Literal["completed", "failed", "failed_permanent"]
     bytes_uploaded: _Bytes = 0
@@ -99,63 +111,17 @@ class DownloadResult(FileMessage):
     """When this was settled."""
 
 
-_encode = msgspec.json.Encoder().encode
-_decode_task = msgspec.json.Decoder(DownloadTask).decode
-_decode_cached = msgspec.json.Decoder(CachedFile).decode
-_decode_result = msgspec.json.Decoder(DownloadResult).decode
-
-
-def task_record(task: DownloadTask) -> OutRecord:
-    """Return *task* as a record."""
-    return _record(DOWNLOADS_PENDING, task)
-
-
-def cached_record(cached: CachedFile) -> OutRecord:
-    """Return *cached* as a record."""
-    return _record(DOWNLOADS_CACHED, cached)
-
-
-def result_record(result: DownloadResult) -> OutRecord:
-    """Return *result* as a record."""
-    return _record(DOWNLOADS_RESULTS, result)
-
-
-def decode_download_task(value: bytes | None) -> DownloadTask:
-    """Return the task in a record's value.
-
-    Raises:
-        DecodeError: It is none.
-    """
-    return _decoded(value, _decode_task, "download task")
-
-
-def decode_cached_file(value: bytes | None) -> CachedFile:
-    """Return the message in a record's value.
-
-    Raises:
-        DecodeError: It is none.
-    """
-    return _decoded(value, _decode_cached, "message of a cached file")
-
-
-def decode_result(value: bytes | None) -> DownloadResult:
-    """Return the result in a record's value.
-
-    Raises:
-        DecodeError: It is none.
-    """
-    return _decoded(value, _decode_result, "result of a download")
-
-
-def _record(topic: Topic, message: FileMessage) -> OutRecord:
-    headers = (("claimx-id", message.identity.encode()),)
-    return OutRecord(topic.name, _encode(message), message.key.encode(), headers)
-
-
-def _decoded(value: bytes | None, decode: Callable[[bytes], M], what: str) -> M:
-    if not value:
-        raise DecodeError(f"the record is empty; a {what} is a JSON object")
-    try:
-        return decode(value)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DecodeError(f"the record is not a valid {what}: {error}") from error
+def facts_of(file: FileMessage) -> dict[str, Any]:
+    """Return what every message says about *file*, for the message that follows."""
+    return {
+        "media_id": file.media_id,
+        "key": file.key,
+        "key_name": file.key_name,
+        "event_id": file.event_id,
+        "download_url": file.download_url,
+        "blob_path": file.blob_path,
+        "file_type": file.file_type,
+        "file_name": file.file_name,
+        "owner": file.owner,
+        "owner_ref": file.owner_ref,
+    }

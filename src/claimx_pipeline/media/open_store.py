@@ -21,7 +21,6 @@ from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.media.store import FileStore
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.storage import (
-    CacheSettings,
     FilesSettings,
     StorageSettings,
     bare_option,
@@ -61,26 +60,43 @@ _DURATION = re.compile(r"(\d+(?:\.\d+)?)\s*(ms|s|sec|seconds?|m|min|minutes?|)",
 _SECONDS = {"ms": 0.001, "s": 1.0, "m": 60.0, "": 1.0}
 
 
-def open_files(settings: StorageSettings) -> FileStore:
+def open_files(
+    settings: StorageSettings, files: FilesSettings | None = None, name: str = "storage.files"
+) -> FileStore:
     """Return the store in which files end.
 
+    Args:
+        settings: Options for all stores.
+        files: A domain's own store; ``storage.files`` if not given.
+        name: The setting of *files*, for messages.
+
     Raises:
         SettingsError: The setting does not name a store that can be opened.
     """
-    return _open("storage.files", settings.files, settings)
+    chosen = files or settings.files
+    return open_store(chosen.root, chosen.options, name, settings)
 
 
-def open_cache(settings: StorageSettings) -> FileStore:
+def open_cache(settings: StorageSettings, folder: str = "") -> FileStore:
     """Return the store in which a file lies between download and upload.
 
+    Args:
+        settings: Names the cache.
+        folder: The part of the cache that is meant, a store of its own; all of it if empty.
+
     Raises:
         SettingsError: The setting does not name a store that can be opened.
     """
-    return _open("storage.cache", settings.cache, settings)
+    root = _below(settings.cache.root, folder) if folder else settings.cache.root
+    return open_store(root, settings.cache.options, "storage.cache", settings)
 
 
-def _open(name: str, chosen: FilesSettings | CacheSettings, settings: StorageSettings) -> FileStore:
-    return open_store(chosen.root, chosen.options, name, settings)
+def _below(root: str, folder: str) -> str:
+    """Return the root of *folder* in the store at *root*."""
+    if "://" not in root:
+        return f"{root.rstrip('/')}/{folder}"
+    parts = urlsplit(root)
+    return parts._replace(path=f"{parts.path.rstrip('/')}/{folder}").geturl()
 
 
 def open_store(

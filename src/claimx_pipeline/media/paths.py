@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 
 from claimx_pipeline.media.names import safe_id, safe_name
 
@@ -48,17 +49,18 @@ def why_not(path: str) -> str:
     return ""
 
 
-def target_path(template: str, project_id: str, media_id: str, file_name: str) -> str:
+def target_path(template: str, key: str, media_id: str, file_name: str) -> str:
     """Return where a file is put: no two files share a path, and none leads out.
 
     Args:
-        template: The domain's setting, checked when it was read.
-        project_id: The project.
+        template: The domain's setting, checked when it was read. Names in braces are
+            ``media_id`` and ``file_name``; any other is the domain's word for the key.
+        key: The key of the file's event.
         media_id: The file.
         file_name: What it is called outside; empty if it has no name.
     """
-    return template.format(
-        project_id=safe_id(project_id),
-        media_id=safe_id(media_id),
-        file_name=safe_name(file_name, f"media_{safe_id(media_id)}"),
-    )
+    names = {
+        "media_id": safe_id(media_id),
+        "file_name": safe_name(file_name, f"media_{safe_id(media_id)}"),
+    }
+    return template.format_map(defaultdict(lambda: safe_id(key), names))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from claimx_pipeline.errors import UsageError
 
 if TYPE_CHECKING:
+    from claimx_pipeline.domain.domain import Domain
     from claimx_pipeline.pipeline import Pipeline
     from claimx_pipeline.plugins.host.loading import PluginInfo
     from claimx_pipeline.runtime.worker import WorkerSpec
@@ -22,6 +23,20 @@ def one_worker(pipeline: Pipeline, name: str) -> WorkerSpec:
         pipeline.select([name])  # names what there is, if it is not a set either
         raise UsageError(f"{name!r} is a set of workers; name one of them")
     return pipeline.workers[name]
+
+
+def one_domain(pipeline: Pipeline, name: str) -> Domain:
+    """Return the domain called *name*.
+
+    Raises:
+        UsageError: There is none.
+    """
+    if name not in pipeline.domains:
+        raise UsageError(
+            f"there is no domain {name!r}; loaded are {', '.join(pipeline.domains)}; "
+            "install the plugin that registers it"
+        )
+    return pipeline.domains[name]
 
 
 def one_plugin(pipeline: Pipeline, name: str) -> PluginInfo:

@@ -11,13 +11,15 @@ from attrs import evolve, frozen
 
 from claimx_pipeline.broker.protocol import Admin, OutRecord, Producer, Record, TopicPartition
 from claimx_pipeline.broker.sizes import refuse_too_large
-from claimx_pipeline.claimx.events import decode_event
 from claimx_pipeline.errors import DecodeError, RecordTooLargeError, UsageError
 from claimx_pipeline.operations.event_lines import event_texts
+from claimx_pipeline.operations.names import one_domain
 from claimx_pipeline.runtime.offsets.reading import retired_topics, unread_topics
-from claimx_pipeline.topics import EVENTS_RAW
+from claimx_pipeline.topics import BRAND
 
 if TYPE_CHECKING:
+    from claimx_pipeline.domain.domain import Domain
+    from claimx_pipeline.domain.events import Decode
     from claimx_pipeline.pipeline import Pipeline
 
 RETIRED = "no delay of the settings has it any more; what waits in it is brought back"
@@ -192,8 +194,10 @@ async def publish(
         await producer.publish([_named(pipeline, record) for record in records])
 
 
-async def publish_events(pipeline: Pipeline, lines: Iterable[bytes]) -> PublishedEvents:
-    """Publish raw events, a JSON object per line, keyed by project.
+async def publish_events(
+    pipeline: Pipeline, lines: Iterable[bytes], domain: str = BRAND
+) -> PublishedEvents:
+    """Publish raw events of *domain*, a JSON object per line, by their keys.
 
     A line that is not a valid event, or that is larger than the broker takes, is left out and
     named in the result; an empty one is passed over. The lines of a JSON array, of objects that
@@ -201,12 +205,15 @@ async def publish_events(pipeline: Pipeline, lines: Iterable[bytes]) -> Publishe
 
     Raises:
         BrokerError: The broker did not acknowledge; what was sent may or may not be stored.
-        UsageError: The lines are of no such file, or of a damaged one; nothing was published.
+        UsageError: The lines are of no such file, or of a damaged one, or there is no such
+            domain; nothing was published.
     """
     if isinstance(lines, (str, bytes)):
         raise UsageError("'lines' is a single text; give a list of lines, or an open file")
     refused: list[RefusedLine] = []
-    events = list(_events(lines, refused, pipeline.settings.broker.largest_record))
+    of = one_domain(pipeline, domain)
+    decode, limit = of.decoder(pipeline.settings), pipeline.settings.broker.largest_record
+    events = list(_events(lines, refused, limit, of, decode))
     published = 0
     if events:
         async with _open_producer(pipeline) as producer:
@@ -219,7 +226,11 @@ async def publish_events(pipeline: Pipeline, lines: Iterable[bytes]) -> Publishe
 
 
 def _events(
-    lines: Iterable[bytes], refused: list[RefusedLine], limit: int
+    lines: Iterable[bytes],
+    refused: list[RefusedLine],
+    limit: int,
+    domain: Domain,
+    decode: Decode,
 ) -> Iterator[tuple[int, OutRecord]]:
     """Yield the number of each line and a record of its event; note the others in *refused*."""
     for number, line in event_texts(lines):
@@ -227,8 +238,8 @@ def _events(
         if not value:
             continue
         try:
-            event = decode_event(value, 0)
-            record = OutRecord(EVENTS_RAW.name, value, event.project_id.encode())
+            event = decode(value, 0)
+            record = OutRecord(domain.topics.events_raw.name, value, event.key.encode())
             refuse_too_large(record, 0, limit)
         except (DecodeError, RecordTooLargeError) as error:
             refused.append(RefusedLine(number, str(error)))

@@ -7,14 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
 
-from claimx_pipeline.claimx.api import ClaimxApi
-from claimx_pipeline.claimx.events import Event, decode_event
-from claimx_pipeline.claimx.reader import ClaimxReader
+from claimx_pipeline import builtin
+from claimx_pipeline.clock import Clock
+from claimx_pipeline.connections.registry import Connections
+from claimx_pipeline.domain.domain import Domain
+from claimx_pipeline.domain.events import DomainEvent
 from claimx_pipeline.errors import ClaimxError, UsageError
 from claimx_pipeline.hooks.context import EnrichmentContext
 from claimx_pipeline.hooks.result import PluginResult
-from claimx_pipeline.operations.names import one_plugin
+from claimx_pipeline.operations.names import one_domain, one_plugin
 from claimx_pipeline.plugins.base import listens
+from claimx_pipeline.settings.tree.settings import Settings
+from claimx_pipeline.topics import BRAND
 from claimx_pipeline.workers.enrichment import HandlerIndex
 
 if TYPE_CHECKING:
@@ -33,18 +37,40 @@ class TriedPlugin:
     """Why a worker would count the answer as a failure, if it would."""
 
 
-def read_event(value: bytes) -> Event:
+def read_event(value: bytes, pipeline: Pipeline | None = None, domain: str = BRAND) -> DomainEvent:
     """Return the event in a JSON object, spelled as on the topic of raw events.
 
     An event without a time of its own gets the start of 1970; without an id, one is derived.
 
+    Args:
+        value: The JSON object.
+        pipeline: Whose settings say how events are wrapped, and whose plugins register domains;
+            None for the pipeline's own domain as it is without settings.
+        domain: The domain of the event.
+
     Raises:
         DecodeError: It is not a valid event.
+        UsageError: There is no such domain.
     """
-    return decode_event(value, 0)
+    if pipeline is not None:
+        found = one_domain(pipeline, domain)
+        return found.decoder(pipeline.settings)(value, 0)
+    known = {each.name: each for each in builtin.claimx_register_domains()}
+    if domain not in known:
+        raise UsageError(f"domain {domain!r} is a plugin's; give the pipeline that has loaded it")
+    return known[domain].decoder(Settings())(value, 0)
 
 
-async def context_of(pipeline: Pipeline, event: Event) -> EnrichmentContext:
+@frozen
+class _Parts:
+    """What a reader outside a worker is made from."""
+
+    settings: Settings
+    clock: Clock
+    connections: Connections
+
+
+async def context_of(pipeline: Pipeline, event: DomainEvent) -> EnrichmentContext:
     """Return what plugins are shown of *event*, asking the API that *pipeline* is set to.
 
     Nothing is published and nothing is written.
@@ -52,23 +78,43 @@ async def context_of(pipeline: Pipeline, event: Event) -> EnrichmentContext:
     Raises:
         ClaimxError: No handler takes events of its type.
         RecordError: The API did not answer, or its answer cannot be used.
+        UsageError: It is not an event of a domain that *pipeline* has.
     """
-    handler = HandlerIndex(pipeline.handlers).find(event.event_type)
+    domain = _domain_of(pipeline, event)
+    handler = HandlerIndex(pipeline.handlers[domain.name]).find(event.event_type)
     if handler is None:
         raise ClaimxError(f"no handler is for events {event.event_type}; plugins never see them")
-    settings = pipeline.settings.claimx.api
-    api = ClaimxApi(settings, pipeline.clock)
+    connections = pipeline.connections()
+    parts = _Parts(pipeline.settings, pipeline.clock, connections)
+    reader = domain.reader(parts) if domain.reader else None
     try:
-        reader = ClaimxReader.of(api, settings, pipeline.clock)
-        (handled,) = await handler.handle(event.project_id, [event], reader)
+        (handled,) = await handler.handle(event.key, [event], reader)
     finally:
-        await api.close()
+        if reader is not None:
+            await reader.close()
+        await connections.close()
     if handled.error is not None:
         raise handled.error
-    return EnrichmentContext(event, handled.entities, api_calls=handled.api_calls)
+    return EnrichmentContext(
+        event,
+        domain.rows_from(handled.entities),
+        api_calls=handled.api_calls,
+        domain=domain.name,
+        key_name=domain.key_name,
+    )
 
 
-async def try_plugin(pipeline: Pipeline, name: str, event: Event) -> TriedPlugin:
+def _domain_of(pipeline: Pipeline, event: DomainEvent) -> Domain:
+    for domain in pipeline.domains.values():
+        if isinstance(event, domain.event):
+            return domain
+    raise UsageError(
+        f"{type(event).__name__} is not an event of a domain of this pipeline; it has "
+        f"{', '.join(pipeline.domains)}"
+    )
+
+
+async def try_plugin(pipeline: Pipeline, name: str, event: DomainEvent) -> TriedPlugin:
     """Return what plugin *name* would do about *event*; nothing is sent, published or written.
 
     Raises:

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from types import MappingProxyType
+from typing import Any
 
 import msgspec
 from attrs import field, frozen
 
+from claimx_pipeline.domain.domain import ActionKind
 from claimx_pipeline.errors import DecodeError
-from claimx_pipeline.hooks.result import CreateClaimxTask, Webhook
+from claimx_pipeline.hooks.context import HookContext
+from claimx_pipeline.hooks.domain_action import DomainAction
+from claimx_pipeline.hooks.result import Webhook
+
+WEBHOOK = "webhook"
+"""The kind of action that belongs to no domain."""
 
 
 @frozen
@@ -29,57 +36,50 @@ class WebhookCall:
 
 
 @frozen
-class TaskRequest:
-    """A task that ClaimX is to create."""
-
-    task_type: str
-    task_data: Mapping[str, Any]
-    connection: str
-    project_id: str | None = None
-    claim_number: str | None = None
-    use_primary_contact_as_sender: bool = True
-    sender_username: str | None = None
-
-
-@frozen
 class ActionMessage:
-    """One action; on ``claimx.actions.pending``, keyed by event."""
+    """One action; in the topic of actions, keyed by event."""
 
-    kind: Literal["webhook", "create_claimx_task"]
+    kind: str
+    """``webhook``, or the name of a domain's ``ActionKind``."""
     plugin: str
     event_id: str
-    project_id: str
     webhook: WebhookCall | None = None
-    create_claimx_task: TaskRequest | None = None
+    asked: Any = None
+    """What the domain's service is asked to do, of the class that the ``ActionKind`` names."""
 
-    @classmethod
-    def of(
-        cls, action: Webhook | CreateClaimxTask, *, plugin: str, event_id: str, project_id: str
-    ) -> ActionMessage:
-        """Return the message that asks for *action*."""
-        if isinstance(action, Webhook):
-            call = WebhookCall(
-                action.method,
-                action.url,
-                action.connection,
-                action.path,
-                action.headers,
-                action.body,
-                action.timeout,
-                action.headers_from,
-            )
-            return cls("webhook", plugin, event_id, project_id, webhook=call)
-        own_project = project_id if action.claim_number is None else None
-        wanted = TaskRequest(
-            action.task_type,
-            action.task_data,
-            action.connection,
-            action.project_id or own_project,
-            action.claim_number,
-            action.use_primary_contact_as_sender,
-            action.sender_username,
-        )
-        return cls("create_claimx_task", plugin, event_id, project_id, create_claimx_task=wanted)
+
+def action_value(action: Webhook | DomainAction, plugin: str, context: HookContext) -> bytes:
+    """Return the message that asks for *action* as JSON.
+
+    Raises:
+        ValueError: It cannot be carried out, or not be written.
+    """
+    if isinstance(action, Webhook):
+        kind, asked = WEBHOOK, _call(action)
+    else:
+        kind, asked = action.kind, action.asked(context.domain, context.key)
+    return to_json(
+        {
+            "kind": kind,
+            "plugin": plugin,
+            "event_id": context.event_id,
+            context.key_name: context.key,
+            kind: asked,
+        }
+    )
+
+
+def _call(action: Webhook) -> WebhookCall:
+    return WebhookCall(
+        action.method,
+        action.url,
+        action.connection,
+        action.path,
+        action.headers,
+        action.body,
+        action.timeout,
+        action.headers_from,
+    )
 
 
 def to_json(value: Any) -> bytes:
@@ -94,21 +94,53 @@ def to_json(value: Any) -> bytes:
         raise ValueError(f"{type(value).__name__} cannot be written as JSON: {error}") from error
 
 
-def decode_action(value: bytes | None) -> ActionMessage:
+def decode_action(
+    value: bytes | None, kinds: Mapping[str, ActionKind] = MappingProxyType({})
+) -> ActionMessage:
     """Return the action in a record's value.
 
+    Args:
+        value: The record's value.
+        kinds: The kinds of action of every domain, by name.
+
     Raises:
-        DecodeError: It is none.
+        DecodeError: It is not a valid action, or of a kind that is not known here.
     """
     if not value:
         raise DecodeError("the record is empty; an action is a JSON object")
     try:
-        message = _decode(value)
+        found = _decode(value)
+        if found.kind == WEBHOOK:
+            asked = None
+        elif found.kind in kinds:
+            asked = _asked(value, kinds[found.kind])
+        else:
+            known = ", ".join([WEBHOOK, *kinds])
+            raise DecodeError(
+                f"plugin {found.plugin[:60]!r} asks for an action of the kind "
+                f"{found.kind[:60]!r}, which this worker does not know (it knows {known}); "
+                "install the plugin whose domain declares it, then replay the dead letter"
+            )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DecodeError(f"the record is not a valid action: {error}") from error
-    if getattr(message, message.kind) is None:
-        raise DecodeError(f"the record is not a valid action: it lacks {message.kind!r}")
-    return message
+    if (found.webhook if found.kind == WEBHOOK else asked) is None:
+        raise DecodeError(f"the record is not a valid action: it lacks {found.kind!r}")
+    return ActionMessage(found.kind, found.plugin, found.event_id, found.webhook, asked)
 
 
-_decode = msgspec.json.Decoder(ActionMessage).decode
+def _asked(value: bytes, kind: ActionKind) -> Any:
+    asked = _decode_parts(value).get(kind.name)
+    return None if asked is None else msgspec.json.decode(asked, type=kind.asked | None)
+
+
+class _Received(msgspec.Struct):
+    """An ``ActionMessage`` before what is asked of a domain's service is read."""
+
+    kind: str
+    plugin: str
+    event_id: str
+    webhook: WebhookCall | None = None
+
+
+_decode = msgspec.json.Decoder(_Received).decode
+_decode_parts = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode

@@ -39,6 +39,8 @@ class Plugin:
     """Version of the plugin API that it was written for, such as ``1.0``; empty for any."""
     event_types: frozenset[str] = frozenset()
     """Event types it wants to see; empty means all."""
+    domains: tuple[str, ...] | None = None
+    """Names of the domains whose events and files it wants to see; None for those of all."""
     config_class: ClassVar[type[Any] | None] = None
     """attrs class of its settings; None if it has none."""
 

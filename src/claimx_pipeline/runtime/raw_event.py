@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from claimx_pipeline.broker.protocol import Record
-from claimx_pipeline.claimx.events import Decode, Event
 from claimx_pipeline.clock import Clock, published_at
+from claimx_pipeline.domain.events import Decode, DomainEvent
 from claimx_pipeline.runtime.headers import origin_of, origin_timestamp_of
 
 
-def read_event(record: Record, clock: Clock, decode: Decode) -> Event:
+def read_event(record: Record, clock: Clock, decode: Decode) -> DomainEvent:
     """Return the event in *record*, which may have come back from the dead letters.
 
     Args:
-        record: The record.
-        clock: Tells the time of an event that has none.
-        decode: Reads the event, as the settings say.
+        record: A record of a topic of raw events.
+        clock: Tells the time to an event that has none and whose record has none.
+        decode: The domain's own way to read one.
 
     Raises:
         DecodeError: It is not a valid event.

@@ -44,7 +44,8 @@ class Resources:
     tables: Mapping[str, TableSpec]
     table_store: TableStore
     connections: Connections
-    handlers: tuple[EventHandler[Any, Any], ...]
+    handlers: Mapping[str, tuple[EventHandler[Any, Any], ...]]
+    """By the name of their domain."""
     dispatcher: EventHooks
     health: Health
     metrics: Metrics

@@ -38,6 +38,20 @@ def http_url(value: str) -> str | None:
     return None if good else _URL_EXPECTED
 
 
+def proxy_url(value: str) -> str | None:
+    """Judge the address of a forward proxy, or ``direct``."""
+    expected = "is not a valid proxy; write http://HOST:PORT, or direct for none"
+    if value == "direct":
+        return None
+    if not value.lower().startswith("http://") or http_url(value):
+        return expected
+    parts = urlsplit(value)
+    if "@" in parts.netloc:
+        return "must not hold a user or password; use proxy_username and proxy_password"
+    bare = parts.port is not None and parts.path in ("", "/") and not parts.query
+    return None if bare else expected
+
+
 def service_url(value: str) -> str | None:
     """Judge the address of a service, or a folder as ``file://DIR``."""
     if value.lower().startswith("file://"):

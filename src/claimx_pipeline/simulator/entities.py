@@ -34,6 +34,11 @@ class WorldEvent:
     """Set only where the event itself names the collaboration."""
     master_file_name: str | None = None
 
+    @property
+    def key(self) -> str:
+        """The key of its record."""
+        return str(self.project_id)
+
 
 @frozen
 class Person:

@@ -13,10 +13,12 @@ from attrs import define, field, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.delta.rows import TableRow
-from claimx_pipeline.media.messages import DownloadTask, task_record
+from claimx_pipeline.media.codec import FileCodec
+from claimx_pipeline.media.messages import DownloadTask
 from claimx_pipeline.media.requests import checked
 from claimx_pipeline.runtime.headers import AGAIN, header
 from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, Retry, failure
+from claimx_pipeline.topics import BRAND
 
 if TYPE_CHECKING:
     from claimx_pipeline.runtime.resources import Resources
@@ -64,13 +66,18 @@ class Item:
         """The record failed and another try may help."""
         self.outcome = Retry(error)
 
-    def request_download(self, task: DownloadTask) -> None:
+    def request_download(self, task: DownloadTask, domain: str = BRAND) -> None:
         """Have a file copied to the object store; see ``EnrichmentContext.request_download``.
 
+        Args:
+            task: The file, its key given with the domain's word for it (``key_name``).
+            domain: Whose workers fetch it: its hosts and its way to renew links are theirs.
+
         Raises:
-            ValueError: The owner is the pipeline itself, or a field cannot be.
+            ValueError: The owner is the domain itself, or a field cannot be.
         """
-        self.publish.append(task_record(checked(task)))
+        codec = FileCodec(task.key_name, domain)
+        self.publish.append(codec.task_record(checked(task, domain)))
 
 
 @frozen

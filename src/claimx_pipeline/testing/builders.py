@@ -9,6 +9,7 @@ import msgspec
 from attrs import frozen
 
 from claimx_pipeline.claimx.events import Event, decode_event
+from claimx_pipeline.claimx.made import made
 from claimx_pipeline.stages.protocol import Item
 
 PUBLISHED = datetime(2026, 1, 12, 8, tzinfo=UTC)
@@ -63,8 +64,17 @@ def make_item(data: dict[str, Any], **record: Any) -> Item:
     return Item(make_record(data, **record), data, dict(data))
 
 
-def make_event(event_type: str = "PROJECT_CREATED", **fields: Any) -> Event:
-    """Return an event; *fields* are those of its JSON, in either spelling."""
-    given = {"project_id": "100", "ingested_at": PUBLISHED.isoformat(), **fields}
-    value = msgspec.json.encode({"event_type": event_type, **given})
-    return decode_event(value, round(PUBLISHED.timestamp() * 1000))
+def make_event(event_type: str = "", **fields: Any) -> Event:
+    """Return an event of ClaimX; *fields* are those of its JSON, in either spelling.
+
+    Args:
+        event_type: Its type; that of a new claim if not given.
+        **fields: What else it says.
+    """
+    value = msgspec.json.encode(made(event_type, {"ingested_at": PUBLISHED.isoformat(), **fields}))
+    return happened(value, PUBLISHED)
+
+
+def happened(value: bytes, at: datetime) -> Event:
+    """Return the event of ClaimX in a record's *value* that was published *at* that time."""
+    return decode_event(value, round(at.timestamp() * 1000))

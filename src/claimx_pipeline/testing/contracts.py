@@ -117,7 +117,7 @@ class PluginContract:
 
     def make_context(self) -> EnrichmentContext:
         """Return what a plugin is shown of an event that it reacts to."""
-        event = make_event(next(iter(self.make_plugin().event_types), "PROJECT_CREATED"))
+        event = make_event(next(iter(self.make_plugin().event_types), ""))
         return EnrichmentContext(event, EntityRows())
 
     def test_it_has_a_name(self) -> None:

@@ -48,7 +48,7 @@ def claimx_run_worker(claimx_sandbox: Sandbox) -> Callable[..., None]:
 
 @pytest.fixture
 def claimx_event() -> Callable[..., Event]:
-    """Makes events: ``claimx_event("CUSTOM_TASK_COMPLETED", project_id="7")``."""
+    """Makes events: ``claimx_event("SOMETHING_HAPPENED", media_id="7")``."""
     from claimx_pipeline.testing.builders import make_event  # noqa: PLC0415 - see above
 
     return make_event

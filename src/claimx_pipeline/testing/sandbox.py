@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from claimx_pipeline.broker.protocol import Record
-from claimx_pipeline.claimx.events import Event, decode_event
+from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.hooks.context import EnrichmentContext
 from claimx_pipeline.operations import (
     context_of,
@@ -23,8 +23,9 @@ from claimx_pipeline.operations import (
 from claimx_pipeline.pipeline import Pipeline
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
+from claimx_pipeline.testing.builders import happened
 from claimx_pipeline.testing.looping import LoopThread
-from claimx_pipeline.topics import EVENTS_RAW
+from claimx_pipeline.topics import BRAND, DomainTopics
 
 if TYPE_CHECKING:
     from claimx_pipeline.plugins.base import Plugin
@@ -140,13 +141,11 @@ class Sandbox:
         fresh = world.events(self._happened + count)[self._happened :]
         self._happened += count
         world.set_clock(world.end(self._happened))
-        keys = [str(event.project_id) for event in fresh]
+        keys = [event.key for event in fresh]
         values = [msgspec.json.encode(event.value) for event in fresh]
-        self._loop.run(publish(self.pipeline, EVENTS_RAW.name, values, keys=keys), TIME_LIMIT)
-        return [
-            decode_event(value, round(event.at.timestamp() * 1000))
-            for value, event in zip(values, fresh, strict=True)
-        ]
+        topic = DomainTopics(BRAND).events_raw.name
+        self._loop.run(publish(self.pipeline, topic, values, keys=keys), TIME_LIMIT)
+        return [happened(value, event.at) for value, event in zip(values, fresh, strict=True)]
 
     def publish(self, topic: str, *messages: Any, key: str | None = None) -> None:
         """Publish messages: bytes as they are, anything else as JSON.

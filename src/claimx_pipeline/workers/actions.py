@@ -1,4 +1,4 @@
-"""``actions``: does outside what plugins asked for: webhooks, and tasks in ClaimX.
+"""``actions``: does outside what plugins asked for: webhooks, and what domains offer.
 
 Plugins only ask; a service that is unavailable does not slow the enrichment down.
 """
@@ -9,14 +9,15 @@ import asyncio
 import logging
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from functools import partial
+from typing import Any, Final
 
 from attrs import define, field
 
 from claimx_pipeline.broker.protocol import Record
-from claimx_pipeline.claimx.project_actions import create_task, find_project, project_number
 from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.connections.origin import url_origin
+from claimx_pipeline.domain.domain import ActionKind, Domain
 from claimx_pipeline.errors import Category, RecordError, SettingsError
 from claimx_pipeline.media.guard import (
     Guard,
@@ -26,7 +27,6 @@ from claimx_pipeline.media.guard import (
 )
 from claimx_pipeline.plugins.action_messages import (
     ActionMessage,
-    TaskRequest,
     WebhookCall,
     decode_action,
 )
@@ -35,7 +35,7 @@ from claimx_pipeline.runtime.outcome import DONE, Outcome, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
-from claimx_pipeline.topics import ACTIONS_DLQ, ACTIONS_PENDING
+from claimx_pipeline.topics import ACTIONS_DLQ, ACTIONS_PENDING, BRAND
 
 log = logging.getLogger(__name__)
 
@@ -85,7 +85,11 @@ class Hosts:
         return self._open[origin]
 
     def _connection(self, origin: str) -> Connection:
-        settings = ConnectionSettings(base_url=origin, max_answer_bytes=MOST_OF_AN_ANSWER)
+        settings = ConnectionSettings(
+            base_url=origin,
+            max_answer_bytes=MOST_OF_AN_ANSWER,
+            network=self._resources.settings.network,
+        )
         clock = self._resources.clock
         if origin in self._known:
             return Connection(origin, settings, clock)
@@ -112,8 +116,9 @@ class Hosts:
 class ActionsProcessor:
     """Carries out each action of a batch, all at once; each connection has its own limit."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, domains: Sequence[Domain], resources: Resources) -> None:
         self._resources = resources
+        self._kinds = {kind.name: kind for domain in domains for kind in domain.actions}
         connections = resources.settings.connections.values()
         # One whose ``${VAR}`` is unresolved is not text, and is left out.
         named = [each.base_url for each in connections if isinstance(each.base_url, str)]
@@ -125,7 +130,7 @@ class ActionsProcessor:
 
     def decode(self, record: Record) -> ActionMessage:
         """Return the action in *record*."""
-        return decode_action(record.value)
+        return decode_action(record.value, self._kinds)
 
     async def process(self, batch: Sequence[Received[ActionMessage]]) -> Sequence[Outcome]:
         """Return what became of each action."""
@@ -143,8 +148,8 @@ class ActionsProcessor:
         try:
             if action.webhook is not None:
                 await self._call(action.webhook, action.plugin, key)
-            if action.create_claimx_task is not None:
-                await self._create_task(action.create_claimx_task, key)
+            else:
+                await self._carry_out(self._kinds[action.kind], action.asked, key)
         except BaseException as error:  # noqa: BLE001 - the failure of this action alone
             return failure(error)
         log.debug("%s of plugin %s for event %s is done", action.kind, action.plugin, key)
@@ -167,21 +172,11 @@ class ActionsProcessor:
             subject=subject,
         )
 
-    async def _create_task(self, wanted: TaskRequest, key: str) -> None:
-        connection = self._named(wanted.connection)
-        if wanted.project_id is not None:
-            project_id = project_number(wanted.project_id)
-        else:
-            project_id = await find_project(connection, wanted.claim_number or "")
-        await create_task(
-            connection,
-            project_id=project_id,
-            task_type=wanted.task_type,
-            task_data=wanted.task_data,
-            use_primary_contact_as_sender=wanted.use_primary_contact_as_sender,
-            sender_username=wanted.sender_username,
-            idempotency_key=key,
-        )
+    async def _carry_out(self, kind: ActionKind, asked: Any, key: str) -> None:
+        try:
+            await kind.run(asked, self._resources.connections, key)
+        except SettingsError as error:
+            raise RecordError(str(error), Category.PERMANENT) from error
 
     def _headers(self, plugin: str, key: str | None) -> Mapping[str, str]:
         if key is None:
@@ -209,21 +204,23 @@ def path_of(url: str) -> str:
     return path if path.startswith("/") else f"/{path}"
 
 
-def build(resources: Resources) -> ActionsProcessor:
+def build(domains: Sequence[Domain], resources: Resources) -> ActionsProcessor:
     """Return the processor of one member."""
-    return ActionsProcessor(resources)
+    return ActionsProcessor(domains, resources)
 
 
-WORKER = WorkerSpec(
-    name="actions",
-    summary="Calls webhooks and creates ClaimX tasks that plugins asked for.",
-    group="claimx-action-worker",
-    reads=(ACTIONS_PENDING,),
-    needs=("broker", "plugins"),
-    family="claimx.actions",
-    dead_letters=ACTIONS_DLQ,
-    outage="detour",
-    build=build,
-    batch_size=100,
-    sets=frozenset({"claimx"}),
-)
+def worker(domains: Sequence[Domain]) -> WorkerSpec:
+    """Return the worker that serves the plugins of all *domains*."""
+    return WorkerSpec(
+        name="actions",
+        summary="Calls webhooks and does what else plugins asked for.",
+        group=f"{BRAND}-action-worker",
+        reads=(ACTIONS_PENDING,),
+        needs=("broker", "plugins"),
+        family=f"{BRAND}.actions",
+        dead_letters=ACTIONS_DLQ,
+        outage="detour",
+        build=partial(build, domains),
+        batch_size=100,
+        sets=frozenset(domain.name for domain in domains),
+    )

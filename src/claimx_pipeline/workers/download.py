@@ -1,5 +1,8 @@
 """``download``: fetches each file behind its signed link and puts it into the cache store.
 
+Each domain that has files has such a worker, with a group, hosts and a part of the cache of
+its own.
+
 A file is checked on its way: where its link leads, whether it came whole, whether it is what
 it is called. One that is in the cache already is not fetched again.
 """
@@ -11,40 +14,35 @@ import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
+from functools import partial
 
 from attrs import evolve
 
 from claimx_pipeline.broker.protocol import Record
-from claimx_pipeline.claimx.api import ClaimxApi, missing_access
 from claimx_pipeline.connections.stream import StreamClient
+from claimx_pipeline.domain.files import DomainFiles, FileFlow
 from claimx_pipeline.errors import Category, Problem, category_of
 from claimx_pipeline.hooks.context import FileContext
 from claimx_pipeline.media.cache_mark import mark
 from claimx_pipeline.media.content import FileType, expected_type, type_of_extension
 from claimx_pipeline.media.download_buffer import DownloadBuffer, WholeFile, disk_error
 from claimx_pipeline.media.guard import Guard, GuardedResolver, GuardedSockets
-from claimx_pipeline.media.links import CurrentLink
-from claimx_pipeline.media.messages import (
-    CachedFile,
-    DownloadTask,
-    cached_record,
-    decode_download_task,
-)
+from claimx_pipeline.media.links import CurrentLink, LinkSource
+from claimx_pipeline.media.messages import CachedFile, DownloadTask, facts_of
 from claimx_pipeline.media.names import cache_folder, cache_name
-from claimx_pipeline.media.open_store import open_cache
 from claimx_pipeline.media.partial_file import remove_stale
 from claimx_pipeline.media.paths import why_not
 from claimx_pipeline.media.store import FileStore, StorageError
+from claimx_pipeline.media.topics import FileTopics
 from claimx_pipeline.media.transfer import Transfer
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
 from claimx_pipeline.runtime.outcome import Dead, Done, Held, Outcome, Retry, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.settings.tree.settings import Settings
-from claimx_pipeline.topics import DOWNLOADS_CACHED, DOWNLOADS_DLQ, DOWNLOADS_PENDING
 
-NAME = "download"
+KIND = "download"
+"""Name of the worker, after the domain's prefix."""
 
 _STALE = timedelta(hours=24)
 """A partial file that was not continued for this long is removed."""
@@ -55,15 +53,17 @@ _CACHED_NAME = re.compile(r"([0-9a-f]{64})\.([a-z0-9]+)\Z")
 
 
 class DownloadProcessor:
-    """Fetches a batch of files, several at once."""
+    """Fetches a batch of files of one domain, several at once."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, flow: FileFlow, resources: Resources) -> None:
+        self._flow = flow
+        self._name = flow.worker(KIND)
         self._resources = resources
         self._clock = resources.clock
         self._media = resources.settings.media
-        self._folder = Path(self._media.work_dir)
+        self._folder = flow.partial_files(resources.settings)
         self._slots = asyncio.Semaphore(self._media.max_concurrent)
-        self._api: ClaimxApi | None = None
+        self._links: LinkSource | None = None
         self._client: StreamClient | None = None
         self._cleaned_at: float | None = None
         self._marked = False
@@ -73,9 +73,10 @@ class DownloadProcessor:
     async def open(self) -> None:
         """Get the cache store and the clients ready."""
         settings = self._resources.settings
-        self._cache = open_cache(settings.storage)
-        self._api = ClaimxApi(settings.claimx.api, self._clock)
-        guard = Guard(settings.claimx.media.allowed_hosts, self._media.development_hosts)
+        self._cache = self._flow.cache(settings)
+        if self._flow.files.links is not None:
+            self._links = self._flow.files.links(self._resources)
+        guard = Guard(self._flow.hosts(settings), self._media.development_hosts)
         self._client = StreamClient(
             self._media.connect_timeout_seconds,
             self._media.read_timeout_seconds,
@@ -83,12 +84,13 @@ class DownloadProcessor:
             self._clock,
             GuardedResolver(guard),
             GuardedSockets(guard),
+            network=self._media.network,
         )
         self._transfer = Transfer(self._media, guard, self._client, self._clock)
 
     def decode(self, record: Record) -> DownloadTask:
         """Return the file that is to be fetched."""
-        return decode_download_task(record.value)
+        return self._flow.codec.decode_task(record.value)
 
     async def process(self, batch: Sequence[Received[DownloadTask]]) -> Sequence[Outcome]:
         """Return what became of each file."""
@@ -109,7 +111,7 @@ class DownloadProcessor:
 
     async def close(self) -> None:
         """Close the clients and the cache store."""
-        for client in (self._client, self._api):
+        for client in (self._client, self._links):
             if client is not None:
                 await client.close()
         if self._client is not None:
@@ -127,8 +129,8 @@ class DownloadProcessor:
                 label = category_of(error).value
             case _:
                 label = "held"
-        metrics.files.labels(NAME, label).inc()
-        metrics.file_seconds.labels(NAME).observe(self._clock.monotonic() - began)
+        metrics.files.labels(self._name, label).inc()
+        metrics.file_seconds.labels(self._name).observe(self._clock.monotonic() - began)
         return outcome
 
     async def _outcome(self, received: Received[DownloadTask]) -> Outcome:
@@ -147,10 +149,15 @@ class DownloadProcessor:
     async def _call_plugins(self, record: Record, cached: CachedFile) -> Done:
         """Call the plugins with a file that is in the cache; return what is to be published."""
         only = header(record.headers, PLUGIN) if record.headers else None
-        context = FileContext(cached, "download_complete", attempt=attempts_of(record) + 1)
+        context = FileContext(
+            cached,
+            "download_complete",
+            attempt=attempts_of(record) + 1,
+            domain=self._flow.domain,
+        )
         dispatched = await self._resources.dispatcher.file_complete(context, only)
         # When a plugin alone is asked again, the file was dealt with before.
-        found = () if only is not None else (cached_record(cached),)
+        found = () if only is not None else (self._flow.codec.cached_record(cached),)
         return Done(publish=(*found, *dispatched.publish), failed_plugins=tuple(dispatched.failed))
 
     async def _cached(self, task: DownloadTask) -> CachedFile | None:
@@ -169,9 +176,7 @@ class DownloadProcessor:
         if refusal := why_not(task.blob_path):
             raise StorageError(refusal)  # said before the file is fetched in vain
         kind = expected_type(task.file_name, task.download_url, task.file_type)
-        if self._api is None:
-            raise RuntimeError("the worker is not open")
-        link = CurrentLink(task, self._api, self._clock)
+        link = CurrentLink(task, self._links, self._clock)
         buffer = DownloadBuffer(self._folder, task.identity)
         discard = False
         try:
@@ -188,7 +193,7 @@ class DownloadProcessor:
         finally:
             self._resources.metrics.link_renewals.inc(link.renewals)
             await buffer.close(discard=discard)
-        self._resources.metrics.file_bytes.labels(NAME).inc(cached.bytes_downloaded)
+        self._resources.metrics.file_bytes.labels(self._name).inc(cached.bytes_downloaded)
         return cached
 
     async def _put(self, task: DownloadTask, whole: WholeFile, kind: FileType) -> CachedFile:
@@ -237,15 +242,7 @@ def _cached_file(  # noqa: PLR0913 - what is known of a cached file
     task: DownloadTask, path: str, size: int, checksum: str, kind: FileType, at: datetime
 ) -> CachedFile:
     return CachedFile(
-        media_id=task.media_id,
-        project_id=task.project_id,
-        event_id=task.event_id,
-        download_url=task.download_url,
-        blob_path=task.blob_path,
-        file_type=task.file_type,
-        file_name=task.file_name,
-        owner=task.owner,
-        owner_ref=task.owner_ref,
+        **facts_of(task),
         cache_path=path,
         bytes_downloaded=size,
         checksum=checksum,
@@ -254,29 +251,36 @@ def _cached_file(  # noqa: PLR0913 - what is known of a cached file
     )
 
 
-def check(settings: Settings) -> list[Problem]:
-    """Return what is missing before links can be renewed."""
-    return missing_access(settings.claimx.api, NAME)
+def check(flow: FileFlow, settings: Settings) -> list[Problem]:
+    """Return what is missing before files can be fetched and links renewed."""
+    return [*flow.files.check(settings, flow.worker(KIND)), *flow.wrong_hosts(settings)]
 
 
-def build(resources: Resources) -> DownloadProcessor:
-    """Return the processor of one member."""
-    return DownloadProcessor(resources)
+def worker(
+    domain_name: str, worker_prefix: str, topics: FileTopics, files: DomainFiles
+) -> WorkerSpec:
+    """Return the worker that fetches the files of a domain.
 
-
-WORKER = WorkerSpec(
-    name=NAME,
-    summary="Fetches the files behind signed links into the cache.",
-    group="claimx-download-worker",
-    formerly=frozenset({"download_worker"}),
-    reads=(DOWNLOADS_PENDING,),
-    writes=(DOWNLOADS_CACHED,),
-    needs=("broker", "claimx", "media", "storage"),
-    check=check,
-    family="claimx.downloads",
-    dead_letters=DOWNLOADS_DLQ,
-    calls=("claimx_download_complete",),
-    build=build,
-    batch_size=50,
-    sets=frozenset({"claimx"}),
-)
+    Args:
+        domain_name: The domain.
+        worker_prefix: In front of the worker's name.
+        topics: Of the domain's files.
+        files: What the domain's files are.
+    """
+    flow = FileFlow(domain_name, worker_prefix, topics, files)
+    return WorkerSpec(
+        name=flow.worker(KIND),
+        summary="Fetches the files behind signed links into the cache.",
+        group=f"{domain_name}-download-worker",
+        formerly=frozenset() if worker_prefix else frozenset({"download_worker"}),
+        reads=(topics.pending,),
+        writes=(topics.cached,),
+        needs=("broker", *files.settings, "media", "storage"),
+        check=partial(check, flow),
+        family=flow.family,
+        dead_letters=topics.dlq,
+        calls=("claimx_download_complete",),
+        build=partial(DownloadProcessor, flow),
+        batch_size=50,
+        sets=flow.sets(KIND),
+    )

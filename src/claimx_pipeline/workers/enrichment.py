@@ -1,8 +1,8 @@
-"""``enrichment``: asks the ClaimX API about each event and lets plugins react.
+"""``enrichment``: asks a domain's API about each event and lets plugins react.
 
-Events of one project are asked about together; every event becomes one message on
-``claimx.entities.rows``, whether or not it brought rows, a download task for each file
-that it brought, and what plugins publish.
+Events of one key are asked about together; every event becomes one message of entity rows,
+whether or not it brought rows, a download task for each file that it brought, and what
+plugins publish.
 """
 
 from __future__ import annotations
@@ -11,45 +11,35 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
+from typing import Any
 
 from attrs import define, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
-from claimx_pipeline.claimx.api import ClaimxApi, missing_access
-from claimx_pipeline.claimx.entities import KINDS
-from claimx_pipeline.claimx.events import Event
-from claimx_pipeline.claimx.handlers.protocol import Handled, Handler
-from claimx_pipeline.claimx.messages import (
-    EntityMessage,
-    decode_task,
-    entity_record,
-)
-from claimx_pipeline.claimx.reader import ClaimxReader
+from claimx_pipeline.domain.domain import Domain, DomainReader
 from claimx_pipeline.domain.entities import EntityRow, RowsByKind
-from claimx_pipeline.domain.handlers import HandledEvent
+from claimx_pipeline.domain.events import DomainEvent
+from claimx_pipeline.domain.handlers import EventHandler, HandledEvent, HandledRows
 from claimx_pipeline.domain.incomplete import IncompleteError
+from claimx_pipeline.domain.kinds import EntityKind
+from claimx_pipeline.domain.messages import EntityMessage
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.hooks.context import EnrichmentContext
 from claimx_pipeline.isolation import as_failure
-from claimx_pipeline.media.messages import DownloadTask, task_record
-from claimx_pipeline.media.paths import target_path
 from claimx_pipeline.runtime.delivery.alone import is_worth_trying_alone
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header, hops_of
 from claimx_pipeline.runtime.outcome import Done, Outcome, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.settings.tree.settings import Settings
-from claimx_pipeline.topics import (
-    ACTIONS_PENDING,
-    DOWNLOADS_PENDING,
-    ENRICHMENT_DLQ,
-    ENRICHMENT_PENDING,
-    ENTITIES_ROWS,
-)
+from claimx_pipeline.topics import ACTIONS_PENDING
 
+ROLE = "enrichment"
 INCOMPLETE = "incomplete"
 """Outcome of an event of which a part is stored and the rest is tried again."""
 REASON_CHARACTERS = 500
+Handler = EventHandler[Any, Any]
 
 
 @frozen
@@ -84,26 +74,28 @@ class Enriched:
 
 
 class EnrichmentProcessor:
-    """Enriches a batch: groups by project, asks, then runs the plugins event by event."""
+    """Enriches a batch: groups by key, asks, then runs the plugins event by event."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, domain: Domain, resources: Resources) -> None:
+        self._domain = domain
         self._resources = resources
         self._clock = resources.clock
-        self._index = HandlerIndex(resources.handlers)
-        self._api: ClaimxApi | None = None
-        self._reader: ClaimxReader
+        handlers = resources.handlers[domain.name]
+        self._index = HandlerIndex(handlers)
+        self._handlers = {handler.name: handler for handler in handlers}
+        self._reader: DomainReader | None = None
 
     async def open(self) -> None:
-        """Get the API client ready."""
-        settings = self._resources.settings.claimx.api
-        self._api = ClaimxApi(settings, self._clock)
-        self._reader = ClaimxReader.of(self._api, settings, self._clock)
+        """Get ready what handlers ask."""
+        if self._domain.reader is not None:
+            self._reader = self._domain.reader(self._resources)
 
-    def decode(self, record: Record) -> Event:
+    def decode(self, record: Record) -> DomainEvent:
         """Return the event that is to be enriched."""
-        return decode_task(record.value).event()
+        event: DomainEvent = self._domain.messages.event_of_task(record.value)
+        return event
 
-    async def process(self, batch: Sequence[Received[Event]]) -> Sequence[Outcome]:
+    async def process(self, batch: Sequence[Received[DomainEvent]]) -> Sequence[Outcome]:
         """Return what became of each event."""
         enriched = await self._ask([received.message for received in batch])
         return [
@@ -112,12 +104,12 @@ class EnrichmentProcessor:
         ]
 
     async def close(self) -> None:
-        """Close the API client."""
-        if self._api is not None:
-            await self._api.close()
+        """Close what handlers ask."""
+        if self._reader is not None:
+            await self._reader.close()
 
-    async def _ask(self, events: Sequence[Event]) -> list[Enriched]:
-        """Ask the API about all events, those of one project and handler together."""
+    async def _ask(self, events: Sequence[DomainEvent]) -> list[Enriched]:
+        """Ask the API about all events, those of one key and handler together."""
         groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         found: dict[int, Enriched] = {}
         for number, event in enumerate(events):
@@ -125,15 +117,14 @@ class EnrichmentProcessor:
             if handler is None:
                 now = self._clock.now()
                 reason = f"no handler for events {event.event_type}"
-                found[number] = Enriched(Handled(), "", now, now, reason)
+                found[number] = Enriched(HandledRows(self._domain.rows()), "", now, now, reason)
             else:
-                groups[handler.name, event.project_id].append(number)
-        handlers = {handler.name: handler for handler in self._resources.handlers}
+                groups[handler.name, event.key].append(number)
 
-        async def ask(name: str, project_id: str, numbers: list[int]) -> None:
+        async def ask(name: str, key: str, numbers: list[int]) -> None:
             group = [events[number] for number in numbers]
             began = self._clock.now()
-            handled = await self._handled(handlers[name], project_id, group)
+            handled = await self._handled(self._handlers[name], key, group)
             ended = self._clock.now()
             for number, one in zip(numbers, handled, strict=True):
                 found[number] = Enriched(one, name, began, ended)
@@ -142,39 +133,39 @@ class EnrichmentProcessor:
         return [found[number] for number in range(len(events))]
 
     async def _handled(
-        self, handler: Handler, project_id: str, events: Sequence[Event]
+        self, handler: Handler, key: str, events: Sequence[DomainEvent]
     ) -> Sequence[HandledEvent]:
-        """Return what *handler* found for each of *events*, which are of one project.
+        """Return what *handler* found for each of *events*, which are of one key.
 
         If it fails on all of them it is asked about each alone: one event must not cost the
-        others of its project.
+        others of its key.
         """
         try:
-            handled = await handler.handle(project_id, events, self._reader)
+            handled = await handler.handle(key, events, self._reader)
             check_results(handler.name, events, handled)
         except BaseException as error:  # noqa: BLE001 - the failure of these events alone
             failed = as_failure(error)
             if len(events) == 1 or not is_worth_trying_alone(failed):
-                return [Handled(error=failed) for _ in events]
-            return [
-                one for event in events for one in await self._handled(handler, project_id, [event])
-            ]
+                return [HandledRows(self._domain.rows(), failed) for _ in events]
+            return [one for event in events for one in await self._handled(handler, key, [event])]
         return handled
 
-    async def _outcome(self, received: Received[Event], found: Enriched) -> Outcome:
+    async def _outcome(self, received: Received[DomainEvent], found: Enriched) -> Outcome:
         try:
             return await self._finish(received.record, received.message, found)
         except BaseException as error:  # noqa: BLE001 - the failure of this event alone
             return failure(error)
 
-    async def _finish(self, record: Record, event: Event, enriched: Enriched) -> Outcome:
+    async def _finish(self, record: Record, event: DomainEvent, enriched: Enriched) -> Outcome:
         """Run the plugins and return what is to be published."""
         handled, error = enriched.handled, enriched.handled.error
         if error is not None and not isinstance(error, IncompleteError):
             return failure(error)
         context = EnrichmentContext(
             event,
-            handled.entities if error is None else error.entities,
+            self._domain.rows_from(handled.entities if error is None else error.entities),
+            domain=self._domain.name,
+            key_name=self._domain.key_name,
             attempt=attempts_of(record) + 1,
             handler=enriched.handler,
             hops=hops_of(record),
@@ -193,9 +184,10 @@ class EnrichmentProcessor:
             outcome, reason = "skipped", enriched.skipped
         if dispatched.filtered is not None:
             outcome, reason = "filtered", dispatched.filtered
-            drop_own_rows(context.entities)
-        rows = entity_record(message_of(context, enriched, outcome=outcome, reason=reason))
-        files = self._download_tasks(event, context.entities.media, enriched.ended)
+            drop_own_rows(context.entities, self._domain.kinds)
+        message = message_of(self._domain, context, enriched, outcome=outcome, reason=reason)
+        rows = self._domain.messages.record(message)
+        files = self._download_tasks(event, context.entities, enriched.ended)
         return Done(
             publish=(rows, *files, *dispatched.publish),
             skipped=enriched.skipped,
@@ -207,9 +199,19 @@ class EnrichmentProcessor:
     ) -> tuple[OutRecord, ...]:
         """Return what is to be published of an event of which the rest is not known yet."""
         reason = str(error)[:REASON_CHARACTERS]
-        rows = message_of(context, enriched, outcome=INCOMPLETE, reason=reason)
-        files = self._download_tasks(context.event, context.entities.media, enriched.ended)
-        return (entity_record(rows), *files)
+        message = message_of(self._domain, context, enriched, outcome=INCOMPLETE, reason=reason)
+        files = self._download_tasks(context.event, context.entities, enriched.ended)
+        return (self._domain.messages.record(message), *files)
+
+    def _download_tasks(
+        self, event: DomainEvent, rows: RowsByKind, now: datetime
+    ) -> list[OutRecord]:
+        """Return the tasks to fetch the files of an event; none in a domain without files."""
+        flow = self._domain.file_flow
+        if flow is None:
+            return []
+        tasks = flow.files.tasks(event, rows, self._resources.settings, now)
+        return [flow.codec.task_record(task) for task in tasks]
 
     async def _finish_for(
         self, plugin: str, context: EnrichmentContext, enriched: Enriched
@@ -223,37 +225,16 @@ class EnrichmentProcessor:
         publish = dispatched.publish
         if context.entities != before:
             outcome = "skipped" if enriched.skipped else "enriched"
-            message = message_of(context, enriched, outcome=outcome, reason=enriched.skipped)
-            publish = [entity_record(message), *publish]
+            message = message_of(
+                self._domain, context, enriched, outcome=outcome, reason=enriched.skipped
+            )
+            publish = [self._domain.messages.record(message), *publish]
         return Done(publish=tuple(publish), failed_plugins=tuple(dispatched.failed))
 
-    def _download_tasks(
-        self, event: Event, media: Sequence[EntityRow], now: datetime
-    ) -> list[OutRecord]:
-        """Return the tasks to fetch the files of an event; one without a link has none."""
-        template = self._resources.settings.claimx.media.path
-        tasks = []
-        for row in media:
-            if not (link := row.get("full_download_link")):
-                continue
-            media_id, project_id = str(row["media_id"]), str(row["project_id"])
-            name = row.get("file_name") or ""
-            task = DownloadTask(
-                media_id=media_id,
-                project_id=project_id,
-                event_id=event.event_id,
-                download_url=link,
-                blob_path=target_path(template, project_id, media_id, name),
-                file_type=row.get("file_type") or "",
-                file_name=name,
-                created_at=now,
-                expires_at=row.get("expires_at"),
-            )
-            tasks.append(task_record(task))
-        return tasks
 
-
-def check_results(handler: str, events: Sequence[Event], found: Sequence[HandledEvent]) -> None:
+def check_results(
+    handler: str, events: Sequence[DomainEvent], found: Sequence[HandledEvent]
+) -> None:
     """See that a handler returned one result for each of *events*.
 
     Raises:
@@ -266,40 +247,40 @@ def check_results(handler: str, events: Sequence[Event], found: Sequence[Handled
         )
 
 
-def drop_own_rows(entities: RowsByKind) -> None:
+def drop_own_rows(entities: RowsByKind, kinds: Sequence[EntityKind]) -> None:
     """Drop the rows that only this event needs; those of kinds that survive a filter stay."""
-    for kind in KINDS:
+    for kind in kinds:
         if not kind.survives_filter:
             getattr(entities, kind.name).clear()
 
 
 def message_of(
-    context: EnrichmentContext, enriched: Enriched, *, outcome: str, reason: str
+    domain: Domain, context: EnrichmentContext, enriched: Enriched, *, outcome: str, reason: str
 ) -> EntityMessage:
     """Return the message that stores the event's rows and its line of the event log."""
     return EntityMessage(
         event_id=context.event_id,
         event_type=context.event_type,
-        project_id=context.project_id,
-        log=log_row(context, enriched, outcome=outcome, reason=reason),
+        key=context.key,
+        log=log_row(domain, context, enriched, outcome=outcome, reason=reason),
         rows=context.entities,
     )
 
 
 def log_row(
-    context: EnrichmentContext, enriched: Enriched, *, outcome: str, reason: str
+    domain: Domain, context: EnrichmentContext, enriched: Enriched, *, outcome: str, reason: str
 ) -> EntityRow:
     """Return the event's line of the event log."""
     event = context.event
     return {
         "event_id": event.event_id,
         "event_type": event.event_type,
-        "project_id": event.project_id,
+        domain.key_name: event.key,
         "outcome": outcome,
         "reason": reason,
         "category": "",
         "api_calls": context.api_calls,
-        **{kind.count_column: len(getattr(context.entities, kind.name)) for kind in KINDS},
+        **{kind.count_column: len(getattr(context.entities, kind.name)) for kind in domain.kinds},
         "attempts": context.attempt,
         "duration_ms": round(context.duration_seconds * 1000),
         "ingested_at": event.ingested_at,
@@ -307,29 +288,33 @@ def log_row(
     }
 
 
-def check(settings: Settings) -> list[Problem]:
+def check(domain: Domain, settings: Settings) -> Sequence[Problem]:
     """Return what is missing before the API can be asked."""
-    return missing_access(settings.claimx.api, "enrichment")
+    return domain.check(settings, domain.worker_name(ROLE))
 
 
-def build(resources: Resources) -> EnrichmentProcessor:
+def build(domain: Domain, resources: Resources) -> EnrichmentProcessor:
     """Return the processor of one member."""
-    return EnrichmentProcessor(resources)
+    return EnrichmentProcessor(domain, resources)
 
 
-WORKER = WorkerSpec(
-    name="enrichment",
-    summary="Asks the ClaimX API about each event and runs the plugins.",
-    group="claimx-enrichment-worker",
-    formerly=frozenset({"enrichment_worker"}),
-    reads=(ENRICHMENT_PENDING,),
-    writes=(ENTITIES_ROWS, DOWNLOADS_PENDING, ACTIONS_PENDING),
-    needs=("broker", "claimx.api", "claimx.media.path", "plugins"),
-    check=check,
-    family="claimx.enrichment",
-    dead_letters=ENRICHMENT_DLQ,
-    calls=("claimx_enrichment_complete",),
-    build=build,
-    batch_size=200,
-    sets=frozenset({"claimx"}),
-)
+def worker(domain: Domain) -> WorkerSpec:
+    """Return the worker of *domain*."""
+    topics = domain.topics
+    asks = f"Asks the {domain.called} API about" if domain.reader else "Makes rows of"
+    return WorkerSpec(
+        name=domain.worker_name(ROLE),
+        summary=f"{asks} each event and runs the plugins.",
+        group=topics.group("enrichment-worker"),
+        formerly=domain.formerly.get(ROLE, frozenset()),
+        reads=(topics.enrichment_pending,),
+        writes=(topics.entities_rows, topics.downloads_pending, ACTIONS_PENDING),
+        needs=("broker", *domain.needs, "plugins"),
+        check=partial(check, domain),
+        family=topics.family("enrichment"),
+        dead_letters=topics.enrichment_dlq,
+        calls=("claimx_enrichment_complete",),
+        build=partial(build, domain),
+        batch_size=200,
+        sets=domain.sets(ROLE),
+    )

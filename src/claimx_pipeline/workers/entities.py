@@ -8,23 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from functools import partial
 
 from attrs import frozen
 
 from claimx_pipeline.broker.protocol import Record
-from claimx_pipeline.claimx.events import decode_event
-from claimx_pipeline.claimx.messages import (
-    DECODER,
-    EVENT_ID,
-    EntityDecoder,
-    EntityMessage,
-    decode_task,
-    entity_record,
-    event_of_message,
-)
-from claimx_pipeline.claimx.tables import ENTITY_TABLES, EVENT_LOG
 from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.delta.spec import TableSpec
+from claimx_pipeline.domain.domain import Domain
+from claimx_pipeline.domain.events import Decode
+from claimx_pipeline.domain.messages import EVENT_ID, EntityMessage
 from claimx_pipeline.errors import DeadLetterError, DecodeError
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
@@ -32,7 +25,9 @@ from claimx_pipeline.runtime.headers import FIRST_FAILED, header
 from claimx_pipeline.runtime.outcome import Done, Outcome
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
-from claimx_pipeline.topics import ENRICHMENT_DLQ, ENTITIES_DLQ, ENTITIES_ROWS, EVENTS_DLQ
+from claimx_pipeline.topics import Topic
+
+ROLE = "entities"
 
 REASON_CHARACTERS = 500
 """Most characters of an error that the event log keeps."""
@@ -51,13 +46,20 @@ class DeadEvent:
 class EntitiesProcessor:
     """Spreads each message over the tables, and accounts for events that failed for good."""
 
-    def __init__(self, resources: Resources, decoder: EntityDecoder = DECODER) -> None:
-        """Take rows of the kinds that *decoder* knows."""
-        self._decoder = decoder
+    def __init__(self, domain: Domain, resources: Resources) -> None:
+        self._domain = domain
+        self._messages = domain.messages
         self._clock = resources.clock
         self._files = ValueFiles(resources.settings.storage.files.root)
         physical = resources.topology.physical
-        self._dead_letters = frozenset(physical(topic.name) for topic in DEAD_LETTERS)
+        self._dead_letters = frozenset(physical(topic.name) for topic in dead_letters(domain))
+        of = _EventsOf(domain, domain.decoder(resources.settings))
+        self._readers: Mapping[str, Callable[[Record, bytes | None], _EventOf | None]] = {
+            domain.worker_name("ingest"): of.raw,
+            domain.worker_name("enrichment"): of.task,
+            domain.worker_name(ROLE): of.rows,
+        }
+        """Worker to the reader of its dead letters: those that an event's outcome depends on."""
 
     async def open(self) -> None:
         """Nothing to open."""
@@ -70,7 +72,7 @@ class EntitiesProcessor:
         """
         if record.topic in self._dead_letters:
             return DeadEvent(self._dead_event(record))
-        message = self._decoder.decode(record.value)
+        message = self._messages.decode(record.value)
         if header(record.headers, FIRST_FAILED) is not None:
             # It comes back after it failed: its line is newer than the one that says so.
             message.log["enriched_at"] = self._clock.now()
@@ -87,18 +89,18 @@ class EntitiesProcessor:
 
     def _outcome(self, message: EntityMessage | DeadEvent) -> Outcome:
         if isinstance(message, EntityMessage):
-            return Done(rows=table_rows(message, self._decoder.tables))
+            return Done(rows=table_rows(message, self._messages.tables, self._domain.event_log))
         if message.message is None:
             return Done(skipped="the dead letter is not of an event")
-        # Not written here: all rows of a project have one writer, that of its partition.
-        return Done(publish=(entity_record(message.message),))
+        # Not written here: all rows of a key have one writer, that of its partition.
+        return Done(publish=(self._messages.record(message.message),))
 
     def _dead_event(self, record: Record) -> EntityMessage | None:
         failure = DeadLetter.read(record)
-        if failure is None or failure.kind == "plugin" or failure.worker not in _EVENTS:
+        if failure is None or failure.kind == "plugin" or failure.worker not in self._readers:
             return None
         try:
-            event = _EVENTS[failure.worker](record, self._files.value(record))
+            event = self._readers[failure.worker](record, self._files.value(record))
         except (DecodeError, DeadLetterError):
             return None  # it failed for that reason: the dead letter alone accounts for it
         if event is None:
@@ -106,11 +108,11 @@ class EntitiesProcessor:
         return EntityMessage(
             event_id=event.event_id,
             event_type=event.event_type,
-            project_id=event.project_id,
+            key=event.key,
             log={
                 "event_id": event.event_id,
                 "event_type": event.event_type or None,
-                "project_id": event.project_id,
+                self._domain.key_name: event.key,
                 "outcome": DEAD,
                 "reason": failure.error[:REASON_CHARACTERS],
                 "category": failure.category,
@@ -118,6 +120,7 @@ class EntitiesProcessor:
                 "ingested_at": event.ingested_at,
                 "enriched_at": datetime.fromisoformat(failure.last_failed),
             },
+            rows=self._domain.rows(),
         )
 
 
@@ -127,70 +130,77 @@ class _EventOf:
 
     event_id: str
     event_type: str
-    project_id: str
+    key: str
     ingested_at: datetime | None = None
 
 
-def _of_raw(record: Record, value: bytes | None) -> _EventOf:
-    event = decode_event(value, record.timestamp)
-    return _EventOf(event.event_id, event.event_type, event.project_id, event.ingested_at)
+@frozen
+class _EventsOf:
+    """Reads the events of a domain's dead letters."""
+
+    domain: Domain
+    decode: Decode
+
+    def raw(self, record: Record, value: bytes | None) -> _EventOf:
+        """Return the event of a raw record."""
+        event = self.decode(value, record.timestamp)
+        return _EventOf(event.event_id, event.event_type, event.key, event.ingested_at)
+
+    def task(self, _: Record, value: bytes | None) -> _EventOf:
+        """Return the event of a task."""
+        event = self.domain.messages.event_of_task(value)
+        return _EventOf(event.event_id, event.event_type, event.key, event.ingested_at)
+
+    def rows(self, record: Record, value: bytes | None) -> _EventOf | None:
+        """Return the event of a message of rows; None for one that is accounted for."""
+        try:
+            event_id, event_type, key, log = self.domain.messages.summary(value)
+        except DecodeError:
+            known = header(record.headers, EVENT_ID)
+            key = (record.key or b"").decode("utf-8", "replace")
+            return _EventOf(known, "", key) if known and key else None
+        # A line that says so and failed itself is not passed on again and again.
+        return None if log.get("outcome") == DEAD else _EventOf(event_id, event_type, key)
 
 
-def _of_task(_: Record, value: bytes | None) -> _EventOf:
-    event = decode_task(value).event()
-    return _EventOf(event.event_id, event.event_type, event.project_id, event.ingested_at)
-
-
-def _of_rows(record: Record, value: bytes | None) -> _EventOf | None:
-    try:
-        event_id, event_type, project_id, log = event_of_message(value)
-    except DecodeError:
-        known = header(record.headers, EVENT_ID)
-        key = (record.key or b"").decode("utf-8", "replace")
-        return _EventOf(known, "", key) if known and key else None
-    # A line that says so and failed itself is not passed on again and again.
-    return None if log.get("outcome") == DEAD else _EventOf(event_id, event_type, project_id)
-
-
-_EVENTS: Mapping[str, Callable[[Record, bytes | None], _EventOf | None]] = {
-    "ingest": _of_raw,
-    "enrichment": _of_task,
-    "entities": _of_rows,
-}
-"""Worker to the reader of its dead letters: the workers that an event's outcome depends on."""
-
-
-def table_rows(message: EntityMessage, tables: Mapping[str, TableSpec]) -> tuple[TableRow, ...]:
+def table_rows(
+    message: EntityMessage, tables: Mapping[str, TableSpec], event_log: TableSpec
+) -> tuple[TableRow, ...]:
     """Return the rows of *message*, the line for the event log last."""
     rows = [
         TableRow(tables[kind].name, row)
         for kind, kind_rows in message.rows.items()
         for row in kind_rows
     ]
-    return (*rows, TableRow(EVENT_LOG.name, message.log))
+    return (*rows, TableRow(event_log.name, message.log))
 
 
-def build(resources: Resources) -> EntitiesProcessor:
+def dead_letters(domain: Domain) -> tuple[Topic, ...]:
+    """Return the topics with the events of *domain* that failed for good."""
+    topics = domain.topics
+    return (topics.events_dlq, topics.enrichment_dlq, topics.entities_dlq)
+
+
+def build(domain: Domain, resources: Resources) -> EntitiesProcessor:
     """Return the processor of one member."""
-    return EntitiesProcessor(resources)
+    return EntitiesProcessor(domain, resources)
 
 
-DEAD_LETTERS = (EVENTS_DLQ, ENRICHMENT_DLQ, ENTITIES_DLQ)
-"""Topics with the events that failed for good."""
-
-
-WORKER = WorkerSpec(
-    name="entities",
-    summary="Merges enriched rows into the entity tables, and logs each event.",
-    group="claimx-entity-writer",
-    formerly=frozenset({"entity_delta_writer"}),
-    reads=(ENTITIES_ROWS, *DEAD_LETTERS),
-    writes=(ENTITIES_ROWS,),
-    tables=(*(table.name for table in ENTITY_TABLES.values()), EVENT_LOG.name),
-    needs=("broker", "tables"),
-    dead_letters=ENTITIES_DLQ,
-    build=build,
-    batch_size=500,
-    linger_seconds=1.0,
-    sets=frozenset({"claimx"}),
-)
+def worker(domain: Domain) -> WorkerSpec:
+    """Return the worker of *domain*."""
+    topics = domain.topics
+    return WorkerSpec(
+        name=domain.worker_name(ROLE),
+        summary="Merges enriched rows into the entity tables, and logs each event.",
+        group=topics.group("entity-writer"),
+        formerly=domain.formerly.get(ROLE, frozenset()),
+        reads=(topics.entities_rows, *dead_letters(domain)),
+        writes=(topics.entities_rows,),
+        tables=(*(kind.table.name for kind in domain.kinds), domain.event_log.name),
+        needs=("broker", "tables"),
+        dead_letters=topics.entities_dlq,
+        build=partial(build, domain),
+        batch_size=500,
+        linger_seconds=1.0,
+        sets=domain.sets(ROLE),
+    )

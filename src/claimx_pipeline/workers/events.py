@@ -1,46 +1,47 @@
-"""``events``: every raw event is kept as a row, once."""
+"""``events``: every raw event of a domain is kept as a row, once."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime
+from functools import partial
 
 from claimx_pipeline.broker.protocol import Record
-from claimx_pipeline.claimx.events import Decode, Event, decode_event, event_decoder
-from claimx_pipeline.claimx.tables import EVENTS
-from claimx_pipeline.clock import Clock
-from claimx_pipeline.delta.rows import ColumnRow, Columns, TableRow
+from claimx_pipeline.delta.rows import ColumnRow, TableRow
+from claimx_pipeline.domain.domain import Domain
+from claimx_pipeline.domain.events import DomainEvent
 from claimx_pipeline.runtime.outcome import Done, Outcome
 from claimx_pipeline.runtime.raw_event import read_event
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
-from claimx_pipeline.topics import EVENTS_DLQ, EVENTS_RAW
 
-LONGEST_ID = 18
-"""Digits that always fit 64 bits."""
+ROLE = "events"
 
 
 class EventsProcessor:
     """Makes the row of each event."""
 
-    def __init__(self, clock: Clock, decode: Decode = decode_event) -> None:
-        self._clock = clock
-        self._decode = decode
+    def __init__(self, domain: Domain, resources: Resources) -> None:
+        self._domain = domain
+        self._clock = resources.clock
+        self._decode = domain.decoder(resources.settings)
 
     async def open(self) -> None:
         """Nothing to open."""
 
-    def decode(self, record: Record) -> Event:
+    def decode(self, record: Record) -> DomainEvent:
         """Return the event in *record*."""
         return read_event(record, self._clock, self._decode)
 
-    async def process(self, batch: Sequence[Received[Event]]) -> Sequence[Outcome]:
+    async def process(self, batch: Sequence[Received[DomainEvent]]) -> Sequence[Outcome]:
         """Make one row of each event."""
-        columns = event_columns(batch, self._clock.now())
+        columns = self._domain.event_columns(
+            [received.message for received in batch],
+            [received.record.value for received in batch],
+            self._clock.now(),
+        )
+        table = self._domain.events_table.name
         return [
-            Done(
-                rows=(TableRow(EVENTS.name, ColumnRow(columns, at), received.message.id_has_time),)
-            )
+            Done(rows=(TableRow(table, ColumnRow(columns, at), received.message.id_has_time),))
             for at, received in enumerate(batch)
         ]
 
@@ -48,48 +49,25 @@ class EventsProcessor:
         """Nothing to close."""
 
 
-def event_columns(batch: Sequence[Received[Event]], now: datetime) -> Columns:
-    """Return the rows of *batch*, made at *now*, by column."""
-    events = [received.message for received in batch]
-    return {
-        "event_id": [event.event_id for event in events],
-        "event_type": [event.event_type for event in events],
-        "project_id": [event.project_id for event in events],
-        "media_id": [event.media_id for event in events],
-        "task_assignment_id": [number(event.task_assignment_id) for event in events],
-        "video_collaboration_id": [number(event.video_collaboration_id) for event in events],
-        "master_file_name": [event.master_file_name for event in events],
-        "ingested_at": [event.ingested_at for event in events],
-        "created_at": [now] * len(events),
-        "event_date": [event.ingested_at.date() for event in events],
-        "raw_data": [bytes(event.payload).decode("utf-8", "replace") for event in events],
-    }
-
-
-def number(text: str | None) -> int | None:
-    """Return an id as a number; what is none stays in ``raw_data``, with the whole event."""
-    if not (text and text.isascii() and text.isdigit() and len(text) <= LONGEST_ID):
-        return None
-    return int(text)
-
-
-def build(resources: Resources) -> EventsProcessor:
+def build(domain: Domain, resources: Resources) -> EventsProcessor:
     """Return the processor of one member."""
-    decode = event_decoder(resources.settings.claimx.events)
-    return EventsProcessor(resources.clock, decode)
+    return EventsProcessor(domain, resources)
 
 
-WORKER = WorkerSpec(
-    name="events",
-    summary="Keeps every raw event as a row of claimx_events, once.",
-    group="claimx-events-writer",
-    formerly=frozenset({"delta_events_writer"}),
-    reads=(EVENTS_RAW,),
-    tables=(EVENTS.name,),
-    needs=("broker", "tables"),
-    dead_letters=EVENTS_DLQ,
-    build=build,
-    batch_size=1000,
-    linger_seconds=1.0,
-    sets=frozenset({"claimx"}),
-)
+def worker(domain: Domain) -> WorkerSpec:
+    """Return the worker of *domain*."""
+    topics, table = domain.topics, domain.events_table.name
+    return WorkerSpec(
+        name=domain.worker_name(ROLE),
+        summary=f"Keeps every raw event as a row of {table}, once.",
+        group=topics.group("events-writer"),
+        formerly=domain.formerly.get(ROLE, frozenset()),
+        reads=(topics.events_raw,),
+        tables=(table,),
+        needs=("broker", "tables"),
+        dead_letters=topics.events_dlq,
+        build=partial(build, domain),
+        batch_size=1000,
+        linger_seconds=1.0,
+        sets=domain.sets(ROLE),
+    )

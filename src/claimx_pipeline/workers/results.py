@@ -1,44 +1,34 @@
 """``results``: the result of each file is published, and kept as a row.
 
 A file that failed for good has no result of its own: its dead letter is read here, and published
-as one on ``claimx.downloads.results``, where every owner looks.
+as one on the topic of results, where every owner looks. Each domain that has files has such a
+worker, with a group and a table of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
+from functools import partial
 
 from attrs import frozen
 
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.delta.rows import TableRow
+from claimx_pipeline.domain.files import DomainFiles, FileFlow
 from claimx_pipeline.errors import DecodeError
-from claimx_pipeline.media.attachments import ATTACHMENTS, attachment_row
-from claimx_pipeline.media.messages import (
-    CORE_OWNER,
-    CachedFile,
-    DownloadResult,
-    DownloadTask,
-    decode_cached_file,
-    decode_download_task,
-    decode_result,
-    result_record,
-)
+from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask, facts_of
+from claimx_pipeline.media.topics import FileTopics
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter, last_failed_at
 from claimx_pipeline.runtime.outcome import Done, Outcome
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
-from claimx_pipeline.topics import DOWNLOADS_DLQ, DOWNLOADS_RESULTS
+
+KIND = "results"
+"""Name of the worker, after the domain's prefix."""
 
 ERROR_CHARACTERS = 500
 """Most characters of an error that a result has."""
-
-_DECODERS: Mapping[str, Callable[[bytes | None], DownloadTask | CachedFile]] = {
-    "download": decode_download_task,
-    "upload": decode_cached_file,
-}
-"""Worker to the decoder of its dead letters' values."""
 
 
 @frozen
@@ -49,11 +39,12 @@ class FailedFile:
 
 
 class ResultsProcessor:
-    """Makes rows of the pipeline's own files; what others asked for is theirs to look at."""
+    """Makes rows of the domain's own files; what others asked for is theirs to look at."""
 
-    def __init__(self, resources: Resources) -> None:
+    def __init__(self, flow: FileFlow, resources: Resources) -> None:
+        self._flow = flow
         self._clock = resources.clock
-        self._dead_letters = resources.topology.physical(DOWNLOADS_DLQ.name)
+        self._dead_letters = resources.topology.physical(flow.topics.dlq.name)
 
     async def open(self) -> None:
         """Nothing to open."""
@@ -65,53 +56,48 @@ class ResultsProcessor:
             DecodeError: It is not a result.
         """
         if record.topic == self._dead_letters:
-            return FailedFile(failed_result(record))
-        return decode_result(record.value)
+            return FailedFile(failed_result(self._flow, record))
+        return self._flow.codec.decode_result(record.value)
 
     async def process(
         self, batch: Sequence[Received[DownloadResult | FailedFile]]
     ) -> Sequence[Outcome]:
         """Return each result's row, and each dead letter's result."""
         now = self._clock.now()
-        return [_outcome(received.message, now) for received in batch]
+        return [self._outcome(received.message, now) for received in batch]
 
     async def close(self) -> None:
         """Nothing to close."""
 
+    def _outcome(self, message: DownloadResult | FailedFile, now: datetime) -> Outcome:
+        flow = self._flow
+        if isinstance(message, FailedFile):
+            if message.result is None:
+                return Done(skipped="the dead letter is not of a file")
+            return Done(publish=(flow.codec.result_record(message.result),))
+        if message.owner != flow.domain:
+            return Done(skipped=f"a file of {message.owner}")
+        row = dict(flow.files.row(message, now))
+        return Done(rows=(TableRow(flow.files.table.name, row),))
 
-def _outcome(message: DownloadResult | FailedFile, now: datetime) -> Outcome:
-    if isinstance(message, FailedFile):
-        if message.result is None:
-            return Done(skipped="the dead letter is not of a file")
-        return Done(publish=(result_record(message.result),))
-    if message.owner != CORE_OWNER:
-        return Done(skipped=f"a file of {message.owner}")
-    return Done(rows=(TableRow(ATTACHMENTS.name, attachment_row(message, now)),))
 
-
-def failed_result(record: Record) -> DownloadResult | None:
+def failed_result(flow: FileFlow, record: Record) -> DownloadResult | None:
     """Return the result of the file of the dead letter *record*.
 
     None if it is of a plugin that failed, of another worker, or cannot be read.
     """
     dead_letter = DeadLetter.read(record)
-    if dead_letter is None or dead_letter.kind == "plugin" or dead_letter.worker not in _DECODERS:
+    if dead_letter is None or dead_letter.kind == "plugin":
         return None
     try:
-        file = _DECODERS[dead_letter.worker](record.value)
+        file = _failed_file(flow, dead_letter.worker, record.value)
     except DecodeError:
         return None  # it failed for that reason; which file it was is unknown
+    if file is None:
+        return None
     permanent = dead_letter.category == "permanent"
     return DownloadResult(
-        media_id=file.media_id,
-        project_id=file.project_id,
-        event_id=file.event_id,
-        download_url=file.download_url,
-        blob_path=file.blob_path,
-        file_type=file.file_type,
-        file_name=file.file_name,
-        owner=file.owner,
-        owner_ref=file.owner_ref,
+        **facts_of(file),
         status="failed_permanent" if permanent else "failed",
         error_message=dead_letter.error[:ERROR_CHARACTERS],
         downloaded_at=file.downloaded_at if isinstance(file, CachedFile) else None,
@@ -119,23 +105,45 @@ def failed_result(record: Record) -> DownloadResult | None:
     )
 
 
-def build(resources: Resources) -> ResultsProcessor:
-    """Return the processor of one member."""
-    return ResultsProcessor(resources)
+def _failed_file(
+    flow: FileFlow, failed_at: str, value: bytes | None
+) -> DownloadTask | CachedFile | None:
+    """Return the file that the worker *failed_at* failed with; None if it is another's.
+
+    Raises:
+        DecodeError: The message cannot be read.
+    """
+    if failed_at == flow.worker("download"):
+        return flow.codec.decode_task(value)
+    if failed_at == flow.worker("upload"):
+        return flow.codec.decode_cached(value)
+    return None
 
 
-WORKER = WorkerSpec(
-    name="results",
-    summary="Keeps a row of every file that was stored or failed.",
-    group="claimx-result-processor",
-    formerly=frozenset({"result_processor"}),
-    reads=(DOWNLOADS_RESULTS, DOWNLOADS_DLQ),
-    writes=(DOWNLOADS_RESULTS,),
-    tables=(ATTACHMENTS.name,),
-    needs=("broker", "tables"),
-    dead_letters=DOWNLOADS_DLQ,
-    build=build,
-    batch_size=500,
-    linger_seconds=1.0,
-    sets=frozenset({"claimx"}),
-)
+def worker(
+    domain_name: str, worker_prefix: str, topics: FileTopics, files: DomainFiles
+) -> WorkerSpec:
+    """Return the worker that keeps the results of a domain's files.
+
+    Args:
+        domain_name: The domain.
+        worker_prefix: In front of the worker's name.
+        topics: Of the domain's files.
+        files: What the domain's files are.
+    """
+    flow = FileFlow(domain_name, worker_prefix, topics, files)
+    return WorkerSpec(
+        name=flow.worker(KIND),
+        summary="Keeps a row of every file that was stored or failed.",
+        group=f"{domain_name}-result-processor",
+        formerly=frozenset() if worker_prefix else frozenset({"result_processor"}),
+        reads=(topics.results, topics.dlq),
+        writes=(topics.results,),
+        tables=(files.table.name,),
+        needs=("broker", "tables"),
+        dead_letters=topics.dlq,
+        build=partial(ResultsProcessor, flow),
+        batch_size=500,
+        linger_seconds=1.0,
+        sets=flow.sets(KIND),
+    )

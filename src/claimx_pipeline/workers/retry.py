@@ -15,6 +15,7 @@ from attrs import evolve, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.clock import Clock, published_at
+from claimx_pipeline.domain.files import FILE_KINDS
 from claimx_pipeline.errors import DecodeError
 from claimx_pipeline.runtime import headers
 from claimx_pipeline.runtime.outcome import Done, Held, Outcome
@@ -149,7 +150,8 @@ def serving(retry: WorkerSpec, workers: Sequence[WorkerSpec]) -> WorkerSpec | No
         writes=tuple(return_to.values()),
         # Some of them would have none: then it stops at a dead record, as any worker does.
         dead_letters_of=dead_letters if len(dead_letters) == len(reads) else {},
-        sets=frozenset().union(*(worker.sets for worker in workers if worker.retry)),
+        # Not of those that name one kind of worker: 'worker download' starts no other.
+        sets=frozenset().union(*(worker.sets for worker in workers if worker.retry)) - FILE_KINDS,
     )
 
 

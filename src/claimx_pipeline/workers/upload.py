@@ -1,7 +1,8 @@
 """``upload``: a file that was fetched is copied from the cache to the object store.
 
-A file leaves the cache when its result is on ``claimx.downloads.results``: only there is
-it certain that no worker needs it again. So this worker reads that topic as well.
+A file leaves the cache when its result is on the topic of results: only there is it certain
+that no worker needs it again. So this worker reads that topic as well. Each domain that has
+files has such a worker, with a group and a part of the cache of its own.
 """
 
 from __future__ import annotations
@@ -9,32 +10,29 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+from functools import partial
 
 from attrs import define, evolve, field
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
+from claimx_pipeline.domain.files import DomainFiles, FileFlow
 from claimx_pipeline.errors import category_of
 from claimx_pipeline.hooks.context import Dispatched, FileContext
 from claimx_pipeline.media.cleaner import CacheCleaner
+from claimx_pipeline.media.codec import FileCodec
 from claimx_pipeline.media.copying import copy_file
-from claimx_pipeline.media.messages import (
-    CachedFile,
-    DownloadResult,
-    decode_cached_file,
-    decode_result,
-    result_record,
-)
-from claimx_pipeline.media.open_store import open_cache, open_files
+from claimx_pipeline.media.messages import CachedFile, DownloadResult, facts_of
 from claimx_pipeline.media.store import FileStore
+from claimx_pipeline.media.topics import FileTopics
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
 from claimx_pipeline.runtime.offsets.reading import retired_tiers
 from claimx_pipeline.runtime.outcome import DONE, Done, Outcome, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.retry_ladder import RETRY_GROUP
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
-from claimx_pipeline.topics import DOWNLOADS_CACHED, DOWNLOADS_DLQ, DOWNLOADS_RESULTS
 
-NAME = "upload"
+KIND = "upload"
+"""Name of the worker, after the domain's prefix."""
 
 CACHED_AT = "claimx-cached-at"
 """Header of a result: path in the cache of the file that is no longer needed."""
@@ -42,8 +40,9 @@ CACHED_AT = "claimx-cached-at"
 
 @define
 class UploadProcessor:
-    """Copies files, several at once; each has an outcome of its own."""
+    """Copies files of one domain, several at once; each has an outcome of its own."""
 
+    _flow: FileFlow
     _resources: Resources
     _cache: FileStore = field(init=False)
     _files: FileStore = field(init=False)
@@ -52,10 +51,10 @@ class UploadProcessor:
 
     async def open(self) -> None:
         """Open both stores, and begin to look for unclaimed files."""
-        storage = self._resources.settings.storage
-        self._cache = await asyncio.to_thread(open_cache, storage)
-        self._files = await asyncio.to_thread(open_files, storage)
-        self._turns = asyncio.Semaphore(storage.files.max_concurrent)
+        settings = self._resources.settings
+        self._cache = await asyncio.to_thread(self._flow.cache, settings)
+        self._files = await asyncio.to_thread(self._flow.store, settings)
+        self._turns = asyncio.Semaphore(self._flow.files.store(settings).max_concurrent)
         self._cleaner = cache_cleaner(self._cache, self._resources)
         self._cleaner.start()
 
@@ -65,9 +64,9 @@ class UploadProcessor:
         Raises:
             DecodeError: It is neither.
         """
-        if record.topic == self._resources.topology.physical(DOWNLOADS_RESULTS.name):
-            return decode_result(record.value)
-        return decode_cached_file(record.value)
+        if record.topic == self._resources.topology.physical(self._flow.topics.results.name):
+            return self._flow.codec.decode_result(record.value)
+        return self._flow.codec.decode_cached(record.value)
 
     async def process(
         self, batch: Sequence[Received[CachedFile | DownloadResult]]
@@ -99,14 +98,15 @@ class UploadProcessor:
 
     async def _counted(self, record: Record, file: CachedFile) -> Outcome:
         metrics, began = self._resources.metrics, self._resources.clock.monotonic()
+        name = self._flow.worker(KIND)
         try:
             outcome = await self._upload(record, file)
         except Exception as error:
-            metrics.files.labels(NAME, category_of(error).value).inc()
+            metrics.files.labels(name, category_of(error).value).inc()
             raise
-        metrics.files.labels(NAME, "stored").inc()
-        metrics.file_bytes.labels(NAME).inc(file.bytes_downloaded)
-        metrics.file_seconds.labels(NAME).observe(self._resources.clock.monotonic() - began)
+        metrics.files.labels(name, "stored").inc()
+        metrics.file_bytes.labels(name).inc(file.bytes_downloaded)
+        metrics.file_seconds.labels(name).observe(self._resources.clock.monotonic() - began)
         return outcome
 
     async def _upload(self, record: Record, file: CachedFile) -> Outcome:
@@ -116,24 +116,21 @@ class UploadProcessor:
         result = self._result(file)
         dispatched = await self._tell(record, result, only)
         # A plugin alone is asked again only for its own sake: all else was published already.
-        stored = [] if only else [stored_record(result, file.cache_path)]
+        stored = [] if only else [stored_record(self._flow.codec, result, file.cache_path)]
         return Done(publish=(*stored, *dispatched.publish), failed_plugins=tuple(dispatched.failed))
 
     async def _tell(self, record: Record, result: DownloadResult, only: str | None) -> Dispatched:
-        context = FileContext(result, "upload_complete", attempt=attempts_of(record) + 1)
+        context = FileContext(
+            result,
+            "upload_complete",
+            attempt=attempts_of(record) + 1,
+            domain=self._flow.domain,
+        )
         return await self._resources.dispatcher.file_complete(context, only)
 
     def _result(self, file: CachedFile) -> DownloadResult:
         return DownloadResult(
-            media_id=file.media_id,
-            project_id=file.project_id,
-            event_id=file.event_id,
-            download_url=file.download_url,
-            blob_path=file.blob_path,
-            file_type=file.file_type,
-            file_name=file.file_name,
-            owner=file.owner,
-            owner_ref=file.owner_ref,
+            **facts_of(file),
             status="completed",
             bytes_uploaded=file.bytes_downloaded,
             checksum=file.checksum,
@@ -143,9 +140,9 @@ class UploadProcessor:
         )
 
 
-def stored_record(result: DownloadResult, cache_path: str) -> OutRecord:
+def stored_record(codec: FileCodec, result: DownloadResult, cache_path: str) -> OutRecord:
     """Return *result* as a record that says which cached file it is of."""
-    record = result_record(result)
+    record = codec.result_record(result)
     return evolve(record, headers=(*record.headers, (CACHED_AT, cache_path.encode())))
 
 
@@ -167,24 +164,31 @@ def cache_cleaner(cache: FileStore, resources: Resources) -> CacheCleaner:
     return CacheCleaner(cache, resources.broker, resources.clock, keep, naming)
 
 
-def build(resources: Resources) -> UploadProcessor:
-    """Return the processor of one member."""
-    return UploadProcessor(resources)
+def worker(
+    domain_name: str, worker_prefix: str, topics: FileTopics, files: DomainFiles
+) -> WorkerSpec:
+    """Return the worker that stores the files of a domain.
 
-
-WORKER = WorkerSpec(
-    name=NAME,
-    summary="Copies fetched files from the cache to the object store.",
-    group="claimx-upload-worker",
-    formerly=frozenset({"upload_worker"}),
-    reads=(DOWNLOADS_CACHED, DOWNLOADS_RESULTS),
-    writes=(DOWNLOADS_RESULTS,),
-    needs=("broker", "storage"),
-    calls=("claimx_upload_complete",),
-    family="claimx.downloads",
-    dead_letters=DOWNLOADS_DLQ,
-    build=build,
-    batch_size=100,
-    sets=frozenset({"claimx"}),
-    stop_seconds=30.0,
-)
+    Args:
+        domain_name: The domain.
+        worker_prefix: In front of the worker's name.
+        topics: Of the domain's files.
+        files: What the domain's files are.
+    """
+    flow = FileFlow(domain_name, worker_prefix, topics, files)
+    return WorkerSpec(
+        name=flow.worker(KIND),
+        summary="Copies fetched files from the cache to the object store.",
+        group=f"{domain_name}-upload-worker",
+        formerly=frozenset() if worker_prefix else frozenset({"upload_worker"}),
+        reads=(topics.cached, topics.results),
+        writes=(topics.results,),
+        needs=("broker", *flow.store_settings),
+        calls=("claimx_upload_complete",),
+        family=flow.family,
+        dead_letters=topics.dlq,
+        build=partial(UploadProcessor, flow),
+        batch_size=100,
+        sets=flow.sets(KIND),
+        stop_seconds=30.0,
+    )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Final
 
-import msgspec
 from attrs import frozen
 
 from claimx_pipeline import RecordError, WorkerSpec
-from claimx_pipeline.media import DownloadResult
+from claimx_pipeline.media import DownloadResult, FileCodec
 from claimx_pipeline.stages import Chain, Item, RecordStage, StageSpec
 from claimx_pipeline.tables import TableRow
 from claimx_pipeline.topics import DOWNLOADS_RESULTS
@@ -16,6 +15,9 @@ from itel_cabinet_plugin.form.values import whole_id
 from itel_cabinet_plugin.settings import OWNER
 from itel_cabinet_plugin.tables import ATTACHMENTS
 from itel_cabinet_plugin.topics import TRACKING_ERRORS
+
+FILES: Final = FileCodec("project_id", "claimx")
+"""Reads the messages of ClaimX's files."""
 
 
 @frozen(kw_only=True)
@@ -44,12 +46,7 @@ class StoredPhotoStage(RecordStage):
         if owner != self.config.owner:
             item.skip(f"a file of {owner}")
             return
-        try:
-            result = msgspec.convert(item.message, DownloadResult)
-        except msgspec.ValidationError as error:
-            raise RecordError(
-                f"the message is not a valid result of a download: {error}"
-            ) from error
+        result = FILES.read_result(item.message)
         item.rows.append(TableRow(ATTACHMENTS.name, stored_row(result)))
 
 
@@ -68,7 +65,7 @@ def stored_row(result: DownloadResult) -> dict[str, Any]:
     return {
         "assignment_id": assignment_id,
         "media_id": result.media_id,
-        "project_id": result.project_id,
+        "project_id": result.key,
         "status": result.status,
         "error": "" if stored else result.error_message or "unknown",
         "blob_path": result.blob_path if stored else None,

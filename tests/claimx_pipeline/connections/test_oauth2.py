@@ -11,6 +11,7 @@ import pytest
 from attrs import define, field
 
 from claimx_pipeline.connections.answer import RequestFailedError
+from claimx_pipeline.connections.oauth2 import OAuth2Token
 from claimx_pipeline.errors import Category, SettingsError
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.connections import OAuth2Settings
@@ -285,3 +286,48 @@ def test_credentials_that_cannot_work_are_refused_and_not_shown(connect, changes
     with pytest.raises(SettingsError, match=said) as caught:
         connect("https://a.test", auth_type="oauth2", oauth2=OAuth2Settings(**given | changes))
     assert "SECRET" not in str(caught.value)
+
+
+async def test_the_secret_is_read_from_its_file_for_each_token(
+    tmp_path, connect, tokens, service, clock
+):
+    file = tmp_path / "secret"
+    file.write_text("one\n")
+    oauth2 = OAuth2Settings(
+        client_id="me", client_secret_file=str(file), token_url=f"{service.url}/oauth2/token"
+    )
+    connection = connect(service.url, auth_type="oauth2", oauth2=oauth2, max_retries=0)
+    await connection.request("GET", "/")
+    file.write_text("two\n")
+    clock.move(3601)
+    await connection.request("GET", "/")
+    assert [form["client_secret"] for form in tokens.asked] == [["one"], ["two"]]
+    tokens.fails = Reply({"you_sent": "two"}, 400)
+    clock.move(3601)
+    with pytest.raises(RequestFailedError) as refused:
+        await connection.request("GET", "/")
+    assert "two" not in str(refused.value)
+    file.unlink()
+    with pytest.raises(RequestFailedError, match="secret cannot be read") as missing:
+        await connection.request("GET", "/")
+    assert missing.value.outage
+
+
+async def test_a_fresh_token_is_wanted_early_and_the_one_in_hand_serves_without(
+    connect, tokens, service, clock
+):
+    oauth2 = OAuth2Settings(
+        client_id="me", client_secret=Secret("s"), token_url=f"{service.url}/oauth2/token"
+    )
+    token = OAuth2Token("kafka", oauth2, connect(service.url, max_retries=0), clock)
+    await token.fresh()
+    clock.move(3301)
+    await token.fresh()
+    assert token.token == "T2"
+    tokens.fails = Reply({}, 500)
+    clock.move(3301)
+    await token.fresh()
+    assert token.token == "T2"
+    clock.move(300)
+    with pytest.raises(RequestFailedError, match="gets no access token"):
+        await token.fresh()

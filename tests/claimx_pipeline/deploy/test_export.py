@@ -63,7 +63,7 @@ def workers_of(target, folder):
 @pytest.mark.plugin
 @pytest.mark.parametrize("target", TARGETS)
 def test_the_examples_are_what_is_exported(target, pipeline, tmp_path):
-    """Otherwise: ``claimx-run export TARGET examples/deploy/TARGET``, with both distributions."""
+    """Otherwise: ``nox -s pages``, or ``python -m tests.pages.deployments``."""
     folder = DEPLOY / target
     kept = {str(file.relative_to(folder)) for file in folder.rglob("*") if file.is_file()}
     files = exported(pipeline, target, tmp_path / target)

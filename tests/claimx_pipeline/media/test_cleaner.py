@@ -9,10 +9,10 @@ import pytest
 from claimx_pipeline import SystemClock
 from claimx_pipeline.broker.protocol import NewTopic
 from claimx_pipeline.media.cleaner import CacheCleaner
-from claimx_pipeline.media.messages import cached_record
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.workers.upload import cache_cleaner
 from tests.fakes.hasty_clock import HastyClock
+from tests.rigs.file_records import cached_record
 from tests.rigs.files import FileRig
 from tests.rigs.topics import create_topics
 

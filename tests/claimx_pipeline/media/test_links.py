@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from claimx_pipeline.claimx.links import ClaimxLinks
 from claimx_pipeline.connections.answer import Answered
 from claimx_pipeline.media.links import CurrentLink, DeadLinkError, LinkTimes, times_of
 from claimx_pipeline.media.messages import DownloadTask
@@ -96,7 +97,8 @@ def current(api: Api, link: str, clock: HastyClock, **changes) -> CurrentLink:
         "blob_path": "p",
         "created_at": SIGNED,
     }
-    return CurrentLink(DownloadTask(**{**given, "download_url": link, **changes}), api, clock)
+    task = DownloadTask(**{**given, "download_url": link, **changes})
+    return CurrentLink(task, ClaimxLinks(api), clock)
 
 
 async def test_a_link_that_holds_is_used_without_a_question():

@@ -5,10 +5,8 @@ import pytest
 from attrs import evolve
 
 from claimx_pipeline.errors import DecodeError
-from claimx_pipeline.media.messages import (
-    CachedFile,
-    DownloadResult,
-    DownloadTask,
+from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask
+from tests.rigs.file_records import (
     cached_record,
     decode_cached_file,
     decode_download_task,
@@ -67,14 +65,17 @@ def test_the_identity_is_owner_media_and_target():
     assert len({TASK.identity, *(evolve(TASK, **other).identity for other in others)}) == 4
 
 
-def test_an_owner_is_the_core_unless_named():
-    assert (TASK.owner, TASK.owner_ref) == ("claimx", "")
+def test_an_owner_is_the_domain_unless_named():
+    assert decode_download_task(task_record(TASK).value).owner == "claimx"
+    value = msgspec.json.decode(task_record(TASK).value)
+    del value["owner"]
+    assert decode_download_task(msgspec.json.encode(value)).owner == "claimx"
 
 
-@pytest.mark.parametrize("field", ["media_id", "project_id", "download_url", "blob_path"])
-@pytest.mark.parametrize("value", [None, "", 5])
-def test_a_task_without_what_it_needs_is_refused(field, value):
-    value = {**msgspec.to_builtins(TASK), field: value}
+@pytest.mark.parametrize("field", ["media_id", "project_id", "download_url", "blob_path", "owner"])
+@pytest.mark.parametrize("given", [None, "", 5])
+def test_a_task_without_what_it_needs_is_refused(field, given):
+    value = {**msgspec.json.decode(task_record(TASK).value), field: given}
     with pytest.raises(DecodeError, match=f"is not a valid download task.*{field}"):
         decode_download_task(msgspec.json.encode(value))
 

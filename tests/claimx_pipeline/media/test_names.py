@@ -3,9 +3,10 @@ from datetime import UTC, datetime
 from pathlib import PurePosixPath, PureWindowsPath
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from claimx_pipeline.media.cache_folders import OTHER_DOMAINS
 from claimx_pipeline.media.content import FILE_TYPES
 from claimx_pipeline.media.messages import CachedFile, DownloadTask
 from claimx_pipeline.media.names import cache_folder, cache_name, cache_path, safe_id, safe_name
@@ -75,6 +76,7 @@ def test_any_name_is_harmless_and_stays_so(name):
 FILE = DownloadTask(
     media_id="500001",
     project_id="7",
+    owner="claimx",
     event_id="e",
     download_url="https://x/",
     blob_path="p",
@@ -112,6 +114,14 @@ def test_two_ids_never_become_the_same(one, other):
     assert (safe_id(one) == safe_id(other)) is (one == other)
 
 
+@given(words)
+@example(OTHER_DOMAINS)
+@example("domains")
+@example("con")
+def test_no_owner_has_the_folder_below_which_other_domains_are(owner):
+    assert safe_id(owner) != OTHER_DOMAINS
+
+
 def test_an_id_that_is_safe_stays_readable():
     assert safe_id("500001") == "500001"
     assert cache_folder(FILE).startswith("claimx/500001/")
@@ -127,6 +137,7 @@ def test_the_message_of_a_file_leads_to_it():
     cached = CachedFile(
         media_id="5",
         project_id="7",
+        owner="claimx",
         event_id="e",
         download_url="https://x/",
         blob_path="p",

@@ -11,7 +11,11 @@ from hypothesis import strategies as st
 
 from claimx_pipeline import RecordError, SystemClock
 from claimx_pipeline.broker.sqlite.log import StoredRecord
+from claimx_pipeline.claimx.events import decode_event
+from claimx_pipeline.claimx.files import FILES
+from claimx_pipeline.domain.files import FileFlow
 from claimx_pipeline.errors import DecodeError
+from claimx_pipeline.media.topics import FileTopics
 from claimx_pipeline.runtime import headers
 from claimx_pipeline.runtime.dead_letters.dead_letter import PREFIX, DeadLetter, last_failed_at
 from claimx_pipeline.runtime.dead_letters.reader import FoundDeadLetter, names_event
@@ -23,6 +27,7 @@ from claimx_pipeline.workers.results import failed_result
 from claimx_pipeline.workers.retry import SHORTEST_LIMIT, RetryProcessor
 
 NOW = datetime(2026, 1, 15, 12, tzinfo=UTC)
+FLOW = FileFlow("claimx", "", FileTopics.of("claimx"), FILES)
 LADDER = RetryLadder("test", (1.0, 2.0))
 VALUE = b'{"eventType": "A", "projectId": 1}'
 ODD = ["²", "\u0661", "\uff11", "9" * 5000, "-", "", " 1", "1 ", "1.0", "1e3", "0x1", "+1", "1_0"]
@@ -95,7 +100,7 @@ def test_a_record_with_any_headers_is_read_fails_and_comes_back(given_headers, t
     found = record(given_headers, timestamp=timestamp)
     assert headers.attempts_of(found) >= 0
     assert headers.hops_of(found) >= 0
-    event = read_event(found, SystemClock())
+    event = read_event(found, SystemClock(), decode_event)
     waiting = LADDER.waiting(found, 0, group="g", return_to="in", now=NOW)
     again = record(waiting.headers)
     tried = headers.attempts_of(found)
@@ -109,11 +114,11 @@ def test_a_record_with_any_headers_is_read_fails_and_comes_back(given_headers, t
         location=Origin("dlq", 0, 0), record=lying, failure=dead, replayed_at=None
     )
     assert letter.failed_at == NOW
-    assert names_event(lying, event.event_id)
+    assert names_event(lying, event.event_id, [decode_event])
     back = returning(letter, dead, VALUE)
-    assert read_event(record(back.headers, offset=99, timestamp=5), SystemClock()).event_id == (
-        event.event_id
-    )
+    assert read_event(
+        record(back.headers, offset=99, timestamp=5), SystemClock(), decode_event
+    ).event_id == (event.event_id)
 
 
 @pytest.mark.incident("STR-02")
@@ -123,8 +128,8 @@ def test_a_record_with_any_headers_may_lie_anywhere_that_we_read(given_headers, 
     found = record(given_headers, timestamp=timestamp)
     known = DeadLetter.read(found)
     assert last_failed_at(found, known).tzinfo is UTC
-    names_event(found, "x")
-    failed_result(found)
+    names_event(found, "x", [decode_event])
+    failed_result(FLOW, found)
     retry = RetryProcessor(SystemClock(), None, SHORTEST_LIMIT)  # it is not opened
     try:
         waiting = retry.decode(found)
@@ -140,12 +145,12 @@ def test_an_event_without_a_time_keeps_its_id_on_every_way_back(timestamp, forei
     clock = SystemClock()
     given_headers = [("x", foreign)] if foreign else []
     first = record(given_headers, timestamp=timestamp)
-    event_id = read_event(first, clock).event_id
+    event_id = read_event(first, clock, decode_event).event_id
     there = first
     for number in range(3):
         waiting = LADDER.waiting(there, 0, group="g", return_to="in", now=NOW)
         there = record(waiting.headers, timestamp=1768500000999 + number, offset=50 + number)
-        assert read_event(there, clock).event_id == event_id
+        assert read_event(there, clock, decode_event).event_id == event_id
         dead = DeadLetter.of(there, ValueError(), group="g", worker="events", now=NOW)
         lying = record(dead.to_record(there, "dlq").headers, topic="dlq", timestamp=1)
         known = DeadLetter.read(lying)
@@ -155,17 +160,20 @@ def test_an_event_without_a_time_keeps_its_id_on_every_way_back(timestamp, forei
         )
         back = returning(found, known, VALUE)
         there = record(back.headers, timestamp=1768500001999 + number, offset=90 + number)
-        assert read_event(there, clock).event_id == event_id
+        assert read_event(there, clock, decode_event).event_id == event_id
 
 
 @pytest.mark.incident("STR-08")
 def test_a_dead_letter_of_an_older_version_keeps_one_id_however_often_it_is_replayed():
     """It does not say when its record was published, so the place counts."""
     of_old = [(headers.ORIGIN, b"claimx.events.raw/2/7"), (headers.GROUP, b"g")]
-    ids = {read_event(record(of_old, timestamp=at), SystemClock()).event_id for at in (1, 2)}
+    ids = {
+        read_event(record(of_old, timestamp=at), SystemClock(), decode_event).event_id
+        for at in (1, 2)
+    }
     assert len(ids) == 1
     other = [(headers.ORIGIN, b"claimx.events.raw/2/8"), (headers.GROUP, b"g")]
-    assert read_event(record(other), SystemClock()).event_id not in ids
+    assert read_event(record(other), SystemClock(), decode_event).event_id not in ids
 
 
 class MuteError(Exception):

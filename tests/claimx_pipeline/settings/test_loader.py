@@ -13,7 +13,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from claimx_pipeline.errors import SettingsError
-from claimx_pipeline.settings.kinds import KIND, http_url, service_url
+from claimx_pipeline.settings.kinds import KIND, http_url, proxy_url, service_url
 from claimx_pipeline.settings.loader import (
     load_settings,
     plugins_settings,
@@ -50,10 +50,17 @@ CABINET = SettingsSection(
 )
 
 
+ADDRESSES = {
+    http_url: "https://another.example.com/path",
+    service_url: "https://another.example.com/path",
+    proxy_url: "http://proxy.example.com:3128",
+}
+
+
 def other(kind: Any, default: Any, text: Any = None) -> Any:
     """Return a YAML value for *kind* that is not *default*; *text* judges what kind of text."""
-    if text in (http_url, service_url):
-        return "https://another.example.com/path"
+    if text in ADDRESSES:
+        return ADDRESSES[text]
     if get_origin(kind) in (Union, UnionType):
         kind = next(member for member in get_args(kind) if member is not NoneType)
     if get_origin(kind) is Literal:

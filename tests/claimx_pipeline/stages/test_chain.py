@@ -4,8 +4,9 @@ import pytest
 
 from claimx_pipeline import Dead, Done, OutRecord, Received
 from claimx_pipeline.broker.sqlite.log import StoredRecord
+from claimx_pipeline.claimx.domain import CLAIMX
 from claimx_pipeline.stages import ChainProcessor, Item, RecordStage
-from claimx_pipeline.workers.ingest import enrichment_task
+from claimx_pipeline.workers.ingest import TaskMaker
 
 
 class Publishing(RecordStage):
@@ -45,5 +46,6 @@ def test_an_event_that_a_plugin_led_to_keeps_the_count():
     from claimx_pipeline import Event
 
     event = Event("e", "PROJECT_CREATED", "1", datetime(2026, 1, 1, tzinfo=UTC))
-    assert dict(enrichment_task(event, event.ingested_at, 3).headers)["claimx-hops"] == b"3"
-    assert "claimx-hops" not in dict(enrichment_task(event, event.ingested_at).headers)
+    made = TaskMaker(CLAIMX, event.ingested_at)
+    assert dict(made(event, 3).headers)["claimx-hops"] == b"3"
+    assert "claimx-hops" not in dict(made(event).headers)

@@ -13,15 +13,17 @@ from hypothesis import strategies as st
 from prometheus_client import generate_latest
 from yarl import URL
 
-from claimx_pipeline import DONE, Dead, Pipeline, PluginResult, Retry
+from claimx_pipeline import DONE, Dead, EnrichmentContext, EntityRows, Pipeline, PluginResult, Retry
 from claimx_pipeline.broker.sqlite.log import StoredRecord
+from claimx_pipeline.claimx.domain import CLAIMX
 from claimx_pipeline.connections.call import call_to, sendable
 from claimx_pipeline.errors import Category, DecodeError
-from claimx_pipeline.plugins.action_messages import ActionMessage, to_json
+from claimx_pipeline.plugins.action_messages import action_value
 from claimx_pipeline.runtime.headers import header
 from claimx_pipeline.runtime.worker import Received
 from claimx_pipeline.simulator.faults import Fault
 from claimx_pipeline.telemetry.health import Health
+from claimx_pipeline.testing import make_event
 from claimx_pipeline.workers.actions import ActionsProcessor, path_of
 from tests.fakes.http_service import Reply, http_service
 from tests.rigs.plugin_folder import write_plugin
@@ -136,7 +138,7 @@ async def processor(tmp_path):
     def make(environ=None, **overrides) -> ActionsProcessor:
         pipeline = Pipeline.load(environ=environ or {}, cwd=tmp_path, overrides=overrides)
         resources = pipeline.resources(pipeline.broker(), Health(pipeline.clock))
-        made.append((ActionsProcessor(resources), resources))
+        made.append((ActionsProcessor([CLAIMX], resources), resources))
         return made[-1][0]
 
     yield make
@@ -150,9 +152,10 @@ def asked_for(
 ) -> Received:
     """Return the action of *result* as it arrives."""
     (action,) = result.actions
-    message = ActionMessage.of(action, plugin=plugin, event_id="e", project_id="12")
+    context = EnrichmentContext(make_event(event_id="e", project_id="12"), EntityRows())
+    value = action_value(action, plugin, context)
     headers = (("claimx-id", f"id-{number}".encode()),)
-    record = StoredRecord("claimx.actions.pending", 0, number, b"e", to_json(message), headers, 0)
+    record = StoredRecord("claimx.actions.pending", 0, number, b"e", value, headers, 0)
     return Received(record, processor.decode(record))
 
 

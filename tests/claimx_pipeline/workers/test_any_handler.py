@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from claimx_pipeline import Category, EntityRows, Handled, RecordError
+from claimx_pipeline.claimx.domain import CLAIMX
 from claimx_pipeline.errors import DecodeError
 from claimx_pipeline.isolation import type_name
 from claimx_pipeline.testing import make_event
@@ -38,12 +39,12 @@ class Strange:
 
 class Resources:
     def __init__(self, handler):
-        self.handlers = [handler]
+        self.handlers = {"claimx": (handler,)}
         self.clock = VirtualClock()
 
 
 async def ask(handler):
-    processor = EnrichmentProcessor(Resources(handler))
+    processor = EnrichmentProcessor(CLAIMX, Resources(handler))
     processor._reader = None
     events = [make_event("A", media_id=number) for number in range(4)]
     return [each.handled.error for each in await processor._ask(events)]

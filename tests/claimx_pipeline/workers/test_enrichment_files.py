@@ -18,8 +18,8 @@ from claimx_pipeline import (
     hookspecs,
 )
 from claimx_pipeline.broker.sqlite.log import StoredRecord
+from claimx_pipeline.claimx.domain import CLAIMX
 from claimx_pipeline.claimx.handlers.protocol import Handled
-from claimx_pipeline.media.messages import CORE_OWNER, decode_download_task
 from claimx_pipeline.media.paths import target_path
 from claimx_pipeline.plugins.host.dispatch import Dispatcher
 from claimx_pipeline.plugins.host.loading import PluginInfo, PluginSet
@@ -27,6 +27,7 @@ from claimx_pipeline.plugins.host.results import PublishRules
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 from claimx_pipeline.workers.enrichment import EnrichmentProcessor
+from tests.rigs.file_records import decode_download_task
 from tests.rigs.files import SETTINGS, FileRig
 
 AT = datetime(2026, 1, 12, 9, tzinfo=UTC)
@@ -79,7 +80,8 @@ async def published(tmp_path, rows, plugin=lambda context: None, headers=()):
     health = Health(pipeline.clock)
     resources = pipeline.resources(pipeline.broker(), health, FileRig(pipeline).metrics)
     processor = EnrichmentProcessor(
-        evolve(resources, dispatcher=listening(plugin), handlers=(Rows(rows),))
+        CLAIMX,
+        evolve(resources, dispatcher=listening(plugin), handlers={"claimx": (Rows(rows),)}),
     )
     await processor.open()
     record = StoredRecord("t", 0, 0, None, b"", headers, 0)
@@ -92,7 +94,7 @@ async def test_a_file_with_a_link_is_asked_for_once(tmp_path):
     [task] = await published(tmp_path, [ROW])
     assert task.download_url == LINK, "byte for byte, its signature covers it"
     assert (task.owner, task.media_id, task.event_id, task.expires_at) == (
-        CORE_OWNER,
+        "claimx",
         "500001",
         "e1",
         AT,

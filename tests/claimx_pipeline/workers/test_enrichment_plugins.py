@@ -21,6 +21,7 @@ from claimx_pipeline import (
 )
 from claimx_pipeline import hookspecs as specs
 from claimx_pipeline.broker.sqlite.log import StoredRecord
+from claimx_pipeline.claimx.domain import CLAIMX
 from claimx_pipeline.plugins.host.dispatch import Dispatcher
 from claimx_pipeline.plugins.host.loading import PluginSet
 from claimx_pipeline.plugins.host.results import PublishRules
@@ -70,9 +71,9 @@ def some() -> Some:
         metrics=PluginMetrics(CollectorRegistry()),
     )
     resources = types.SimpleNamespace(
-        dispatcher=dispatcher, clock=SystemClock(), handlers=(), settings=Settings()
+        dispatcher=dispatcher, clock=SystemClock(), handlers={"claimx": ()}, settings=Settings()
     )
-    return Some(EnrichmentProcessor(resources), seen)
+    return Some(EnrichmentProcessor(CLAIMX, resources), seen)
 
 
 async def test_plugins_see_what_the_api_was_asked_and_what_plugins_before_them_changed(some):

@@ -8,17 +8,12 @@ import pytest
 from attrs import evolve
 
 from claimx_pipeline import OutRecord, RecordError, Topic
-from claimx_pipeline.claimx.entities import KINDS
-from claimx_pipeline.claimx.messages import (
-    EVENT_ID,
-    EnrichmentTask,
-    EntityDecoder,
-    EntityMessage,
-    encode_entities,
-    encode_task,
-)
+from claimx_pipeline.claimx.domain import CLAIMX
+from claimx_pipeline.claimx.entities import KINDS, EntityRows
+from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.domain.entities import RowsByKind, rows_of
+from claimx_pipeline.domain.messages import EVENT_ID, EntityMessage, created
 from claimx_pipeline.operations import create_all
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
@@ -26,7 +21,6 @@ from claimx_pipeline.runtime.dead_letters.reader import DeadLetterFilter, DeadLe
 from claimx_pipeline.runtime.dead_letters.replay import Replayer
 from claimx_pipeline.runtime.headers import header
 from claimx_pipeline.testing import make_record
-from claimx_pipeline.topics import ENRICHMENT_DLQ, ENTITIES_DLQ, ENTITIES_ROWS, EVENTS_DLQ
 from claimx_pipeline.workers import entities
 from tests.rigs import topics
 from tests.rigs.worker import Rig
@@ -43,7 +37,7 @@ class OlderRows(RowsByKind):
 
 
 def older(resources) -> entities.EntitiesProcessor:
-    return entities.EntitiesProcessor(resources, EntityDecoder(OLDER, OlderRows))
+    return entities.EntitiesProcessor(evolve(CLAIMX, kinds=tuple(OLDER), rows=OlderRows), resources)
 
 
 @pytest.fixture
@@ -55,14 +49,14 @@ async def rig(tmp_path) -> Rig:
 
 async def run(rig: Rig, records: int, **changes) -> None:
     """Run ``entities`` until it has dealt with *records* records."""
-    loop = rig.loop(evolve(entities.WORKER, **changes), asyncio.Event())
+    loop = rig.loop(evolve(entities.worker(CLAIMX), **changes), asyncio.Event())
     await rig.run_until(lambda: loop.metrics.records == records, loop)
 
 
 async def publish(rig: Rig, *values: bytes) -> None:
     producer = rig.broker().producer()
     await producer.start()
-    topic = rig.pipeline.topology.physical(ENTITIES_ROWS.name)
+    topic = rig.pipeline.topology.physical(CLAIMX.topics.entities_rows.name)
     await producer.publish([OutRecord(topic, value, b"700100") for value in values])
     await producer.close()
 
@@ -74,7 +68,9 @@ def log(rig: Rig) -> list[dict]:
 
 async def dead_letters(rig: Rig) -> list:
     admin = rig.broker().admin()
-    reader = await DeadLetterReader.open(admin, rig.pipeline.topology, [ENTITIES_DLQ.name])
+    reader = await DeadLetterReader.open(
+        admin, rig.pipeline.topology, [CLAIMX.topics.entities_dlq.name]
+    )
     found = [letter async for page in reader.pages(DeadLetterFilter()) for letter in page]
     await admin.close()
     return found
@@ -104,7 +100,7 @@ async def test_rows_of_an_unknown_kind_are_a_dead_letter_whose_replay_brings_all
     await producer.start()
     files = ValueFiles(rig.pipeline.settings.storage.files.root)
     replayer = Replayer.of(
-        rig.pipeline.topology, (entities.WORKER,), ["mine"], files, rig.pipeline.clock
+        rig.pipeline.topology, (entities.worker(CLAIMX),), ["mine"], files, rig.pipeline.clock
     )
     await replayer.replay([letter], producer)
     await producer.close()
@@ -140,11 +136,12 @@ def message(outcome: str, at: datetime) -> bytes:
         "category": "",
         "enriched_at": at.isoformat(),
     }
-    return encode_entities(EntityMessage("e1", "PROJECT_CREATED", "700100", line))
+    message = EntityMessage("e1", "PROJECT_CREATED", "700100", line, EntityRows())
+    return CLAIMX.messages.encode(message)
 
 
-TASK = encode_task(
-    EnrichmentTask("e1", "PROJECT_CREATED", "700100", datetime(2026, 1, 1, tzinfo=UTC), NOW)
+TASK = CLAIMX.messages.task(
+    Event("e1", "PROJECT_CREATED", "700100", datetime(2026, 1, 1, tzinfo=UTC)), created(NOW)
 )
 RAW = b'{"event_id":"e1","event_type":"PROJECT_CREATED","project_id":"700100"}'
 LATER, EARLIER = NOW + timedelta(minutes=1), NOW - timedelta(minutes=1)
@@ -153,9 +150,9 @@ LATER, EARLIER = NOW + timedelta(minutes=1), NOW - timedelta(minutes=1)
 @pytest.mark.parametrize(
     ("worker", "value", "topic"),
     [
-        ("ingest", RAW, EVENTS_DLQ),
-        ("enrichment", TASK, ENRICHMENT_DLQ),
-        ("entities", message("enriched", NOW), ENTITIES_DLQ),
+        ("ingest", RAW, CLAIMX.topics.events_dlq),
+        ("enrichment", TASK, CLAIMX.topics.enrichment_dlq),
+        ("entities", message("enriched", NOW), CLAIMX.topics.entities_dlq),
     ],
 )
 async def test_an_event_that_dies_in_a_worker_has_a_line_that_says_why(rig, worker, value, topic):
@@ -177,8 +174,8 @@ async def test_an_event_that_dies_in_a_worker_has_a_line_that_says_why(rig, work
 )
 @pytest.mark.parametrize("dead_first", [True, False], ids=["told first", "told last"])
 async def test_the_newer_outcome_stays_in_whatever_order_they_arrive(rig, died, last, dead_first):
-    letter = dead("enrichment", TASK, died, ENRICHMENT_DLQ)
-    line = OutRecord(ENTITIES_ROWS.name, message("enriched", NOW), b"700100")
+    letter = dead("enrichment", TASK, died, CLAIMX.topics.enrichment_dlq)
+    line = OutRecord(CLAIMX.topics.entities_rows.name, message("enriched", NOW), b"700100")
     first, second = (letter, line) if dead_first else (line, letter)
     await topics.publish(rig.broker(), [first])
     await run(rig, 2 if dead_first else 1)
@@ -188,28 +185,28 @@ async def test_the_newer_outcome_stays_in_whatever_order_they_arrive(rig, died, 
 
 
 async def test_what_is_not_of_an_event_or_only_a_plugins_failure_has_no_line(rig):
-    no_event = dead("ingest", b"{", NOW, EVENTS_DLQ)
-    not_read = dead("events", RAW, NOW, EVENTS_DLQ)  # ingest accounts for it
-    foreign = OutRecord(ENRICHMENT_DLQ.name, b"anything", b"k")
+    no_event = dead("ingest", b"{", NOW, CLAIMX.topics.events_dlq)
+    not_read = dead("events", RAW, NOW, CLAIMX.topics.events_dlq)  # ingest accounts for it
+    foreign = OutRecord(CLAIMX.topics.enrichment_dlq.name, b"anything", b"k")
     record = evolve(make_record(TASK), key=b"700100")
     failed = DeadLetter.of(
         record, ValueError("x"), group="g", worker="enrichment", now=NOW, plugin="p"
     )
-    plugin = failed.to_record(record, ENRICHMENT_DLQ.name)
+    plugin = failed.to_record(record, CLAIMX.topics.enrichment_dlq.name)
     await topics.publish(rig.broker(), [no_event, not_read, foreign, plugin])
     await run(rig, 4)
     assert log(rig) == []
 
 
 async def test_a_line_that_dies_itself_is_not_passed_on_for_ever(rig):
-    letter = dead("entities", message("dead", NOW), LATER, ENTITIES_DLQ)
+    letter = dead("entities", message("dead", NOW), LATER, CLAIMX.topics.entities_dlq)
     await topics.publish(rig.broker(), [letter])
     await run(rig, 1)
-    assert await topics.records(rig.broker(), ENTITIES_ROWS.name) == []
+    assert await topics.records(rig.broker(), CLAIMX.topics.entities_rows.name) == []
 
 
 async def test_rows_that_cannot_be_read_are_accounted_for_by_header_and_key(rig):
-    letter = dead("entities", b"{", NOW, ENTITIES_DLQ, headers=((EVENT_ID, b"e9"),))
+    letter = dead("entities", b"{", NOW, CLAIMX.topics.entities_dlq, headers=((EVENT_ID, b"e9"),))
     await topics.publish(rig.broker(), [letter])
     await run(rig, 2)
     assert [(each["event_id"], each["outcome"]) for each in log(rig)] == [("e9", "dead")]

@@ -8,9 +8,9 @@ from attrs import evolve
 from claimx_pipeline import OutRecord, RecordError
 from claimx_pipeline.broker.sqlite.log import StoredRecord
 from claimx_pipeline.media import DownloadResult, DownloadTask
-from claimx_pipeline.media.messages import cached_record, result_record, task_record
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from tests.rigs import topics
+from tests.rigs.file_records import cached_record, result_record, task_record
 from tests.rigs.files import AT, FileRig
 
 RESULT = DownloadResult(

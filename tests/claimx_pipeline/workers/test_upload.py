@@ -4,11 +4,11 @@ import pytest
 from attrs import evolve
 
 from claimx_pipeline import OutRecord
-from claimx_pipeline.media.messages import cached_record
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from tests.fakes.http_service import http_service
 from tests.fakes.s3_service import S3Service, error
 from tests.rigs import topics
+from tests.rigs.file_records import cached_record
 from tests.rigs.files import SETTINGS, FileRig, alone
 
 

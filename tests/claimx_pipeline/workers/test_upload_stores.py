@@ -6,7 +6,7 @@ import shutil
 
 import pytest
 
-from claimx_pipeline.media.messages import cached_record
+from tests.rigs.file_records import cached_record
 from tests.rigs.files import SETTINGS, FileRig
 from tests.rigs.object_stores import Place, free_port, s3, s3_place
 from tests.rigs.until import until

@@ -11,21 +11,22 @@ import contextlib
 import logging
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from functools import cached_property
 from typing import Any
 
 from aiokafka import errors as kafka_errors
-from aiokafka.helpers import create_ssl_context
 from attrs import frozen
 
+from claimx_pipeline.broker.kafka.diagnosis import why_refused
+from claimx_pipeline.broker.kafka.login import TokenLogin
+from claimx_pipeline.broker.kafka.security import OAUTHBEARER, check_security
 from claimx_pipeline.broker.url import kafka_hosts
 from claimx_pipeline.errors import (
     BrokerError,
     BrokerUnavailableError,
     ClaimxError,
-    Problem,
-    SettingsError,
 )
-from claimx_pipeline.settings.tree.broker import BrokerSettings, KafkaSettings
+from claimx_pipeline.settings.tree.broker import BrokerSettings
 
 START_SECONDS = 10.0
 """How long a first connection may take, if ``deadline_seconds`` is not shorter."""
@@ -51,6 +52,13 @@ LOST_TRACK = (
 )
 """Errors an idempotent producer never recovers from (aiokafka#1017)."""
 
+LOGGED_OUT = (
+    kafka_errors.IllegalSaslStateError,
+    kafka_errors.SaslAuthenticationFailed,
+    kafka_errors.AuthenticationFailedError,
+)
+"""Errors of a connection whose login failed: the next one logs in with what is good then."""
+
 _COORDINATOR_TASKS = ("_coordination_task", "_heartbeat_task", "_commit_refresh_task")
 
 _log = logging.getLogger(__name__)
@@ -69,21 +77,18 @@ class KafkaConnection:
         """Return the connection that *url* and *settings* describe.
 
         Raises:
-            SettingsError: They do not fit together, or the file of the authority is
-                not readable.
+            SettingsError: They do not fit together, or a file that they name cannot be used.
         """
-        kafka = settings.kafka
-        wants_sasl = kafka.security_protocol.startswith("SASL")
-        if wants_sasl and (kafka.username is None or kafka.password is None):
-            raise SettingsError(
-                [
-                    Problem(
-                        "broker.kafka",
-                        f"{kafka.security_protocol} needs a username and a password",
-                    )
-                ]
-            )
-        return cls(kafka_hosts(url), settings, _ssl_context(kafka))
+        return cls(kafka_hosts(url), settings, check_security(settings.kafka))
+
+    @cached_property
+    def login(self) -> TokenLogin | None:
+        """Where access tokens come from; None if the client logs in without."""
+        kafka = self.settings.kafka
+        wanted = kafka.security_protocol.startswith("SASL")
+        if not wanted or kafka.sasl_mechanism != OAUTHBEARER:
+            return None
+        return TokenLogin(kafka.oauth, self.settings.deadline_seconds)
 
     @property
     def name(self) -> str:
@@ -103,9 +108,10 @@ class KafkaConnection:
             "bootstrap_servers": list(self.hosts),
             "security_protocol": kafka.security_protocol,
             "ssl_context": self.ssl_context,
-            "sasl_mechanism": "PLAIN",
+            "sasl_mechanism": kafka.sasl_mechanism,
             "sasl_plain_username": kafka.username,
             "sasl_plain_password": kafka.password.reveal() if kafka.password else None,
+            "sasl_oauth_token_provider": self.login,
             # A join is answered only when the whole group has joined, so this is longer
             # than the rebalance may take; our own deadlines are what counts.
             "request_timeout_ms": round((slowest + 5) * 1000),
@@ -130,14 +136,55 @@ class KafkaConnection:
         except (kafka_errors.KafkaError, OSError) as error:
             raise self.translated(error) from error
 
-    def starting(self) -> contextlib.AbstractAsyncContextManager[None]:
-        """Return ``answering`` for a first connection, which is to fail soon."""
-        return self.answering(min(START_SECONDS, self.deadline))
+    @contextlib.asynccontextmanager
+    async def starting(self) -> AsyncIterator[None]:
+        """Do as ``answering`` for a first connection, which is to fail soon and to say why.
+
+        Raises:
+            BrokerUnavailableError: No answer, or no login.
+            BrokerError: Kafka refused what was asked.
+        """
+        # aiokafka 0.14 takes a refused token for a login and then waits for ever.
+        if self.login is not None and (reason := await self._why_refused()) is not None:
+            raise BrokerUnavailableError(reason)
+        try:
+            async with self.answering(min(START_SECONDS, self.deadline)):
+                yield
+        except BrokerUnavailableError as error:
+            if (reason := await self._why_refused()) is None:
+                raise
+            raise BrokerUnavailableError(reason) from error
+
+    async def _why_refused(self) -> str | None:
+        """Return why login or encryption failed; None if neither did."""
+        kafka = self.settings.kafka
+        if kafka.security_protocol == "PLAINTEXT":
+            return None
+        why = await why_refused(self.hosts, self.options(), kafka, self.login)
+        return self._no_token or (why and f"{self.name} {why}")
+
+    @property
+    def _no_token(self) -> str | None:
+        """Say that no access token can be had; None if one could."""
+        if self.login is None or not self.login.failure:
+            return None
+        return f"{self.name} cannot be logged in to: {self.login.failure}"
+
+    def stay_logged_in(self) -> None:
+        """See that there is a good access token for the next connection; never waits."""
+        if self.login is not None:
+            self.login.renew_early()
+
+    async def rest(self) -> None:
+        """Stop what goes on beside the clients; they may go on."""
+        if self.login is not None:
+            await self.login.close()
 
     def silent(self, seconds: float) -> BrokerUnavailableError:
         """Return the error of a Kafka that did not answer for *seconds*."""
         return BrokerUnavailableError(
-            f"{self.name} did not answer within {seconds:g} s; "
+            self._no_token
+            or f"{self.name} did not answer within {seconds:g} s; "
             "check that it runs and that broker.url is right"
         )
 
@@ -151,13 +198,18 @@ class KafkaConnection:
         """Return our error for one of aiokafka's."""
         if isinstance(error, kafka_errors.KafkaConnectionError | OSError):
             return BrokerUnavailableError(
-                f"{self.name} cannot be reached; check that it runs, that broker.url is right "
+                self._no_token
+                or f"{self.name} cannot be reached; check that it runs, that broker.url is right "
                 "and that broker.kafka has the security it asks for"
             )
         if isinstance(error, LOST_TRACK):
             return BrokerUnavailableError(
                 f"{self.name} and a producer lost track of each other ({_text(error)}); "
                 "the next attempt uses a new producer"
+            )
+        if isinstance(error, LOGGED_OUT):
+            return BrokerUnavailableError(
+                f"{self.name} refused a login ({_text(error)}); the next attempt logs in again"
             )
         # aiokafka says the bare class when none of its connections works any more.
         bare = type(error) is kafka_errors.KafkaError
@@ -210,17 +262,6 @@ def retrieved(future: asyncio.Future[Any]) -> None:
     """Retrieve the exception of *future*, which is not awaited any more."""
     if not future.cancelled():
         future.exception()
-
-
-def _ssl_context(kafka: KafkaSettings) -> ssl.SSLContext | None:
-    if not kafka.security_protocol.endswith("SSL"):
-        return None
-    try:
-        context: ssl.SSLContext = create_ssl_context(cafile=kafka.ca_file)
-    except OSError as error:
-        what = f"{kafka.ca_file!r} cannot be used: {error}"
-        raise SettingsError([Problem("broker.kafka.ca_file", what)]) from error
-    return context
 
 
 def _text(error: Exception) -> str:

@@ -92,6 +92,7 @@ class KafkaConsumer:
                 the next call joins the group again.
         """
         client = await self._member()
+        self._connection.stay_logged_in()
         try:
             async with asyncio.timeout(timeout + POLL_GRACE_SECONDS):
                 polled = await self._positions.getmany(client, timeout, max_records)
@@ -167,6 +168,7 @@ class KafkaConsumer:
         self._owned.clear()
         if client is not None:
             await stop_consumer(client)
+        await self._connection.rest()
 
     def _options(self) -> dict[str, Any]:
         seconds = self._connection.settings.kafka.session_timeout_seconds

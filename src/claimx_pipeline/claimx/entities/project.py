@@ -213,6 +213,7 @@ PROJECTS = EntityKind(
         ),
     ),
     survives_filter=True,
+    singular="project",
 )
 
 _EMAIL = Field("primary_email", "emailAddress", text)

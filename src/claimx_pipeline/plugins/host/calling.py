@@ -41,6 +41,8 @@ class Listener:
     arguments: tuple[str, ...]
     wants: Callable[[Any], bool] | None = None
     """Cheap look whether to call at all; None for always."""
+    domains: tuple[str, ...] | None = None
+    """Domains of which it hears; None for every one."""
 
     def failed(self, reason: str) -> HookFailedError:
         """Return the error that says what this plugin did wrong."""

@@ -16,7 +16,7 @@ from claimx_pipeline.errors import HookFailedError
 from claimx_pipeline.hooks.context import Dispatched, EnrichmentContext, FileContext, HookContext
 from claimx_pipeline.hooks.result import PluginResult
 from claimx_pipeline.isolation import message
-from claimx_pipeline.media.messages import task_record
+from claimx_pipeline.media.codec import FileCodec
 from claimx_pipeline.plugins.base import Plugin, listens, reacts_by_execute
 from claimx_pipeline.plugins.host.calling import Listener, PluginCaller
 from claimx_pipeline.plugins.host.results import AnswerReader, PublishRules
@@ -66,7 +66,9 @@ class Dispatcher:
     ) -> Dispatched:
         """Ask every listener to ``claimx_enrichment_complete``, as ``ask`` does."""
         dispatched = await self.ask(ENRICHMENT_COMPLETE, context, only)
-        dispatched.publish += [task_record(task) for task in context.downloads]
+        dispatched.publish += [
+            FileCodec(task.key_name, context.domain).task_record(task) for task in context.downloads
+        ]
         return dispatched
 
     async def file_complete(self, context: FileContext, only: str | None = None) -> Dispatched:
@@ -90,6 +92,8 @@ class Dispatcher:
         dispatched = Dispatched()
         for listener in self.listeners[hook]:
             if only is not None and listener.plugin != only:
+                continue
+            if listener.domains is not None and context.domain not in listener.domains:
                 continue
             try:
                 result = await self._ask_one(listener, context, dispatched)
@@ -187,4 +191,7 @@ def _listener(implementation: pluggy.HookImpl, hook: str, plugins: PluginSet) ->
     if isinstance(plugin, Plugin) and hook == ENRICHMENT_COMPLETE and reacts_by_execute(plugin):
         # The same in two steps, so that an event that it does not want costs next to nothing.
         function, arguments, wants = plugin.execute, ("context",), plugin.should_run
-    return Listener(name, hook, plugins.priority(name), function, arguments, wants)
+    domains = getattr(plugin, "domains", None)
+    if domains is not None:
+        domains = (domains,) if isinstance(domains, str) else tuple(domains)
+    return Listener(name, hook, plugins.priority(name), function, arguments, wants, domains)

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import ChainMap
+from collections.abc import Callable, Mapping
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import define
 
+from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.errors import ClaimxError
+from claimx_pipeline.connections.registry import Connections
+from claimx_pipeline.errors import ClaimxError, Problem, SettingsError
 from claimx_pipeline.plugins.host.loading import CORE, PluginSet
 from claimx_pipeline.settings.tree.settings import Settings
+from claimx_pipeline.topics import BRAND
 
 if TYPE_CHECKING:
+    from claimx_pipeline.domain.domain import Domain
     from claimx_pipeline.domain.handlers import EventHandler
 
 
-@frozen
+@define
 class Registrations:
     """Calls the hooks whose names begin with ``claimx_register_`` or ``claimx_check_``."""
 
@@ -27,15 +33,38 @@ class Registrations:
     def answers(self, hook: str) -> list[tuple[str, Any]]:
         """Return what each plugin answers to *hook*, the core first, then by plugin name."""
         implementations = getattr(self._plugins.manager.hook, hook).get_hookimpls()
-        given = {"settings": self._settings, "clock": self._clock}
+        given: Mapping[str, Callable[[], Any]] = {
+            "settings": lambda: self._settings,
+            "clock": lambda: self._clock,
+            # Not looked up for the hook that registers them.
+            "domains": lambda: tuple(self.domains.values()),
+        }
         answers = []
         for implementation in sorted(
             implementations, key=lambda each: (each.plugin_name != CORE, each.plugin_name)
         ):
-            answer = implementation.function(*(given[name] for name in implementation.argnames))
+            answer = implementation.function(*(given[name]() for name in implementation.argnames))
             if answer is not None:
                 answers.append((implementation.plugin_name, answer))
         return answers
+
+    @cached_property
+    def domains(self) -> Mapping[str, Domain]:
+        """Every domain by name, those of the core first.
+
+        Raises:
+            ClaimxError: Two domains have one name, or their workers would.
+        """
+        found: dict[str, Domain] = self.by_name("claimx_register_domains", "domain")
+        prefixes: dict[str, str] = {}
+        for name, domain in found.items():
+            other = prefixes.setdefault(domain.worker_prefix, name)
+            if other != name:
+                raise ClaimxError(
+                    f"the workers of domains {other!r} and {name!r} would have the same names; "
+                    f"give domain {name!r} a worker_prefix of its own"
+                )
+        return found
 
     def by_name(self, hook: str, what: str) -> dict[str, Any]:
         """Return every object registered through *hook* by its name.
@@ -72,20 +101,61 @@ class Registrations:
                     raise ClaimxError(f"plugin {plugin!r} registers {what} {name!r} a second time")
         return found
 
-    def handlers(self) -> tuple[EventHandler[Any, Any], ...]:
-        """Return every handler.
+    def handlers(self) -> dict[str, tuple[EventHandler[Any, Any], ...]]:
+        """Return every handler, by the name of its domain.
+
+        A handler that a plugin registers is of the domain that its attribute ``domain`` names;
+        without one it is of the first domain.
 
         Raises:
-            ClaimxError: Two handlers are for one event type.
+            ClaimxError: Two handlers are for one event type of a domain, or there is no such
+                domain.
         """
-        found: dict[str, EventHandler[Any, Any]] = {}
+        offered = [
+            (domain.name, f"domain {domain.name!r}", handler)
+            for domain in self.domains.values()
+            for handler in domain.handlers(self._clock)
+        ]
         for plugin, handlers in self.answers("claimx_register_handlers"):
             for handler in handlers:
-                for event_type in (*handler.event_types, *handler.event_prefixes):
-                    other = found.setdefault(event_type, handler)
-                    if other is not handler:
-                        raise ClaimxError(
-                            f"plugin {plugin!r}: events {event_type} are handled by "
-                            f"{other.name!r} already"
-                        )
-        return tuple({id(handler): handler for handler in found.values()}.values())
+                domain = getattr(handler, "domain", BRAND)
+                if domain not in self.domains:
+                    raise ClaimxError(
+                        f"plugin {plugin!r}: handler {handler.name!r} is for domain {domain!r}, "
+                        f"which is not loaded; loaded are {', '.join(self.domains)}"
+                    )
+                offered.append((domain, f"plugin {plugin!r}", handler))
+        found: dict[str, dict[str, EventHandler[Any, Any]]] = {name: {} for name in self.domains}
+        for domain, owner, handler in offered:
+            for event_type in (*handler.event_types, *handler.event_prefixes):
+                other = found[domain].setdefault(event_type, handler)
+                if other is not handler:
+                    raise ClaimxError(
+                        f"{owner}: events {event_type} are handled by {other.name!r} already"
+                    )
+        return {
+            domain: tuple({id(handler): handler for handler in by_type.values()}.values())
+            for domain, by_type in found.items()
+        }
+
+    def connections(self) -> Connections:
+        """Return the named connections; those that domains bring may be set by the user."""
+        brought = [domain.connections(self._settings) for domain in self.domains.values()]
+        named = ChainMap({**self._settings.connections}, *map(dict, brought))
+        return Connections(named, self._clock)
+
+    def broker(self, where: str) -> Broker:
+        """Return the broker that the settings name, at *where*; not connected.
+
+        Raises:
+            SettingsError: The URL is of no known kind.
+        """
+        factories = self.merged("claimx_register_brokers", "broker")
+        url = self._settings.broker.url
+        scheme, separator, _ = url.partition("://")
+        if not separator or scheme not in factories:
+            known = " or ".join(f"{name}://" for name in sorted(factories))
+            what = f"broker.url is {url!r}, which is not a valid broker URL; start it with {known}"
+            raise SettingsError([Problem(where, what)])
+        broker: Broker = factories[scheme](url, self._settings.broker)
+        return broker

@@ -12,16 +12,16 @@ from attrs import define, field, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord
 from claimx_pipeline.hooks.context import HookContext
+from claimx_pipeline.hooks.domain_action import DomainAction
 from claimx_pipeline.hooks.result import (
     AddHeader,
-    CreateClaimxTask,
     Log,
     Metric,
     PluginResult,
     Publish,
     Webhook,
 )
-from claimx_pipeline.plugins.action_messages import ActionMessage, to_json
+from claimx_pipeline.plugins.action_messages import action_value, to_json
 from claimx_pipeline.runtime import headers
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 from claimx_pipeline.topics import ACTIONS_PENDING
@@ -114,7 +114,7 @@ class AnswerReader:
                     cause = f"{hook}|{context.cause}|{plugin}|{action.topic}|{number}"
                     key = action.key or context.event_id
                     prepared.records.append(self._published(context, action, key, cause))
-                case Webhook() | CreateClaimxTask():
+                case Webhook() | DomainAction():
                     cause = f"{hook}|{context.cause}|{plugin}|{ACTIONS_PENDING.name}|{number}"
                     prepared.records.append(self._asked_for(plugin, context, action, cause))
                 case _:
@@ -129,14 +129,11 @@ class AnswerReader:
         return self._record(context, action.topic, to_json(action.payload), key, given, cause)
 
     def _asked_for(
-        self, plugin: str, context: HookContext, action: Webhook | CreateClaimxTask, cause: str
+        self, plugin: str, context: HookContext, action: Webhook | DomainAction, cause: str
     ) -> OutRecord:
         if isinstance(action, Webhook) and (problem := action.problem()):
             raise ValueError(problem)
-        message = ActionMessage.of(
-            action, plugin=plugin, event_id=context.event_id, project_id=context.project_id
-        )
-        value = to_json(message)
+        value = action_value(action, plugin, context)
         return self._record(context, ACTIONS_PENDING.name, value, context.event_id, {}, cause)
 
     def _record(  # noqa: PLR0913 - the parts of a record
@@ -182,5 +179,6 @@ def _check_header(name: str, value: str) -> None:
 
 
 def _name_of(action: object) -> str:
-    names = {AddHeader: "add_header", CreateClaimxTask: "create_claimx_task"}
-    return names.get(type(action), type(action).__name__.lower())
+    if isinstance(action, DomainAction):
+        return action.kind
+    return "add_header" if isinstance(action, AddHeader) else type(action).__name__.lower()

@@ -9,14 +9,14 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
 from attrs import define, field, frozen
 
 from claimx_pipeline.broker.protocol import Admin, Record, TopicPartition
-from claimx_pipeline.claimx.events import decode_event
+from claimx_pipeline.domain.events import Decode
 from claimx_pipeline.errors import DeadLetterError, DecodeError, UnknownTopicError
 from claimx_pipeline.runtime import headers
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter, last_failed_at
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 
 @frozen(kw_only=True)
 class ReplayMark:
-    """Says that a dead letter was replayed; is in ``claimx.dlq.replayed``."""
+    """Says that a dead letter was replayed; is in the topic of replay marks."""
 
     letter: str
     """``topic/partition/offset`` of the dead letter; the key of the mark as well."""
@@ -82,6 +82,8 @@ class DeadLetterFilter:
     """Or how it begins."""
     replayed: bool = False
     """Dead letters that were replayed match as well."""
+    decoders: Sequence[Decode] = ()
+    """Read the raw events of every domain: an event is found by an id that is derived."""
 
     def matches(self, dead_letter: FoundDeadLetter) -> bool:
         """Return whether *dead_letter* matches."""
@@ -104,10 +106,12 @@ class DeadLetterFilter:
             self.fingerprint
         ):
             return False
-        return self.event_id is None or names_event(dead_letter.record, self.event_id)
+        return self.event_id is None or names_event(
+            dead_letter.record, self.event_id, self.decoders
+        )
 
 
-def names_event(record: Record, event_id: str) -> bool:
+def names_event(record: Record, event_id: str, decoders: Sequence[Decode] = ()) -> bool:
     """Return whether *record* is about the event: by its header, its text, or as the event."""
     if headers.header(record.headers, "claimx-id") == event_id:
         return True
@@ -118,10 +122,13 @@ def names_event(record: Record, event_id: str) -> bool:
     failure = DeadLetter.read(record)
     first = origin_of(record), origin_timestamp_of(record)
     origin, timestamp = (failure.origin, failure.origin_timestamp) if failure else first
-    try:
-        return decode_event(record.value, timestamp, lambda: str(origin)).event_id == event_id
-    except DecodeError:
-        return False
+    for decode in decoders:
+        try:
+            if decode(record.value, timestamp, lambda: str(origin)).event_id == event_id:
+                return True
+        except DecodeError:
+            continue  # it is not a raw event of that domain
+    return False
 
 
 Ends = Mapping[TopicPartition, tuple[int, int]]

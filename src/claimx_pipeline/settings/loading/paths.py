@@ -1,7 +1,7 @@
 """Dotted paths such as ``claimx.api.base_url``.
 
 A key that holds a dot itself is written in double quotes, as in TOML:
-``broker.topics."claimx.events.raw".partitions``. An item of a list is ``[0]``.
+``broker.topics."acme.orders".partitions``. An item of a list is ``[0]``.
 """
 
 from __future__ import annotations

@@ -8,9 +8,11 @@ from typing import Literal
 from attrs import field, frozen
 from attrs.validators import ge, gt, optional
 
+from claimx_pipeline.settings.kinds import KIND, http_url
 from claimx_pipeline.settings.masking import masked_repr
 from claimx_pipeline.settings.secret import Secret
-from claimx_pipeline.settings.tree.validators import no_blank_values, not_blank
+from claimx_pipeline.settings.tree.network import NetworkSettings
+from claimx_pipeline.settings.tree.validators import no_blank_values, not_blank, sasl_extensions
 
 
 @frozen(kw_only=True)
@@ -32,6 +34,37 @@ class TopicSettings:
     """Copies of each partition; Kafka only."""
 
 
+SaslMechanism = Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER"]
+
+
+@frozen(kw_only=True)
+class KafkaOAuthSettings:
+    """Client credentials (OpenID Connect) that access tokens for Kafka are asked for with."""
+
+    client_id: str | None = field(default=None, validator=optional(not_blank))
+    """Who asks."""
+
+    client_secret: Secret | None = None
+    """Its credential; never sent anywhere but to ``token_url``."""
+
+    client_secret_file: str | None = field(default=None, validator=optional(not_blank))
+    """File that holds the credential instead; read for each token."""
+
+    token_url: str | None = field(
+        default=None, validator=optional(not_blank), repr=masked_repr, metadata={KIND: http_url}
+    )
+    """Where tokens are handed out."""
+
+    scope: str | None = field(default=None, validator=optional(not_blank))
+    """What the token is for, if the issuer asks for that."""
+
+    extensions: Mapping[str, str] = field(factory=dict, validator=sasl_extensions)
+    """Sent to Kafka beside the token (RFC 7628), such as ``logicalCluster``."""
+
+    network: NetworkSettings = field(factory=NetworkSettings)
+    """What differs for ``token_url`` from the section ``network``."""
+
+
 @frozen(kw_only=True)
 class KafkaSettings:
     """How to talk to Kafka; unused with the embedded broker."""
@@ -39,14 +72,29 @@ class KafkaSettings:
     security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
     """Encryption and authentication of the connection."""
 
+    sasl_mechanism: SaslMechanism = "PLAIN"
+    """How the client logs in, if ``security_protocol`` has SASL."""
+
     username: str | None = field(default=None, validator=optional(not_blank))
-    """SASL PLAIN user; ``$ConnectionString`` for Azure Event Hubs."""
+    """User of PLAIN and SCRAM; ``$ConnectionString`` for Azure Event Hubs."""
 
     password: Secret | None = None
-    """SASL PLAIN password; the connection string for Azure Event Hubs."""
+    """Password of PLAIN and SCRAM; the connection string for Azure Event Hubs."""
+
+    oauth: KafkaOAuthSettings = field(factory=KafkaOAuthSettings)
+    """Client credentials of OAUTHBEARER."""
 
     ca_file: str | None = field(default=None, validator=optional(not_blank))
     """PEM file of the authority that signed the broker's certificate, if it is a private one."""
+
+    certificate_file: str | None = field(default=None, validator=optional(not_blank))
+    """PEM file of the client's own certificate and those between it and its authority."""
+
+    key_file: str | None = field(default=None, validator=optional(not_blank))
+    """PEM file of its private key; ``certificate_file`` if the key is in there."""
+
+    key_password: Secret | None = None
+    """Password of the private key, if it is encrypted."""
 
     compression: Literal["none", "lz4", "snappy", "zstd"] = "zstd"
     """How published batches are compressed."""

@@ -12,6 +12,7 @@ from attrs.validators import ge, gt, le, optional
 from claimx_pipeline.settings.kinds import KIND, endpoint, header_token, http_url
 from claimx_pipeline.settings.masking import masked_repr
 from claimx_pipeline.settings.secret import Secret
+from claimx_pipeline.settings.tree.network import NetworkSettings
 from claimx_pipeline.settings.tree.validators import hosts, not_blank
 
 _QUERY_NAME = re.compile(r"[A-Za-z0-9._~-]{1,100}")
@@ -101,6 +102,9 @@ class ApiSettings:
 
     media_parameter: str = field(default="mediaId", validator=query_name)
     """Parameter that names the files asked for, joined by commas; ``mediaIds`` on older servers."""
+
+    network: NetworkSettings = field(factory=NetworkSettings)
+    """What differs here from the section ``network``."""
 
 
 @frozen(kw_only=True)

@@ -19,6 +19,7 @@ from claimx_pipeline.settings.kinds import (
 )
 from claimx_pipeline.settings.masking import masked_repr
 from claimx_pipeline.settings.secret import Secret
+from claimx_pipeline.settings.tree.network import NetworkSettings
 from claimx_pipeline.settings.tree.validators import not_blank
 
 CLAIMX_API = "claimx_api"
@@ -32,8 +33,11 @@ class OAuth2Settings:
     client_id: str = field(validator=not_blank)
     """Who asks."""
 
-    client_secret: Secret
+    client_secret: Secret | None = None
     """Its credential; never sent anywhere but to ``token_url``."""
+
+    client_secret_file: str | None = field(default=None, validator=optional(not_blank))
+    """File that holds the credential instead; read for each token."""
 
     token_url: str = field(validator=not_blank, repr=masked_repr, metadata={KIND: http_url})
     """Where tokens are handed out."""
@@ -94,6 +98,10 @@ class ConnectionSettings:
     max_concurrent: int = field(default=20, validator=[ge(1), le(1000)])
     """Requests under way at once in one process."""
 
+    keep_alive: bool = True
+    """Whether a connection serves several requests. Without, each request opens one of its own,
+    for a service whose gateway drops idle connections."""
+
     max_answer_bytes: int = field(default=64 * 1024 * 1024, validator=ge(1024))
     """Read of one answer at most, unpacked; a larger one is refused where it must be read."""
 
@@ -107,3 +115,6 @@ class ConnectionSettings:
         default=None, validator=optional(not_blank), metadata={KIND: endpoint}
     )
     """Path of a harmless GET that tells a failing service from a failing request."""
+
+    network: NetworkSettings = field(factory=NetworkSettings)
+    """What differs here from the section ``network``; for ``oauth2.token_url`` too."""

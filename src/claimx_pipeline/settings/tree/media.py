@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import field, frozen
 from attrs.validators import ge, gt, le, optional
 
+from claimx_pipeline.settings.tree.network import NetworkSettings
 from claimx_pipeline.settings.tree.validators import hosts, not_blank
 
 
@@ -53,3 +54,6 @@ class MediaSettings:
 
     breaker_open_seconds: float = field(default=15.0, validator=gt(0))
     """How long nothing is fetched then; afterwards one file tries whether it works again."""
+
+    network: NetworkSettings = field(factory=NetworkSettings)
+    """What differs here from the section ``network``."""

@@ -17,6 +17,7 @@ from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.settings.tree.health import HealthSettings
 from claimx_pipeline.settings.tree.logging import LoggingSettings
 from claimx_pipeline.settings.tree.media import MediaSettings
+from claimx_pipeline.settings.tree.network import NetworkSettings, replaced
 from claimx_pipeline.settings.tree.offsets import OffsetsSettings
 from claimx_pipeline.settings.tree.plugins import PluginsSettings
 from claimx_pipeline.settings.tree.retry import RetrySettings
@@ -56,6 +57,9 @@ class Settings:
     offsets: OffsetsSettings = field(factory=OffsetsSettings)
     """What follows when records were deleted before they were read."""
 
+    network: NetworkSettings = field(factory=NetworkSettings)
+    """How every HTTP service is reached: proxy and authorities."""
+
     connections: Mapping[str, ConnectionSettings] = field(factory=dict)
     """Named HTTP services for plugins and stages."""
 
@@ -70,6 +74,25 @@ class Settings:
 
     sections: Mapping[str, Any] = field(factory=dict, metadata={INLINE: "sections"})
     """Sections that plugins registered, by name; in a file these are at the top level."""
+
+    def with_network(self) -> Settings:
+        """Return the settings with ``network`` filled in wherever a service is reached."""
+        base = self.network
+        if base.is_empty:
+            return self
+        kafka = self.broker.kafka
+        oauth = replaced(kafka.oauth, network=kafka.oauth.network.over(base))
+        api = replaced(self.claimx.api, network=self.claimx.api.network.over(base))
+        return replaced(
+            self,
+            broker=replaced(self.broker, kafka=replaced(kafka, oauth=oauth)),
+            claimx=replaced(self.claimx, api=api),
+            media=replaced(self.media, network=self.media.network.over(base)),
+            connections={
+                name: replaced(each, network=each.network.over(base))
+                for name, each in self.connections.items()
+            },
+        )
 
     def section(self, name: str, kind: type[S]) -> S:
         """Return the section *name* that a plugin registered as *kind*."""
@@ -101,6 +124,12 @@ class SettingsSection:
 
 CORE_ENVIRONMENT: Mapping[str, str] = {
     "KAFKA_BOOTSTRAP_SERVERS": "broker.url",
+    "KAFKA_SECURITY_PROTOCOL": "broker.kafka.security_protocol",
+    "KAFKA_SASL_MECHANISM": "broker.kafka.sasl_mechanism",
+    "KAFKA_OAUTH_CLIENT_ID": "broker.kafka.oauth.client_id",
+    "KAFKA_OAUTH_CLIENT_SECRET": "broker.kafka.oauth.client_secret",
+    "KAFKA_OAUTH_TOKEN_URL": "broker.kafka.oauth.token_url",
+    "KAFKA_OAUTH_SCOPE": "broker.kafka.oauth.scope",
     "CLAIMX_API_URL": "claimx.api.base_url",
     "CLAIMX_API_BASE_URL": "claimx.api.base_url",
     "CLAIMX_API_TOKEN": "claimx.api.token",

@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime
 import msgspec
 import pytest
 
+from claimx_pipeline.claimx.domain import CLAIMX
 from claimx_pipeline.claimx.entities import EntityRows
 from claimx_pipeline.claimx.entities.contact import (
     contact_rows,
@@ -20,9 +21,9 @@ from claimx_pipeline.claimx.entities.project import autolink_failure_row, projec
 from claimx_pipeline.claimx.entities.task import task_rows
 from claimx_pipeline.claimx.entities.task_template import template_rows
 from claimx_pipeline.claimx.entities.video_collab import video_of, video_row
-from claimx_pipeline.claimx.messages import DECODER, EntityMessage, encode_entities
 from claimx_pipeline.claimx.tables import ENTITY_TABLES
 from claimx_pipeline.delta.writing.convert import to_arrow
+from claimx_pipeline.domain.messages import EntityMessage
 from tests.fakes.claimx_answers import MEDIA, PROJECT, TASK, VIDEO
 
 
@@ -285,8 +286,8 @@ def test_a_video_call(origin, unreadable):
 @pytest.mark.incident("DEL-02")
 def test_a_row_goes_through_its_message_into_its_table(kind):
     rows = EntityRows(**{kind: [dict(GOLDEN[kind])]})
-    sent = encode_entities(EntityMessage("e1", "A", "700100", {}, rows))
-    received = getattr(DECODER.decode(sent).rows, kind)
+    sent = CLAIMX.messages.encode(EntityMessage("e1", "A", "700100", {}, rows))
+    received = getattr(CLAIMX.messages.decode(sent).rows, kind)
     assert received == [GOLDEN[kind]]
     table, refused = to_arrow(ENTITY_TABLES[kind], received)
     assert refused == []

@@ -8,8 +8,9 @@ import pytest
 from attrs import frozen
 
 from claimx_pipeline import Pipeline
+from claimx_pipeline.claimx.domain import CLAIMX
 from claimx_pipeline.claimx.events import Event
-from claimx_pipeline.claimx.messages import EnrichmentTask, encode_task
+from claimx_pipeline.domain.messages import created
 from claimx_pipeline.runtime.outcome import Done
 from claimx_pipeline.runtime.worker import Received
 from claimx_pipeline.telemetry.health import Health
@@ -57,7 +58,7 @@ class Read:
 def received(processor, number: int, project: int, kind: str, media_id: str | None) -> Received:
     at = datetime(2026, 1, 12, 8, tzinfo=UTC)
     event = Event(f"e{number}", kind, str(project), at, media_id=media_id)
-    record = Read(encode_task(EnrichmentTask.of(event, at)), number)
+    record = Read(CLAIMX.messages.task(event, created(at)), number)
     return Received(record, processor.decode(record))
 
 

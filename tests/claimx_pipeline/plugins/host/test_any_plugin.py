@@ -177,7 +177,8 @@ async def test_whatever_a_plugin_raises_is_its_failure(tmp_path, raised, form, w
 async def test_whatever_it_raises_at_the_start_is_named_and_at_the_end_is_logged(
     tmp_path, raised, caplog
 ):
-    from claimx_pipeline.workers.enrichment import WORKER
+    from claimx_pipeline.claimx.domain import CLAIMX
+    from claimx_pipeline.workers.enrichment import worker
 
     error = raised.replace("PanicException", "It.PanicException")
     body = f"{PANIC}asynchronous = True\n"
@@ -185,8 +186,8 @@ async def test_whatever_it_raises_at_the_start_is_named_and_at_the_end_is_logged
     body += f"async def on_unload(self):\n    raise {error}\n"
     calls = dispatcher(loaded(write_plugin(tmp_path, "mine", body), "mine"))
     with pytest.raises(HookFailedError, match="plugin 'mine' failed in claimx_worker_starting"):
-        await calls.worker_starting(worker=WORKER, settings=None)
-    await calls.worker_stopping(worker=WORKER)
+        await calls.worker_starting(worker=worker(CLAIMX), settings=None)
+    await calls.worker_stopping(worker=worker(CLAIMX))
     assert "could not stop cleanly" in caplog.text
     calls.close()
 

@@ -18,12 +18,12 @@ from claimx_pipeline import (
     hookspecs,
 )
 from claimx_pipeline.media import CachedFile, DownloadTask
-from claimx_pipeline.media.messages import decode_download_task
 from claimx_pipeline.plugins.host.dispatch import Dispatcher
 from claimx_pipeline.plugins.host.loading import PluginInfo, PluginSet
 from claimx_pipeline.plugins.host.results import PublishRules
 from claimx_pipeline.stages import Item
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
+from tests.rigs.file_records import decode_download_task
 
 AT = datetime(2026, 1, 12, 9, tzinfo=UTC)
 FILE = CachedFile(

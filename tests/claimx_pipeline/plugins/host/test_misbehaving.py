@@ -8,12 +8,12 @@ from textwrap import dedent
 import msgspec
 import pytest
 
+from claimx_pipeline.claimx.domain import CLAIMX
 from claimx_pipeline.delta.contents import contents
 from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
 from claimx_pipeline.runtime.dead_letters.reader import DeadLetterFilter, DeadLetterReader
 from claimx_pipeline.runtime.dead_letters.replay import Replayer
 from claimx_pipeline.runtime.headers import header
-from claimx_pipeline.topics import ENRICHMENT_DLQ
 from tests.rigs.plugin_folder import write_plugin
 from tests.rigs.whole_pipeline import WholePipeline, whole_pipeline
 
@@ -132,7 +132,9 @@ async def stored(whole: WholePipeline) -> dict[str, Counter]:
 
 async def letters(whole: WholePipeline):
     admin = whole.pipeline.broker().admin()
-    reader = await DeadLetterReader.open(admin, whole.pipeline.topology, [ENRICHMENT_DLQ.name])
+    reader = await DeadLetterReader.open(
+        admin, whole.pipeline.topology, [CLAIMX.topics.enrichment_dlq.name]
+    )
     found = [letter async for page in reader.pages(DeadLetterFilter()) for letter in page]
     await admin.close()
     return found

@@ -85,7 +85,7 @@ def test_what_a_plugin_registers_takes_part(tmp_path):
     assert "mine" in pipeline.tables
     assert "mine" in pipeline.queries
     assert "shout" in pipeline.stages
-    assert "weather" in {handler.name for handler in pipeline.handlers}
+    assert "weather" in {handler.name for handler in pipeline.handlers["claimx"]}
     (tmp_path / "claimx.yaml").write_text(
         "plugins: {dir: plugins}\nbroker: {url: 'pigeon://roof'}\n"
     )

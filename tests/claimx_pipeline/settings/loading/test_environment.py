@@ -7,6 +7,12 @@ from tests.rigs.settings_text import load_text, problems_of
 
 VALUES = {
     "KAFKA_BOOTSTRAP_SERVERS": ("a:9092, b:9093", "kafka://a:9092,b:9093"),
+    "KAFKA_SECURITY_PROTOCOL": ("SASL_SSL", "SASL_SSL"),
+    "KAFKA_SASL_MECHANISM": ("OAUTHBEARER", "OAUTHBEARER"),
+    "KAFKA_OAUTH_CLIENT_ID": ("claimx", "claimx"),
+    "KAFKA_OAUTH_CLIENT_SECRET": ("hunter2", None),
+    "KAFKA_OAUTH_TOKEN_URL": ("https://login.example/token", "https://login.example/token"),
+    "KAFKA_OAUTH_SCOPE": ("kafka/.default", "kafka/.default"),
     "CLAIMX_API_URL": ("https://x", "https://x"),
     "CLAIMX_API_BASE_URL": ("https://y", "https://y"),
     "CLAIMX_API_TOKEN": ("hunter2", None),
@@ -40,7 +46,7 @@ def test_each_variable_sets_its_setting_over_the_file(tmp_path, variable):
         "claimx": f"claimx: {{api: {{{key}: {3 if key[-1] in 'ts' else 'x'}}}}}",
         "claimx.media": "claimx: {media: {allowed_hosts: [c.example]}}",
     }[section if below != "media" else "claimx.media"]
-    assert below in {"", "api", "files", "media"}
+    assert below in {"", "api", "files", "media", "kafka", "kafka.oauth"}
     loaded = load_text(tmp_path, file, {variable: text})
     value = at(loaded.settings, path)
     assert (value.reveal() == text) if expected is None else (value == expected)

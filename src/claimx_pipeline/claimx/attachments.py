@@ -147,7 +147,7 @@ def attachment_row(result: DownloadResult, now: datetime) -> dict[str, Any]:
     completed = result.status == "completed"
     return {
         "media_id": result.media_id,
-        "project_id": result.project_id,
+        "project_id": result.key,
         "status": result.status,
         "error": "" if completed else result.error_message or "unknown",
         "blob_path": result.blob_path,

@@ -1,0 +1,248 @@
+"""What a domain is: where its events come from, what they become, and what is asked for it.
+
+Everything else follows from it: its topics, consumer groups, retry families, dead letters and
+workers. The pipeline's own parts register the first domain by the same hook as plugins do.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+from attrs import Attribute, evolve, field, frozen
+
+from claimx_pipeline.clock import Clock
+from claimx_pipeline.delta.rows import Columns
+from claimx_pipeline.delta.spec import Column, TableSpec
+from claimx_pipeline.domain.entities import RowsByKind, rows_of
+from claimx_pipeline.domain.events import Decode
+from claimx_pipeline.domain.files import FILE_KINDS, DomainFiles, FileFlow
+from claimx_pipeline.domain.handlers import EventHandler
+from claimx_pipeline.domain.kinds import EntityKind
+from claimx_pipeline.domain.log_table import count_column
+from claimx_pipeline.domain.messages import DomainMessages
+from claimx_pipeline.errors import Problem
+from claimx_pipeline.media.topics import FileTopics
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from claimx_pipeline.settings.tree.settings import Settings
+from claimx_pipeline.topics import DomainTopics
+
+if TYPE_CHECKING:
+    from claimx_pipeline.connections.registry import Connections
+
+_NAME = re.compile(r"[a-z][a-z0-9_-]{0,39}")
+
+
+class DomainReader(Protocol):
+    """What asks a domain's API for its handlers; they know which methods it has besides."""
+
+    async def close(self) -> None:
+        """Close its connections."""
+        ...
+
+
+class ReaderParts(Protocol):
+    """What a reader is made from: the resources of the worker that uses it."""
+
+    @property
+    def settings(self) -> Settings:
+        """All settings."""
+        ...
+
+    @property
+    def clock(self) -> Clock:
+        """The pipeline's clock."""
+        ...
+
+    @property
+    def connections(self) -> Connections:
+        """The named connections."""
+        ...
+
+
+class ActionRun(Protocol):
+    """Carries out an action that a plugin asked for, in worker ``actions``."""
+
+    async def __call__(self, asked: Any, connections: Connections, key: str) -> None:
+        """Carry out what was asked; *key* is the same whenever it is tried again.
+
+        Raises:
+            RecordError: It failed.
+        """
+        ...
+
+
+@frozen(kw_only=True)
+class ActionKind:
+    """A kind of action of a domain's own, which worker ``actions`` carries out."""
+
+    name: str
+    """Its name in messages; what was asked is under the same name."""
+    asked: type[Any]
+    """attrs class of what is asked; it is read from JSON."""
+    run: ActionRun
+
+
+def _legal_name(_: object, __: Attribute[str], value: str) -> None:
+    if not _NAME.fullmatch(value):
+        raise ValueError(
+            f"a domain cannot be called {value[:60]!r}; use up to 40 lower case letters, "
+            "digits, '-' and '_', and begin with one of a to z"
+        )
+
+
+@frozen(kw_only=True, eq=False)
+class Domain:
+    """A domain of events. Two of them share runtime, tables, plugins and the code of workers."""
+
+    name: str = field(validator=_legal_name)
+    """Topics, consumer groups and the set of its workers are named by it."""
+    summary: str
+    """One line about it."""
+    title: str = ""
+    """What people call the service behind it; its name if not given."""
+    key_name: str
+    """The domain's word for an event's key: in its messages, and a column of its event log."""
+    event: type[Any]
+    """attrs class of its events, a ``DomainEvent``."""
+    decoder: Callable[[Settings], Decode]
+    """Makes the function that reads raw events, once per process. A domain's own settings are
+    in a section that it registers by ``claimx_register_settings``."""
+    kinds: tuple[EntityKind, ...] = ()
+    """Kinds of entity, parents first: in this order they are written."""
+    rows: type[RowsByKind]
+    """Class of an event's rows, made by ``rows_of(kinds)``."""
+    events_table: TableSpec
+    event_columns: Callable[[Sequence[Any], Sequence[bytes | None], datetime], Columns]
+    """Returns the rows of the events table, by column: of events, of the values of the records
+    that they came in, and of the time when the rows are made."""
+    event_log: TableSpec
+    """What became of every event; made by ``event_log(…)``."""
+    tables: tuple[TableSpec, ...] = ()
+    """Further tables of the domain."""
+    handlers: Callable[[Clock], Iterable[EventHandler[Any, Any]]] = lambda _: ()
+    """Makes the handlers of its event types, once per process."""
+    reader: Callable[[ReaderParts], DomainReader] | None = None
+    """Makes what handlers ask, once per member of the worker; None if nothing is asked."""
+    needs: tuple[str, ...] = ()
+    """Dotted prefixes of the settings that its reader and its handlers use."""
+    check: Callable[[Settings, str], Sequence[Problem]] = lambda _, __: ()
+    """Says what is missing in the settings before the worker of this name can ask the API."""
+    files: DomainFiles | None = None
+    """What its files are; None if it has none."""
+    connections: Callable[[Settings], Mapping[str, ConnectionSettings]] = lambda _: {}
+    """Returns the connections that it brings, by name, for plugins, stages and actions."""
+    actions: tuple[ActionKind, ...] = ()
+    """Kinds of action of its own that plugins may ask for."""
+    worker_prefix: str = field()
+    """In front of the names of its workers: ``xact-enrichment``."""
+    formerly: Mapping[str, frozenset[str]] = field(factory=dict)
+    """Worker, without the prefix, to what it was called in earlier systems."""
+
+    @worker_prefix.default
+    def _prefix_of_name(self) -> str:
+        return f"{self.name}-"
+
+    @cached_property
+    def topics(self) -> DomainTopics:
+        """Its topics, consumer groups and retry families."""
+        return DomainTopics(self.name)
+
+    @cached_property
+    def messages(self) -> DomainMessages:
+        """The form of its internal messages."""
+        return DomainMessages(
+            key_name=self.key_name,
+            event=self.event,
+            kinds=self.kinds,
+            rows=self.rows,
+            event_log=self.event_log,
+            rows_topic=self.topics.entities_rows.name,
+        )
+
+    @cached_property
+    def file_flow(self) -> FileFlow | None:
+        """What its workers of files have in common; None if it has no files."""
+        if self.files is None:
+            return None
+        return FileFlow(self.name, self.worker_prefix, FileTopics.of(self.name), self.files)
+
+    @property
+    def called(self) -> str:
+        """What people call it."""
+        return self.title or self.name
+
+    def all_tables(self) -> tuple[TableSpec, ...]:
+        """Return every table of the domain, parents before children."""
+        kinds = (kind.table for kind in self.kinds)
+        files = () if self.files is None else (self.files.table,)
+        return (self.events_table, self.event_log, *kinds, *files, *self.tables)
+
+    def worker_name(self, role: str) -> str:
+        """Return the name of its worker for *role*, for example ``enrichment``."""
+        return f"{self.worker_prefix}{role}"
+
+    def sets(self, role: str) -> frozenset[str]:
+        """Return the sets that its worker for *role* belongs to."""
+        return frozenset({self.name, *(FILE_KINDS & {role})})
+
+    def rows_from(self, found: RowsByKind) -> RowsByKind:
+        """Return *found* as rows of every kind, also those that plugins added."""
+        if type(found) is self.rows:
+            return found
+        return self.rows(**dict(found.items()))
+
+    def extended(
+        self,
+        plugin: str,
+        *,
+        kinds: Sequence[EntityKind] = (),
+        columns: Mapping[str, Sequence[Column]] | None = None,
+        handlers: Callable[[Clock], Iterable[EventHandler[Any, Any]]] | None = None,
+    ) -> Self:
+        """Return the domain with what *plugin* adds to it.
+
+        Args:
+            plugin: The plugin's name: a worker without it refuses rows of its kinds by this name.
+            kinds: Further kinds of entity, written after those there are.
+            columns: Kind of entity to further columns of its table.
+            handlers: Makes handlers of further event types.
+
+        Raises:
+            ValueError: A kind is there already, or there is none that gets columns.
+        """
+        columns = columns or {}
+        known = {kind.name for kind in self.kinds}
+        if twice := sorted(known & {kind.name for kind in kinds}):
+            raise ValueError(
+                f"plugin {plugin!r} adds the kind {twice[0]!r} to domain {self.name!r}, which has "
+                "it already; choose another name"
+            )
+        if unknown := sorted(set(columns) - known):
+            raise ValueError(
+                f"plugin {plugin!r} adds columns to the kind {unknown[0]!r}, which domain "
+                f"{self.name!r} does not have; it has {', '.join(sorted(known))}"
+            )
+        added = tuple(evolve(kind, plugin=plugin) for kind in kinds)
+        widened = tuple(
+            evolve(kind, table=_with_columns(kind.table, columns[kind.name]))
+            if kind.name in columns
+            else kind
+            for kind in self.kinds
+        )
+        counts = [count_column(kind) for kind in added]
+        before, more = self.handlers, handlers
+        return evolve(
+            self,
+            kinds=(*widened, *added),
+            rows=rows_of(added)(type(self.rows.__name__, (self.rows,), {})) if added else self.rows,
+            event_log=_with_columns(self.event_log, counts),
+            handlers=(lambda clock: (*before(clock), *more(clock))) if more else before,
+        )
+
+
+def _with_columns(table: TableSpec, columns: Sequence[Column]) -> TableSpec:
+    return evolve(table, columns=(*table.columns, *columns)) if columns else table

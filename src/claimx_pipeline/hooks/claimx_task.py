@@ -1,0 +1,79 @@
+"""The action that is named for ClaimX. It was public before there were other domains."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Self
+
+from attrs import evolve, frozen
+
+from claimx_pipeline.hooks.domain_action import DomainAction
+from claimx_pipeline.topics import BRAND
+
+
+@frozen(kw_only=True)
+class CreateClaimxTask(DomainAction):
+    """Have ClaimX create a task; worker ``actions`` does it."""
+
+    kind: ClassVar[str] = "create_claimx_task"
+
+    task_type: str
+    """For example ``CUSTOM_TASK_ASSIGN_EXTERNAL_LINK``."""
+    task_data: dict[str, Any]
+    """What ClaimX wants to know for the type: ``customTaskName``, ``customTaskId``, …"""
+    project_id: str | None = None
+    """The project; the event's own if neither it nor ``claim_number`` is given."""
+    claim_number: str | None = None
+    """ClaimX is asked for the project of this claim."""
+    connection: str = "claimx_api"
+    use_primary_contact_as_sender: bool = True
+    sender_username: str | None = None
+
+    def asked(self, domain: str, key: str) -> CreateClaimxTask:
+        """Return the task with its project: that of the event if none is named.
+
+        Raises:
+            ValueError: None is named, and the event is not one of ClaimX.
+        """
+        if self.project_id is not None or self.claim_number is not None:
+            return self
+        if domain != BRAND:
+            raise ValueError(
+                f"a task in ClaimX for an event of domain {domain!r} must name its project or "
+                "its claim number"
+            )
+        return evolve(self, project_id=key)
+
+
+class ClaimxActions:
+    """Adds ``create_claimx_task`` to what a plugin may answer."""
+
+    __slots__ = ()
+
+    @classmethod
+    def of(cls, *actions: DomainAction) -> Self:
+        """Return an answer with *actions*."""
+        raise NotImplementedError
+
+    @classmethod
+    def create_claimx_task(  # noqa: PLR0913 - the parts of the request
+        cls,
+        task_type: str,
+        task_data: dict[str, Any],
+        *,
+        project_id: str | None = None,
+        claim_number: str | None = None,
+        connection: str = "claimx_api",
+        use_primary_contact_as_sender: bool = True,
+        sender_username: str | None = None,
+    ) -> Self:
+        """Have ClaimX create a task, in the event's own project if none is named."""
+        wanted = CreateClaimxTask(
+            task_type=task_type,
+            task_data=task_data,
+            project_id=project_id,
+            claim_number=claim_number,
+            connection=connection,
+            use_primary_contact_as_sender=use_primary_contact_as_sender,
+            sender_username=sender_username,
+        )
+        return cls.of(wanted)

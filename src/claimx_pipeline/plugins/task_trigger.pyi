@@ -1,0 +1,1 @@
+from claimx_pipeline.claimx.task_trigger.plugin import TaskTriggerPlugin as TaskTriggerPlugin
