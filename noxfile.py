@@ -253,6 +253,21 @@ def pages(session: nox.Session) -> None:
 
 
 @nox.session
+def examples(session: nox.Session) -> None:
+    """Run the tests of the example that needs a package of its own: the source for Kusto."""
+    install(session, CORE, "./examples/eventhouse-source", *group("tests"))
+    session.chdir("examples/eventhouse-source")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def backfill(session: nox.Session) -> None:
+    """Back-fill 100,000 events beside live ones, killed five times; measures rate and latency."""
+    install(session, CORE, PLUGIN, *group("tests"))
+    session.run("python", "-m", "tests.faults.backfill", *session.posargs)
+
+
+@nox.session
 def mutations(session: nox.Session) -> None:
     """Break each mechanism in turn and see its tests fail; ``-- --mutations 3`` for three."""
     install(session, CORE, PLUGIN, *group("tests"))

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.domain.domain import Domain
     from claimx_pipeline.hooks.context import FileContext
     from claimx_pipeline.runtime.worker import WorkerSpec
+    from claimx_pipeline.sources.protocol import SourceSpec, SourceType
     from claimx_pipeline.stages.protocol import Stage
 
 log = logging.getLogger(__name__)
@@ -95,6 +96,14 @@ def _workers_of(domain: Domain) -> Iterator[WorkerSpec]:
 
 
 @hookimpl
+def claimx_register_sources() -> Iterable[SourceSpec | SourceType]:
+    """Offer files and tables as sources."""
+    from claimx_pipeline.sources.shipped import TYPES
+
+    return TYPES
+
+
+@hookimpl
 async def claimx_download_complete(context: FileContext) -> None:
     """Log the file, so that it can be traced."""
     _trace(context)
@@ -136,6 +145,12 @@ def claimx_register_commands() -> Iterable[Command]:
         Command("worker", "Run workers, or list them.", f"{cli}.worker:app", run),
         Command("up", "Run every worker.", f"{cli}.up:app", run),
         Command("publish", "Publish events from a file.", f"{cli}.publish:app", run),
+        Command(
+            "backfill",
+            "Publish the events of files or a table, at a rate.",
+            f"{cli}.backfill:app",
+            run,
+        ),
         Command("simulate", "Serve simulated APIs to try things on.", f"{cli}.simulate:app", run),
         Command("export", "Write what runs workers in production.", f"{cli}.export:app", run),
         Command("topics", "List and create topics.", f"{cli}.topics:app", run),

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.hooks.result import PluginResult
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.settings.tree.settings import Settings, SettingsSection
+    from claimx_pipeline.sources.protocol import SourceSpec, SourceType
     from claimx_pipeline.stages.protocol import Stage
 
 
@@ -314,6 +315,54 @@ def claimx_register_workers(  # type: ignore[empty-body]
                 name="acme-notes", summary="Notes every photo request.", group="acme_notes",
                 reads=(Topic("acme.photo.requests", source=True),), needs=("broker",), build=build,
                 dead_letters=Topic("acme.photo.errors", partitions=1, terminal=True),
+            )]
+    """
+
+
+@hookspec
+def claimx_register_sources(  # type: ignore[empty-body]
+    settings: Settings,
+) -> Iterable[SourceSpec | SourceType]:
+    """Offer sources of events, or types of them for the settings.
+
+    Called once, at start. Every source has a worker ``source-<name>``, which reads it page by
+    page and publishes what it reads; how far it is lies on the broker.
+
+    Args:
+        settings: All settings; the plugin's own are ``settings.sections["<name>"]``.
+
+    Returns:
+        ``SourceSpec`` for a source that is there with the plugin, ``SourceType`` for one that
+        a user writes under ``sources:`` with this ``type``. No name is used twice.
+
+    Raises:
+        Exception: Nothing starts; the error is shown.
+
+    Example::
+
+        from claimx_pipeline import hookimpl
+        from claimx_pipeline.sources import SourceRecord, SourceSpec
+
+        class Numbers:
+            async def read(self, position):
+                first = position or 0
+                values = range(first, min(first + 100, 1000))
+                records = [
+                    SourceRecord(
+                        value=b'{"event_type": "PROJECT_CREATED", "project_id": %d}' % number,
+                        at=f"number {number}",
+                    )
+                    for number in values
+                ]
+                return records, first + len(records)
+
+            async def close(self):
+                pass
+
+        @hookimpl
+        def claimx_register_sources():
+            return [SourceSpec(
+                name="acme", summary="A thousand projects.", build=lambda resources: Numbers()
             )]
     """
 

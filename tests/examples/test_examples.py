@@ -57,6 +57,17 @@ def test_the_distribution_installs_and_passes_its_own_tests(copy, tmp_path):
     assert ("geofence_alerts", "loaded") in {(each["name"], each["state"]) for each in listed}
 
 
+def test_the_source_for_kusto_installs_and_passes_its_own_tests(copy, tmp_path):
+    """Its client is no dependency of the tests: ``nox -s examples`` installs it."""
+    pytest.importorskip("azure.kusto.data")
+    site = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation"]
+    done(copy, *pip, "--target", str(site), "./eventhouse-source")
+    env = {"PYTHONPATH": str(site)}
+    told = done(copy, sys.executable, "-m", "pytest", "-q", "eventhouse-source", env=env)
+    assert "passed" in told
+
+
 def test_a_folder_is_a_plugin_with_a_worker_and_a_connection(copy, tmp_path):
     with Sandbox(tmp_path / "data") as sandbox:
         sandbox.configure((copy / "directory-plugin" / "claimx.yaml").read_text())

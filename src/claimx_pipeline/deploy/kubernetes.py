@@ -50,6 +50,8 @@ def _values(worker: DeployedWorker) -> Mapping[str, object]:
         "summary": worker.summary,
         "replicas": _least(worker),
         "members": worker.members,
+        # Where only one can work, a second one is not started before the first has ended.
+        "surge": min(1, worker.members - 1),
         "stop_seconds": worker.stop_seconds,
         "port": CONTAINER_PORT,
     }

@@ -19,6 +19,7 @@ from .left_behind import left_behind
 from .offsets import ShownOffset, adopt_offsets, rewind_offsets, show_offsets
 from .replay import Replayed, ReplayPlan, plan_replay, replay_dead_letters
 from .run import Running, WorkerRun, run_until_idle, run_workers, running
+from .sources import Backfill, backfill_of, restart_source
 from .tables import (
     CreatedTable,
     DescribedColumn,
@@ -46,6 +47,7 @@ from .topics import (
 from .try_event import TriedPlugin, context_of, read_event, try_plugin
 
 __all__ = [
+    "Backfill",
     "CreatedTable",
     "DeadLetterGroup",
     "DeadLetterGroups",
@@ -68,6 +70,7 @@ __all__ = [
     "TriedPlugin",
     "WorkerRun",
     "adopt_offsets",
+    "backfill_of",
     "compact_tables",
     "context_of",
     "create_all",
@@ -92,6 +95,7 @@ __all__ = [
     "read_event",
     "read_topic",
     "replay_dead_letters",
+    "restart_source",
     "rewind_offsets",
     "run_until_idle",
     "run_workers",

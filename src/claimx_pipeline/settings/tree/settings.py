@@ -21,6 +21,7 @@ from claimx_pipeline.settings.tree.network import NetworkSettings, replaced
 from claimx_pipeline.settings.tree.offsets import OffsetsSettings
 from claimx_pipeline.settings.tree.plugins import PluginsSettings
 from claimx_pipeline.settings.tree.retry import RetrySettings
+from claimx_pipeline.settings.tree.sources import SourceSettings
 from claimx_pipeline.settings.tree.storage import StorageSettings
 from claimx_pipeline.settings.tree.tables import TablesSettings
 from claimx_pipeline.settings.tree.validators import INLINE
@@ -50,6 +51,9 @@ class Settings:
 
     workers: Mapping[str, WorkerSettings] = field(factory=dict)
     """By worker name."""
+
+    sources: Mapping[str, SourceSettings] = field(factory=dict)
+    """Where events come from other than a topic; each has a worker ``source-<name>``."""
 
     retry: RetrySettings = field(factory=RetrySettings)
     """How a record that failed is tried again."""

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from claimx_pipeline import Pipeline, UsageError
 from claimx_pipeline.operations import create_all, publish_events, read_topic
-from claimx_pipeline.operations.event_lines import event_texts
+from claimx_pipeline.sources.event_lines import event_texts
 from tests.rigs.command import run
 
 EVENTS = [
