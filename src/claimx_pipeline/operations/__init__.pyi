@@ -14,7 +14,7 @@ from .describe import (
     describe_plugin,
     describe_worker,
 )
-from .export import Target, export_deployment
+from .export import export_deployment
 from .former_settings import (
     FormerSettings,
     FormerVariable,
@@ -86,7 +86,6 @@ __all__ = [
     "Running",
     "ShownDeadLetter",
     "ShownOffset",
-    "Target",
     "TriedPlugin",
     "WorkerRun",
     "adopt_offsets",
