@@ -61,6 +61,8 @@ class DescribedPlugin:
     """``workers``, ``tables``, ``stages``, ``queries`` and ``handlers`` to their names."""
     settings: Sequence[str] = ()
     """``name = value`` each; credentials are masked."""
+    adds: Sequence[str] = ()
+    """Event types, entity kinds and columns that it adds to domains, in words."""
 
 
 def describe_worker(pipeline: Pipeline, name: str) -> DescribedWorker:
@@ -113,7 +115,30 @@ def describe_plugin(pipeline: Pipeline, name: str) -> DescribedPlugin:
             for what in ("workers", "tables", "stages", "queries", "handlers")
         },
         settings=_options(getattr(plugin, "config", None)),
+        adds=added_by(pipeline, name),
     )
+
+
+def added_by(pipeline: Pipeline, plugin: str) -> list[str]:
+    """Return what *plugin* adds to domains, in words: event types, kinds and columns."""
+    found: list[str] = []
+    for domain in pipeline.domains.values():
+        for by, extension in domain.extensions:
+            if by != plugin:
+                continue
+            handlers = extension.handlers(pipeline.clock)
+            types = {type_ for handler in handlers for type_ in handler.event_types}
+            found += [f"{domain.name}: events {type_}" for type_ in sorted(types)]
+            found += [
+                f"{domain.name}: kind {kind.name} in {kind.table.name}" for kind in extension.kinds
+            ]
+            tables = {kind.name: kind.table.name for kind in domain.kinds}
+            found += [
+                f"{domain.name}: column {tables[kind]}.{column.name}"
+                for kind, columns in extension.columns.items()
+                for column in columns
+            ]
+    return found
 
 
 def _registered(pipeline: Pipeline, plugin: str, what: str) -> list[str]:

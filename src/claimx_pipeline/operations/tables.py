@@ -68,6 +68,8 @@ class DescribedColumn:
     meaning: str
     source: str
     """Where its value comes from."""
+    plugin: str = ""
+    """The plugin that added it to a table of the pipeline; empty for the table's own."""
 
 
 @frozen(kw_only=True)
@@ -79,6 +81,8 @@ class DescribedTable:
     key: Sequence[str]
     partitions: Sequence[str]
     """Columns it is partitioned by."""
+    plugin: str = ""
+    """The plugin that added it to a domain, as the table of an entity kind; else empty."""
     columns: Sequence[DescribedColumn]
 
 
@@ -113,9 +117,11 @@ async def describe_table(pipeline: Pipeline, name: str) -> DescribedTable:
                 roles=_roles(store, name, column.name),
                 meaning=column.doc,
                 source=column.source,
+                plugin=column.plugin,
             )
             for column in spec.stored_columns()
         ],
+        plugin=_plugin_of(pipeline, name),
     )
 
 
@@ -294,6 +300,12 @@ def _listed(store: TableStore, name: str) -> ListedTable:
     except TableError as error:
         return evolve(listed, error=str(error))
     return evolve(listed, rows=facts.rows, version=facts.version, bytes=facts.bytes)
+
+
+def _plugin_of(pipeline: Pipeline, table: str) -> str:
+    """Return the plugin that added *table* to a domain; empty if none did."""
+    kinds = [kind for domain in pipeline.domains.values() for kind in domain.kinds]
+    return next((kind.plugin for kind in kinds if kind.table.name == table), "")
 
 
 def _roles(store: TableStore, name: str, column: str) -> list[str]:
