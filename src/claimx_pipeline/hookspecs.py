@@ -212,7 +212,8 @@ def claimx_extend_domains(  # type: ignore[empty-body]
                 return [await self._handled(event, reader.counted()) for event in events]
 
             async def _handled(self, event, reader):
-                answer = await reader.get(f"/visits/{event.project_id}", not_before=event.ingested_at)
+                path = f"/visits/{event.project_id}"
+                answer = await reader.get(path, not_before=event.ingested_at)
                 row = {"visit_id": answer.body["id"], "project_id": event.project_id}
                 return HandledRows({"visits": [row]}, api_calls=reader.calls)
 
