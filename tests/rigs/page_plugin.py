@@ -16,7 +16,9 @@ PAGE = DOCS / "how-to" / "add-an-event-type.md"
 def write_package(folder: Path) -> Path:
     """Write the files of the page below *folder*; return the package's folder."""
     text = PAGE.read_text(encoding="utf-8")
-    for path, content in re.findall(r"`(claim_notes/[^`]+)`:\n\n```\w+\n(.*?)^```", text, re.S | re.M):
+    for path, content in re.findall(
+        r"`(claim_notes/[^`]+)`:\n\n```\w+\n(.*?)^```", text, re.DOTALL | re.MULTILINE
+    ):
         file = folder / path
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(content, encoding="utf-8")
