@@ -204,8 +204,8 @@ def _without_conflicts(
     Raises:
         ClaimxError: Two handlers of a domain are for one event type, or have one name.
     """
-    found: dict[str, dict[str, EventHandler[Any, Any]]] = {name: {} for name in domains}
     owners: dict[tuple[str, str], tuple[str, EventHandler[Any, Any]]] = {}
+    named: dict[tuple[str, str], tuple[str, EventHandler[Any, Any]]] = {}
     for domain, owner, handler in offered:
         for event_type in (*handler.event_types, *handler.event_prefixes):
             by, other = owners.setdefault((domain, event_type), (owner, handler))
@@ -213,10 +213,13 @@ def _without_conflicts(
                 raise ClaimxError(
                     f"{owner}: events {event_type} are handled by {other.name!r} of {by} already"
                 )
-        named = found[domain].setdefault(handler.name, handler)
-        if named is not handler:
+        by, other = named.setdefault((domain, handler.name), (owner, handler))
+        if other is not handler:
             raise ClaimxError(
-                f"{owner}: domain {domain!r} has a handler called {handler.name!r} already; give "
-                "this one another name"
+                f"{owner}: domain {domain!r} has a handler called {handler.name!r} of {by} "
+                "already; give this one another name"
             )
-    return {name: tuple(handlers.values()) for name, handlers in found.items()}
+    return {
+        domain: tuple(handler for (of, _), (_, handler) in named.items() if of == domain)
+        for domain in domains
+    }
