@@ -465,8 +465,8 @@ def claimx_enrichment_complete(
     Args:
         context: The event, the rows of every kind of entity, the tasks, the project, what
             the API was asked, the headers and the attempt. It is the plugin's own copy: rows
-            and headers that it changes are taken over when it has succeeded, columns of
-            tables that the plugin registered may be added. ``context.request_download(…)``
+            and headers that it changes are taken over when it has succeeded, columns that the
+            plugin added by ``claimx_extend_domains`` may be set. ``context.request_download(…)``
             has a file copied under the plugin's own name.
 
     Returns:
