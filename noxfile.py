@@ -92,8 +92,22 @@ def typing(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Run every test, those on a real Apache Kafka included, on the Python that runs nox."""
-    install(session, CORE, PLUGIN, *group("tests"))
+    install(session, CORE, PLUGIN, *group("tests"), *group("readers"))
     session.run("pytest", *PARALLEL, *session.posargs)
+
+
+@nox.session
+def readers(session: nox.Session) -> None:
+    """Open the tables with DuckDB, Polars and pandas, and through the predecessor's views."""
+    install(session, CORE, PLUGIN, *group("tests"), *group("readers"))
+    session.run("pytest", "tests/readers", *session.posargs)
+
+
+@nox.session
+def spark(session: nox.Session) -> None:
+    """Read and compact the tables with Spark; 500 MB, Java 17 and Maven are needed."""
+    install(session, CORE, PLUGIN, *group("tests"), *group("spark"))
+    session.run("pytest", "tests/readers/test_spark.py", *session.posargs)
 
 
 @nox.session(python=SUPPORTED)
@@ -132,7 +146,7 @@ def newest(session: nox.Session) -> None:
 def constraints(session: nox.Session) -> None:
     """Write constraints.txt: the newest versions, which ``tests`` then has to pass with."""
     session.install("uv")
-    groups = ("--group", "pyproject.toml:dev")
+    groups = ("--group", "pyproject.toml:dev", "--group", "pyproject.toml:spark")
     compile_versions(session, str(CONSTRAINTS), "--upgrade", "--universal", *groups)
 
 
@@ -226,8 +240,23 @@ def soak_run(session: nox.Session, asked: list[str]) -> None:
 def pages(session: nox.Session) -> None:
     """Write the pages that are made from the code and its tests; tests say when one is stale."""
     install(session, CORE, PLUGIN, *group("tests"))
-    for page in ("reliability", "hooks", "public_api", "form_mapping", "tables"):
+    for page in ("reliability", "hooks", "public_api", "form_mapping", "itel_payloads", "tables"):
         session.run("python", "-m", f"tests.pages.{page}")
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Run the tests of the example that needs a package of its own: the source for Kusto."""
+    install(session, CORE, "./examples/eventhouse-source", *group("tests"))
+    session.chdir("examples/eventhouse-source")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def backfill(session: nox.Session) -> None:
+    """Back-fill 100,000 events beside live ones, killed five times; measures rate and latency."""
+    install(session, CORE, PLUGIN, *group("tests"))
+    session.run("python", "-m", "tests.faults.backfill", *session.posargs)
 
 
 @nox.session

@@ -25,6 +25,7 @@ from claimx_pipeline.hooks.markers import (  # noqa: F401 - plugins may import t
 if TYPE_CHECKING:
     from claimx_pipeline.broker.protocol import BrokerFactory
     from claimx_pipeline.clock import Clock
+    from claimx_pipeline.delta.importing.old_table import OldTable
     from claimx_pipeline.delta.querying.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.domain.domain import Domain
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.hooks.result import PluginResult
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.settings.tree.settings import Settings, SettingsSection
+    from claimx_pipeline.sources.protocol import SourceSpec, SourceType
     from claimx_pipeline.stages.protocol import Stage
 
 
@@ -258,6 +260,30 @@ def claimx_register_tables(  # type: ignore[empty-body]
 
 
 @hookspec
+def claimx_register_old_tables() -> Iterable[OldTable]:  # type: ignore[empty-body]
+    """Tell what tables of a former system look like, so that they can be imported.
+
+    Called once, when a table is imported, compared or shown as a view.
+
+    Returns:
+        Each table of the former system that has become one of ours, called as ours.
+
+    Raises:
+        Exception: The command ends; the error is shown.
+
+    Example::
+
+        from claimx_pipeline import hookimpl
+        from claimx_pipeline.tables import OldColumn, OldTable, old_columns
+
+        @hookimpl
+        def claimx_register_old_tables():
+            number = OldColumn("claim", type="long", new="project_id")
+            return [OldTable(name="acme_notes", columns=(number, *old_columns("string", "note")))]
+    """
+
+
+@hookspec
 def claimx_register_handlers(  # type: ignore[empty-body]
     settings: Settings, clock: Clock
 ) -> Iterable[EventHandler[Any, Any]]:
@@ -370,6 +396,54 @@ def claimx_register_workers(  # type: ignore[empty-body]
                 name="acme-notes", summary="Notes every photo request.", group="acme_notes",
                 reads=(Topic("acme.photo.requests", source=True),), needs=("broker",), build=build,
                 dead_letters=Topic("acme.photo.errors", partitions=1, terminal=True),
+            )]
+    """
+
+
+@hookspec
+def claimx_register_sources(  # type: ignore[empty-body]
+    settings: Settings,
+) -> Iterable[SourceSpec | SourceType]:
+    """Offer sources of events, or types of them for the settings.
+
+    Called once, at start. Every source has a worker ``source-<name>``, which reads it page by
+    page and publishes what it reads; how far it is lies on the broker.
+
+    Args:
+        settings: All settings; the plugin's own are ``settings.sections["<name>"]``.
+
+    Returns:
+        ``SourceSpec`` for a source that is there with the plugin, ``SourceType`` for one that
+        a user writes under ``sources:`` with this ``type``. No name is used twice.
+
+    Raises:
+        Exception: Nothing starts; the error is shown.
+
+    Example::
+
+        from claimx_pipeline import hookimpl
+        from claimx_pipeline.sources import SourceRecord, SourceSpec
+
+        class Numbers:
+            async def read(self, position):
+                first = position or 0
+                values = range(first, min(first + 100, 1000))
+                records = [
+                    SourceRecord(
+                        value=b'{"event_type": "PROJECT_CREATED", "project_id": %d}' % number,
+                        at=f"number {number}",
+                    )
+                    for number in values
+                ]
+                return records, first + len(records)
+
+            async def close(self):
+                pass
+
+        @hookimpl
+        def claimx_register_sources():
+            return [SourceSpec(
+                name="acme", summary="A thousand projects.", build=lambda resources: Numbers()
             )]
     """
 

@@ -118,8 +118,11 @@ class Pipeline:
 
     @cached_property
     def _declared(self) -> dict[str, WorkerSpec]:
-        """The workers of the core and of plugins, as they are without settings."""
-        return self.registrations.by_name("claimx_register_workers", "worker")
+        """The workers of the core, of plugins and of sources, as they are without settings."""
+        declared = self.registrations.by_name("claimx_register_workers", "worker")
+        from claimx_pipeline.workers.source import source_workers
+
+        return source_workers(self.registrations, self.loaded, declared)
 
     @cached_property
     def workers(self) -> dict[str, WorkerSpec]:

@@ -57,13 +57,13 @@ class Running:
         for line in self.process.stdout or ():
             self.lines.append(line.rstrip("\n"))
 
-    def wait_for(self, text: str, timeout: float = 30) -> str:
+    def wait_for(self, text: str, timeout: float = 90) -> str:
         """Return the first line that holds *text*, once there is one."""
         return self.wait_until(
             lambda: next((line for line in self.lines if text in line), None), timeout
         )
 
-    def wait_until(self, condition, timeout: float = 30):
+    def wait_until(self, condition, timeout: float = 90):
         """Return what *condition* returns, once it is true."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:

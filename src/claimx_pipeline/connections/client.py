@@ -343,5 +343,6 @@ class Connection:
             headers=self._headers,
             resolver=self.resolver,
             sockets=self.sockets,
+            keep_alive=self.settings.keep_alive,
             proxy=self._proxy,
         )

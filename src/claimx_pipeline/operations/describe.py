@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen, has
 
+from claimx_pipeline.operations.extensions import added_by
 from claimx_pipeline.operations.names import one_plugin, one_worker
 from claimx_pipeline.settings.loading.objects import as_plain
 from claimx_pipeline.stages.from_settings import stages_of
@@ -117,28 +118,6 @@ def describe_plugin(pipeline: Pipeline, name: str) -> DescribedPlugin:
         settings=_options(getattr(plugin, "config", None)),
         adds=added_by(pipeline, name),
     )
-
-
-def added_by(pipeline: Pipeline, plugin: str) -> list[str]:
-    """Return what *plugin* adds to domains, in words: event types, kinds and columns."""
-    found: list[str] = []
-    for domain in pipeline.domains.values():
-        for by, extension in domain.extensions:
-            if by != plugin:
-                continue
-            handlers = extension.handlers(pipeline.clock)
-            types = {type_ for handler in handlers for type_ in handler.event_types}
-            found += [f"{domain.name}: events {type_}" for type_ in sorted(types)]
-            found += [
-                f"{domain.name}: kind {kind.name} in {kind.table.name}" for kind in extension.kinds
-            ]
-            tables = {kind.name: kind.table.name for kind in domain.kinds}
-            found += [
-                f"{domain.name}: column {tables[kind]}.{column.name}"
-                for kind, columns in extension.columns.items()
-                for column in columns
-            ]
-    return found
 
 
 def _registered(pipeline: Pipeline, plugin: str, what: str) -> list[str]:

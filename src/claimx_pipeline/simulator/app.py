@@ -16,6 +16,7 @@ from claimx_pipeline.simulator.media_host import MediaHost
 from claimx_pipeline.simulator.recording import Recorder
 from claimx_pipeline.simulator.routes import PluginRoutes
 from claimx_pipeline.simulator.simulation import Simulation, answer
+from claimx_pipeline.simulator.vendor_api import VendorApi
 
 
 def build_app(simulation: Simulation) -> ASGIApp:
@@ -26,6 +27,7 @@ def build_app(simulation: Simulation) -> ASGIApp:
             *ClaimxEndpoints(simulation).routes(),
             *MediaHost(simulation).routes(),
             *ItelApi(simulation).routes(),
+            *VendorApi(simulation).routes(),
             *webhook_routes(),
             *Control(simulation).routes(),
         ],

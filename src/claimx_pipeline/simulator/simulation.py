@@ -16,6 +16,7 @@ from claimx_pipeline.simulator.faults import FaultPlan
 from claimx_pipeline.simulator.links import LinkSigner
 from claimx_pipeline.simulator.recording import RequestLog
 from claimx_pipeline.simulator.submissions import Submissions
+from claimx_pipeline.simulator.vendor import VendorState
 from claimx_pipeline.simulator.world import World
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Simulation:
     faults: FaultPlan = field(factory=FaultPlan)
     requests: RequestLog = field(factory=RequestLog)
     submissions: Submissions = field(factory=Submissions)
+    vendor: VendorState = field(factory=VendorState)
     routes: list[SimulatedRoute] = field(factory=list)
     """Further answers of the ClaimX API; they go before its own."""
     closing: asyncio.Event = field(factory=asyncio.Event)
