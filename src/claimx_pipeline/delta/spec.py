@@ -89,6 +89,8 @@ class TableSpec:
     """
     doc: str = ""
     """More about the table, for people: who writes it, and what to know when reading it."""
+    plugin: str = ""
+    """The plugin that added it to a domain; the pipeline fills this in."""
 
     def __attrs_post_init__(self) -> None:
         names = [column.name for column in self.columns]

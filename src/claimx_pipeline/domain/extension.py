@@ -59,7 +59,7 @@ def with_kinds(
         for name in filter(None, (kind.name, kind.singular)):
             _refuse_taken(found, kind, name, reserved)
         _refuse_table(found, kind)
-        added = evolve(kind, plugin=plugin)
+        added = evolve(kind, plugin=plugin, table=evolve(kind.table, plugin=plugin))
         rows = type(found.rows.__name__, (found.rows,), {"__slots__": ()})
         count = evolve(count_column(added), plugin=plugin)
         found = evolve(

@@ -28,9 +28,3 @@ def added_by(pipeline: Pipeline, plugin: str) -> list[str]:
                 for column in columns
             ]
     return found
-
-
-def plugin_of_table(pipeline: Pipeline, table: str) -> str:
-    """Return the plugin that added *table* to a domain; empty if none did."""
-    kinds = [kind for domain in pipeline.domains.values() for kind in domain.kinds]
-    return next((kind.plugin for kind in kinds if kind.table.name == table), "")

@@ -13,7 +13,6 @@ from claimx_pipeline.delta.log_files import TOO_MANY
 from claimx_pipeline.delta.maintenance import NOTHING, SAFE_HOURS, Maintained, Maintenance
 from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.errors import TableError, UsageError
-from claimx_pipeline.operations.extensions import plugin_of_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -142,7 +141,7 @@ async def describe_table(pipeline: Pipeline, name: str) -> DescribedTable:
             )
             for column in spec.stored_columns()
         ],
-        plugin=plugin_of_table(pipeline, name),
+        plugin=spec.plugin,
     )
 
 

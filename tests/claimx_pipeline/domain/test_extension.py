@@ -76,7 +76,7 @@ def test_an_extended_domain_has_the_kind_its_table_columns_and_handler():
     assert issubclass(EXTENDED.rows, CLAIMX.rows)
     assert EXTENDED.rows.singulars == {"project": "projects", "note": "notes"}
     tables = {table.name: table for table in EXTENDED.all_tables()}
-    assert tables["acme_notes"] == NOTES.table
+    assert tables["acme_notes"] == evolve(NOTES.table, plugin="acme")
     projects = tables["claimx_projects"]
     assert [(each.name, each.plugin) for each in projects.columns[-3:]] == [
         ("acme_rank", "acme"),
