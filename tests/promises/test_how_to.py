@@ -45,6 +45,26 @@ def test_dead_letters_are_seen_put_right_and_replayed_as_the_page_tells(tmp_path
         terminal.type(export)
 
 
+@pytest.mark.parametrize(
+    ("page", "last"),
+    [
+        ("run-with-systemd", "units/claimx-ingest-worker.service"),
+        ("run-on-kubernetes", "deploy/overlays/production/secrets.env"),
+        ("run-with-compose", "deploy/.env"),
+    ],
+)
+def test_the_files_of_a_deployment_are_written_as_the_page_tells(page, last, tmp_path):
+    """What needs root, a cluster or a container engine is in blocks that are not typed here."""
+    terminal = Terminal(tmp_path)
+    for block in blocks(f"how-to/operate/{page}.md"):
+        terminal.type(block)
+    assert (tmp_path / last).is_file()
+    text = (DOCS / "how-to" / "operate" / f"{page}.md").read_text(encoding="utf-8")
+    exported = {file.name for file in tmp_path.rglob("*") if file.is_file()}
+    named = re.findall(r"(?:units/|-f )(claimx[\w.-]+|log-file\.conf|prometheus[\w.-]+)", text)
+    assert set(named) <= exported, "the page names a file that is not written"
+
+
 def test_the_worker_of_the_page_on_stages_loads_as_written(tmp_path):
     page = (DOCS / "how-to" / "build-a-worker-from-stages.md").read_text(encoding="utf-8")
     settings = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)[0]
