@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 from typing import get_args
 
 from claimx_pipeline import Pipeline, operations
+from claimx_pipeline.operations.export import Target
 
 FOLDER = Path(__file__).parents[2] / "examples" / "deploy"
 
@@ -19,7 +20,7 @@ def write(folder: Path = FOLDER) -> None:
     """Replace what is in *folder*; its README stays."""
     with TemporaryDirectory() as empty:
         pipeline = Pipeline.load(environ={}, cwd=Path(empty))
-    for target in get_args(operations.Target):
+    for target in get_args(Target):
         shutil.rmtree(folder / target, ignore_errors=True)
         operations.export_deployment(pipeline, target, folder / target)
 

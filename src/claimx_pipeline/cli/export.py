@@ -12,7 +12,7 @@ from claimx_pipeline.hooks.output import note
 
 if TYPE_CHECKING:
     from claimx_pipeline.cli.context import CommandLine
-    from claimx_pipeline.operations import Target
+    from claimx_pipeline.operations.export import Target
 
 app = typer.Typer(
     add_completion=False,
