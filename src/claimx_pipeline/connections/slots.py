@@ -52,6 +52,8 @@ class FairSlots:
             subject = next(iter(self._waiting))
             queue = self._waiting.pop(subject)
             turn = queue.popleft()
+            while queue and turn.done():
+                turn = queue.popleft()  # the one before was cancelled
             if queue:
                 self._waiting[subject] = queue  # behind all others
             if not turn.done():
