@@ -39,6 +39,8 @@ class HandledRows:
     entities: RowsByKind
     error: Exception | None = None
     api_calls: int = 0
+    note: str = ""
+    """What of the event was left out, and why; the reason in the event log."""
 
 
 class EventHandler(Protocol[Event_contra, Reader_contra]):
