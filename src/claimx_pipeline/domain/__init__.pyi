@@ -1,3 +1,4 @@
+from .demonstration import Demonstration, Wave
 from .domain import ActionKind, Domain, DomainReader, ReaderParts
 from .entities import EntityRow, RowsByKind, rows_of
 from .events import NO_PAYLOAD, Decode, DomainEvent
@@ -10,6 +11,7 @@ __all__ = [
     "NO_PAYLOAD",
     "ActionKind",
     "Decode",
+    "Demonstration",
     "Domain",
     "DomainEvent",
     "DomainFiles",
@@ -21,6 +23,7 @@ __all__ = [
     "HandledRows",
     "ReaderParts",
     "RowsByKind",
+    "Wave",
     "event_log",
     "rows_of",
 ]

@@ -23,6 +23,7 @@ XACT = Domain(
     event_log=EVENT_LOG,
     handlers=lambda clock: [AttachmentsHandler()],
     files=FILES,
+    demo="xact_domain.demonstration:XactDemonstration",
 )
 
 QUERIES = (
