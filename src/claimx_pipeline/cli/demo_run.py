@@ -142,8 +142,8 @@ class Demo:
         folder = self.data_dir.resolve()
         strangers = [
             name
-            for name, plugin in bare.plugins.loaded()
-            if not heard_in(self.domain, getattr(plugin, "domains", None))
+            for name, plugin in bare.plugins.infos.items()
+            if plugin.domains is not None and self.domain not in plugin.domains
         ]
         plugins: dict[str, Any] = {"dir": "", **{name: {"enabled": False} for name in strangers}}
         text = SETTINGS.format(
@@ -212,11 +212,6 @@ class Demo:
     def _rows(self, table: str) -> int:
         counted = operations.query(self._pipeline, f"SELECT count(*) AS n FROM {table}")  # noqa: S608 - a declared name
         return int(counted.column("n")[0].as_py())
-
-
-def heard_in(domain: str, wanted: str | Sequence[str] | None) -> bool:
-    """Return whether a plugin that wants events of the domains *wanted* wants those of *domain*."""
-    return wanted is None or domain in ((wanted,) if isinstance(wanted, str) else wanted)
 
 
 def demonstration_of(pipeline: Pipeline, name: str) -> Callable[[int, int], Demonstration]:

@@ -36,6 +36,8 @@ class ListedTable:
     """None if it has not been created, as of the next two."""
     version: int | None = None
     bytes: int | None = None
+    domain: str = ""
+    """The domain that it is of; empty for one that a plugin brought."""
     error: str = ""
     """Why it cannot be opened; empty if it can, or does not exist."""
 
@@ -89,7 +91,11 @@ async def list_tables(pipeline: Pipeline) -> list[ListedTable]:
         TableError: The location of a table in the settings is not valid.
     """
     store = pipeline.table_store
-    return [await asyncio.to_thread(_listed, store, name) for name in sorted(store.specs)]
+    domains = {
+        table.name: each.name for each in pipeline.domains.values() for table in each.all_tables()
+    }
+    listed = [await asyncio.to_thread(_listed, store, name) for name in sorted(store.specs)]
+    return [evolve(each, domain=domains.get(each.table, "")) for each in listed]
 
 
 async def describe_table(pipeline: Pipeline, name: str) -> DescribedTable:
