@@ -95,7 +95,8 @@ class FileServer:
     async def start(self) -> None:
         """Listen on a free port."""
         self._server = await asyncio.start_server(self._answer, "127.0.0.1", 0)
-        self.host = "127.0.0.1:{}".format(self._server.sockets[0].getsockname()[1])
+        host, port = self._server.sockets[0].getsockname()
+        self.host = f"{host}:{port}"
 
     async def close(self) -> None:
         """Stop listening."""

@@ -125,7 +125,7 @@ def decoder(settings: Settings) -> Decode:
         trace_id = said["traceId"] = _filled(said, "traceId")
         version = said["version"] = _version(said.get("version"))
         try:
-            at = read_time(said.get("utcDateTime"))
+            at = read_time(said.get("utcDateTime") or "")
         except (TypeError, ValueError, AttributeError) as error:
             raise _refused(f"'utcDateTime' is {said.get('utcDateTime')!r:.60}: {error}") from error
         return XactEvent(

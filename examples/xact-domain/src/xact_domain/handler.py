@@ -17,7 +17,7 @@ class AttachmentsHandler:
 
     name = NAME
     event_types = frozenset[str]()
-    event_prefixes = ("",)
+    event_prefixes: tuple[str, ...] = ("",)
     """Every event type begins with it."""
 
     async def handle(

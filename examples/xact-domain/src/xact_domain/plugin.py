@@ -1,6 +1,6 @@
 """What the distribution brings: the domain, its settings, its queries, its demonstration."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from claimx_pipeline import Plugin, SettingsSection, hookimpl
 from claimx_pipeline.domain import Domain

@@ -3,7 +3,7 @@
 from attrs import evolve, field, frozen
 from attrs.validators import min_len
 
-from claimx_pipeline import Settings
+from claimx_pipeline import FilesSettings, Settings
 
 NAME = "xact"
 """The domain, and its section of the settings."""
@@ -41,7 +41,7 @@ def section(settings: Settings) -> XactSettings:
     return settings.section(NAME, XactSettings)
 
 
-def files_settings(settings: Settings):
+def files_settings(settings: Settings) -> FilesSettings:
     """Return where attachments are stored."""
     shared = settings.storage.files
     root = section(settings).root or f"{shared.root.rstrip('/')}/{NAME}"
