@@ -47,14 +47,17 @@ def copy(tmp_path):
     return tmp_path / "examples"
 
 
-def test_the_distribution_installs_and_passes_its_own_tests(copy, tmp_path):
+@pytest.mark.parametrize(
+    ("distribution", "plugin"), [("geofence-alerts", "geofence_alerts"), ("xact-domain", "xact")]
+)
+def test_the_distribution_installs_and_passes_its_own_tests(copy, tmp_path, distribution, plugin):
     site = tmp_path / "site"
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation"]
-    done(copy, *pip, "--target", str(site), "./geofence-alerts")
+    done(copy, *pip, "--target", str(site), f"./{distribution}")
     env = {"PYTHONPATH": str(site)}
-    assert "passed" in done(copy, sys.executable, "-m", "pytest", "-q", "geofence-alerts", env=env)
+    assert "passed" in done(copy, sys.executable, "-m", "pytest", "-q", distribution, env=env)
     listed = json.loads(done(copy, *PROGRAM, "plugins", "list", "--json", env=env))
-    assert ("geofence_alerts", "loaded") in {(each["name"], each["state"]) for each in listed}
+    assert (plugin, "loaded") in {(each["name"], each["state"]) for each in listed}
 
 
 def test_a_folder_is_a_plugin_with_a_worker_and_a_connection(copy, tmp_path):

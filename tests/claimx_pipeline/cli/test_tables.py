@@ -1,4 +1,5 @@
 import json
+from typing import ClassVar
 
 import pytest
 from attrs import frozen
@@ -15,6 +16,7 @@ class TablesCommandLine:
     """The command line over a store; settings and plugins are left out."""
 
     table_store: TableStore
+    domains: ClassVar[dict] = {}
 
     def pipeline(self):
         return self
