@@ -41,6 +41,7 @@ def test_list_shows_what_is_there_and_what_is_not(store, tmp_path):
     events, projects = json.loads(run(store, "list", "--json").stdout)
     assert events["bytes"] > 0
     assert events == {
+        "domain": "",
         "table": "events",
         "mode": "append",
         "rows": 2,
