@@ -10,6 +10,7 @@ the public modules beside it:
 - ``tables``: how tables and named queries are declared
 - ``values``: readers of ids, times and texts of an answer
 - ``media``, ``topics``, ``domain``: messages about files, topics of the core, entity kinds
+- ``sources``: where events come from other than a topic
 - ``operations``: what ``claimx-run`` does, to be called from Python
 - ``testing``: the kit for authors of plugins
 """

@@ -95,6 +95,17 @@ ACTIONS_DLQ = Topic(f"{BRAND}.actions.dlq", partitions=1, terminal=True)
 DLQ_REPLAYED = Topic(f"{BRAND}.dlq.replayed", partitions=1, terminal=True)
 """One mark per replayed dead letter, keyed by where the dead letter is."""
 
+SOURCES_DLQ = Topic(f"{BRAND}.sources.dlq", partitions=1, terminal=True)
+
+POSITIONS_BYTES = 16 * 1024 * 1024
+"""Older positions of a source are of no use; the newest is always kept."""
+
+
+def positions_topic(source: str) -> Topic:
+    """Return the topic that holds how far *source* was read; its newest record counts."""
+    name = f"{BRAND}.sources.{source}.position"
+    return Topic(name, partitions=1, retention_bytes=POSITIONS_BYTES)
+
 
 @frozen
 class TopicUse:

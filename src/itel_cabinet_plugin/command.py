@@ -36,6 +36,7 @@ def check_form(
         print_json(
             {
                 "form": attrs.asdict(parsed.form),
+                "adjuster": attrs.asdict(parsed.adjuster),
                 "attachments": [attrs.asdict(photo) for photo in parsed.attachments],
                 "unmatched": [attrs.asdict(misfit) for misfit in parsed.unmatched],
                 "report": parsed.report,
@@ -63,6 +64,10 @@ def _print(parsed: ParsedForm) -> None:
     del columns["raw_data"]
     filled = [{"column": name, "value": value} for name, value in columns.items()]
     print_table(filled, ("column", "value"), "Columns of claimx_itel_forms")
+    said = attrs.asdict(parsed.adjuster)
+    if any(said.values()):
+        rows = [{"field": name, "value": value} for name, value in said.items()]
+        print_table(rows, ("field", "value"), "Adjuster")
     print_table(
         [attrs.asdict(photo) for photo in parsed.attachments],
         ("question_key", "display_order", "media_id", "question_text"),

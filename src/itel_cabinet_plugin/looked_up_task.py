@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, Literal
 
 from claimx_pipeline import Problem, RecordError, Settings
-from claimx_pipeline.stages import LookupConfig, StageSpec, TransformConfig, ValidationConfig
+from claimx_pipeline.stages import (
+    FieldRule,
+    LookupConfig,
+    StageSpec,
+    TransformConfig,
+    ValidationConfig,
+)
 
 TASK_FIELD: Final = "claimx_task_full"
 """Field of the chain's data that holds the assignment as ClaimX answered it."""
@@ -29,14 +35,17 @@ REQUIRED: Final = (
 
 
 def looked_up_task(
+    task_ids: Sequence[int],
     defaults: Mapping[str, Any] | None = None,
     on_error: Literal["fail", "continue_and_return"] = "fail",
 ) -> list[StageSpec]:
     """Return the stages that check a message and look its assignment up.
 
-    The lookup is by assignment: the task id is the template's, the same for every task.
+    The lookup is by assignment: the task id is the template's, the same for every task. Both
+    workers ask the same, so in one process one request serves both.
 
     Args:
+        task_ids: Templates whose tasks are cabinet forms; a message about another one is refused.
         defaults: Fields that each record gets if it lacks them.
         on_error: What a lookup that failed means for the record.
     """
@@ -52,7 +61,14 @@ def looked_up_task(
                 defaults={"source": "claimx_itel_plugin", **(defaults or {})},
             ),
         ),
-        StageSpec("validation", ValidationConfig(required_fields=REQUIRED)),
+        StageSpec(
+            "validation",
+            ValidationConfig(
+                required_fields=REQUIRED,
+                # An id may be written as a text, as the trigger takes it too.
+                field_rules={"task_id": FieldRule(in_=(*task_ids, *map(str, task_ids)))},
+            ),
+        ),
         StageSpec(
             "lookup",
             LookupConfig(

@@ -11,6 +11,7 @@ from attrs.validators import deep_iterable, deep_mapping, ge, gt, instance_of, m
 
 from claimx_pipeline import Secret, Settings
 from claimx_pipeline.plugins import check_conditions
+from itel_cabinet_plugin.form.conditions import check_form_conditions
 
 SECTION: Final = "itel_cabinet"
 CONNECTION: Final = "itel_cabinet_api"
@@ -56,7 +57,7 @@ class ExtraColumn:
     """What it holds; a list or an object becomes JSON in a string."""
 
 
-PayloadName = Literal["v1", "vendor"]
+PayloadName = Literal["v1", "vendor", "vendor-2026"]
 """What forms can be sent as."""
 
 
@@ -73,19 +74,23 @@ class PayloadRule:
 
 @frozen(kw_only=True)
 class VendorSettings:
-    """The vendor payload: who sends, and where to."""
+    """The vendor payloads: who sends, and where to."""
 
     carrier_id: str | None = field(default=None, validator=optional(matches_re(r"\S+")))
     """Names the carrier; in every vendor payload."""
 
     subscription_id: Secret | None = None
-    """In every vendor payload, and its header ``Ocp-Apim-Subscription-Key``."""
+    """Header ``Ocp-Apim-Subscription-Key`` of every request; in payload ``vendor`` as well."""
 
     connection: str = CONNECTION
     """Named connection that takes vendor payloads."""
 
     endpoint: str = field(default="", validator=matches_re(r"(/.*)?"))
     """Path that takes them; empty for the connection's base URL itself."""
+
+    fractions: Literal["refuse", "round", "round_up"] = "refuse"
+    """What payload ``vendor-2026``, whose lengths are whole feet, makes of a fraction: the form is
+    refused and becomes a dead letter, or the length is rounded."""
 
 
 @frozen(kw_only=True)
@@ -94,6 +99,9 @@ class ItelSettings:
 
     task_ids: tuple[int, ...] = field(default=(32513,), validator=deep_iterable(gt(0)))
     """Task templates whose tasks are cabinet forms; they differ between ClaimX environments."""
+
+    trigger_name: str = field(default="iTel cabinet repair", validator=matches_re(r".*\S.*"))
+    """Name of the trigger in its messages and their headers."""
 
     extra_columns: Mapping[str, ExtraColumn] = field(
         factory=dict,
@@ -109,6 +117,9 @@ class ItelSettings:
 
     submit_statuses: tuple[str, ...] = ("COMPLETED",)
     """Tasks in one of these states are submitted to iTel; case is ignored."""
+
+    submit_when: Mapping[str, Any] | None = field(default=None, validator=check_form_conditions)
+    """Conditions on the answers of the form: one that does not meet them is not submitted."""
 
     endpoint: str = field(default="/api/v1/tasks", validator=matches_re(r"/.*"))
     """Path of the iTel Cabinet API that takes submissions."""
@@ -136,7 +147,8 @@ class ItelSettings:
     @property
     def connections(self) -> tuple[str, ...]:
         """The connections that forms may be sent to."""
-        homes = {"v1": CONNECTION, "vendor": self.vendor.connection}
+        vendor = self.vendor.connection
+        homes = {"v1": CONNECTION, "vendor": vendor, "vendor-2026": vendor}
         return tuple(sorted({homes[name] for name in self.payloads}))
 
 

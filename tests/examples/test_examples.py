@@ -48,16 +48,32 @@ def copy(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("distribution", "plugin"), [("geofence-alerts", "geofence_alerts"), ("xact-domain", "xact")]
+    ("name", "plugin"),
+    [
+        ("geofence-alerts", "geofence_alerts"),
+        ("enriched-topics", "enriched_topics"),
+        ("xact-domain", "xact"),
+    ],
 )
-def test_the_distribution_installs_and_passes_its_own_tests(copy, tmp_path, distribution, plugin):
+def test_the_distribution_installs_and_passes_its_own_tests(copy, tmp_path, name, plugin):
     site = tmp_path / "site"
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation"]
-    done(copy, *pip, "--target", str(site), f"./{distribution}")
+    done(copy, *pip, "--target", str(site), f"./{name}")
     env = {"PYTHONPATH": str(site)}
-    assert "passed" in done(copy, sys.executable, "-m", "pytest", "-q", distribution, env=env)
+    assert "passed" in done(copy, sys.executable, "-m", "pytest", "-q", name, env=env)
     listed = json.loads(done(copy, *PROGRAM, "plugins", "list", "--json", env=env))
     assert (plugin, "loaded") in {(each["name"], each["state"]) for each in listed}
+
+
+def test_the_source_for_kusto_installs_and_passes_its_own_tests(copy, tmp_path):
+    """Its client is no dependency of the tests: ``nox -s examples`` installs it."""
+    pytest.importorskip("azure.kusto.data")
+    site = tmp_path / "site"
+    pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation"]
+    done(copy, *pip, "--target", str(site), "./eventhouse-source")
+    env = {"PYTHONPATH": str(site)}
+    told = done(copy, sys.executable, "-m", "pytest", "-q", "eventhouse-source", env=env)
+    assert "passed" in told
 
 
 def test_a_folder_is_a_plugin_with_a_worker_and_a_connection(copy, tmp_path):

@@ -1,121 +1,135 @@
-"""ClaimX and the example's domain beside each other, under kills and outages."""
+"""Two domains under attack: each comes out as without faults, and as without the other."""
 
 import pytest
+from attrs import evolve
 
-from claimx_pipeline import operations
 from claimx_pipeline.simulator.faults import Fault
-from tests.rigs.xact import Both, both_domains
+from tests.faults.attacked_pipeline import SETTINGS, filled, undisturbed
+from tests.faults.evidence import SUBMISSIONS
+from tests.faults.plan import EVENTS, FaultPlan
+from tests.faults.run import assert_unharmed, disturbed
+from tests.faults.second import JOBS, second_domain, write_plugin
+from tests.rigs import topics
+from tests.rigs.second_domain import NAME
+from tests.rigs.whole_pipeline import whole_pipeline
 
-EVENTS = 60
-KILLS = 3
-
-CREWS = {"one process": [("up",)], "apart": [("worker", "claimx"), ("worker", "xact")]}
-
-
-async def killed(both: Both, crew: list[tuple[str, ...]]) -> None:
-    """Run the processes of *crew*, and kill all of them again and again while they work."""
-    for number in range(1, KILLS + 1):
-        wanted = number * EVENTS // (KILLS + 1)
-
-        async def got_on(wanted: int = wanted) -> bool:
-            return all(count >= wanted for count in (await both.logged()).values())
-
-        running = [both.start(*arguments) for arguments in crew]
-        await both.until(got_on)
-        for each in running:
-            both.kill(each)
+WORLD = 0
+STEPS = ("join", "kill", "freeze", "join", "kill", "leave", "kill", "freeze", "kill")
+SEED = 4 * 1003  # of the world
 
 
-@pytest.mark.parametrize("crew", CREWS.values(), ids=CREWS)
-async def test_killed_domains_end_with_the_contents_of_a_quiet_run(tmp_path, crew):
-    async with both_domains(tmp_path / "quiet", tmp_path / "killed") as (quiet, attacked):
-        await quiet.publish(EVENTS)
-        await quiet.finish("claimx", "xact")
-        await attacked.publish(EVENTS)
-        await killed(attacked, crew)
-        await attacked.finish("claimx", "xact")
-        for domain in ("claimx", "xact"):
-            assert await attacked.contents(domain) == await quiet.contents(domain)
-        assert attacked.stored() == quiet.stored()
-        counted = quiet.rows("SELECT count(*) AS n FROM xact_attachments WHERE status='completed'")
-        assert counted[0]["n"] > 0
+@pytest.fixture
+async def second():
+    async with second_domain(unsteady=True) as made:
+        yield made
 
 
-async def test_claimx_unavailable_leaves_xact_untouched(tmp_path):
-    async with both_domains(tmp_path / "both") as (both,):
-        both.simulator.faults.add(Fault(kind="error"))
-        await both.publish(EVENTS)
-        running = both.start("up")
+@pytest.fixture(scope="module")
+def of_both(tmp_path_factory, expected):
+    """What both domains come to when nothing goes wrong, made once."""
+    known = []
 
-        async def settled() -> bool:
-            rows = both.rows("SELECT count(*) AS n FROM xact_event_log")
-            return rows[0]["n"] == EVENTS
+    async def made():
+        if not known:
+            async with second_domain() as second:
+                known.append(await undisturbed(tmp_path_factory.mktemp("both"), WORLD, second))
+        return known[0]
 
-        await both.until(settled)
-        assert running.process.poll() is None
-        assert both.rows("SELECT * FROM claimx_projects") == []
-        both.simulator.faults.clear()
-        assert running.stop() == 0
-        await both.finish("claimx", "xact")
-        dead = await operations.look_at_dead_letters(
-            both.pipeline, operations.dead_letter_filter(both.pipeline, worker="xact")
-        )
-        assert dead.groups.count == 0
+    return made
 
 
-async def test_the_host_of_xact_unavailable_leaves_claimx_untouched(tmp_path):
-    async with both_domains(tmp_path / "both") as (both,):
-        await both.files.close()
-        await both.publish(EVENTS)
-        running = both.start("up")
-
-        async def settled() -> bool:
-            rows = both.rows("SELECT count(*) AS n FROM claimx_event_log")
-            files = both.rows(
-                "SELECT count(*) AS n FROM claimx_attachment_metadata m LEFT JOIN "
-                "claimx_attachments a ON a.media_id = m.media_id WHERE a.status IS NULL"
-            )
-            return rows[0]["n"] == EVENTS and files[0]["n"] == 0
-
-        await both.until(settled)
-        assert running.stop() == 0
-        stored = both.rows("SELECT DISTINCT status FROM claimx_attachments")
-        assert stored == [{"status": "completed"}]
-        assert both.rows("SELECT * FROM xact_attachments WHERE status='completed'") == []
+async def test_a_domain_comes_to_the_same_beside_another_one(expected, of_both):
+    alone, both = (await expected(WORLD)).tables, (await of_both()).tables
+    assert {name for name in both.keys() - alone.keys() if both[name]} == {
+        f"{NAME}_{name}" for name in ("events", "event_log", "jobs", "files")
+    }
+    for table in alone.keys() - {SUBMISSIONS}:
+        assert both[table] == alone[table], table
 
 
-async def test_dead_letters_of_xact_are_found_and_replayed_once_their_host_is_allowed(tmp_path):
-    async with both_domains(tmp_path / "both") as (both,):
-        link = f"http://{both.files.host}/f.pdf"
-        wrong = {"traceId": "t2", "type": "a.b"}
-        good = {**wrong, "traceId": "t1", "utcDateTime": "2026-01-12T09:00:00Z"}
-        good["data"] = {"assignmentId": "A", "attachments": [link]}
-        config = both.folder / "claimx.yaml"
-        text = config.read_text()
-        refused = text.replace(f', "{both.files.host}"', "")
-        assert refused != text
-        config.write_text(refused)
-        before = operations_of(config, both)
-        await operations.publish(before, "xact.events.raw", [good, wrong], keys=["t1", "t2"])
-        await operations.run_until_idle(before, "xact")
-        (row,) = both.rows("SELECT status, error FROM xact_attachments")
-        assert row["status"] == "failed_permanent"
-        assert "refused" in row["error"]
-
-        def of(name: str):
-            return operations.dead_letter_filter(both.pipeline, worker=name)
-
-        look = await operations.look_at_dead_letters(both.pipeline, of("xact"))
-        assert look.groups.count == 3  # the record without a time at ingest and events, the file
-        assert (
-            await operations.look_at_dead_letters(both.pipeline, of("claimx"))
-        ).groups.count == 0
-        plan = await operations.plan_replay(both.pipeline, of("xact-download"))
-        await operations.replay_dead_letters(both.pipeline, plan)
-        await both.finish("xact")
-        assert both.rows("SELECT status FROM xact_attachments") == [{"status": "completed"}]
+async def attack(tmp_path, nursery, of_both, second, kafka, *, apart: bool) -> None:
+    plan = evolve(FaultPlan.of(SEED, restarts=False), steps=STEPS)
+    assert plan.world == WORLD
+    result = await disturbed(tmp_path, plan, await of_both(), nursery, kafka, second, apart=apart)
+    assert_unharmed(result)
+    assert result.done["kills"]
+    assert result.done["zombies"]
 
 
-def operations_of(config, both: Both):
-    """Return the pipeline as its settings are now."""
-    return type(both.pipeline).load(config, environ={}, cwd=both.folder)
+@pytest.mark.plugin
+@pytest.mark.parametrize("apart", [False, True], ids=["in one process", "apart"])
+async def test_two_domains_lose_double_and_mix_nothing(of_both, second, nursery, tmp_path, apart):
+    await attack(tmp_path, nursery, of_both, second, None, apart=apart)
+
+
+@pytest.mark.kafka
+@pytest.mark.plugin
+@pytest.mark.parametrize("apart", [False, True], ids=["in one process", "apart"])
+async def test_two_domains_lose_double_and_mix_nothing_on_kafka(
+    of_both, second, nursery, mortal_kafka, tmp_path, apart
+):
+    await attack(tmp_path, nursery, of_both, second, mortal_kafka, apart=apart)
+
+
+@pytest.fixture
+async def whole(tmp_path):
+    """Both domains in one process, their services without faults."""
+    async with second_domain() as second:
+        write_plugin(tmp_path)
+        async with whole_pipeline(
+            tmp_path,
+            settings=filled(second.settings(SETTINGS)),
+            plugins=f"{{dir: {tmp_path}/plugins}}",
+        ) as running:
+            running.start()
+            yield running, second
+
+
+async def publish(whole, second) -> None:
+    await whole.publish(EVENTS)
+    await topics.publish(whole.pipeline.broker(), second.records(whole.pipeline))
+
+
+def told(whole, table: str) -> int:
+    return whole.rows(f"SELECT count(*) AS n FROM {table}")[0]["n"]
+
+
+async def test_an_unavailable_api_leaves_the_other_domain_untouched(whole):
+    running, second = whole
+    running.simulator.faults.add(Fault(kind="error", path="/service"))
+    await publish(running, second)
+    found = []
+
+    async def is_whole() -> bool:
+        found[:] = await second.wrong(running) if told(running, "acme_files") else ["none yet"]
+        return not found
+
+    await running.until(is_whole, 120)
+    assert told(running, "claimx_event_log") == 0
+    workers = running.health.ready()[1]["workers"]
+    assert "503" in workers["enrichment"]
+    said = [workers[name] for name in workers if name.startswith(NAME)]
+    assert all(each.startswith(("ready", "degraded")) for each in said), said
+    running.simulator.faults.clear()
+    await running.idle(120)
+    assert told(running, "claimx_event_log") == EVENTS
+    assert await second.wrong(running) == []
+
+
+async def test_an_unavailable_host_of_files_leaves_the_other_domain_untouched(whole):
+    running, second = whole
+    second.down = True
+    await publish(running, second)
+    files = running.world.expected_files(EVENTS).keys()
+
+    def is_whole() -> bool:
+        stored = "SELECT media_id FROM claimx_attachments WHERE status = 'completed'"
+        return {row["media_id"] for row in running.rows(stored)} == files
+
+    await running.until(is_whole, 120)
+    assert told(running, "acme_jobs") == JOBS
+    completed = "SELECT count(*) AS n FROM acme_files WHERE status = 'completed'"
+    assert running.rows(completed) == [{"n": 0}]
+    second.down = False
+    await running.idle(120)
+    assert await second.wrong(running) == []

@@ -23,7 +23,7 @@ def test_json_holds_form_attachments_unmatched_and_report():
     result = run(SAMPLE, "--json")
     assert result.exit_code == 0
     shown = json.loads(result.stdout)
-    assert set(shown) == {"form", "attachments", "unmatched", "report"}
+    assert set(shown) == {"form", "adjuster", "attachments", "unmatched", "report"}
     assert shown["form"]["island_cabinets_lf"] == 7.5
     assert shown["form"]["date_assigned"].startswith("2026-01-12T14:05:31.204")
     assert len(shown["form"]) == 56

@@ -19,7 +19,7 @@ from tests.rigs.itel import (
     publish,
     status_message,
 )
-from tests.rigs.whole_pipeline import WholePipeline
+from tests.rigs.whole_pipeline import SETTINGS, WholePipeline
 
 pytestmark = pytest.mark.plugin
 
@@ -178,19 +178,45 @@ async def test_a_table_that_is_moved_away_holds_the_tracking_worker_alone(rig, t
     assert await rig.dead() == {}
 
 
-async def test_a_row_that_the_table_refuses_is_dead_alone_and_submitted_all_the_same(rig):
+EXTRA = "itel_cabinet: {extra_columns: {rooms: {path: task.rooms, type: long}}}\n"
+
+
+async def test_a_row_that_the_table_refuses_is_dead_alone_and_submitted_all_the_same(tmp_path):
+    async with itel_rig(
+        tmp_path, settings=SETTINGS + EXTRA.replace("{", "{{").replace("}", "}}")
+    ) as rig:
+        sent = messages(rig)
+        done = next(each for each in sent if each["task_status"] == "COMPLETED")
+        bad = {**done, "task": {**done["task"], "rooms": "three"}, "event_id": "evt-bad"}
+        rig.start()
+        await publish(rig, [bad, *(each for each in sent if each is not done)])
+        await rig.idle()
+        assert await rig.dead() == {TRACKING_ERRORS: 1}
+        (letter,) = await rig.records(TRACKING_ERRORS)
+        assert b"evt-bad" in letter.value
+        assert b"rooms" in dict(letter.headers)["claimx-dlq-error"]
+        assert count(rig, TRACKING) == len(sent) - 1
+        assert set(rig.simulator.submissions.pairs()) == pairs(rig)
+
+
+async def test_a_task_of_another_template_is_a_dead_letter_of_both_workers(rig):
     sent = messages(rig)
-    done = next(each for each in sent if each["task_status"] == "COMPLETED")
-    bad = {**done, "task_id": "thirty-two thousand", "event_id": "evt-bad"}
     rig.start()
-    await publish(rig, [bad, *(each for each in sent if each is not done)])
+    await publish(rig, [{**sent[0], "task_id": 24454}, {**sent[0], "task_id": "32513"}])
     await rig.idle()
-    assert await rig.dead() == {TRACKING_ERRORS: 1}
-    (letter,) = await rig.records(TRACKING_ERRORS)
-    assert b"evt-bad" in letter.value
-    assert b"task_id" in dict(letter.headers)["claimx-dlq-error"]
-    assert count(rig, TRACKING) == len(sent) - 1
-    assert set(rig.simulator.submissions.pairs()) == pairs(rig)
+    assert await rig.dead() == {TRACKING_ERRORS: 1, API_ERRORS: 1}
+    (dead,) = await rig.records(API_ERRORS)
+    assert b"'task_id' is 24454, must be one of 32513" in dict(dead.headers)["claimx-dlq-error"]
+    assert count(rig, TRACKING) == 1
+
+
+async def test_both_workers_share_what_claimx_answered(rig):
+    sent = messages(rig)
+    rig.start()
+    await publish(rig, sent)
+    await rig.idle()
+    asked = rig.simulator.requests.find("/service/cxedirest/customTasks")
+    assert len(asked) == len({request.path for request in asked})
 
 
 @pytest.mark.incident("API-06")

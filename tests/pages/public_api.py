@@ -30,6 +30,7 @@ MODULES = (
     "media",
     "topics",
     "domain",
+    "sources",
     "values",
     "operations",
     "testing",

@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from claimx_pipeline import Pipeline
+from itel_cabinet_plugin.form.conditions import OPERATORS
 from itel_cabinet_plugin.queries import queries
 from itel_cabinet_plugin.settings import SECTION, ItelSettings
+from tests.fakes.itel_production import SUBMIT_WHEN, TASK_IDS
 
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "itel-cabinet.md"
 
@@ -37,8 +39,19 @@ def test_every_query_is_in_the_table_and_no_other(page):
     assert [name for name in told if name != "itel-api"] == [query.name for query in queries()]
 
 
+def test_the_conditions_of_production_can_be_copied(page, tmp_path):
+    block, _ = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    (tmp_path / "claimx.yaml").write_text(block)
+    pipeline = Pipeline.load(environ=ENVIRON, cwd=tmp_path)
+    itel = pipeline.settings.section(SECTION, ItelSettings)
+    assert itel.task_ids == TASK_IDS
+    assert itel.submit_when == SUBMIT_WHEN
+    told = re.findall(r"`(\w+)(?:: \w+)?`", page.partition("| operator |")[2].partition("`all`")[0])
+    assert set(told) == set(OPERATORS)
+
+
 def test_the_vendors_settings_can_be_copied(page, tmp_path):
-    (block,) = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
+    _, block = re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)
     (tmp_path / "claimx.yaml").write_text(block)
     pipeline = Pipeline.load(environ=ENVIRON, cwd=tmp_path)
     worker = pipeline.workers["itel-api"]

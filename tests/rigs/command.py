@@ -41,8 +41,15 @@ class Running:
 
     @classmethod
     def start(cls, *arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> "Running":
+        return cls.of([*PROGRAM, *arguments], cwd=cwd, env=env)
+
+    @classmethod
+    def of(
+        cls, command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None
+    ) -> "Running":
+        """Start *command*, whatever it is."""
         process = subprocess.Popen(
-            [*PROGRAM, *arguments],
+            command,
             cwd=cwd,
             env={**CLEAN, **(env or {}), "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,
@@ -57,13 +64,13 @@ class Running:
         for line in self.process.stdout or ():
             self.lines.append(line.rstrip("\n"))
 
-    def wait_for(self, text: str, timeout: float = 30) -> str:
+    def wait_for(self, text: str, timeout: float = 90) -> str:
         """Return the first line that holds *text*, once there is one."""
         return self.wait_until(
             lambda: next((line for line in self.lines if text in line), None), timeout
         )
 
-    def wait_until(self, condition, timeout: float = 30):
+    def wait_until(self, condition, timeout: float = 90):
         """Return what *condition* returns, once it is true."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 from attrs import define, field
 
 from claimx_pipeline.clock import Clock
+from claimx_pipeline.connections.cache import AnswerCache
 from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
@@ -26,6 +28,7 @@ class Connections:
     _settings: Mapping[str, ConnectionSettings]
     _clock: Clock
     _open: dict[str, Connection] = field(factory=dict, init=False)
+    _answers: dict[Hashable, AnswerCache[Any]] = field(factory=dict, init=False)
 
     def get(self, name: str) -> Connection:
         """Return connection *name*, the same one every time.
@@ -42,6 +45,25 @@ class Connections:
             self._open[name] = Connection(name, self._settings[name], self._clock)
         return self._open[name]
 
+    def answers(
+        self, name: str, ttl_seconds: float, entries: int, clock: Clock
+    ) -> AnswerCache[Any]:
+        """Return the kept answers of connection *name*, shared by all workers of the process.
+
+        Those who keep them equally long share them; the key of an answer must hold all that it
+        depends on.
+
+        Args:
+            name: Name of the connection.
+            ttl_seconds: Seconds an answer serves; 0 keeps none.
+            entries: Answers kept at most.
+            clock: What the seconds are counted by.
+        """
+        wanted = (name, ttl_seconds, entries)
+        if wanted not in self._answers:
+            self._answers[wanted] = AnswerCache(ttl_seconds, entries, clock)
+        return self._answers[wanted]
+
     async def close(self) -> None:
         """Close every connection, each whatever becomes of the others."""
         for name, connection in self._open.items():
@@ -51,3 +73,4 @@ class Connections:
             except Exception:
                 logger.exception("connection %r could not be closed", name)
         self._open.clear()
+        self._answers.clear()

@@ -37,6 +37,7 @@ def new_session(  # noqa: PLR0913 - what a pool is made of
     resolver: AbstractResolver | None = None,
     sockets: Sockets | None = None,
     buffer_bytes: int = 2**16,
+    keep_alive: bool = True,
     proxy: URL | None = None,
 ) -> aiohttp.ClientSession:
     """Return a pool; to be called in a running event loop, and closed by the caller.
@@ -49,15 +50,20 @@ def new_session(  # noqa: PLR0913 - what a pool is made of
         sockets: Makes the sockets, if they are not to be plain ones.
         buffer_bytes: Received and not yet taken per connection before reading stops;
             twice as much at most.
+        keep_alive: Whether a connection serves several requests; without, each is closed after
+            its answer, and the request says that it will be.
         proxy: Asked for every connection; then it is what is connected to, so neither
             *resolver* nor *sockets* is used.
     """
+    if not keep_alive:
+        headers = {**headers, "Connection": "close"}
     if proxy is not None:
         resolver = sockets = None
     connector = aiohttp.TCPConnector(
         limit=connections,
         ssl=tls,
-        keepalive_timeout=_IDLE_SECONDS,
+        keepalive_timeout=_IDLE_SECONDS if keep_alive else None,
+        force_close=not keep_alive,
         resolver=resolver,
         socket_factory=sockets,
     )

@@ -53,6 +53,11 @@ class TableThread:
             late = TimeoutError(f"no answer within {self.time_limit:g} s, outcome unknown")
             raise write_error(self.table, late) from error
 
+    def later(self, work: Callable[[], None]) -> None:
+        """Have *work* done after everything else, and wait for nothing."""
+        if self._jobs is not None:
+            self._jobs.put(partial(_settle, Future[None](), work))
+
     def abandon(self) -> None:
         """Let the thread end by itself once it has nothing left to do."""
         if self._jobs is not None:

@@ -1,7 +1,9 @@
+from .answered import Part, Unreadable, answered
 from .demonstration import Demonstration, Wave
 from .domain import ActionKind, Domain, DomainReader, ReaderParts
 from .entities import EntityRow, RowsByKind, rows_of
 from .events import NO_PAYLOAD, Decode, DomainEvent
+from .extension import DomainExtension
 from .files import DomainFiles
 from .handlers import EventHandler, HandledEvent, HandledRows
 from .kinds import EntityKind
@@ -14,6 +16,7 @@ __all__ = [
     "Demonstration",
     "Domain",
     "DomainEvent",
+    "DomainExtension",
     "DomainFiles",
     "DomainReader",
     "EntityKind",
@@ -21,9 +24,12 @@ __all__ = [
     "EventHandler",
     "HandledEvent",
     "HandledRows",
+    "Part",
     "ReaderParts",
     "RowsByKind",
+    "Unreadable",
     "Wave",
+    "answered",
     "event_log",
     "rows_of",
 ]

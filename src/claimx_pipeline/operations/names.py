@@ -45,6 +45,12 @@ def domain_of(pipeline: Pipeline, worker: WorkerSpec) -> str:
     return domains[0] if len(domains) == 1 else ""
 
 
+def domains_of_tables(pipeline: Pipeline) -> dict[str, str]:
+    """Return the name of each domain's tables to the domain's name."""
+    domains = pipeline.domains.values()
+    return {table.name: each.name for each in domains for table in each.all_tables()}
+
+
 def one_plugin(pipeline: Pipeline, name: str) -> PluginInfo:
     """Return what is known of the plugin called *name*.
 

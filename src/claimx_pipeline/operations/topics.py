@@ -11,15 +11,15 @@ from attrs import evolve, frozen
 
 from claimx_pipeline.broker.protocol import Admin, OutRecord, Producer, Record, TopicPartition
 from claimx_pipeline.broker.sizes import refuse_too_large
-from claimx_pipeline.domain.domain import Domain
-from claimx_pipeline.domain.events import Decode
 from claimx_pipeline.errors import DecodeError, RecordTooLargeError, UsageError
-from claimx_pipeline.operations.event_lines import event_texts
 from claimx_pipeline.operations.names import one_domain
 from claimx_pipeline.runtime.offsets.reading import retired_topics, unread_topics
+from claimx_pipeline.sources.event_lines import event_texts
 from claimx_pipeline.topics import BRAND
 
 if TYPE_CHECKING:
+    from claimx_pipeline.domain.domain import Domain
+    from claimx_pipeline.domain.events import Decode
     from claimx_pipeline.pipeline import Pipeline
 
 RETIRED = "no delay of the settings has it any more; what waits in it is brought back"

@@ -33,6 +33,11 @@ FIRST_FAILED = "claimx-first-failed"
 PLUGIN = "claimx-plugin"
 """The only plugin that a returning event is for: everything else was done already."""
 
+SOURCE = "claimx-source"
+"""Where in a source an event was read; one without id and time of its own is known by it."""
+SOURCE_TIME = "claimx-source-time"
+"""When the source took it in, milliseconds since 1970 UTC; an event's time if it has none."""
+
 AGAIN = "claimx-again"
 """Says that an operator asked for the record to be done again, even if it was done already."""
 

@@ -29,12 +29,29 @@ class Progress:
         return not any(self.lag.values())
 
 
-async def progress(admin: Admin, topology: Topology, workers: Iterable[WorkerSpec]) -> Progress:
-    """Return how far *workers* are now."""
+async def progress(
+    admin: Admin,
+    topology: Topology,
+    workers: Iterable[WorkerSpec],
+    since: Mapping[str, int] | None = None,
+) -> Progress:
+    """Return how far *workers* are now.
+
+    Args:
+        admin: Of the broker.
+        topology: The topics of the workers.
+        workers: The workers.
+        since: Worker whose input is not a topic to the offset from which on it says how far it is.
+    """
     lag: dict[str, int] = {}
     ends: dict[str, int] = {}
     existing = await admin.topics()
-    for worker in workers:
+    # First those that publish what is in no topic yet: it is counted by others afterwards.
+    for worker in sorted(workers, key=lambda each: each.intake is None):
+        if worker.intake is not None:
+            after = (since or {}).get(worker.name, 0)
+            lag[worker.name] = await worker.intake.left(admin, topology, after)
+            continue
         lag[worker.name] = 0
         for name in topics_read(worker, topology, existing):
             committed = await admin.committed(topology.group(worker.group), name)
@@ -66,10 +83,17 @@ async def wait_until_idle(
         left_out: Names of workers that are not waited for; it may grow meanwhile.
     """
     workers = list(workers)
+    since = {
+        worker.name: sum(
+            (await admin.end_offsets(topology.physical(worker.reads[0].name))).values()
+        )
+        for worker in workers
+        if worker.intake is not None
+    }
     before: Progress | None = None
     while True:
         going = [worker for worker in workers if worker.name not in left_out]
-        now = await progress(admin, topology, going)
+        now = await progress(admin, topology, going, since)
         if now.idle() and before is not None and before.idle() and before.ends == now.ends:
             return
         before = now

@@ -5,7 +5,14 @@ from __future__ import annotations
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.clock import Clock, published_at
 from claimx_pipeline.domain.events import Decode, DomainEvent
-from claimx_pipeline.runtime.headers import origin_of, origin_timestamp_of
+from claimx_pipeline.runtime.headers import (
+    SOURCE,
+    SOURCE_TIME,
+    header,
+    number_in,
+    origin_of,
+    origin_timestamp_of,
+)
 
 
 def read_event(record: Record, clock: Clock, decode: Decode) -> DomainEvent:
@@ -19,6 +26,18 @@ def read_event(record: Record, clock: Clock, decode: Decode) -> DomainEvent:
     Raises:
         DecodeError: It is not a valid event.
     """
+    if record.headers and (where := header(record.headers, SOURCE)):
+        # It may be published again at any time, and is the same event then.
+        return decode(
+            record.value,
+            None,
+            lambda: where,
+            lambda: (
+                published_at(number_in(record, SOURCE_TIME))
+                or published_at(record.timestamp)
+                or clock.now()
+            ),
+        )
     timestamp = origin_timestamp_of(record) if record.headers else record.timestamp
     return decode(
         record.value,

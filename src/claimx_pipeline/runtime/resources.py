@@ -65,5 +65,8 @@ class Resources:
         return self._worker
 
     def of(self, worker: WorkerSpec) -> Resources:
-        """Return the same for a member of *worker*."""
-        return evolve(self, worker=worker)
+        """Return the same for a member of *worker*, which may read something other than topics."""
+        of_worker = evolve(self, worker=worker)
+        if worker.intake is None:
+            return of_worker
+        return evolve(of_worker, broker=worker.intake.broker(of_worker))

@@ -16,13 +16,13 @@ from typing import (
 from attrs import define, evolve, field, frozen
 from attrs.validators import ge, gt, optional
 
-from claimx_pipeline.broker.protocol import Record
+from claimx_pipeline.broker.protocol import Admin, Broker, Record
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.runtime.outcome import Outcome
 from claimx_pipeline.runtime.retry_ladder import RetryLadder
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.settings.tree.workers import WorkerSettings
-from claimx_pipeline.topics import Topic, TopicUse
+from claimx_pipeline.topics import Topic, TopicUse, Topology
 
 if TYPE_CHECKING:
     from claimx_pipeline.runtime.resources import Resources
@@ -79,6 +79,38 @@ class KnowsAssignment(Protocol):
         ...
 
 
+class Intake(Protocol):
+    """The way to an input that is not a topic."""
+
+    def broker(self, resources: Resources) -> Broker:
+        """Return the broker that the worker's members read from."""
+        ...
+
+    async def left(self, admin: Admin, topology: Topology, since: int) -> int:
+        """Return 0 if nothing was left to read when it was last looked at.
+
+        Args:
+            admin: Of the broker.
+            topology: What topics are called.
+            since: Offset of the topic that the worker reads: what was noted before does not count.
+        """
+        ...
+
+
+@runtime_checkable
+class Rechecked(Protocol):
+    """A broker of an ``Intake`` whose input may be one that cannot be read on."""
+
+    async def recheck(self) -> None:
+        """See that it can be read on.
+
+        Raises:
+            StartRefusedError: It cannot; a person has to put something right.
+            BrokerUnavailableError: It does not answer.
+        """
+        ...
+
+
 @frozen(kw_only=True)
 class WorkerSpec:
     """Declares a worker; the runtime does the rest."""
@@ -113,6 +145,9 @@ class WorkerSpec:
     serves: Callable[[WorkerSpec, Sequence[WorkerSpec]], WorkerSpec | None] | None = None
     """For a worker that exists for the others: returns it as they need it, given all of them,
     or None if none does. None for every other worker."""
+    intake: Intake | None = None
+    """For a worker whose input is not a topic: the way to it. The topic that it reads then holds
+    how far it is. None for every other worker."""
     build: Callable[[Resources], Processor]
     """Makes the processor; may only look at settings, must not connect."""
     batch_size: int = field(default=100, validator=ge(1))

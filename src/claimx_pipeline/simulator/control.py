@@ -7,6 +7,7 @@
 | ``GET faults``, ``POST faults`` (fields of ``Fault``), ``DELETE faults[/number]`` | lists, sets, lifts |
 | ``GET requests?path=&method=&status=&limit=``, ``DELETE requests`` | shows, forgets |
 | ``GET submissions``, ``DELETE submissions`` | what iTel accepted |
+| ``GET vendor``, ``POST vendor`` ``{"disconnect_every": n}`` | what the vendor has; its habit |
 | ``POST credentials`` ``{"api_token": …, "itel_token": …}`` | changes either or both |
 | ``GET counts`` | how much of each |
 | ``GET events?count=``, ``GET expected?count=`` | the world's events, what should come of them |
@@ -51,6 +52,8 @@ class Control:
             ("requests", "DELETE"): self.clear_requests,
             ("submissions", "GET"): self.submissions,
             ("submissions", "DELETE"): self.clear_submissions,
+            ("vendor", "GET"): self.vendor,
+            ("vendor", "POST"): self.change_vendor,
             ("credentials", "POST"): self.credentials,
             ("counts", "GET"): self.counts,
             ("events", "GET"): self.events,
@@ -125,6 +128,28 @@ class Control:
     async def clear_submissions(self, _: Request) -> Response:
         """Forget what iTel accepted."""
         self.simulation.submissions.clear()
+        return answer({})
+
+    async def vendor(self, _: Request) -> Response:
+        """Show what the vendor accepted, refused and cut off."""
+        vendor = self.simulation.vendor
+        return answer(
+            {
+                "submissions": [taken.shown() for taken in vendor.submissions.accepted],
+                "repeats": vendor.submissions.repeats,
+                "refused": vendor.refused,
+                "cut": vendor.cut,
+                "disconnect_every": vendor.disconnect_every,
+            }
+        )
+
+    async def change_vendor(self, request: Request) -> Response:
+        """Let the vendor cut the answer of each so many-th new form off; 0 for none."""
+        body = await json_object(request)
+        every = body.get("disconnect_every")
+        if not isinstance(every, int) or isinstance(every, bool) or every < 0:
+            raise HTTPException(400, "give disconnect_every, a whole number of at least 0")
+        self.simulation.vendor.disconnect_every = every
         return answer({})
 
     async def credentials(self, request: Request) -> Response:

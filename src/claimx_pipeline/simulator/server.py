@@ -23,6 +23,8 @@ from claimx_pipeline.simulator.links import LinkSigner
 from claimx_pipeline.simulator.recording import RequestLog
 from claimx_pipeline.simulator.simulation import Simulation
 from claimx_pipeline.simulator.submissions import Submissions
+from claimx_pipeline.simulator.vendor import VendorState
+from claimx_pipeline.simulator.vendor_api import VENDOR_PATH
 from claimx_pipeline.simulator.world import World
 
 _GRACE_SECONDS = 2
@@ -89,6 +91,11 @@ class SimulatorServer:
         return self.simulation.submissions
 
     @property
+    def vendor(self) -> VendorState:
+        """What the vendor accepted, and its habits."""
+        return self.simulation.vendor
+
+    @property
     def faults(self) -> FaultPlan:
         """What goes wrong."""
         return self.simulation.faults
@@ -107,6 +114,11 @@ class SimulatorServer:
     def itel_url(self) -> str:
         """Base URL of the iTel API."""
         return self.url + ITEL_PATH
+
+    @property
+    def vendor_url(self) -> str:
+        """Base URL of the vendor; tokens are handed out below it, at ``/token``."""
+        return self.url + VENDOR_PATH
 
     def application(self) -> ASGIApp:
         """Return what answers; a subclass may put something in front of it."""

@@ -25,6 +25,7 @@ from .send import (
     SendStage,
 )
 from .topic_log import (
+    BrokerError,
     TopicLog,
 )
 from .transform import (
@@ -39,6 +40,7 @@ from .validation import (
 )
 
 __all__ = [
+    "BrokerError",
     "Chain",
     "ChainProcessor",
     "DeltaConfig",

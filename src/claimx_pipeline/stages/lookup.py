@@ -63,6 +63,9 @@ class LookupConfig:
 class LookupStage:
     """One GET per record, many at once, each key asked once at a time.
 
+    All lookups of a process that ask the same connection and keep its answers equally long
+    share them: two workers that follow one topic ask once.
+
     An answer fetched before the record was published is fetched again: the record is
     about a change that such an answer may not show yet.
     """
@@ -83,7 +86,10 @@ class LookupStage:
         """
         self._clock = resources.clock
         self._connection = resources.connections.get(self.config.connection)
-        self._cache = AnswerCache(self.config.cache_ttl, self.config.cache_entries, resources.clock)
+        config = self.config
+        self._cache = resources.connections.answers(
+            config.connection, config.cache_ttl, config.cache_entries, resources.clock
+        )
 
     async def process(self, items: Sequence[Item]) -> None:
         """Look up every record of the batch, side by side."""
@@ -106,7 +112,8 @@ class LookupStage:
             path, params = self._request(item.data)
             published = published_at(item.record.timestamp) or self._clock.now()
             answer, answered_at = await self._cache.get(
-                (path, tuple(sorted(params.items()))),
+                # Where what is missing is usual, 404 is judged otherwise: not the same request.
+                (path, tuple(sorted(params.items())), self._subject(path)),
                 lambda: self._ask(path, params),
                 not_before=published,
             )
@@ -123,12 +130,14 @@ class LookupStage:
         return failed
 
     async def _ask(self, path: str, params: Mapping[str, str]) -> tuple[Any, datetime]:
-        # Where a failed lookup is not a failure, what is missing may be usual.
-        subject = None if self.config.on_error == "log_and_continue" else path
         answer = await self._connection.request(
-            "GET", path, params=dict(params) or None, expect="json", subject=subject
+            "GET", path, params=dict(params) or None, expect="json", subject=self._subject(path)
         )
         return answer.json(), answer.answered_at
+
+    def _subject(self, path: str) -> str | None:
+        # Where a failed lookup is not a failure, what is missing may be usual.
+        return None if self.config.on_error == "log_and_continue" else path
 
     def _request(self, data: Mapping[str, Any]) -> tuple[str, dict[str, str]]:
         path = filled_path(self.config.endpoint, self.config.path_params, data)

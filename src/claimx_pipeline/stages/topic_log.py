@@ -7,8 +7,11 @@ from collections.abc import AsyncIterator, Sequence
 from attrs import define, evolve, field
 
 from claimx_pipeline.broker.protocol import Admin, OutRecord, Producer, Record, TopicPartition
+from claimx_pipeline.errors import BrokerError
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.topics import Topic
+
+__all__ = ["BrokerError", "TopicLog"]
 
 _RECORDS_AT_ONCE = 1000
 

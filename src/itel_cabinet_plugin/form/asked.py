@@ -30,6 +30,9 @@ class Asked(NamedTuple):
     answer: Answer
     malformed: str = ""
     """What is wrong with its shape, if anything is."""
+    group_id: str | None = None
+    position: int = 0
+    """Where in its group it is, from 0."""
 
 
 def questions_of(response: Any) -> Iterator[Asked]:
@@ -67,8 +70,10 @@ def _questions_of_group(group: Any) -> Iterator[Asked]:
     if not isinstance(questions, list):
         yield _malformed(title, questions, "the questions are not a list")
         return
-    for question in questions:
-        yield _question(title, question)
+    given = group.get("groupId")
+    group_id = given.strip() if isinstance(given, str) else None
+    for position, question in enumerate(questions):
+        yield _question(title, question)._replace(group_id=group_id, position=position)
 
 
 def _question(group: str, question: Any) -> Asked:

@@ -19,7 +19,7 @@ class CabinetForm:
 
     assignment_id: int | None = None
     task_id: int | None = None
-    """The template, 32513; not the task assigned to a user, which is ``assignment_id``."""
+    """The template, say 32513; not the task assigned to a user, which is ``assignment_id``."""
     task_name: str | None = None
     project_id: str | None = None
     form_id: str | None = None
@@ -117,12 +117,41 @@ class Unmatched:
 
 
 @frozen(kw_only=True)
+class Adjuster:
+    """Who handles the claim, as the form says it; None for what was not answered."""
+
+    first_name: str | None = None
+    last_name: str | None = None
+    vendor_name: str | None = None
+    """The company; the vendor knows the adjuster by it."""
+    phone: str | None = None
+    email: str | None = None
+
+
+@frozen
+class GivenAnswer:
+    """One question of the form with its answer, whether the question is known or not."""
+
+    group: str
+    question: str
+    type: str
+    """``option``, ``number``, ``text``, ``image``, or whatever the form says."""
+    value: Any
+    """The bare answer; None if there is none."""
+
+
+@frozen(kw_only=True)
 class ParsedForm:
     """A form, read."""
 
     form: CabinetForm
     attachments: tuple[FormAttachment, ...]
     unmatched: tuple[Unmatched, ...]
+    adjuster: Adjuster = Adjuster()
+    answers: tuple[GivenAnswer, ...] = ()
+    """Every question that has a text, in form order."""
+    unfit: frozenset[str] = frozenset()
+    """Columns that are null although their question was answered: the answer does not fit."""
     report: Mapping[str, Any]
     """For people: ``meta``, and ``topics`` with questions and answers in form order."""
     date_assigned: str | None

@@ -7,6 +7,7 @@ makes reading fail: what does not fit is kept in ``raw_data`` and listed in ``un
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, TypeVar
@@ -14,15 +15,18 @@ from typing import Any, TypeVar
 from attrs import define, field
 
 from claimx_pipeline.values import identifier, instant
+from itel_cabinet_plugin.form import adjuster
 from itel_cabinet_plugin.form.asked import Asked, questions_of
 from itel_cabinet_plugin.form.model import (
+    Adjuster,
     CabinetForm,
     FormAttachment,
+    GivenAnswer,
     ParsedForm,
     Reason,
     Unmatched,
 )
-from itel_cabinet_plugin.form.questions import QUESTIONS, Question, topic_of
+from itel_cabinet_plugin.form.questions import ALIAS, QUESTIONS, Question, topic_of
 from itel_cabinet_plugin.form.report import entry, photo_answer, report_of
 from itel_cabinet_plugin.form.values import (
     READERS,
@@ -74,6 +78,9 @@ def parse_form(
         form=form,
         attachments=tuple(reading.attachments),
         unmatched=tuple(reading.unmatched),
+        adjuster=Adjuster(**reading.adjuster),
+        answers=tuple(reading.answers),
+        unfit=frozenset(name for name in reading.unfit if reading.columns.get(name) is None),
         report=report_of(form, reading.topics),
         date_assigned=written(form.date_assigned, assignment.get("dateAssigned")),
         date_completed=written(form.date_completed, assignment.get("dateCompleted")),
@@ -115,7 +122,19 @@ def _identity(assignment: Mapping[str, Any], odd: list[Unmatched]) -> dict[str, 
 
 
 def _json(raw: Mapping[str, Any]) -> str:
-    return json.dumps(raw, ensure_ascii=False, default=str)
+    try:
+        return json.dumps(raw, ensure_ascii=False, default=str, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(raw), ensure_ascii=False, default=str, allow_nan=False)
+
+
+def _finite(value: Any) -> Any:
+    """Return *value* with texts for the numbers that JSON does not know."""
+    if isinstance(value, Mapping):
+        return {name: _finite(inner) for name, inner in value.items()}
+    if isinstance(value, list):
+        return [_finite(inner) for inner in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 @define
@@ -130,6 +149,10 @@ class _Reading:
     unmatched: list[Unmatched] = field(factory=list)
     topics: dict[str, list[Mapping[str, Any]]] = field(factory=dict)
     raw: dict[str, list[dict[str, Any]]] = field(factory=dict)
+    adjuster: dict[str, str | None] = field(factory=dict)
+    answers: list[GivenAnswer] = field(factory=list)
+    unfit: set[str] = field(factory=set)
+    """Columns that got an answer which does not fit, if no other."""
     _ranks: dict[str, int] = field(factory=dict)
     """Target to how surely it was found; a surer match replaces a less sure one."""
     _photos: dict[str, set[int]] = field(factory=dict)
@@ -141,23 +164,27 @@ class _Reading:
         self.raw.setdefault(asked.group, []).append(
             {"q": text and text.strip(), "a": answer.raw, "id": asked.control_id}
         )
+        of_adjuster = adjuster.field_of(asked)
+        if of_adjuster is not None:
+            self._take_adjuster(asked, of_adjuster)
         if text is None:
             self._tell(asked, "malformed", asked.malformed)
+            return
+        self.answers.append(GivenAnswer(asked.group, text.strip(), answer.type, answer.value))
+        if of_adjuster is not None:
+            self._show(topic_of(asked.group, text), asked, answer.value)
             return
         question, rank = QUESTIONS.find(
             asked.group, text.strip(), asked.control_id, image=answer.image
         )
-        self._tell_oddities(asked, question)
+        self._tell_oddities(asked, question, rank)
         if answer.image:
             shown = self._take_photos(asked, question)
         else:
             shown = self._take_value(asked, question, rank)
         if question is not None:
             self._ranks[question.target] = min(rank, self._ranks.get(question.target, rank))
-        topic = question.topic if question else topic_of(asked.group, text)
-        self.topics.setdefault(topic, []).append(
-            entry(text.strip(), shown, answer.type, asked.control_id)
-        )
+        self._show(question.topic if question else topic_of(asked.group, text), asked, shown)
 
     def tell_missing(self) -> None:
         """Name the questions that a form of this kind asks and this one does not."""
@@ -168,6 +195,18 @@ class _Reading:
             if section and self.columns.get(f"{section}_cabinets_damaged") is False:
                 continue
             self.unmatched.append(Unmatched(question.group, question.question, None, "missing"))
+
+    def _take_adjuster(self, asked: Asked, name: str) -> None:
+        """Put an answer into its field of the adjuster; only its position says which."""
+        try:
+            self.adjuster[name] = adjuster.read_field(name, asked.answer.value)
+        except UnfitAnswerError as error:
+            self._tell(asked, "bad_value", str(error))
+
+    def _show(self, topic: str, asked: Asked, shown: Any) -> None:
+        """Add a question to the readable report."""
+        shown_entry = entry((asked.text or "").strip(), shown, asked.answer.type, asked.control_id)
+        self.topics.setdefault(topic, []).append(shown_entry)
 
     def _take_value(self, asked: Asked, question: Question | None, rank: int) -> Any:
         """Put an answer into its column; return it as people are to see it."""
@@ -180,7 +219,7 @@ class _Reading:
         try:
             value = READERS[question.kind](answer)
         except UnfitAnswerError as error:
-            self._tell(asked, "bad_value", str(error))
+            self._not_fitting(asked, question, str(error))
             return answer
         if question.column is None:
             return value
@@ -193,7 +232,7 @@ class _Reading:
         """Add a row for each photo; return them as people are to see them."""
         given = asked.answer.value
         if question is not None and question.photos is None and given is not None:
-            self._tell(asked, "bad_value", "photos, where none were asked for")
+            self._not_fitting(asked, question, "photos, where none were asked for")
         if given is not None and not isinstance(given, list):
             self._tell(asked, "bad_value", "not a list of media ids")
             return given
@@ -226,14 +265,31 @@ class _Reading:
             created_at=self.parsed_at,
         )
 
-    def _tell_oddities(self, asked: Asked, question: Question | None) -> None:
+    def _not_fitting(self, asked: Asked, question: Question, detail: str) -> None:
+        self._tell(asked, "bad_value", detail)
+        if question.column is not None:
+            self.unfit.add(question.column)
+
+    def _tell_oddities(self, asked: Asked, question: Question | None, rank: int) -> None:
         """Note what is odd about a question, before its answer is looked at."""
         if asked.malformed:
             self._tell(asked, "malformed", asked.malformed)
         elif question is None:
             self._tell(asked, "unknown")
-        if question is not None and question.target in self._ranks:
+        if question is not None and self._is_duplicate(question, rank, asked.answer.value):
             self._tell(asked, "duplicate")
+
+    def _is_duplicate(self, question: Question, rank: int, value: Any) -> bool:
+        """Tell whether a question was asked before.
+
+        A form may ask the same in two wordings; they are twice one question only if both are
+        answered.
+        """
+        held = self._ranks.get(question.target)
+        if held is None:
+            return False
+        reworded = ALIAS in (held, rank) and held != rank
+        return not reworded or None not in (value, self.columns.get(question.target))
 
     def _tell(self, asked: Asked, reason: Reason, detail: str = "") -> None:
         text = (asked.text or "").strip()

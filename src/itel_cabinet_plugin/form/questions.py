@@ -24,7 +24,7 @@ Section = Literal["lower", "upper", "full_height", "island"]
 EXACT: Final = 0
 """Rank of a match by group and text."""
 ALIAS: Final = 1
-"""Rank of a match by a text that an older form used."""
+"""Rank of a match by a text that another version of the form uses."""
 CONTROL: Final = 2
 """Rank of a match by control id; photo questions of the older form only."""
 
@@ -36,6 +36,7 @@ class Question:
     """One question the form asks, and where its answer goes."""
 
     group: str
+    """Empty for a question that is known by its text in whatever group."""
     question: str
     kind: Kind
     column: str | None
@@ -49,9 +50,11 @@ class Question:
     expected: bool
     """Whether its absence is worth telling: neither optional nor hidden by another answer."""
     aliases: tuple[str, ...]
-    """Texts by which older forms ask it, in whatever group."""
+    """Texts by which other versions of the form ask it, in whatever group."""
     control_ids: tuple[str, ...]
     """Control ids that identify it in older forms."""
+    rewordings: tuple[str, ...] = ()
+    """Texts by which other versions of the form ask it, in the same group only."""
 
     @property
     def target(self) -> str:
@@ -66,6 +69,9 @@ class QuestionMap:
         self.questions = tuple(questions)
         self._exact = {(q.group, q.question): q for q in self.questions}
         self._normal = {(normal(q.group), normal(q.question)): q for q in self.questions}
+        self._reworded = {
+            (normal(q.group), normal(text)): q for q in self.questions for text in q.rewordings
+        }
         self._aliases = {normal(text): q for q in self.questions for text in q.aliases}
         self._controls = {control: q for q in self.questions for control in q.control_ids}
 
@@ -93,7 +99,7 @@ class QuestionMap:
         found = self._normal.get((normal(group), words))
         if found:
             return found, EXACT
-        found = self._aliases.get(words)
+        found = self._reworded.get((normal(group), words)) or self._aliases.get(words)
         if found:
             return found, ALIAS
         return (self._controls.get(control_id or "") if image else None), CONTROL

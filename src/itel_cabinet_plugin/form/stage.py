@@ -61,6 +61,8 @@ class FormStage(RecordStage):
         Raises:
             RecordError: Permanent; the field holds no assignment.
         """
+        # What a message calls so is not what is counted here.
+        item.data[self.config.misfits_field] = {}
         if item.unfinished is not None:
             return  # there is no answer yet; the record comes back for it
         assignment = task_in(item.data, self.config.input_field)

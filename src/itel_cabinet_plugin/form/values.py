@@ -47,9 +47,13 @@ def yes_no(answer: Any) -> bool:
 def damage(answer: Any) -> str:
     """Return ``Yes``, ``No`` or ``Not Available``, which is neither of the two."""
     found = _DAMAGE.get(normal(option(answer)))
-    if found is None:
-        raise UnfitAnswerError("neither 'Yes' nor 'No' nor 'Not Available'")
-    return found
+    if found is not None:
+        return found
+    try:
+        # Its newer wording may be answered in a sentence.
+        return "Yes" if yes_no(answer) else "No"
+    except UnfitAnswerError:
+        raise UnfitAnswerError("neither 'Yes' nor 'No' nor 'Not Available'") from None
 
 
 def option(answer: Any) -> str:

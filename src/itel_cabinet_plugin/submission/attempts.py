@@ -14,6 +14,7 @@ from attrs import asdict, define, field, frozen
 from claimx_pipeline import Category, Clock, OutRecord
 from claimx_pipeline.connections import Answer, RequestFailedError, json_object
 from itel_cabinet_plugin.form.values import label
+from itel_cabinet_plugin.submission.accepting import AcceptingRule, rule_of
 from itel_cabinet_plugin.topics import API_ATTEMPTS
 
 ATTEMPT_HEADER: Final = "X-Attempt-Id"
@@ -21,6 +22,7 @@ ATTEMPT_HEADER: Final = "X-Attempt-Id"
 
 _SHOWN: Final = 2000
 _ERROR_SHOWN: Final = 500
+_LONGEST_ID: Final = 200
 _CLIENT_ERRORS, _REQUEST_TIMEOUT, _SERVER_ERRORS = 400, 408, 500
 
 
@@ -33,7 +35,8 @@ class Submitted:
     form_response_id: str | None
     project_id: str | None
     event_id: str | None
-    payload_hash: str
+    payload_hash: str | None
+    """None if nothing was built, as the form is not routed."""
 
 
 @frozen(kw_only=True)
@@ -41,16 +44,18 @@ class Attempt:
     """One request and its answer."""
 
     attempt_id: str
-    outcome: Literal["accepted", "refused", "failed", "unanswered"]
+    outcome: Literal["accepted", "refused", "failed", "unanswered", "not_routed"]
     """``refused``: for good (4xx). ``failed``: another try may help. ``unanswered``: iTel may
-    have it all the same."""
+    have it all the same. ``not_routed``: there was no request, by ``itel_cabinet.submit_when``."""
     status_code: int | None
     itel_task_id: str | None
     response: str | None
     error: str | None
-    sent_at: datetime
+    sent_at: datetime | None
     ended_at: datetime
-    latency_ms: float
+    latency_ms: float | None
+    accepted_by: str | None = None
+    """Rule by which an answer counts as a yes though its status says otherwise."""
 
 
 @define
@@ -58,6 +63,7 @@ class Attempts:
     """Follows the requests that carry one submission, or a batch of them; a ``Watch``."""
 
     _clock: Clock
+    _rules: tuple[AcceptingRule, ...] = ()
     made: list[Attempt] = field(factory=list, init=False)
     _id: str = field(default="", init=False)
     _open: int = field(default=0, init=False)
@@ -78,6 +84,7 @@ class Attempts:
         self._effect |= not _had_no_effect(result)
         failed = isinstance(result, RequestFailedError)
         answer = result.answer if isinstance(result, RequestFailedError) else result
+        rule = rule_of(self._rules, answer) if answer and not failed else None
         self.made.append(
             Attempt(
                 attempt_id=self._id,
@@ -89,6 +96,7 @@ class Attempts:
                 sent_at=self._sent_at,
                 ended_at=self._clock.now(),
                 latency_ms=round((self._clock.monotonic() - self._began) * 1000, 3),
+                accepted_by=str(rule) if rule else None,
             )
         )
 
@@ -103,12 +111,34 @@ class Attempts:
 
 
 def attempt_record(about: Submitted, attempt: Attempt) -> OutRecord:
-    """Return the message about one request."""
+    """Return the message about one request; it names a rule only if one was applied."""
+    message = asdict(about) | asdict(attempt)
+    if attempt.accepted_by is None:
+        del message["accepted_by"]
     return OutRecord(
         API_ATTEMPTS.name,
-        msgspec.json.encode(asdict(about) | asdict(attempt)),
+        msgspec.json.encode(message),
         about.idempotency_key.encode(),
         (("claimx-id", f"{attempt.attempt_id}/{about.idempotency_key}".encode()),),
+    )
+
+
+def not_routed(about: Submitted, why: str, now: datetime) -> OutRecord:
+    """Return the message about a form that is not sent: one row for each form and reason."""
+    cause = hashlib.sha256(f"{about.idempotency_key}|{why}".encode()).hexdigest()
+    return attempt_record(
+        about,
+        Attempt(
+            attempt_id=f"not-routed-{cause[:16]}",
+            outcome="not_routed",
+            status_code=None,
+            itel_task_id=None,
+            response=None,
+            error=why[:_ERROR_SHOWN],
+            sent_at=None,
+            ended_at=now,
+            latency_ms=None,
+        ),
     )
 
 
@@ -118,9 +148,13 @@ def payload_hash(payload: Mapping[str, Any]) -> str:
 
 
 def itel_task_id(answer: Answer) -> str | None:
-    """Return what iTel calls the submission; None if the answer does not say."""
+    """Return what iTel calls the submission; None if the answer does not say.
+
+    An id is remembered of every form, so what is as long as a text is not kept whole.
+    """
     said = json_object(answer)
-    return label(said.get("itel_task_id")) if said else None
+    found = label(said.get("itel_task_id")) if said else None
+    return found and found[:_LONGEST_ID]
 
 
 def _outcome(

@@ -20,7 +20,7 @@ import msgspec
 from attrs import asdict, define, evolve, field, frozen
 
 from claimx_pipeline import OutRecord, Resources
-from claimx_pipeline.stages import TopicLog
+from claimx_pipeline.stages import BrokerError, TopicLog
 from itel_cabinet_plugin.topics import ACCEPTED, API_ATTEMPTS, SENDING
 
 log = logging.getLogger(__name__)
@@ -311,7 +311,7 @@ async def _appended(topic: TopicLog, records: Sequence[OutRecord]) -> list[OutRe
         return []
     try:
         await topic.append(records)
-    except Exception:
+    except BrokerError:
         log.warning(
             "%d messages for topic %s are published later; the broker does not take them now",
             len(records),

@@ -41,6 +41,10 @@ _DAMAGED: Final[Mapping[str | None, bool]] = {"Yes": True, "No": False}
 """``Not Available`` is neither and goes out as null."""
 
 
+_EXACT: Final = 2.0**53
+"""Whole numbers from here on are not exact as floating point."""
+
+
 def submission_of(parsed: ParsedForm) -> Payload:
     """Return the payload for a form. Whether it is a valid one is for the schema to say."""
     form = parsed.form
@@ -99,8 +103,12 @@ def _section(
 
 
 def length_of(length: float | None) -> float | None:
-    """Return a length as it is written in JSON: 18, not 18.0, but 7.5."""
-    return int(length) if length is not None and length.is_integer() else length
+    """Return a length as it is written in JSON: 18, not 18.0, but 7.5.
+
+    What is too large to be a length stays as it is, and the schema refuses it.
+    """
+    whole = length is not None and length.is_integer() and abs(length) < _EXACT
+    return int(length) if whole and length is not None else length
 
 
 def _media_by_key(attachments: Iterable[FormAttachment]) -> Mapping[str, list[FormAttachment]]:

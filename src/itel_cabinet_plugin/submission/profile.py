@@ -3,56 +3,39 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
-from typing import Any, Final, Protocol
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Final, Protocol
 
 from attrs import frozen
 
-from claimx_pipeline import (
-    EnrichmentContext,
-    EntityRows,
-    Event,
-    Problem,
-    RecordError,
-    Resources,
-    SettingsError,
-)
-from claimx_pipeline.connections import (
-    Answer,
-    Connection,
-    JsonVerdict,
-    RequestFailedError,
-    Verdict,
-)
-from claimx_pipeline.plugins import Holds, compile_conditions
-from itel_cabinet_plugin.form.model import CabinetForm, ParsedForm
+from claimx_pipeline import Problem, Resources, SettingsError
+from claimx_pipeline.connections import Connection
+from itel_cabinet_plugin.form.model import ParsedForm
 from itel_cabinet_plugin.form.values import written
-from itel_cabinet_plugin.photo_links import PhotoLinks, links_until
-from itel_cabinet_plugin.settings import SECTION, PayloadRule, VendorSettings
+from itel_cabinet_plugin.photo_links import Links, PhotoLinks, links_until
+from itel_cabinet_plugin.project_export import ExportedProject, ProjectExport, exported
+from itel_cabinet_plugin.settings import SECTION, VendorSettings
+from itel_cabinet_plugin.submission.accepting import ALREADY_EXISTS, AcceptingRule
 from itel_cabinet_plugin.submission.attempts import payload_hash
 from itel_cabinet_plugin.submission.payload import Payload, submission_of
-from itel_cabinet_plugin.submission.schema import V1_SCHEMA, VENDOR_SCHEMA, SubmissionSchema
+from itel_cabinet_plugin.submission.schema import (
+    V1_SCHEMA,
+    VENDOR_2026_SCHEMA,
+    VENDOR_SCHEMA,
+    SubmissionSchema,
+)
 from itel_cabinet_plugin.submission.vendor import vendor_submission_of
+from itel_cabinet_plugin.submission.vendor_2026 import (
+    Fractions,
+    check_fit,
+    vendor_2026_submission_of,
+)
 
 log = logging.getLogger(__name__)
 
 SUBSCRIPTION_HEADER: Final = "Ocp-Apim-Subscription-Key"
 """The vendor's gateway rejects a call without it; the field in the body is not enough."""
-
-
-SAYS_SUCCESS: Final = JsonVerdict("success")
-"""A yes of iTel: a JSON object without ``success: false``; 202 and 204 may be empty."""
-
-_EXISTS: Final = b"already exists"
-_BAD_REQUEST: Final = 400
-
-
-def vendor_verdict(answer: Answer, usual: RequestFailedError | None) -> RecordError | None:
-    """Judge an answer of the vendor, which answers a repetition with 400 "already exists"."""
-    if answer.status == _BAD_REQUEST and _EXISTS in answer.body.lower():
-        return None
-    return SAYS_SUCCESS(answer, usual)
 
 
 @frozen
@@ -83,8 +66,8 @@ class Profile(Protocol):
         ...
 
     @property
-    def verdict(self) -> Verdict:
-        """Tells which answers are a yes."""
+    def accepts(self) -> tuple[AcceptingRule, ...]:
+        """Answers that are a yes though their status says otherwise."""
         ...
 
     def content(self, parsed: ParsedForm) -> str:
@@ -108,8 +91,7 @@ class V1Profile:
     endpoint: str
     _schema: SubmissionSchema
     headers: Mapping[str, str] = {}
-
-    verdict: Verdict = SAYS_SUCCESS
+    accepts: tuple[AcceptingRule, ...] = ()
 
     def content(self, parsed: ParsedForm) -> str:
         """Return the hash of the submission; one instant has one hash, however it is written."""
@@ -137,16 +119,12 @@ class VendorProfile:
     _links: PhotoLinks
     _carrier_id: str
     _subscription_id: str
+    accepts: tuple[AcceptingRule, ...] = (ALREADY_EXISTS,)
 
     @property
     def headers(self) -> Mapping[str, str]:
         """Sent with every request."""
         return {SUBSCRIPTION_HEADER: self._subscription_id}
-
-    @property
-    def verdict(self) -> Verdict:
-        """Tells which answers are a yes."""
-        return vendor_verdict
 
     def content(self, parsed: ParsedForm) -> str:
         """Return the hash of the payload, with the photos' ids in place of their links."""
@@ -164,14 +142,63 @@ class VendorProfile:
             subscription_id=self._subscription_id,
         )
         self._schema.check(made)
-        if missing := len(parsed.attachments) - len(made["images"]):
-            log.warning(
-                "assignment %s: %d of %d photos have no link or no vendor name and are not sent",
-                parsed.form.assignment_id,
-                missing,
-                len(parsed.attachments),
-            )
+        _warn_of_missing(parsed, made)
         return Made(made, links_until(links))
+
+
+_UNKNOWN_PROJECT: Final = exported({})
+
+
+@frozen
+class Vendor2026Profile:
+    """The vendor's payload since 2026: with links of the photos and what the project says."""
+
+    connection: Connection
+    endpoint: str
+    _schema: SubmissionSchema
+    _links: PhotoLinks
+    _projects: ProjectExport
+    _carrier_id: str
+    _subscription_id: str
+    _fractions: Fractions
+    accepts: tuple[AcceptingRule, ...] = (ALREADY_EXISTS,)
+
+    @property
+    def headers(self) -> Mapping[str, str]:
+        """Sent with every request."""
+        return {SUBSCRIPTION_HEADER: self._subscription_id}
+
+    def content(self, parsed: ParsedForm) -> str:
+        """Return the hash of what the form itself says, whatever event and project say."""
+        made = self._made(parsed, _UNKNOWN_PROJECT, {}, "")
+        photos = [(photo.question_key, photo.media_id) for photo in parsed.attachments]
+        return payload_hash({**made, "integration_test_id": "", "images": photos})
+
+    async def payload(self, parsed: ParsedForm) -> Made:
+        """Ask for the project and the photos' links, and return the payload."""
+        check_fit(parsed)
+        project, links = await self._projects.of(parsed), await self._links.of(parsed)
+        made = self._made(parsed, project, links, self._carrier_id)
+        self._schema.check(made)
+        _warn_of_missing(parsed, made)
+        return Made(made, links_until(links))
+
+    def _made(
+        self, parsed: ParsedForm, project: ExportedProject, links: Links, carrier_id: str
+    ) -> Payload:
+        return vendor_2026_submission_of(
+            parsed, project, links, carrier_id=carrier_id, fractions=self._fractions
+        )
+
+
+def _warn_of_missing(parsed: ParsedForm, made: Payload) -> None:
+    if missing := len(parsed.attachments) - len(made["images"]):
+        log.warning(
+            "assignment %s: %d of %d photos have no link or no vendor name and are not sent",
+            parsed.form.assignment_id,
+            missing,
+            len(parsed.attachments),
+        )
 
 
 def v1_profile(resources: Resources, connection: str, endpoint: str) -> V1Profile:
@@ -189,17 +216,48 @@ def vendor_profile(resources: Resources, vendor: VendorSettings, links: PhotoLin
     Raises:
         SettingsError: There is no such connection, or the settings do not say who sends.
     """
-    carrier, subscription = vendor.carrier_id, vendor.subscription_id
-    if problems := vendor_problems(vendor):
-        raise SettingsError(problems)
+    carrier, subscription = _ids_of(vendor)
     return VendorProfile(
         resources.connections.get(vendor.connection),
         vendor.endpoint,
         SubmissionSchema(VENDOR_SCHEMA),
         links,
-        carrier or "",
-        subscription.reveal().strip() if subscription else "",
+        carrier,
+        subscription,
     )
+
+
+def vendor_2026_profile(
+    resources: Resources, vendor: VendorSettings, links: PhotoLinks, projects: ProjectExport
+) -> Profile:
+    """Return the profile ``vendor-2026``.
+
+    Raises:
+        SettingsError: There is no such connection, or the settings do not say who sends.
+    """
+    carrier, subscription = _ids_of(vendor)
+    return Vendor2026Profile(
+        resources.connections.get(vendor.connection),
+        vendor.endpoint,
+        SubmissionSchema(VENDOR_2026_SCHEMA),
+        links,
+        projects,
+        carrier,
+        subscription,
+        vendor.fractions,
+    )
+
+
+def _ids_of(vendor: VendorSettings) -> tuple[str, str]:
+    """Return the carrier's id and the subscription's.
+
+    Raises:
+        SettingsError: One of them is missing.
+    """
+    if problems := vendor_problems(vendor):
+        raise SettingsError(problems)
+    subscription = vendor.subscription_id
+    return vendor.carrier_id or "", subscription.reveal().strip() if subscription else ""
 
 
 def vendor_problems(vendor: VendorSettings) -> list[Problem]:
@@ -214,47 +272,3 @@ def vendor_problems(vendor: VendorSettings) -> list[Problem]:
         for name, value in given.items()
         if not value
     ]
-
-
-@frozen
-class ProfileChoice:
-    """Finds the profile of a form: the first rule that holds, else the usual one."""
-
-    usual: Profile
-    rules: Sequence[tuple[Holds, Profile]] = ()
-
-    @classmethod
-    def of(
-        cls, profiles: Mapping[str, Profile], usual: str, rules: Sequence[PayloadRule]
-    ) -> ProfileChoice:
-        """Return the choice among *profiles*, by name."""
-        compiled = [(compile_conditions(rule.conditions), profiles[rule.payload]) for rule in rules]
-        return cls(profiles[usual], compiled)
-
-    def profile(self, data: Mapping[str, Any], form: CabinetForm) -> Profile:
-        """Return the profile for the form that *data*, the trigger's message, led to."""
-        if not self.rules:
-            return self.usual
-        context, task = _asked_about(data, form)
-        return next((profile for holds, profile in self.rules if holds(context, task)), self.usual)
-
-
-def _asked_about(
-    data: Mapping[str, Any], form: CabinetForm
-) -> tuple[EnrichmentContext, dict[str, Any]]:
-    """Return what conditions are asked about: the event, with the task as ClaimX answered it."""
-    answered, project = data.get("task"), data.get("project")
-    task = {
-        **(answered if isinstance(answered, dict) else {}),
-        "task_id": form.task_id,
-        "assignment_id": form.assignment_id,
-        "task_name": form.task_name,
-        "status": form.status,
-    }
-    # Conditions compare no times, so any will do for a message that names none.
-    at = form.ingested_at or datetime.fromtimestamp(0, UTC)
-    event = Event(
-        str(data.get("event_id")), str(data.get("event_type")), str(data.get("project_id")), at
-    )
-    projects = [project] if isinstance(project, dict) else []
-    return EnrichmentContext(event, EntityRows(projects=projects, tasks=[task])), task

@@ -12,6 +12,7 @@ from claimx_pipeline import RecordError
 
 V1_SCHEMA: Final = "schemas/cabinet_repair_submission.schema.json"
 VENDOR_SCHEMA: Final = "schemas/vendor_submission.schema.json"
+VENDOR_2026_SCHEMA: Final = "schemas/vendor_2026_submission.schema.json"
 _LISTED_AT_MOST: Final = 5
 
 

@@ -6,7 +6,8 @@ import asyncio
 import hashlib
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
+from urllib.parse import quote
 
 import msgspec
 from attrs import define, evolve
@@ -14,7 +15,8 @@ from attrs import define, evolve
 from claimx_pipeline import Category, Clock, RecordError, failure
 from claimx_pipeline.connections import Answer
 from claimx_pipeline.stages import Item
-from itel_cabinet_plugin.form.model import ParsedForm
+from itel_cabinet_plugin.form.model import CabinetForm, ParsedForm
+from itel_cabinet_plugin.submission.accepting import AcceptingVerdict
 from itel_cabinet_plugin.submission.attempts import (
     Attempt,
     Attempts,
@@ -25,6 +27,9 @@ from itel_cabinet_plugin.submission.attempts import (
 )
 from itel_cabinet_plugin.submission.ledger import Accepted, FormLedger, Request
 from itel_cabinet_plugin.submission.profile import Made, Profile
+
+_IN_HEADERS: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
+"""What an id may have in a header as it is."""
 
 
 @define(eq=False)
@@ -39,8 +44,7 @@ class WantedForm:
     @property
     def name(self) -> str:
         """What the form is called: its idempotency key, as long as it says one thing."""
-        form = self.parsed.form
-        return f"itel/{form.assignment_id}/{form.form_response_id}"
+        return form_name(self.parsed.form)
 
     @property
     def again(self) -> bool:
@@ -50,6 +54,15 @@ class WantedForm:
     def absent(self, request: Request) -> WantedForm:
         """Return a form of the same request that no record of this batch asks for."""
         return WantedForm(self.parsed, self.profile, request.content, [])
+
+
+def form_name(form: CabinetForm) -> str:
+    """Return what a form is called in keys of messages and headers of requests.
+
+    An id is text from outside; what a header cannot hold is percent-encoded.
+    """
+    response = form.form_response_id
+    return f"itel/{form.assignment_id}/{response and quote(response, safe=_IN_HEADERS)}"
 
 
 @define(eq=False)
@@ -112,7 +125,10 @@ class Sender:
 
     async def send(self, group: Sequence[Part]) -> None:
         """Send one request, and form by form if it is refused for good."""
-        profile, attempts = group[0].form.profile, Attempts(self._clock)
+        profile = group[0].form.profile
+        # Of several forms it is not known which of them is there already: they go one by one.
+        rules = profile.accepts if len(group) == 1 else ()
+        attempts = Attempts(self._clock, rules)
         requests = [part.request for part in group]
         items = [item for part in group for item in part.form.items]
         try:
@@ -123,7 +139,7 @@ class Sender:
                 headers=profile.headers,
                 idempotency_key=_key(requests),
                 watch=attempts,
-                verdict=profile.verdict,
+                verdict=AcceptingVerdict(rules),
             )
         except BaseException as error:  # noqa: BLE001 - one form's failure is its own records' outcome
             for item in items:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final
 
 from attrs import field, frozen
@@ -17,24 +17,29 @@ from attrs.validators import ge, optional
 
 from claimx_pipeline import Category, ClaimxError, Clock, RecordError, Resources, failure
 from claimx_pipeline.stages import Item
-from itel_cabinet_plugin.form.model import ParsedForm
+from itel_cabinet_plugin.form.conditions import check_form_conditions, compile_form_conditions
+from itel_cabinet_plugin.form.model import CabinetForm, ParsedForm
 from itel_cabinet_plugin.photo_links import MEDIA_ENDPOINT, PhotoLinks
+from itel_cabinet_plugin.project_export import PROJECT_ENDPOINT, ProjectExport
 from itel_cabinet_plugin.settings import PayloadName, PayloadRule, VendorSettings
+from itel_cabinet_plugin.submission.attempts import Submitted, not_routed
+from itel_cabinet_plugin.submission.choice import ProfileChoice
 from itel_cabinet_plugin.submission.ledger import FormLedger
 from itel_cabinet_plugin.submission.locks import FormLocks
 from itel_cabinet_plugin.submission.profile import (
     Profile,
-    ProfileChoice,
     v1_profile,
+    vendor_2026_profile,
     vendor_profile,
 )
-from itel_cabinet_plugin.submission.sending import Part, Sender, WantedForm
+from itel_cabinet_plugin.submission.sending import Part, Sender, WantedForm, form_name
 
 log = logging.getLogger(__name__)
 
-_LINKS_KEPT_SECONDS: Final = 60.0
+_ANSWERS_KEPT_SECONDS: Final = 60.0
 _ENTRY_POINT: Final = "itel_cabinet_api"
-_METRIC: Final = "forms_already_accepted"
+_ALREADY_ACCEPTED: Final = "forms_already_accepted"
+_NOT_ROUTED: Final = "forms_not_routed"
 
 
 @frozen(kw_only=True)
@@ -57,10 +62,11 @@ class SubmitConfig:
     """The first whose conditions hold decides what a form is sent as."""
 
     vendor: VendorSettings = field(factory=VendorSettings)
-    """Payload ``vendor``: who sends, and where to."""
+    """Payloads of the vendor: who sends, and where to."""
 
     claimx_connection: str = "claimx_api"
-    """Named connection that knows the photos' links, which payload ``vendor`` needs."""
+    """Named connection that knows the photos' links and the project, which the vendor's payloads
+    need."""
 
     batch_size: int | None = field(default=None, validator=optional(ge(1)))
     """Forms in one request, at most: ``{"tasks": […], "batch_size": n}``.
@@ -75,6 +81,9 @@ class SubmitConfig:
 
     submit_statuses: tuple[str, ...] = ("COMPLETED",)
     """Tasks in one of these states are submitted, others are skipped; case is ignored."""
+
+    submit_when: Mapping[str, Any] | None = field(default=None, validator=check_form_conditions)
+    """Conditions on the answers; a form that does not meet them is reported and not sent."""
 
     form_field: str = "form"
     """Field with the ``ParsedForm``."""
@@ -91,6 +100,7 @@ class SubmitStage:
 
     def __init__(self, config: SubmitConfig) -> None:
         self.config = config
+        self._why_not = compile_form_conditions(config.submit_when)
         self._statuses = frozenset(status.casefold() for status in config.submit_statuses)
         self._ledger = FormLedger(config.accepted_remembered)
         self._locks = FormLocks()
@@ -109,12 +119,16 @@ class SubmitStage:
         used = {config.payload, *(rule.payload for rule in config.payload_rules)}
         if "v1" in used:
             profiles["v1"] = v1_profile(resources, config.connection, config.endpoint)
-        if "vendor" in used:
-            claimx = resources.connections.get(config.claimx_connection)
-            parameter = resources.settings.claimx.api.media_parameter
-            kept = _LINKS_KEPT_SECONDS
-            links = PhotoLinks(claimx, MEDIA_ENDPOINT, kept, resources.clock, parameter)
-            profiles["vendor"] = vendor_profile(resources, config.vendor, links)
+        if used - {"v1"}:
+            claimx, clock = resources.connections.get(config.claimx_connection), resources.clock
+            kept, parameter = _ANSWERS_KEPT_SECONDS, resources.settings.claimx.api.media_parameter
+            links = PhotoLinks(claimx, MEDIA_ENDPOINT, kept, clock, parameter)
+            projects = ProjectExport(claimx, PROJECT_ENDPOINT, kept, clock)
+            if "vendor" in used:
+                profiles["vendor"] = vendor_profile(resources, config.vendor, links)
+            if "vendor-2026" in used:
+                made = vendor_2026_profile(resources, config.vendor, links, projects)
+                profiles["vendor-2026"] = made
         self._choice = ProfileChoice.of(profiles, config.payload, config.payload_rules)
         self._clock, self._resources = resources.clock, resources
         self._ledger.open(resources)
@@ -173,8 +187,28 @@ class SubmitStage:
         if (form.status or "").casefold() not in self._statuses:
             item.skip(f"the task is {form.status}, which is not submitted")
             return None
+        if (why := self._why_not(parsed)) is not None:
+            self._not_routed(item, form, why)
+            return None
         profile = self._choice.profile(item.data, form)
         return WantedForm(parsed, profile, profile.content(parsed), [item])
+
+    def _not_routed(self, item: Item, form: CabinetForm, why: str) -> None:
+        """Report a completed form that is not for iTel, count it, and be done with it."""
+        name = form_name(form)
+        about = Submitted(
+            idempotency_key=name,
+            assignment_id=form.assignment_id,
+            form_response_id=form.form_response_id,
+            project_id=form.project_id,
+            event_id=form.event_id,
+            payload_hash=None,
+        )
+        reason = f"it does not meet itel_cabinet.submit_when: {why}"
+        item.reports.append(not_routed(about, reason, self._clock.now()))
+        log.info("form %s is not submitted; %s", name, reason)
+        self._resources.metrics.plugins.count(_ENTRY_POINT, _NOT_ROUTED, 1, {})
+        item.skip(f"the form is not submitted; {reason}")
 
     async def _submit(self, wanted: Sequence[WantedForm]) -> None:
         """Send those of the forms that iTel does not have yet."""
@@ -224,7 +258,7 @@ class SubmitStage:
                 "already_accepted": True,
             }
         log.info("iTel has accepted form %s with this content before; it is not sent", form.name)
-        self._resources.metrics.plugins.count(_ENTRY_POINT, _METRIC, len(form.items), {})
+        self._resources.metrics.plugins.count(_ENTRY_POINT, _ALREADY_ACCEPTED, len(form.items), {})
         return True
 
     def _grouped(self, parts: Sequence[Part]) -> tuple[list[list[Part]], list[list[Part]]]:

@@ -46,7 +46,7 @@ class _Cabinets:
     """Whether the form asks for their counter type."""
 
 
-_SECTIONS: Final = (
+SECTIONS: Final = (
     _Cabinets("upper", "upper_cabinets", "upper_faces_frames"),
     _Cabinets("lower", "lower_cabinets", "lower_faces_frames", counters=True),
     _Cabinets("full_height", "full_height_pantry_cabinets", "full_height_frames"),
@@ -92,23 +92,28 @@ def vendor_submission_of(
             **dict.fromkeys(("adjuster_id", "first_name", "last_name", "phone"), ""),
             "email": form.assignor_email,
         },
-        "images": [
-            {"image_type": IMAGE_TYPES[photo.question_key], "url": link}
-            for photo in parsed.attachments
-            if photo.question_key in IMAGE_TYPES
-            and (link := label(links.get(photo.media_id, {}).get("fullDownloadLink")))
-        ],
+        "images": images_of(parsed, links),
         "cabinet_repair_specs": _specs(form),
         "opinion_replacement_value_specs": {
             **{
                 f"{cabinets.prefix}_cabinets_linear_ft": length_of(
                     getattr(form, f"{cabinets.prefix}_cabinets_lf")
                 )
-                for cabinets in _SECTIONS
+                for cabinets in SECTIONS
             },
             "counter_top_linear_ft": length_of(form.countertops_lf),
         },
     }
+
+
+def images_of(parsed: ParsedForm, links: Links) -> list[Payload]:
+    """Return the photos that have a link and a name of the vendor's, in form order."""
+    return [
+        {"image_type": IMAGE_TYPES[photo.question_key], "url": link}
+        for photo in parsed.attachments
+        if photo.question_key in IMAGE_TYPES
+        and (link := label(links.get(photo.media_id, {}).get("fullDownloadLink")))
+    ]
 
 
 def _insured(form: CabinetForm) -> Payload:
@@ -122,7 +127,7 @@ def _insured(form: CabinetForm) -> Payload:
 
 def _specs(form: CabinetForm) -> Payload:
     specs: Payload = {"damage_description": form.damage_description}
-    for cabinets in _SECTIONS:
+    for cabinets in SECTIONS:
         prefix = cabinets.prefix
         frames = f"{prefix}_face_frames_doors_drawers"
         specs |= {

@@ -44,6 +44,7 @@ def stages(settings: Settings) -> list[StageSpec]:
         connection=CONNECTION,
         endpoint=itel.endpoint,
         submit_statuses=itel.submit_statuses,
+        submit_when=itel.submit_when,
         payload=itel.payload,
         payload_rules=itel.payload_rules,
         vendor=itel.vendor,
@@ -51,7 +52,7 @@ def stages(settings: Settings) -> list[StageSpec]:
         accepted_remembered=itel.accepted_remembered,
     )
     return [
-        *looked_up_task(),
+        *looked_up_task(itel.task_ids),
         StageSpec("itel_form", FormConfig()),
         StageSpec("itel_send", submit),
         StageSpec(
@@ -63,7 +64,7 @@ def stages(settings: Settings) -> list[StageSpec]:
 def check(settings: Settings) -> list[Problem]:
     """Say what the worker lacks."""
     itel = itel_settings(settings)
-    lacking = vendor_problems(itel.vendor) if "vendor" in itel.payloads else []
+    lacking = vendor_problems(itel.vendor) if itel.payloads - {"v1"} else []
     return check_claimx(settings) + lacking
 
 

@@ -8,7 +8,8 @@ from claimx_pipeline.tables import DOUBLE, INT, LONG, STRING, TIMESTAMP, Column,
 
 SUBMISSIONS: Final = TableSpec(
     name="itel_cabinet_submissions",
-    summary="One row per request to iTel: what was sent, when, and what they said.",
+    summary="One row per request to iTel: what was sent, when, and what they said; and one per "
+    "form that is not for iTel.",
     doc=(
         "Written by the worker `itel-results` from `itel.cabinet.api.attempts`, on which "
         "`itel-api` reports every request that it made, whatever came of it."
@@ -48,7 +49,8 @@ SUBMISSIONS: Final = TableSpec(
             "outcome",
             STRING,
             source="iTel's answer",
-            doc="accepted, refused (for good), failed (may be tried again) or unanswered.",
+            doc="accepted, refused (for good), failed (may be tried again), unanswered or "
+            "not_routed.",
         ),
         Column(
             "status_code", INT, source="iTel's answer", doc="HTTP status; null if no answer came."
@@ -69,7 +71,7 @@ SUBMISSIONS: Final = TableSpec(
             "error",
             STRING,
             source="the `itel-api` worker",
-            doc="What went wrong; null if nothing did.",
+            doc="What went wrong, or why the form is not routed; null if it was accepted.",
         ),
         Column(
             "payload_hash",
@@ -89,7 +91,7 @@ SUBMISSIONS: Final = TableSpec(
             TIMESTAMP,
             bookkeeping=True,
             source="the clock of the `itel-api` worker",
-            doc="When it was sent.",
+            doc="When it was sent; null if it was not.",
         ),
         Column(
             "ended_at",
@@ -104,6 +106,12 @@ SUBMISSIONS: Final = TableSpec(
             bookkeeping=True,
             source="the clock of the `itel-results` worker",
             doc="When this row was made.",
+        ),
+        Column(
+            "accepted_by",
+            STRING,
+            source="the rules of the payload",
+            doc="Rule by which an answer other than 2xx counts as accepted; null without one.",
         ),
     ),
 )

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from attrs import field, frozen
 from attrs.validators import ge
 
-from claimx_pipeline import Clock, Resources, failure
+from claimx_pipeline import Clock, RecordError, Resources, failure
 from claimx_pipeline.media import DownloadTask, target_path
 from claimx_pipeline.stages import Item
 from claimx_pipeline.tables import TableRow
@@ -99,7 +99,10 @@ class PhotosStage:
             if link is None:
                 item.rows.append(unknown(parsed, media_id))
                 continue
-            item.request_download(self._task(item, parsed, media_id, link, file))
+            try:
+                item.request_download(self._task(item, parsed, media_id, link, file))
+            except ValueError as error:
+                raise RecordError(f"photo {media_id} cannot be asked for: {error}") from error
 
     def _task(
         self, item: Item, parsed: ParsedForm, media_id: str, link: str, file: Mapping[str, Any]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, TypeVar
 
@@ -96,9 +97,10 @@ class TrackingRowStage(RecordStage):
         try:
             return None if given is None else reader(given)
         except ValueError as error:
-            misfits = dict(item.data.get("form_misfits") or {})
-            misfits["bad_value"] = misfits.get("bad_value", 0) + 1
-            item.data["form_misfits"] = misfits
+            counted = item.data.get("form_misfits")
+            misfits = Counter(counted if isinstance(counted, Mapping) else {})
+            misfits["bad_value"] += 1
+            item.data["form_misfits"] = dict(misfits)
             if name not in self._reported:
                 self._reported.add(name)
                 log.warning(

@@ -43,7 +43,9 @@ def stages(settings: Settings) -> list[StageSpec]:
     own = {column.name: column.name for column in TABLE.columns}
     columns = own | {name: column.path for name, column in extra.items()}
     return [
-        *looked_up_task(defaults={"tracking_version": "1.0"}, on_error="continue_and_return"),
+        *looked_up_task(
+            itel.task_ids, defaults={"tracking_version": "1.0"}, on_error="continue_and_return"
+        ),
         StageSpec("itel_form", FormConfig()),
         StageSpec("itel_tracking_row", TrackingRowConfig()),
         StageSpec("delta", DeltaConfig(table_name=TABLE.name, column_mapping=columns)),

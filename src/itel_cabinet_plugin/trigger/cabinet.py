@@ -46,7 +46,7 @@ class CabinetTrigger(TaskTriggerPlugin):
 def trigger_config(settings: ItelSettings) -> TaskTriggerConfig:
     """Return what *settings* mean for the trigger."""
     publish = TriggerActions(publish_to_topic=TASK_TRACKING.name)
-    trigger = Trigger(name="iTel cabinet repair", on_any=publish)
+    trigger = Trigger(name=settings.trigger_name, on_any=publish)
     return TaskTriggerConfig(
         triggers=dict.fromkeys(settings.task_ids, trigger), include_project_data=True
     )

@@ -428,3 +428,16 @@ async def test_headers_of_a_request_win_over_those_of_the_connection(connect):
 )
 def test_a_base_url_is_kept_and_its_host_can_be_looked_up(url, base):
     assert base_of(url) == base
+
+
+@pytest.mark.parametrize(("keep_alive", "opened"), [(True, 1), (False, 3)])
+async def test_a_connection_serves_one_request_if_it_is_not_to_be_kept_alive(
+    connect, keep_alive, opened
+):
+    async with http_service(replies(OK)) as service:
+        vendor = connect(service.url, keep_alive=keep_alive)
+        for _ in range(3):
+            await vendor.request("GET", "/")
+        assert service.connections == opened
+        asked = {each.headers.get("connection") for each in service.asked}
+    assert ("close" in asked) is not keep_alive

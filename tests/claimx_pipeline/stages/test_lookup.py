@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from attrs import define
+from attrs import define, evolve
 
 from claimx_pipeline import SettingsError, SystemClock
 from claimx_pipeline.connections.registry import Connections
@@ -115,3 +115,25 @@ async def test_an_unknown_connection_stops_the_start(service):
         SettingsError, match="connections.nobody: is not set; known connections: api"
     ):
         await opened(service, connection="nobody")
+
+
+async def test_lookups_of_one_process_share_their_answers(service):
+    stage, connections = await opened(service)
+    others = [
+        LookupStage(stage.config),
+        LookupStage(evolve(stage.config, on_error="continue_and_return")),
+    ]
+    apart = [
+        LookupStage(evolve(stage.config, on_error="log_and_continue")),
+        LookupStage(evolve(stage.config, cache_ttl=5.0)),
+    ]
+    for each in (*others, *apart):
+        await each.open(Only(connections, SystemClock()))
+    await stage.process([item(task={"id": 7})])
+    for each in others:
+        await each.process([item(task={"id": 7})])
+    assert len(service.asked) == 1
+    for each in apart:
+        await each.process([item(task={"id": 7})])
+    await connections.close()
+    assert len(service.asked) == 3

@@ -412,3 +412,54 @@ async def test_the_vendor_says_of_a_repetition_that_it_has_the_form(vendor):
     (item,) = await vendor.send(wanted())
     assert item.outcome is None
     assert (await vendor.reported())[0]["outcome"] == "accepted"
+
+
+async def test_a_batch_of_which_something_exists_is_sent_form_by_form(outside):
+    async with receiver(outside.resources, payload="vendor", vendor=VENDOR, batch_size=3) as vendor:
+
+        def answer(asked):
+            tasks = asked.json()["tasks"]
+            if "2" in [task["integration_test_id"] for task in tasks]:
+                return Reply({"message": "Assignment 2 already exists"}, 400)
+            return Reply(YES)
+
+        vendor.answer = answer
+        items = await vendor.send(wanted(1), wanted(2), wanted(3))
+        assert [item.outcome for item in items] == [None] * 3
+        assert len(vendor.asked) == 4
+        rules = {
+            each["assignment_id"]: each.get("accepted_by")
+            for each in await vendor.reported()
+            if each["outcome"] == "accepted"
+        }
+        assert {name for name, rule in rules.items() if rule} == {2}
+        assert set(rules) == {1, 2, 3}
+
+
+async def test_what_is_not_the_brokers_error_is_not_taken_for_one(itel, monkeypatch):
+    usual = TopicLog.append
+
+    async def append(log, records):
+        if log.topic == ACCEPTED:
+            raise AssertionError("a mistake in the code")
+        await usual(log, records)
+
+    monkeypatch.setattr(TopicLog, "append", append)
+    with pytest.raises(AssertionError, match="a mistake"):
+        await itel.send(wanted())
+
+
+@pytest.mark.parametrize("response", ["a b", "line\r\nX-Injected: 1", "schön", "50%", "x" * 60])
+async def test_whatever_the_forms_id_is_it_is_one_header(itel, response):
+    (item,) = await itel.send(wanted(formResponseId=response))
+    assert item.outcome is None
+    (key,) = itel.keys()
+    assert key.isascii()
+    assert "x-injected" not in itel.asked[0].headers
+    assert json.loads(itel.bodies()[0])["formResponseId"] == response
+
+
+async def test_an_id_as_long_as_a_text_is_not_kept_whole(itel):
+    itel.answer = lambda _asked: Reply({"success": True, "itel_task_id": "x" * 10_000})
+    (item,) = await itel.send(wanted())
+    assert said(item)["itel_task_id"] == "x" * 200

@@ -19,7 +19,8 @@ from claimx_pipeline.simulator.faults import Fault
 from itel_cabinet_plugin.form import CabinetForm, parse_form
 from itel_cabinet_plugin.form.questions import QUESTIONS
 from itel_cabinet_plugin.settings import SECTION, ItelSettings, PayloadRule, VendorSettings
-from itel_cabinet_plugin.submission.profile import ProfileChoice, vendor_profile
+from itel_cabinet_plugin.submission.choice import ProfileChoice
+from itel_cabinet_plugin.submission.profile import vendor_profile
 from itel_cabinet_plugin.submission.schema import VENDOR_SCHEMA, SubmissionSchema
 from itel_cabinet_plugin.submission.vendor import IMAGE_TYPES, vendor_submission_of
 from itel_cabinet_plugin.submission.worker import build

@@ -73,6 +73,18 @@ def test_other_tasks_and_other_events_are_left_alone():
     assert trigger.claimx_enrichment_complete(context(event_type="PROJECT_CREATED")) is None
 
 
+async def test_the_triggers_name_is_a_setting():
+    trigger = CabinetTrigger()
+    settings = Settings(sections={SECTION: ItelSettings(trigger_name="cabinets of Acme")})
+    await trigger.claimx_worker_starting(evolve(WORKER, name="enrichment"), settings)
+    (publish,) = trigger.claimx_enrichment_complete(context()).actions
+    assert (
+        publish.payload["trigger_name"] == publish.headers["x-trigger-name"] == "cabinets of Acme"
+    )
+    with pytest.raises(ValueError, match="trigger_name"):
+        ItelSettings(trigger_name="  ")
+
+
 @pytest.mark.incident("PLG-04")
 async def test_another_template_is_one_line_of_settings():
     trigger = CabinetTrigger()

@@ -35,6 +35,7 @@ from claimx_pipeline.runtime.offsets.start_checks import (
     look_at,
 )
 from claimx_pipeline.runtime.resources import Resources
+from claimx_pipeline.runtime.worker import Rechecked
 from claimx_pipeline.telemetry.health import Pulse
 
 log = logging.getLogger(__name__)
@@ -209,6 +210,8 @@ class RunningChecks:
             TableWriteError: A table cannot be looked at now.
             BrokerUnavailableError: The broker does not answer.
         """
+        if isinstance(self.resources.broker, Rechecked):
+            await self.resources.broker.recheck()
         await self.identities.look()
         for sink in self.assignments.sinks.values():
             await sink.open()

@@ -98,6 +98,10 @@ class ConnectionSettings:
     max_concurrent: int = field(default=20, validator=[ge(1), le(1000)])
     """Requests under way at once in one process."""
 
+    keep_alive: bool = True
+    """Whether a connection serves several requests. Without, each request opens one of its own,
+    for a service whose gateway drops idle connections."""
+
     max_answer_bytes: int = field(default=64 * 1024 * 1024, validator=ge(1024))
     """Read of one answer at most, unpacked; a larger one is refused where it must be read."""
 

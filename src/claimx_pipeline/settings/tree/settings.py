@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from attrs import field, frozen
 
+from claimx_pipeline.settings.former import FormerVariable
 from claimx_pipeline.settings.tree.broker import BrokerSettings
 from claimx_pipeline.settings.tree.claimx import ClaimxSettings
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
@@ -21,6 +22,7 @@ from claimx_pipeline.settings.tree.network import NetworkSettings, replaced
 from claimx_pipeline.settings.tree.offsets import OffsetsSettings
 from claimx_pipeline.settings.tree.plugins import PluginsSettings
 from claimx_pipeline.settings.tree.retry import RetrySettings
+from claimx_pipeline.settings.tree.sources import SourceSettings
 from claimx_pipeline.settings.tree.storage import StorageSettings
 from claimx_pipeline.settings.tree.tables import TablesSettings
 from claimx_pipeline.settings.tree.validators import INLINE
@@ -50,6 +52,9 @@ class Settings:
 
     workers: Mapping[str, WorkerSettings] = field(factory=dict)
     """By worker name."""
+
+    sources: Mapping[str, SourceSettings] = field(factory=dict)
+    """Where events come from other than a topic; each has a worker ``source-<name>``."""
 
     retry: RetrySettings = field(factory=RetrySettings)
     """How a record that failed is tried again."""
@@ -117,6 +122,12 @@ class SettingsSection:
 
     environment: Mapping[str, str] = field(factory=dict)
     """Environment variable to the dotted path, from the top of the tree, that it sets."""
+
+    former: tuple[FormerVariable, ...] = ()
+    """Variables of a former system, each with the setting that it has become."""
+
+    former_prefixes: tuple[str, ...] = ()
+    """Beginnings of the names of that system's variables."""
 
     defaults: str = ""
     """YAML merged under the user's file: for example a connection the plugin brings."""

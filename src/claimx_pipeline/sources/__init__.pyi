@@ -1,0 +1,17 @@
+from .protocol import (
+    Source,
+    SourceError,
+    SourceRecord,
+    SourceSettings,
+    SourceSpec,
+    SourceType,
+)
+
+__all__ = [
+    "Source",
+    "SourceError",
+    "SourceRecord",
+    "SourceSettings",
+    "SourceSpec",
+    "SourceType",
+]
