@@ -55,7 +55,7 @@ async def test_claimx_unavailable_leaves_xact_untouched(tmp_path):
         assert running.process.poll() is None
         assert both.rows("SELECT * FROM claimx_projects") == []
         both.simulator.faults.clear()
-        assert running.stop() == 0
+        assert running.stop(timeout=60) == 0
         await both.finish("claimx", "xact")
         dead = await operations.look_at_dead_letters(
             both.pipeline, operations.dead_letter_filter(both.pipeline, worker="xact")
@@ -78,7 +78,7 @@ async def test_the_host_of_xact_unavailable_leaves_claimx_untouched(tmp_path):
             return rows[0]["n"] == EVENTS and files[0]["n"] == 0
 
         await both.until(settled)
-        assert running.stop() == 0
+        assert running.stop(timeout=60) == 0
         stored = both.rows("SELECT DISTINCT status FROM claimx_attachments")
         assert stored == [{"status": "completed"}]
         assert both.rows("SELECT * FROM xact_attachments WHERE status='completed'") == []
