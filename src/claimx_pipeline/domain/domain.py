@@ -143,6 +143,9 @@ class Domain:
     """Returns the connections that it brings, by name, for plugins, stages and actions."""
     actions: tuple[ActionKind, ...] = ()
     """Kinds of action of its own that plugins may ask for."""
+    demo: str = ""
+    """``module:Class`` of its ``Demonstration`` for ``claimx-run demo``, imported only there;
+    empty if it has none."""
     worker_prefix: str = field()
     """In front of the names of its workers: ``xact-enrichment``."""
     extensions: tuple[tuple[str, DomainExtension], ...] = ()
