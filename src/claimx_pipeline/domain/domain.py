@@ -86,10 +86,10 @@ class ActionKind:
     run: ActionRun
 
 
-def _legal_name(_: object, __: Attribute[str], value: str) -> None:
-    if not _NAME.fullmatch(value):
+def _legal_name(_: object, __: Attribute[str], value: Any) -> None:
+    if not (isinstance(value, str) and _NAME.fullmatch(value)):
         raise ValueError(
-            f"a domain cannot be called {value[:60]!r}; use up to 40 lower case letters, "
+            f"a domain cannot be called {value!r:.60}; use up to 40 lower case letters, "
             "digits, '-' and '_', and begin with one of a to z"
         )
 
