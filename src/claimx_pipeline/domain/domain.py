@@ -17,6 +17,7 @@ from attrs import Attribute, evolve, field, frozen
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.rows import Columns
 from claimx_pipeline.delta.spec import Column, TableSpec
+from claimx_pipeline.domain.decoding import checked_decode
 from claimx_pipeline.domain.entities import RowsByKind, rows_of
 from claimx_pipeline.domain.events import Decode
 from claimx_pipeline.domain.files import FILE_KINDS, DomainFiles, FileFlow
@@ -24,7 +25,8 @@ from claimx_pipeline.domain.handlers import EventHandler
 from claimx_pipeline.domain.kinds import EntityKind
 from claimx_pipeline.domain.log_table import count_column
 from claimx_pipeline.domain.messages import DomainMessages
-from claimx_pipeline.errors import Problem
+from claimx_pipeline.errors import ClaimxError, Problem
+from claimx_pipeline.isolation import as_failure, described
 from claimx_pipeline.media.topics import FileTopics
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.settings.tree.settings import Settings
@@ -174,6 +176,28 @@ class Domain:
     def called(self) -> str:
         """What people call it."""
         return self.title or self.name
+
+    def reading(self, settings: Settings) -> Decode:
+        """Return the function that reads raw events; all that it raises is ``DecodeError``.
+
+        Raises:
+            ClaimxError: The domain cannot make its decoder.
+        """
+        try:
+            decode = self.decoder(settings)
+        except BaseException as error:
+            failed = as_failure(error, awaited=False)
+            if isinstance(failed, ClaimxError):
+                raise
+            raise ClaimxError(
+                f"domain {self.name!r} cannot make its decoder: {described(failed)}"
+            ) from error
+        if not callable(decode):
+            raise ClaimxError(
+                f"domain {self.name!r} cannot make its decoder: decoder(settings) returned a "
+                f"{type(decode).__name__}, not a function"
+            )
+        return checked_decode(self.name, self.event, decode)
 
     def all_tables(self) -> tuple[TableSpec, ...]:
         """Return every table of the domain, parents before children."""
