@@ -11,6 +11,8 @@ import pyarrow as pa
 from deltalake import DeltaTable, Schema, write_deltalake
 
 from claimx_pipeline.claimx.tables import ENTITY_TABLES
+from claimx_pipeline.delta.location import TableLocation
+from claimx_pipeline.delta.maintenance import Maintenance
 from claimx_pipeline.delta.schemas import configuration
 from claimx_pipeline.delta.spec import Column, TableSpec, bucket_of
 
@@ -53,7 +55,7 @@ def make_table(folder: Path, spec: TableSpec, count: int) -> DeltaTable:
     for start in range(0, count, 100_000):
         numbers = range(start, min(count, start + 100_000))
         write_deltalake(table, source(spec, numbers), mode="append")
-    table.optimize.compact()
+    Maintenance(TableLocation(spec.name, str(folder / spec.name)), spec=spec).compact()
     return DeltaTable(str(folder / spec.name))
 
 

@@ -36,7 +36,7 @@ async def bench(run: Conditions) -> list[Result]:
         async def work() -> None:
             for batch in batches:
                 await sink.write(batch, (), {})
-                await asyncio.to_thread(Maintenance(place).compact)
+                await asyncio.to_thread(Maintenance(place, spec=PROJECTS).compact)
 
         working = asyncio.create_task(work())
         while not working.done():

@@ -14,15 +14,26 @@ from claimx_pipeline.hooks.markers import hookimpl
 
 if TYPE_CHECKING:
     from claimx_pipeline.broker.protocol import BrokerFactory
+    from claimx_pipeline.delta.importing.old_table import OldTable
     from claimx_pipeline.delta.querying.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.domain.domain import Domain
     from claimx_pipeline.hooks.context import FileContext
     from claimx_pipeline.runtime.worker import WorkerSpec
+    from claimx_pipeline.settings.tree.settings import SettingsSection
     from claimx_pipeline.sources.protocol import SourceSpec, SourceType
     from claimx_pipeline.stages.protocol import Stage
 
 log = logging.getLogger(__name__)
+
+
+@hookimpl
+def claimx_register_settings() -> SettingsSection:
+    """Know the predecessor's variables; no section of its own."""
+    from claimx_pipeline.claimx.predecessor.variables import PREFIXES, VARIABLES
+    from claimx_pipeline.settings.tree.settings import SettingsSection
+
+    return SettingsSection(name="predecessor", former=VARIABLES, former_prefixes=PREFIXES)
 
 
 @hookimpl
@@ -46,6 +57,14 @@ def claimx_register_domains() -> Iterable[Domain]:
 def claimx_register_tables(domains: Sequence[Domain]) -> Iterable[TableSpec]:
     """Declare the tables of every domain."""
     return [table for domain in domains for table in domain.all_tables()]
+
+
+@hookimpl
+def claimx_register_old_tables() -> Iterable[OldTable]:
+    """Tell what the predecessor's tables look like."""
+    from claimx_pipeline.claimx.predecessor.tables import OLD_TABLES
+
+    return OLD_TABLES
 
 
 @hookimpl
@@ -152,8 +171,10 @@ def claimx_register_commands() -> Iterable[Command]:
             run,
         ),
         Command("simulate", "Serve simulated APIs to try things on.", f"{cli}.simulate:app", run),
+        Command("export", "Write what runs workers in production.", f"{cli}.export:app", run),
         Command("topics", "List and create topics.", f"{cli}.topics:app", run),
         Command("tables", "List, create and describe tables.", f"{cli}.tables:app", look),
+        Command("compare", "Compare two tables, key by key.", f"{cli}.compare:app", look),
         Command("query", "Ask the tables with SQL.", f"{cli}.query:app", look),
         Command(
             "offsets",

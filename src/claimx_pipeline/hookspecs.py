@@ -25,9 +25,11 @@ from claimx_pipeline.hooks.markers import (  # noqa: F401 - plugins may import t
 if TYPE_CHECKING:
     from claimx_pipeline.broker.protocol import BrokerFactory
     from claimx_pipeline.clock import Clock
+    from claimx_pipeline.delta.importing.old_table import OldTable
     from claimx_pipeline.delta.querying.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.domain.domain import Domain
+    from claimx_pipeline.domain.extension import DomainExtension
     from claimx_pipeline.domain.handlers import EventHandler
     from claimx_pipeline.errors import Problem
     from claimx_pipeline.hooks.command import Command
@@ -172,6 +174,61 @@ def claimx_register_domains(settings: Settings) -> Iterable[Domain]:  # type: ig
 
 
 @hookspec
+def claimx_extend_domains(  # type: ignore[empty-body]
+    settings: Settings,
+) -> Iterable[DomainExtension]:
+    """Add event types, entity kinds and columns to a domain that is there.
+
+    Called once, at start, when every domain is registered. The handlers get the domain's own
+    reader: ``await reader.get(path)`` of ClaimX asks its API. Rows of a plugin's kinds travel
+    under the plugin's name: where it is not installed they are dead letters that name it, and
+    nothing is lost.
+
+    Args:
+        settings: All settings.
+
+    Returns:
+        What is added, for each domain. Refused is a name that the domain or another plugin has,
+        a domain that is not loaded, and a column that does not begin with the plugin's name.
+
+    Raises:
+        Exception: Nothing starts; the error is shown.
+
+    Example::
+
+        from claimx_pipeline import hookimpl
+        from claimx_pipeline.domain import DomainExtension, EntityKind, HandledRows
+        from claimx_pipeline.tables import STRING, Column, TableSpec
+
+        VISITS = EntityKind("visits", TableSpec(
+            name="example_visits", summary="Visits to a claim", mode="merge", key=("visit_id",),
+            columns=(Column("visit_id", STRING, nullable=False), Column("project_id", STRING)),
+        ))
+
+        class VisitHandler:
+            name = "example_visits"
+            event_types = frozenset({"VISIT_PLANNED"})
+            event_prefixes = ()
+
+            async def handle(self, project_id, events, reader):
+                return [await self._handled(event, reader.counted()) for event in events]
+
+            async def _handled(self, event, reader):
+                path = f"/visits/{event.project_id}"
+                answer = await reader.get(path, not_before=event.ingested_at)
+                row = {"visit_id": answer.body["id"], "project_id": event.project_id}
+                return HandledRows({"visits": [row]}, api_calls=reader.calls)
+
+        @hookimpl
+        def claimx_extend_domains():
+            return [DomainExtension(
+                domain="claimx", kinds=[VISITS], handlers=lambda clock: [VisitHandler()],
+                columns={"projects": [Column("example_visited_by", STRING)]},
+            )]
+    """
+
+
+@hookspec
 def claimx_register_tables(  # type: ignore[empty-body]
     settings: Settings, domains: Sequence[Domain]
 ) -> Iterable[TableSpec]:
@@ -199,6 +256,30 @@ def claimx_register_tables(  # type: ignore[empty-body]
             columns = (Column("assignment_id", LONG, nullable=False), Column("note", STRING))
             return [TableSpec(name="acme_notes", summary="Notes on tasks.", mode="merge",
                               key=("assignment_id",), columns=columns)]
+    """
+
+
+@hookspec
+def claimx_register_old_tables() -> Iterable[OldTable]:  # type: ignore[empty-body]
+    """Tell what tables of a former system look like, so that they can be imported.
+
+    Called once, when a table is imported, compared or shown as a view.
+
+    Returns:
+        Each table of the former system that has become one of ours, called as ours.
+
+    Raises:
+        Exception: The command ends; the error is shown.
+
+    Example::
+
+        from claimx_pipeline import hookimpl
+        from claimx_pipeline.tables import OldColumn, OldTable, old_columns
+
+        @hookimpl
+        def claimx_register_old_tables():
+            number = OldColumn("claim", type="long", new="project_id")
+            return [OldTable(name="acme_notes", columns=(number, *old_columns("string", "note")))]
     """
 
 
@@ -458,8 +539,8 @@ def claimx_enrichment_complete(
     Args:
         context: The event, the rows of every kind of entity, the tasks, the project, what
             the API was asked, the headers and the attempt. It is the plugin's own copy: rows
-            and headers that it changes are taken over when it has succeeded, columns of
-            tables that the plugin registered may be added. ``context.request_download(…)``
+            and headers that it changes are taken over when it has succeeded, columns that the
+            plugin added by ``claimx_extend_domains`` may be set. ``context.request_download(…)``
             has a file copied under the plugin's own name.
 
     Returns:

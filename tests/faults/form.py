@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
 from attrs import frozen
 
@@ -24,6 +25,12 @@ class Form:
     itel_events: int
     """Of cabinet tasks, in any order."""
     large_file_mib: int
+    merge_seeds: int
+    """Races of a keyed table, each against each of the others named below."""
+    merge_rounds: int
+    """Batches of each writer in a race."""
+    merge_others: Sequence[str]
+    merge_instances: Sequence[int]
 
 
 LONG = Form(
@@ -35,6 +42,10 @@ LONG = Form(
     worker_rows=20_000,
     itel_events=1_000,
     large_file_mib=1_024,
+    merge_seeds=5,
+    merge_rounds=60,
+    merge_others=("compaction", "optimize", "append", "merge", "all"),
+    merge_instances=(1, 2, 4),
 )
 SHORT = Form(
     seeds=2,
@@ -45,5 +56,9 @@ SHORT = Form(
     worker_rows=1_000,
     itel_events=200,
     large_file_mib=64,
+    merge_seeds=1,
+    merge_rounds=25,
+    merge_others=("all",),
+    merge_instances=(1, 2),
 )
 FORM = LONG if os.environ.get("FAULTS") == "long" else SHORT

@@ -25,14 +25,14 @@ from claimx_pipeline import (
     WorkerSpec,
     hookspecs,
 )
-from claimx_pipeline.domain import Domain
+from claimx_pipeline.domain import Domain, DomainExtension
 from claimx_pipeline.hooks import Command
 from claimx_pipeline.media import CachedFile, DownloadResult
 from claimx_pipeline.plugins.host.dispatch import EVENT_HOOKS, Dispatcher
 from claimx_pipeline.plugins.host.loading import PluginSet
 from claimx_pipeline.plugins.host.results import PublishRules
 from claimx_pipeline.sources import SourceSpec
-from claimx_pipeline.tables import NamedQuery, TableSpec
+from claimx_pipeline.tables import NamedQuery, OldTable, TableSpec
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 from tests.pages.hooks import hooks_page, signature_of
 
@@ -106,7 +106,7 @@ def test_a_hook_says_when_with_what_and_what_failure_means(hook):
 
 def test_no_two_hooks_are_documented_alike():
     firsts = [inspect.getdoc(hook).splitlines()[0] for hook in HOOKS]
-    assert len(set(firsts)) == len(firsts) == 16
+    assert len(set(firsts)) == len(firsts) == 18
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=name)
@@ -126,10 +126,12 @@ async def test_the_example_of_a_hook_works(hook):
     expected = {
         "claimx_register_settings": SettingsSection,
         "claimx_register_domains": Domain,
+        "claimx_extend_domains": DomainExtension,
         "claimx_register_tables": TableSpec,
         "claimx_register_workers": WorkerSpec,
         "claimx_register_sources": SourceSpec,
         "claimx_register_queries": NamedQuery,
+        "claimx_register_old_tables": OldTable,
         "claimx_register_commands": Command,
         "claimx_check_settings": Problem,
         "claimx_enrichment_complete": PluginResult,

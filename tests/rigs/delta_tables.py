@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
 from attrs import evolve, frozen
-from deltalake import write_deltalake
+from deltalake import DeltaTable, Schema, write_deltalake
 
 from claimx_pipeline.broker.protocol import TopicPartition
 from claimx_pipeline.delta.contents import contents
 from claimx_pipeline.delta.querying.reading import micros_in, read
 from claimx_pipeline.delta.rows import TableRow
+from claimx_pipeline.delta.schemas import configuration
 from claimx_pipeline.delta.spec import (
     BOOL,
     DATE,
@@ -102,6 +103,17 @@ def make_store(folder, specs=None, *, created=True, clock=None, **settings):
         for name in store.specs:
             store.create(name)
     return store
+
+
+def create_as_before(store, name):
+    """Create a table as version 0.1 did: its log keeps every commit."""
+    spec = store.spec(name)
+    DeltaTable.create(
+        store.location(name).uri,
+        schema=Schema.from_arrow(spec.schema()),
+        partition_by=list(spec.partitions()) or None,
+        configuration=configuration(spec),
+    )
 
 
 def rows_of(table, *values, time_in_key=False):

@@ -62,7 +62,7 @@ class Event:
         return self.project_id
 
 
-class Decode(Protocol):
+class DecodeEvent(Protocol):
     """Reads records as ``decode_event`` does."""
 
     def __call__(
@@ -117,7 +117,7 @@ def decode_event(
     return _event(kind, fields, text, value or b"", None, timestamp_ms, origin, now)
 
 
-def event_decoder(settings: EventsSettings) -> Decode:
+def event_decoder(settings: EventsSettings) -> DecodeEvent:
     """Return what reads events that lie where *settings* say.
 
     A record that is not in that envelope is read as ``decode_event`` does, if it is an event or

@@ -21,6 +21,11 @@ class CommandLine:
     config: Path | None = None
     debug: bool = False
 
+    @property
+    def environ(self) -> Mapping[str, str]:
+        """The environment."""
+        return os.environ
+
     def pipeline(self, overrides: Mapping[str, str] | None = None) -> Pipeline:
         """Read the settings and load the plugins.
 

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import typer
 
+from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.hooks.output import note
 
 FAILED = 1
@@ -26,15 +27,22 @@ app = typer.Typer(help="Write a commented claimx.yaml to start from.")
 
 @app.command()
 def init(
+    context: typer.Context,
     directory: Annotated[Path, typer.Argument(metavar="[DIR]", help="Where to write.")] = Path(),
     *,
     force: Annotated[bool, typer.Option("--force", help="Overwrite files that exist.")] = False,
+    from_env: Annotated[
+        bool,
+        typer.Option("--from-env", help="Say what the predecessor's variables say; secrets stay."),
+    ] = False,
 ) -> None:
     """Write a commented claimx.yaml, and a task trigger that is switched off.
 
-    Every setting is in the file with its default, commented out.
+    Every setting is in the file with its default, commented out. With --from-env the file holds
+    what the predecessor's environment variables say, and no secret: it names their variables.
     """
-    targets = {name: directory / path for name, path in FILES.items()}
+    texts = _from_environment(context) if from_env else {name: template(name) for name in FILES}
+    targets = {name: directory / FILES[name] for name in texts}
     existing = [str(target) for target in targets.values() if target.exists()]
     if existing and not force:
         verb = "exists" if len(existing) == 1 else "exist"
@@ -46,12 +54,24 @@ def init(
     try:
         for name, target in targets.items():
             target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_text(template(name), encoding="utf-8")
+            target.write_text(texts[name], encoding="utf-8")
             typer.echo(f"wrote {target}")
     except OSError as error:
         note(f"claimx-run: {error.filename} cannot be written: {error.strerror}")
         raise typer.Exit(FAILED) from error
     note("look at it with 'claimx-run config show --sources'; try it all with 'claimx-run demo'")
+
+
+def _from_environment(context: typer.Context) -> dict[str, str]:
+    """Return the settings file that the environment adds up to; say what became of each name."""
+    from claimx_pipeline import operations
+
+    command_line: CommandLine = context.obj
+    made = operations.settings_from_environment(command_line.pipeline(), command_line.environ)
+    for each in made.found:
+        becomes = each.setting or ("nothing here" if each.understood else "not known")
+        note(f"{each.name}: {becomes}" + (f"; {each.note}" if each.note else ""))
+    return {"claimx.yaml": made.text}
 
 
 def template(name: str) -> str:

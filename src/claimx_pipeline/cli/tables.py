@@ -11,6 +11,7 @@ import typer
 from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.failing import end_with
+from claimx_pipeline.cli.tables_import import import_, views
 from claimx_pipeline.hooks.output import note, print_json, print_table
 
 if TYPE_CHECKING:
@@ -25,12 +26,21 @@ app = typer.Typer(
     help="List, create and describe tables, and keep them in order.",
 )
 
+app.command("import")(import_)
+app.command()(views)
+
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NAMES = Annotated[
     list[str] | None,
     typer.Argument(metavar="[NAME]...", help="Tables; all that exist if none is given."),
 ]
 DRY_RUN = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
+
+LOST = (
+    "of versions before the last 400 commits the log keeps nothing: they can be neither read nor "
+    "restored, and a reader that follows the log as a stream must not be further behind"
+)
+"""What bounding the log of a table costs."""
 
 
 @app.command("list")
@@ -43,6 +53,9 @@ def list_(context: typer.Context, json: JSON = False) -> None:
     else:
         columns = ["table", "mode", "rows", "version", "bytes", "state", "place"]
         print_table(rows, columns, "Tables")
+        for each in listed:
+            if each.warning:
+                note(f"{each.table}: {each.warning}")
     end_with((each.table, each.error) for each in listed)
 
 
@@ -85,31 +98,56 @@ def describe(
             "role": column.roles,
             "meaning": column.meaning,
             "source": column.source,
+            **({"plugin": column.plugin} if column.plugin else {}),
         }
         for column in found.columns
     ]
     facts = {**_facts(found.listed), "summary": found.summary, "key": found.key}
-    facts["partitions"] = found.partitions
+    facts |= {"partitions": found.partitions, "written": found.written}
+    if found.plugin:
+        facts["plugin"] = found.plugin
     if json:
         print_json({**facts, "columns": columns})
     else:
         shown = ["column", "type", "null", "role", "meaning"]
+        if any(column.plugin for column in found.columns):
+            shown.append("plugin")
         print_table(columns, shown, f"{name}: {found.summary}")
         note(f"{facts['mode']}, key {', '.join(found.key)}; {facts['state']}, at {facts['place']}")
+        if found.plugin:
+            note(f"added by plugin {found.plugin}")
+        if found.written:
+            note(f"written by {found.written}")
     end_with([(name, found.listed.error)])
 
 
 @app.command()
 def maintain(
-    context: typer.Context, names: NAMES = None, dry_run: DRY_RUN = False, json: JSON = False
+    context: typer.Context,
+    names: NAMES = None,
+    log_retention: Annotated[
+        bool,
+        typer.Option("--log-retention", help="Keep the last 400 commits only in the log."),
+    ] = False,
+    dry_run: DRY_RUN = False,
+    json: JSON = False,
 ) -> None:
     """Do what keeps tables quick: join small files, write a checkpoint, delete unused files.
 
     Workers may go on meanwhile. Once a day is often enough. Files go that no version of the
     last seven days needs.
+
+    The log of a table that this version creates keeps the last 400 commits. With
+    --log-retention that of an older table does so as well, from now on: no version before them
+    can be read or restored any more, and a reader that follows the log as a stream (Spark,
+    Fabric) must not be further behind. What workers need to notice a restore is kept.
     """
-    work = operations.maintain_tables(_pipeline(context), *(names or ()), dry_run=dry_run)
+    work = operations.maintain_tables(
+        _pipeline(context), *(names or ()), log_retention=log_retention, dry_run=dry_run
+    )
     _print_maintained(work, dry_run=dry_run, json=json)
+    if log_retention and not json:
+        note(LOST)
 
 
 @app.command()
@@ -162,7 +200,7 @@ def _print_maintained(
         end_with(errors)
         return
     columns = ["table", "files", "files_after", "bytes", "bytes_after"]
-    columns += ["compacted", "busy", "deleted", "checkpoint"]
+    columns += ["compacted", "busy", "deleted", "checkpoint", "log_deleted"]
     print_table(rows, columns, "What would be done" if dry_run else "What was done")
     if any(row["busy"] for row in rows):
         note("busy partitions were left as they are; the next time will do")
@@ -180,6 +218,7 @@ def _maintained(done: Maintained) -> dict[str, Any]:
         "busy": done.busy,
         "deleted": done.deleted,
         "checkpoint": done.checkpoint,
+        "log_deleted": done.log_deleted,
         **({"error": done.error} if done.error else {}),
     }
 
@@ -196,6 +235,7 @@ def _facts(listed: ListedTable) -> dict[str, Any]:
         "rows": listed.rows,
         "version": listed.version,
         "bytes": listed.bytes,
+        "log_files": listed.log_files,
         "state": _state(listed),
         "place": listed.location,
         **({"error": listed.error} if listed.error else {}),

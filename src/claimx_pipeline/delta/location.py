@@ -98,17 +98,32 @@ def locate(settings: TablesSettings, table: str) -> TableLocation:
     if "${" in given:
         raise TableError(table, f"{name} is {given!r}; set it to a folder or a URL")
     uri = given if own is not None else f"{given.rstrip('/')}/{table}"
+    return location_of(table, uri, settings, named=name)
+
+
+def location_of(table: str, uri: str, settings: TablesSettings, *, named: str) -> TableLocation:
+    """Return *uri*, a folder or a URL, as the location of *table*.
+
+    Args:
+        table: The table, for messages.
+        uri: The folder or URL.
+        settings: What holds the options of the store.
+        named: Where it was given, for messages.
+
+    Raises:
+        TableError: It has an unknown scheme, or what the engine would misread.
+    """
     scheme = urlsplit(uri).scheme if "://" in uri else ""
     if scheme and scheme not in SCHEMES:
         raise TableError(
-            table, f"{name} has the unknown scheme {scheme!r}; known: {', '.join(sorted(SCHEMES))}"
+            table, f"{named} has the unknown scheme {scheme!r}; known: {', '.join(sorted(SCHEMES))}"
         )
     if scheme in ("", "file"):
         path = url2pathname(urlsplit(uri).path) if scheme else uri
         uri = str(Path(path).expanduser().absolute())
     if why := _unusable(uri, remote=scheme not in ("", "file")):
         raise TableError(
-            table, f"{name} leads to {uri!r}, which has {why}; choose another location"
+            table, f"{named} leads to {uri!r}, which has {why}; choose another location"
         )
     return TableLocation(table, uri, settings.storage_options)
 

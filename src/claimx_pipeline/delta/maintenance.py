@@ -2,7 +2,7 @@
 
 All of it goes on beside the writers. Appends and compactions do not get in each other's
 way: an append commits whatever was compacted meanwhile, and verifies and searches again. A
-compaction that a merge has overtaken fails, and is done again on what is then there;
+compaction that another commit has overtaken fails, and is done again on what is then there;
 partition by partition, so that little has to be repeated.
 """
 
@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from datetime import date
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow as pa
 from attrs import define, field, frozen
@@ -24,7 +25,12 @@ from deltalake.exceptions import CommitFailedError
 from claimx_pipeline.delta.faults import as_table_error, one_line
 from claimx_pipeline.delta.features import refuse_unwritable
 from claimx_pipeline.delta.location import TableLocation
-from claimx_pipeline.delta.writing.positions import GROUP
+from claimx_pipeline.delta.log_files import COMMITS, KEPT_COMMITS, LogFiles, kept_commits, trim
+from claimx_pipeline.delta.relayout import Relayout, Unsorted
+from claimx_pipeline.delta.spec import TableSpec
+from claimx_pipeline.delta.writing.form import StoredForm
+from claimx_pipeline.delta.writing.layout import Bucket, why_merged
+from claimx_pipeline.delta.writing.marks import GROUP, MAINTENANCE
 from claimx_pipeline.errors import UsageError
 
 log = logging.getLogger(__name__)
@@ -35,10 +41,9 @@ SAFE_HOURS = 168
 """A file that no version has needed for this long is needed by no reader, writer or restore."""
 WORTH_FILES = 4
 """Small files in one partition from which on ``maintain`` joins them."""
-MAINTENANCE = "claimx-maintenance"
-"""Group that commits of maintenance name: none that reads a topic."""
-_TRIES = 5
+_TRIES = 10
 
+Work = TypeVar("Work", "SmallFiles", Unsorted)
 Partition = tuple[tuple[str, str], ...]
 """Columns and values that all rows of a file share."""
 
@@ -48,7 +53,8 @@ class SmallFiles:
     """Files of one partition that would be better as fewer."""
 
     partition: Partition
-    files: int
+    count: int
+    """Files."""
     bytes: int
 
     @property
@@ -85,6 +91,8 @@ class Maintained:
     """Files deleted that no version needs any more; in an object store perhaps before."""
     checkpoint: int | None = None
     """Version that a checkpoint was written of."""
+    log_deleted: int = 0
+    """Files deleted from the log, because it keeps a number of commits only."""
     error: str = ""
     """Why nothing could be done; empty otherwise."""
 
@@ -95,19 +103,32 @@ class Maintenance:
 
     location: TableLocation
     dry_run: bool = False
+    spec: TableSpec | None = None
+    """Declaration of the table; a keyed one has a layout of its own, which is kept."""
     _busy: int = field(default=0, init=False)
     _compacted: int = field(default=0, init=False)
 
-    def maintain(self) -> Maintained:
+    def maintain(self, *, log_retention: bool = False) -> Maintained:
         """Do what pays: join many small files, write a checkpoint, delete what is left over.
+
+        Args:
+            log_retention: Bound the log of a table that keeps all its commits, from now on.
 
         Raises:
             TableError: There is no table.
         """
         before = self._size()
-        after = self._compact(before, at_least=WORTH_FILES)
+        after = self._compact(before, at_least=WORTH_FILES, only_if_it_pays=True)
+        if log_retention:
+            self._bound_log()
         checkpoint = self._checkpoint()
-        return self._told(before, after, deleted=self._vacuum(SAFE_HOURS), checkpoint=checkpoint)
+        return self._told(
+            before,
+            after,
+            deleted=self._vacuum(SAFE_HOURS),
+            checkpoint=checkpoint,
+            log_deleted=self._cut_log(bound=log_retention),
+        )
 
     def compact(self) -> Maintained:
         """Join the small files of every partition that has more than one.
@@ -116,7 +137,7 @@ class Maintenance:
             TableError: There is no table.
         """
         before = self._size()
-        return self._told(before, self._compact(before, at_least=2))
+        return self._told(before, self._compact(before, at_least=2, only_if_it_pays=False))
 
     def vacuum(self, hours: int = SAFE_HOURS, *, orphans: bool = False) -> Maintained:
         """Delete files that no version of the last *hours* needs.
@@ -153,18 +174,46 @@ class Maintenance:
             if len(each) >= at_least
         ]
 
-    def _compact(self, before: Size, *, at_least: int) -> Size:
-        wanted = self.small_files(at_least)
+    def _compact(self, before: Size, *, at_least: int, only_if_it_pays: bool) -> Size:
+        spec = self._spec_of_layout()
+        if spec is not None:
+            found = self._relayout(spec, self.location.open()).unsorted()
+            wanted = [each for each in found if each.pays or not only_if_it_pays]
+            return self._each(before, wanted, lambda each: self._sort(spec, each.bucket))
+        return self._each(
+            before, self.small_files(at_least), lambda each: self._join(each.partition)
+        )
+
+    def _each(self, before: Size, wanted: Sequence[Work], work: Callable[[Work], bool]) -> Size:
+        """Do *work* on each of *wanted*; return how large the table is then, or would be."""
         if self.dry_run:
             self._compacted = len(wanted)
-            fewer = sum(each.files - each.joined for each in wanted)
+            fewer = sum(each.count - each.joined for each in wanted)
             return Size(before.files - fewer, before.bytes)
         for each in wanted:
-            if self._join(each.partition):
+            if work(each):
                 self._compacted += 1
             else:
                 self._busy += 1
         return self._size()
+
+    def _spec_of_layout(self) -> TableSpec | None:
+        """Return the declaration of a table with a layout of its own; None if files are joined."""
+        if self.spec is None or self.spec.mode != "merge":
+            return None
+        table = self.location.open()
+        with self._failing("its log cannot be read"):
+            merged = why_merged(self.spec, table, StoredForm.of(self.spec, table))
+        return None if merged else self.spec
+
+    def _relayout(self, spec: TableSpec, table: DeltaTable) -> Relayout:
+        with self._failing("its log cannot be read"):
+            return Relayout.of(spec, table, self.location)
+
+    def _sort(self, spec: TableSpec, bucket: Bucket) -> bool:
+        """Lay out the files of *bucket*; return whether no writer kept it from that."""
+        alone = _named_commit(retries=0)
+        return self._unless_busy(lambda table: self._relayout(spec, table).sort(bucket, alone))
 
     def _join(self, partition: Partition) -> bool:
         """Join the files of *partition*; return whether no writer kept it from that."""
@@ -206,6 +255,27 @@ class Maintenance:
                 table.cleanup_metadata()
         return table.version()
 
+    def _bound_log(self) -> None:
+        """Note in the table that its log keeps so many commits only."""
+        if self.dry_run or kept_commits(self.location.open()) is not None:
+            return
+        kept = {KEPT_COMMITS: str(COMMITS)}
+        bound = self._unless_busy(
+            lambda table: table.alter.set_table_properties(
+                kept, raise_if_not_exists=False, commit_properties=_named_commit()
+            )
+        )
+        self._busy += not bound
+
+    def _cut_log(self, *, bound: bool) -> int:
+        """Delete what the log keeps no longer; return how many files."""
+        table = self.location.open()
+        if not self.dry_run:
+            return trim(self.location, table, slack=0)
+        keep = kept_commits(table) or (COMMITS if bound else None)
+        cut = None if keep is None else LogFiles(self.location).cut(keep)
+        return 0 if cut is None else len(cut.files)
+
     def _vacuum(self, hours: int, *, orphans: bool = False) -> int:
         found: list[str] = []
 
@@ -236,7 +306,13 @@ class Maintenance:
             return size_of(self.location.open())
 
     def _told(
-        self, before: Size, after: Size, *, deleted: int = 0, checkpoint: int | None = None
+        self,
+        before: Size,
+        after: Size,
+        *,
+        deleted: int = 0,
+        checkpoint: int | None = None,
+        log_deleted: int = 0,
     ) -> Maintained:
         return Maintained(
             table=self.location.table,
@@ -246,6 +322,7 @@ class Maintenance:
             busy=self._busy,
             deleted=deleted,
             checkpoint=checkpoint,
+            log_deleted=log_deleted,
         )
 
 
@@ -262,5 +339,5 @@ def _as_text(value: object) -> str:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _named_commit() -> CommitProperties:
-    return CommitProperties(custom_metadata={GROUP: MAINTENANCE})
+def _named_commit(*, retries: int | None = None) -> CommitProperties:
+    return CommitProperties(max_commit_retries=retries, custom_metadata={GROUP: MAINTENANCE})

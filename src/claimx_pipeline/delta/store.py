@@ -18,9 +18,11 @@ from claimx_pipeline.delta.faults import TableUnusableError, as_table_error, one
 from claimx_pipeline.delta.features import refuse_unwritable
 from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.location import TableLocation, locate
+from claimx_pipeline.delta.log_files import COMMITS, KEPT_COMMITS, LogFiles
 from claimx_pipeline.delta.schemas import add_missing_columns, configuration
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.append import AppendWriter
+from claimx_pipeline.delta.writing.layout import way_of_writing
 from claimx_pipeline.delta.writing.merge import MergeWriter
 from claimx_pipeline.delta.writing.positions import (
     Acquired,
@@ -50,6 +52,7 @@ class TableFacts:
     version: int
     bytes: int
     files: int
+    log_files: int
 
 
 @define
@@ -107,7 +110,8 @@ class TableStore:
                     partition_by=list(spec.partitions()) or None,
                     name=spec.name,
                     description=spec.summary,
-                    configuration=configuration(spec),
+                    configuration={**configuration(spec), KEPT_COMMITS: str(COMMITS)},
+                    raise_if_key_not_exists=False,
                     storage_options=location.revealed(),
                 )
         except TableUnusableError as error:
@@ -166,7 +170,20 @@ class TableStore:
             version=table.version(),
             bytes=pc.sum(files["size_bytes"]).as_py() or 0,
             files=files.num_rows,
+            log_files=len(LogFiles(self.location(name)).names()),
         )
+
+    def way_of_writing(self, name: str) -> str:
+        """Return in a phrase how rows reach a table, by a look at its log.
+
+        Raises:
+            TableError: There is none, or it cannot be read.
+        """
+        spec, table = self.spec(name), self.open(name)
+        if spec.mode == "append":
+            return "append"
+        with as_table_error(name, f"its log cannot be read at {self.location(name).uri}"):
+            return way_of_writing(spec, table)
 
     def positions(self, name: str, group: str, partitions: Collection[TopicPartition]) -> Acquired:
         """Return how far a table is in *partitions* for *group*; a keyed one keeps no positions.

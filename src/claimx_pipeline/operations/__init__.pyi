@@ -14,8 +14,23 @@ from .describe import (
     describe_plugin,
     describe_worker,
 )
+from .export import export_deployment
+from .former_settings import (
+    FormerSettings,
+    FormerVariable,
+    FoundVariable,
+    settings_from_environment,
+)
 from .left_behind import left_behind
 from .offsets import ShownOffset, adopt_offsets, rewind_offsets, show_offsets
+from .old_tables import (
+    Comparison,
+    Difference,
+    ImportedTable,
+    compare_tables,
+    import_table,
+    old_table_views,
+)
 from .replay import Replayed, ReplayPlan, plan_replay, replay_dead_letters
 from .run import Running, WorkerRun, run_until_idle, run_workers, running
 from .sources import Backfill, backfill_of, restart_source
@@ -47,6 +62,7 @@ from .try_event import TriedPlugin, context_of, read_event, try_plugin
 
 __all__ = [
     "Backfill",
+    "Comparison",
     "CreatedTable",
     "DeadLetterGroup",
     "DeadLetterGroups",
@@ -56,6 +72,11 @@ __all__ = [
     "DescribedStage",
     "DescribedTable",
     "DescribedWorker",
+    "Difference",
+    "FormerSettings",
+    "FormerVariable",
+    "FoundVariable",
+    "ImportedTable",
     "ListedTable",
     "ListedTopic",
     "PublishedEvents",
@@ -70,6 +91,7 @@ __all__ = [
     "adopt_offsets",
     "backfill_of",
     "compact_tables",
+    "compare_tables",
     "context_of",
     "create_all",
     "create_tables",
@@ -79,12 +101,15 @@ __all__ = [
     "describe_table",
     "describe_worker",
     "export_dead_letters",
+    "export_deployment",
+    "import_table",
     "left_behind",
     "list_tables",
     "list_topics",
     "look_at_dead_letters",
     "maintain_tables",
     "named_query",
+    "old_table_views",
     "plan_replay",
     "publish",
     "publish_events",
@@ -97,6 +122,7 @@ __all__ = [
     "run_until_idle",
     "run_workers",
     "running",
+    "settings_from_environment",
     "show_dead_letter",
     "show_offsets",
     "try_plugin",

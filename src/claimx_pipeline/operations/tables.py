@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from attrs import evolve, frozen
 
 from claimx_pipeline.delta.faults import TableUnusableError
+from claimx_pipeline.delta.log_files import TOO_MANY
 from claimx_pipeline.delta.maintenance import NOTHING, SAFE_HOURS, Maintained, Maintenance
 from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.errors import TableError, UsageError
@@ -33,11 +34,23 @@ class ListedTable:
     location: str
     """Path or URL."""
     rows: int | None = None
-    """None if it has not been created, as of the next two."""
+    """None if it has not been created, as of the next three."""
     version: int | None = None
     bytes: int | None = None
+    log_files: int | None = None
+    """Files of its log; every commit lists them."""
     error: str = ""
     """Why it cannot be opened; empty if it can, or does not exist."""
+
+    @property
+    def warning(self) -> str:
+        """What to do about the table; empty if there is nothing."""
+        if (self.log_files or 0) <= TOO_MANY:
+            return ""
+        return (
+            f"its log has {self.log_files:,} files, which slow down every commit; "
+            f"'claimx-run tables maintain {self.table} --log-retention' bounds it"
+        )
 
     @property
     def created(self) -> bool:
@@ -68,6 +81,8 @@ class DescribedColumn:
     meaning: str
     source: str
     """Where its value comes from."""
+    plugin: str = ""
+    """The plugin that added it to a table of the pipeline; empty for the table's own."""
 
 
 @frozen(kw_only=True)
@@ -79,7 +94,13 @@ class DescribedTable:
     key: Sequence[str]
     partitions: Sequence[str]
     """Columns it is partitioned by."""
+    written: str
+    """How rows are written: ``append``, ``copy-on-write``, or MERGE and why; empty if it has not
+    been created or cannot be opened.
+    """
     columns: Sequence[DescribedColumn]
+    plugin: str = ""
+    """The plugin that added it to a domain, as the table of an entity kind; else empty."""
 
 
 async def list_tables(pipeline: Pipeline) -> list[ListedTable]:
@@ -100,8 +121,11 @@ async def describe_table(pipeline: Pipeline, name: str) -> DescribedTable:
     """
     store = pipeline.table_store
     spec = store.spec(name)
+    listed = await asyncio.to_thread(_listed, store, name)
+    readable = listed.created and not listed.error
     return DescribedTable(
-        listed=await asyncio.to_thread(_listed, store, name),
+        listed=listed,
+        written=await asyncio.to_thread(store.way_of_writing, name) if readable else "",
         summary=spec.summary,
         key=spec.key,
         partitions=spec.partitions(),
@@ -113,9 +137,11 @@ async def describe_table(pipeline: Pipeline, name: str) -> DescribedTable:
                 roles=_roles(store, name, column.name),
                 meaning=column.doc,
                 source=column.source,
+                plugin=column.plugin,
             )
             for column in spec.stored_columns()
         ],
+        plugin=spec.plugin,
     )
 
 
@@ -149,7 +175,7 @@ async def create_tables(
 
 
 async def maintain_tables(
-    pipeline: Pipeline, *names: str, dry_run: bool = False
+    pipeline: Pipeline, *names: str, log_retention: bool = False, dry_run: bool = False
 ) -> list[Maintained]:
     """Join many small files, write a checkpoint, delete files that are no longer needed.
 
@@ -159,6 +185,10 @@ async def maintain_tables(
     Args:
         pipeline: The pipeline.
         names: Tables; all that exist if none is named.
+        log_retention: From now on keep the last 400 commits only in the log of a table that
+            keeps all, as tables do that an older version has created. No older version can
+            be read or restored then, and a reader that follows the log as a stream must not be
+            further behind.
         dry_run: Change nothing.
 
     Returns:
@@ -168,7 +198,9 @@ async def maintain_tables(
         TableError: A table is not declared, or does not exist; or the only one that was
             named cannot be worked with.
     """
-    return await _each(pipeline, names, lambda each: each.maintain(), dry_run=dry_run)
+    return await _each(
+        pipeline, names, lambda each: each.maintain(log_retention=log_retention), dry_run=dry_run
+    )
 
 
 async def compact_tables(
@@ -274,7 +306,7 @@ async def _each(
         try:
             if not names and not store.exists(name):
                 return None
-            return work(Maintenance(store.location(name), dry_run))
+            return work(Maintenance(store.location(name), dry_run, store.spec(name)))
         except TableError as error:
             unusable = isinstance(error, TableUnusableError) or store.exists(name)
             if len(wanted) == 1 or not unusable:
@@ -293,7 +325,13 @@ def _listed(store: TableStore, name: str) -> ListedTable:
         facts = store.facts(name)
     except TableError as error:
         return evolve(listed, error=str(error))
-    return evolve(listed, rows=facts.rows, version=facts.version, bytes=facts.bytes)
+    return evolve(
+        listed,
+        rows=facts.rows,
+        version=facts.version,
+        bytes=facts.bytes,
+        log_files=facts.log_files,
+    )
 
 
 def _roles(store: TableStore, name: str, column: str) -> list[str]:

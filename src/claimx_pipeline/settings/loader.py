@@ -118,7 +118,8 @@ def load_settings(
         problems += refused.problems
     if problems or settings is None:
         raise SettingsError(_unique(problems))
-    unread = unread_variables(sources.environ, _tables(sections), _referred(root))
+    former = [variable for each in sections for variable in each.former]
+    unread = unread_variables(sources.environ, _tables(sections), _referred(root), former)
     return LoadedSettings(
         settings=settings,
         origins=_origins(settings, root),

@@ -17,11 +17,16 @@ if TYPE_CHECKING:
 def claimx_register_settings() -> SettingsSection:
     """Bring the connection to the iTel Cabinet API and its variables."""
     from claimx_pipeline import SettingsSection  # noqa: PLC0415 - slow to import
+    from itel_cabinet_plugin.former_variables import VARIABLES  # noqa: PLC0415 - as well
     from itel_cabinet_plugin.settings import CONNECTION, ENVIRONMENT  # noqa: PLC0415 - as well
 
     defaults = resources.files("itel_cabinet_plugin").joinpath("defaults/itel.yaml")
     return SettingsSection(
-        name=CONNECTION, environment=ENVIRONMENT, defaults=defaults.read_text(encoding="utf-8")
+        name=CONNECTION,
+        environment=ENVIRONMENT,
+        former=VARIABLES,
+        former_prefixes=("ITEL_",),
+        defaults=defaults.read_text(encoding="utf-8"),
     )
 
 

@@ -14,7 +14,7 @@ from claimx_pipeline import hookimpl
 if TYPE_CHECKING:
     from claimx_pipeline import Settings, WorkerSpec
     from claimx_pipeline.stages import Stage
-    from claimx_pipeline.tables import NamedQuery, TableSpec
+    from claimx_pipeline.tables import NamedQuery, OldTable, TableSpec
 
 
 @hookimpl
@@ -25,6 +25,14 @@ def claimx_register_tables(settings: Settings) -> Iterable[TableSpec]:
 
     tracking = tables.tracking_table(itel_settings(settings).extra_columns)
     return [tracking, tables.FORMS, tables.ATTACHMENTS, tables.SUBMISSIONS]
+
+
+@hookimpl
+def claimx_register_old_tables() -> Iterable[OldTable]:
+    """Tell what the predecessor's two tables look like."""
+    from itel_cabinet_plugin.predecessor import old_tables  # noqa: PLC0415 - Arrow is slow to import
+
+    return old_tables()
 
 
 @hookimpl

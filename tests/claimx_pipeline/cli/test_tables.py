@@ -7,7 +7,14 @@ from typer.testing import CliRunner
 from claimx_pipeline.cli.tables import app
 from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.errors import TableError, UsageError
-from tests.rigs.delta_tables import EVENTS, PROJECTS, append_from_elsewhere, event, make_store
+from tests.rigs.delta_tables import (
+    EVENTS,
+    PROJECTS,
+    append_from_elsewhere,
+    create_as_before,
+    event,
+    make_store,
+)
 
 
 @frozen
@@ -44,6 +51,7 @@ def test_list_shows_what_is_there_and_what_is_not(store, tmp_path):
         "rows": 2,
         "version": 1,
         "bytes": events["bytes"],
+        "log_files": 2,
         "state": "ok",
         "place": str(tmp_path / "events"),
     }
@@ -132,9 +140,30 @@ def test_maintain_tells_what_would_be_done_then_does_it(small_files):
     assert small_files.facts("events").files == 1
 
 
+def test_a_long_log_is_warned_of_and_bounded_only_if_asked(store, monkeypatch):
+    create_as_before(store, "events")
+    for number in range(45):
+        append_from_elsewhere(store, "events", event(f"{number}"))
+    monkeypatch.setattr("claimx_pipeline.operations.tables.TOO_MANY", 40)
+    monkeypatch.setattr("claimx_pipeline.delta.maintenance.COMMITS", 10)
+    listed = run(store, "list")
+    assert "events: its log has 49 files, which slow down every commit" in listed.stderr
+    assert "'claimx-run tables maintain events --log-retention'" in listed.stderr
+    assert json.loads(run(store, "maintain", "--json").stdout)["tables"][0]["log_deleted"] == 0
+    asked = ("maintain", "--log-retention")
+    dry = json.loads(run(store, *asked, "--dry-run", "--json").stdout)["tables"][0]
+    assert dry["log_deleted"] > 0
+    assert store.facts("events").log_files > 40
+    done = run(store, *asked)
+    assert "can be neither read nor restored" in done.stderr
+    assert store.facts("events").log_files <= 35
+    assert run(store, "list").stderr == ""
+    assert store.facts("events").rows == 45
+
+
 def test_compact_prints_a_line_per_table(small_files):
     lines = run(small_files, "compact", "events").stdout.splitlines()
-    head = "table files files_after bytes bytes_after compacted busy deleted checkpoint"
+    head = "table files files_after bytes bytes_after compacted busy deleted checkpoint log_deleted"
     assert lines[0].split("\t") == head.split()
     assert lines[1].startswith("events\t5\t1\t")
 

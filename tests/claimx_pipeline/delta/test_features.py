@@ -116,8 +116,10 @@ async def test_a_commit_that_fails_without_another_one_is_no_conflict(tmp_path, 
     def fails(*_, **__):
         raise CommitFailedError("the log is read-only")
 
-    module = {"events": "append", "projects": "merge"}[table]
-    monkeypatch.setattr(f"claimx_pipeline.delta.writing.{module}.write_deltalake", fails)
+    if table == "events":
+        monkeypatch.setattr("claimx_pipeline.delta.writing.append.write_deltalake", fails)
+    else:
+        monkeypatch.setattr(DeltaTable, "create_write_transaction", fails)
     with pytest.raises(TableWriteError, match="the log is read-only") as found:
         await send(sink, row_of(table))
     assert "other writers" not in str(found.value)

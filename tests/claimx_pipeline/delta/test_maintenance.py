@@ -5,6 +5,7 @@ import threading
 
 import pytest
 from attrs import evolve
+from deltalake.exceptions import CommitFailedError
 
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.delta.faults import TableWriteError
@@ -34,7 +35,7 @@ def store(tmp_path):
 
 
 def looking_after(store, name, *, dry_run=False):
-    return Maintenance(store.location(name), dry_run)
+    return Maintenance(store.location(name), dry_run, store.spec(name))
 
 
 def fill(store, days=2, files=5):
@@ -105,6 +106,38 @@ def test_a_table_that_is_not_there_and_a_negative_age_are_refused(tmp_path, stor
     missing = make_store(tmp_path / "none", created=False)
     with pytest.raises(TableError, match="tables create"):
         looking_after(missing, "events").compact()
+
+
+@pytest.mark.parametrize("theirs", ["ours", "OPTIMIZE"])
+def test_a_compaction_that_another_has_overtaken_doubles_no_row(store, monkeypatch, theirs):
+    """Deltalake's own is committed on top of another one that removed the same files."""
+    for key in ("1000015", "1000022"):
+        append_from_elsewhere(store, "projects", {"project_id": key, "_bucket": 3})
+    stale = [store.open("projects")]
+    opened = type(store.location("projects")).open
+
+    def open_stale(self):
+        return stale.pop() if stale else opened(self)
+
+    if theirs == "ours":
+        assert looking_after(store, "projects").compact().compacted == 1
+    else:
+        store.open("projects").optimize.compact()
+    monkeypatch.setattr(type(store.location("projects")), "open", open_stale)
+    assert looking_after(store, "projects")._sort(PROJECTS, 3)
+    assert stale == []
+    assert len(stored(store, "projects")) == 2
+
+
+def test_an_optimize_of_others_that_a_compaction_has_overtaken_is_refused(store):
+    name = "projects"
+    for key in ("1000015", "1000022"):
+        append_from_elsewhere(store, name, {"project_id": key, "_bucket": 3})
+    stale = store.open(name)
+    assert looking_after(store, name).compact().compacted == 1
+    with pytest.raises(CommitFailedError):
+        stale.optimize.compact()
+    assert len(stored(store, name)) == 2
 
 
 def test_a_partition_of_null_is_compacted_as_well(store):

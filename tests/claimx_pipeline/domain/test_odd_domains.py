@@ -199,8 +199,8 @@ class Handling(Plugin):
 
 def test_a_handler_of_no_loaded_domain_is_reported_before_a_worker_starts(claimx_sandbox):
     claimx_sandbox.install(Handling)
-    with pytest.raises(ClaimxError, match="is for domain 'nope', which is not loaded"):
-        claimx_sandbox.pipeline.check()
+    problems = [each.what for each in claimx_sandbox.pipeline.check()]
+    assert any("is for domain 'nope', which is not loaded" in each for each in problems)
 
 
 class Listening(Plugin):

@@ -228,12 +228,11 @@ class AppendWriter:
         before = table.version()
         # What was verified and searched and what is written to must be one version, so a
         # commit in between has to fail.
-        with engine_errors():
+        with engine_errors(), self.handle.commit(before):
             write_deltalake(table, data, mode="append", commit_properties=held.properties())
         self._form.committed(before, table.version())
         # Had the handle moved on further, another writer's commit would go unverified.
         self._seen = table if table.version() == before + 1 else None
-        self.handle.committed()
         return evolve(held, version=table.version())
 
     def _verified(self, table: DeltaTable, claim: Claim) -> Positions:

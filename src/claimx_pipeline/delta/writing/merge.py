@@ -1,24 +1,25 @@
 """The writer of keyed tables: one row per key, one merge per batch at most.
 
 The stored rows of the batch's keys are read, the batch's rows are applied to them in
-order, and what has changed is merged. Reading and merging use one handle: a commit in
-between makes the merge fail, and all is done again on what is then there.
+order, and what has changed is merged: by rewriting the files that hold it, or by the engine's
+MERGE where the table asks for more. Reading and merging use one handle: a commit in
+between that touches the same buckets makes the merge fail, and all is done again on what is
+then there.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 
 import pyarrow as pa
-import pyarrow.compute as pc
 from attrs import define, evolve, field
-from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake import DeltaTable
+from deltalake.exceptions import CommitFailedError
 
 from claimx_pipeline.broker.protocol import Record, TopicPartition
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.delta.faults import engine_errors
 from claimx_pipeline.delta.handle import KeptHandle
-from claimx_pipeline.delta.querying.reading import batches, literal, names
 from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.delta.schemas import FormWatch
 from claimx_pipeline.delta.spec import TableSpec, bucket_of
@@ -26,21 +27,20 @@ from claimx_pipeline.delta.writing.changes import Change, KeyedBatch, KeyedRow
 from claimx_pipeline.delta.writing.convert import Converter
 from claimx_pipeline.delta.writing.fold import CREATED_AT, UPDATED_AT, Rules, State, digest
 from claimx_pipeline.delta.writing.form import StoredForm
-from claimx_pipeline.delta.writing.keys import find_keys
 from claimx_pipeline.delta.writing.known import Key, Known, KnownRows
+from claimx_pipeline.delta.writing.layout import why_merged
+from claimx_pipeline.delta.writing.merging import Merging, commit_properties
 from claimx_pipeline.delta.writing.positions import (
-    GROUP,
-    VERIFIED,
     Acquired,
     Claim,
     Positions,
     acquire_keyed,
     refuse_restored,
 )
+from claimx_pipeline.delta.writing.rewriting import Rewriting
 from claimx_pipeline.delta.writing.sink import Committed, WriteResult
 
-_LISTED_KEYS = 200
-"""Keys named in the SQL that reads them; planning a longer list takes longer than it saves."""
+log = logging.getLogger(__name__)
 
 
 @define
@@ -63,7 +63,9 @@ class MergeWriter:
     _tried: int = field(default=-1, init=False)
     """Version that the last commit was tried on."""
     _contended: bool = field(default=False, init=False)
-    """Another writer was just faster: merge, which fails for fewer of its commits."""
+    """Another writer was just faster: MERGE, which fails for fewer of its commits."""
+    _merged: str = field(default="", init=False)
+    """Why the last batch was merged by the engine; empty if it was not."""
 
     def __attrs_post_init__(self) -> None:
         spec = self.spec
@@ -119,14 +121,15 @@ class MergeWriter:
             return Committed(WriteResult(0, batch.refused, skipped), claim.held)
         held = self._verified(claim.held)
         form = self._form.of(self.handle.table())
-        stored = self._read(unknown)
+        way = self._way(form)
+        stored = way.read(set(unknown), (*self._declared, *(column.name for column in form.extra)))
         changes = [self._change(key, rows, stored.get(key)) for key, rows in unknown.items()]
         changes, source, broken = self._fitting(changes, stored, form)
         refused = [*batch.refused, *broken]
         refused += [item for change in changes for item in change.refused]
         changed = [change for change in changes if change.is_new and not change.refused]
         if changed:
-            held = self._write(changed, source, held)
+            held = self._write(way, changed, source, held)
         for change in changes:
             if not change.refused:
                 self._remember(change)
@@ -134,6 +137,19 @@ class MergeWriter:
         total = sum(len(rows) for rows in batch.groups.values()) + len(batch.refused)
         result = WriteResult(written, tuple(sorted(refused)), total - written - len(refused))
         return Committed(result, held)
+
+    def _way(self, form: StoredForm) -> Rewriting | Merging:
+        """Return how the rows are read and replaced, by a look at what the table asks for."""
+        table = self.handle.table()
+        if why := why_merged(self.spec, table, form):
+            return self._merging(why)
+        return Rewriting.of(self.spec, table, self.handle.location)
+
+    def _merging(self, why: str) -> Merging:
+        if why != self._merged:
+            log.info("table %r is written by MERGE: %s", self.spec.name, why)
+        self._merged = why
+        return Merging(self.spec, self.handle.table())
 
     def _verified(self, held: Positions) -> Positions:
         """Return *held* at the version of the handle.
@@ -265,84 +281,42 @@ class MergeWriter:
                 fresh = fresh.with_row(row.content)
         self.known.set(change.key, fresh)
 
-    def _read(self, groups: Mapping[Key, list[KeyedRow]]) -> dict[Key, State]:
-        """Return what is stored under the keys of *groups*."""
-        table, keys = self.handle.table(), set(groups)
-        where = "true"
-        if self.spec.bucket_column:
-            ids = {row.values[self.spec.bucket_column] for rows in groups.values() for row in rows}
-            buckets = sorted({bucket_of(str(value)) for value in ids})
-            where = f"_bucket IN ({', '.join(map(str, buckets))})"
-        if len(keys) > _LISTED_KEYS:
-            # Many keys are mostly new ones; reading keys alone costs a tenth of reading rows.
-            keys = find_keys(table, self._identity, where, keys)
-        first = {key[0] for key in keys}
-        if len(first) <= _LISTED_KEYS and all(isinstance(value, (str, int)) for value in first):
-            listed = ", ".join(literal(value) for value in first)
-            where += f" AND {names(self._identity[:1])} IN ({listed})"
-        extra = self._form.of(table).extra
-        columns = (*self._declared, *(column.name for column in extra))
-        return self._read_where(table, columns, where, keys) if keys else {}
-
-    def _read_where(
-        self, table: DeltaTable, columns: Sequence[str], where: str, keys: set[Key]
-    ) -> dict[Key, State]:
-        sql = f"SELECT {names(columns)} FROM t WHERE {where}"  # noqa: S608 - own names
-        at = self._declared.index(self._identity[0])
-        wanted: pa.Array | None = None
-        found: dict[Key, State] = {}
-        for part in batches(table, sql):
-            column = part.column(at)
-            if wanted is None:
-                wanted = pa.array({key[0] for key in keys}, column.type)
-            for row in part.filter(pc.is_in(column, value_set=wanted)).to_pylist():
-                key = self._key_of(row)
-                if key in keys:
-                    found[key] = row
-        return found
-
-    def _write(self, changes: Sequence[Change], source: pa.Table, held: Positions) -> Positions:
+    def _write(
+        self, way: Rewriting | Merging, changes: Sequence[Change], source: pa.Table, held: Positions
+    ) -> Positions:
         table = self.handle.table()
         before = table.version()
-        with engine_errors():
-            if any(change.was_stored for change in changes) or self._contended:
-                self._merge(table, source, held)
-            else:
-                # New keys only, read at this very version: an append is a tenth of a merge.
-                alone = _properties(held, retries=0)
-                write_deltalake(table, source, mode="append", commit_properties=alone)
+        keys = [change.key for change in changes]
+        if isinstance(way, Rewriting) and (why := way.why_not(keys)):
+            way = self._merging(why)
+        if isinstance(way, Rewriting):
+            version = self._rewrite(way, keys, source, held)
+            before, self._merged = version - 1, ""
+            self.handle.committed()
+        else:
+            new = not any(change.was_stored for change in changes)
+            with self.handle.commit(before):
+                version = way.write(source, held, alone=new and not self._contended)
         self._contended = False
-        self._version = table.version()
-        self._form.committed(before, self._version)
-        self.handle.committed()
+        self._version = version
+        self._form.committed(before, version)
         # What others have committed in between is looked at before the next commit.
-        return evolve(held, version=self._version) if self._version == before + 1 else held
+        return evolve(held, version=version) if version == before + 1 else held
 
-    def _merge(self, table: DeltaTable, source: pa.Table, held: Positions) -> None:
-        conditions = [f't."{name}" = s."{name}"' for name in self._identity]
-        retries = 0
-        if self.spec.bucket_column:
-            # Literals, so that two writers of different buckets do not conflict;
-            # then a rebase over the other's commit is safe as well.
-            buckets = sorted(set(source["_bucket"].to_pylist()))
-            conditions.insert(0, f"t._bucket IN ({', '.join(map(str, buckets))})")
-            retries = 15
-        (
-            table.merge(
-                source,
-                " AND ".join(conditions),
-                source_alias="s",
-                target_alias="t",
-                # Streaming would hide the source's statistics, and every file be read.
-                streamed_exec=False,
-                commit_properties=_properties(held, retries=retries),
-            )
-            .when_matched_update_all()
-            .when_not_matched_insert_all()
-            .execute()
+    def _rewrite(
+        self, way: Rewriting, keys: Sequence[Key], source: pa.Table, held: Positions
+    ) -> int:
+        """Commit *source* by rewriting files; return the version that it has become."""
+        table = self.handle.table()
+        form = self._form.of(table)
+
+        def look(table: DeltaTable) -> None:
+            """See that nothing matters of what others have committed to other buckets."""
+            self._verified(held)
+            if self._form.of(table) != form or why_merged(self.spec, table, form):
+                raise CommitFailedError("the table was changed meanwhile")
+
+        commit = way.write(keys, source)
+        return commit.commit(
+            table, lambda version: commit_properties(evolve(held, version=version), retries=0), look
         )
-
-
-def _properties(held: Positions, *, retries: int) -> CommitProperties:
-    metadata = {GROUP: held.group, VERIFIED: str(held.version)} if held.group else None
-    return CommitProperties(max_commit_retries=retries, custom_metadata=metadata)

@@ -26,16 +26,10 @@ from deltalake.exceptions import DeltaError
 from claimx_pipeline.broker.protocol import TopicPartition
 from claimx_pipeline.delta.faults import TableFencedError, one_line
 from claimx_pipeline.delta.location import TableLocation
+from claimx_pipeline.delta.writing.marks import GROUP, VERIFIED, restored_mark, seen_mark
 from claimx_pipeline.errors import TableError
 
 APP = "claimx-pipeline"
-GROUP = "claimx-group"
-"""Key in a commit's information that names the group whose rows it brings."""
-VERIFIED = "claimx-verified"
-"""Key that names the version up to which its writer had looked for what others did.
-
-Without it that is the commit's own: it would have failed had any other come first.
-"""
 FIRST_GENERATION = 1
 _LOOKED_BACK = 32
 """Commits of the history read at first; mostly the newest is enough."""
@@ -172,9 +166,15 @@ def restore_since(
             if entry["operation"] == "RESTORE":
                 return entry
         if version >= 0 or len(entries) < limit:
-            return None
+            break
         limit *= 8
-    return None
+    # Others may be deleted from the log; what they said of restores is kept.
+    restored = restored_mark(table)
+    if group:
+        seen = max(seen, seen_mark(table, group))
+    if restored is None or restored <= seen:
+        return None
+    return {"version": restored, "operation": "RESTORE", "operationParameters": {}}
 
 
 def refuse_restored(name: str, table: DeltaTable, version: int) -> None:

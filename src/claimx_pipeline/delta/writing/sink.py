@@ -92,7 +92,7 @@ class TableSink(Protocol):
 
         Args:
             rows: The rows, in the order of their records.
-            sources: The record behind each row.
+            sources: The record behind each row; none if the rows come from no topic.
             next_offsets: Of each partition in the batch the offset up to which all is
                 finished once these rows are written and the refused are dead letters.
 
@@ -214,7 +214,8 @@ class DeltaSink:
             if not unfit:
                 raise
             positions = [at for at in range(len(rows)) if at not in dict(unfit)]
-            rows, sources = [rows[at] for at in positions], [sources[at] for at in positions]
+            rows = [rows[at] for at in positions]
+            sources = [sources[at] for at in positions if sources]
             prepared = await self._run(partial(self._opened().prepare, rows, sources))
         before = self._doubtful
         claim = self._claim(self._held, next_offsets)
@@ -236,7 +237,7 @@ class DeltaSink:
         found = []
         for at, row in enumerate(rows):
             try:
-                await self._run(partial(self._opened().prepare, [row], [sources[at]]))
+                await self._run(partial(self._opened().prepare, [row], sources[at : at + 1]))
             except TableWriteError as error:
                 if error.category is not Category.BUG:
                     raise

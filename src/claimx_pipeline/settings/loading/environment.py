@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from difflib import get_close_matches
 
 from claimx_pipeline.errors import Problem
+from claimx_pipeline.settings.former import FormerVariable, advice_on
 from claimx_pipeline.settings.loading.nodes import Block, Scalar, ValueOrigin, put
 from claimx_pipeline.settings.loading.paths import parse_path
 from claimx_pipeline.settings.loading.unresolved import Missing
@@ -61,12 +62,22 @@ def lay_overrides(root: Block, overrides: Mapping[str, str], problems: list[Prob
 
 
 def unread_variables(
-    environ: Iterable[str], tables: Iterable[Mapping[str, str]], referred: Iterable[str]
+    environ: Iterable[str],
+    tables: Iterable[Mapping[str, str]],
+    referred: Iterable[str],
+    former: Iterable[FormerVariable] = (),
 ) -> Iterator[Problem]:
-    """Yield a warning for each variable that looks like ours and that nothing reads."""
+    """Yield a warning for each variable that looks like ours and that nothing reads.
+
+    One of a former system is shown with what it has become.
+    """
+    variables = list(former)
     known = {name for table in tables for name in table}
     for name in sorted(set(environ) - known - set(referred)):
-        if name.startswith(PREFIX):
+        if advice := advice_on(name, variables):
+            what = f"no setting reads this variable of the former system; {advice}"
+            yield Problem(f"environment {name}", what)
+        elif name.startswith(PREFIX):
             close = get_close_matches(name, known, 1)
             hint = f"; did you mean {close[0]}?" if close else ""
             yield Problem(f"environment {name}", f"no setting reads this variable{hint}")

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 from attrs import field, frozen
 
+from claimx_pipeline.settings.former import FormerVariable
 from claimx_pipeline.settings.tree.broker import BrokerSettings
 from claimx_pipeline.settings.tree.claimx import ClaimxSettings
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
@@ -121,6 +122,12 @@ class SettingsSection:
 
     environment: Mapping[str, str] = field(factory=dict)
     """Environment variable to the dotted path, from the top of the tree, that it sets."""
+
+    former: tuple[FormerVariable, ...] = ()
+    """Variables of a former system, each with the setting that it has become."""
+
+    former_prefixes: tuple[str, ...] = ()
+    """Beginnings of the names of that system's variables."""
 
     defaults: str = ""
     """YAML merged under the user's file: for example a connection the plugin brings."""

@@ -14,6 +14,7 @@ from claimx_pipeline.delta.spec import STRING, Column, bucket_of
 from claimx_pipeline.delta.writing.fold import Rules
 from claimx_pipeline.delta.writing.known import KnownRows
 from claimx_pipeline.delta.writing.merge import MergeWriter
+from claimx_pipeline.delta.writing.rewriting import Rewriting
 from claimx_pipeline.delta.writing.sink import WriteResult
 from tests.fakes.hasty_clock import HastyClock
 from tests.rigs import processes
@@ -119,7 +120,7 @@ def test_a_known_row_is_skipped_without_touching_the_table(store, writer, monkey
     write(writer, project("7", city="Bern", file_name="f", file_name_at=NOON))
     partial = project("7", minutes(1), file_name="answered")
     assert write(writer, partial).skipped == 1
-    monkeypatch.setattr(MergeWriter, "_read", None)
+    monkeypatch.setattr(MergeWriter, "_way", None)
     assert (
         write(
             writer, partial, project("7", minutes(2), city="Bern", file_name="f", file_name_at=NOON)
@@ -196,15 +197,15 @@ def test_a_commit_between_reading_and_merging_makes_the_merge_fail(store, monkey
     writer = writer_of(store, "templates")
     write(writer, {"task_id": 1, "title": "a"})
     prepared = prepare(writer, {"task_id": 1, "title": "b"}, {"task_id": 2, "title": "b"})
-    real = MergeWriter._read
+    real = Rewriting.read
 
-    def read_then_be_overtaken(self, groups):
-        found = real(self, groups)
-        monkeypatch.setattr(MergeWriter, "_read", real)
+    def read_then_be_overtaken(self, keys, columns):
+        found = real(self, keys, columns)
+        monkeypatch.setattr(Rewriting, "read", real)
         theirs(store)
         return found
 
-    monkeypatch.setattr(MergeWriter, "_read", read_then_be_overtaken)
+    monkeypatch.setattr(Rewriting, "read", read_then_be_overtaken)
     with pytest.raises(CommitFailedError):
         commit(writer, prepared)
     writer.reload()

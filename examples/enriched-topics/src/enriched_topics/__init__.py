@@ -1,0 +1,1 @@
+"""Topics with one flat message for each task and each video call."""

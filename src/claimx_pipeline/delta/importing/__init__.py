@@ -1,0 +1,1 @@
+"""Tables that another system wrote: read into ours, compared with ours, shown over ours."""

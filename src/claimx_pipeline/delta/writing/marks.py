@@ -1,0 +1,35 @@
+"""What commits say about their writer, and what is kept of that when a log is cut."""
+
+from __future__ import annotations
+
+from deltalake import DeltaTable
+
+GROUP = "claimx-group"
+"""Key in a commit's information that names the group whose rows it brings."""
+VERIFIED = "claimx-verified"
+"""Key that names the version up to which its writer had looked for what others did.
+
+Without it that is the commit's own: it would have failed had any other come first.
+"""
+MAINTENANCE = "claimx-maintenance"
+"""Group that commits of maintenance name: none that reads a topic."""
+
+RESTORED = "claimx-log/restored"
+"""Transaction of a table: the version of the latest RESTORE that is not in its log any more."""
+
+
+def seen_id(group: str) -> str:
+    """Return the transaction that says up to which version *group* had looked."""
+    return f"claimx-log/seen/{group}"
+
+
+def restored_mark(table: DeltaTable) -> int | None:
+    """Return the version of the latest RESTORE that was deleted from the log, if any was."""
+    found: int | None = table.transaction_version(RESTORED)
+    return found
+
+
+def seen_mark(table: DeltaTable, group: str) -> int:
+    """Return up to which version *group* had looked in commits not in the log any more, or -1."""
+    found: int | None = table.transaction_version(seen_id(group))
+    return -1 if found is None else found

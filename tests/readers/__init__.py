@@ -1,0 +1,1 @@
+"""Our tables, opened by the readers of others."""
