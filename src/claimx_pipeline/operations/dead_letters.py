@@ -82,7 +82,7 @@ def dead_letter_filter(
         event_id=event_id,
         fingerprint=fingerprint,
         replayed=replayed,
-        decoders=tuple(domain.decoder(pipeline.settings) for domain in pipeline.domains.values()),
+        decoders=tuple(domain.reading(pipeline.settings) for domain in pipeline.domains.values()),
     )
 
 

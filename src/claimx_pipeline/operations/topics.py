@@ -216,7 +216,7 @@ async def publish_events(
         raise UsageError("'lines' is a single text; give a list of lines, or an open file")
     refused: list[RefusedLine] = []
     of = one_domain(pipeline, domain)
-    decode, limit = of.decoder(pipeline.settings), pipeline.settings.broker.largest_record
+    decode, limit = of.reading(pipeline.settings), pipeline.settings.broker.largest_record
     events = list(_events(lines, refused, limit, of, decode))
     published = 0
     if events:

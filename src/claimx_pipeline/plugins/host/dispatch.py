@@ -19,7 +19,7 @@ from claimx_pipeline.isolation import message
 from claimx_pipeline.media.codec import FileCodec
 from claimx_pipeline.plugins.base import Plugin, listens, reacts_by_execute
 from claimx_pipeline.plugins.host.calling import Listener, PluginCaller
-from claimx_pipeline.plugins.host.heard import domains_of
+from claimx_pipeline.plugins.host.heard_domains import domains_of
 from claimx_pipeline.plugins.host.results import AnswerReader, PublishRules
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 
