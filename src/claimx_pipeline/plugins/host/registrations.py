@@ -220,7 +220,7 @@ def _several(hook: str, plugin: str, answer: Any) -> Iterable[Any]:
     """Return the objects that a plugin answered.
 
     Raises:
-        HookFailedError: They cannot be gone through, or that raised.
+        HookFailedError: It cannot be iterated over, or doing so raised.
     """
     if isinstance(answer, str) or not isinstance(answer, Iterable):
         raise HookFailedError(plugin, hook, f"it returned {answer!r:.60}, not a list")
