@@ -31,7 +31,7 @@ PIECE_BYTES = 16 * 2**20
 _WHOLE = 2**20
 """A file up to this size is read in one request."""
 _BATCH = 8_192
-"""Rows of a large file that are looked at together."""
+"""Rows of a large file that are looked at together, at most."""
 SKIPPING = "delta.dataSkippingStatsColumns"
 
 
@@ -49,8 +49,15 @@ class OpenFile:
             wanted = pa.schema([wanted.field(name) for name in columns])
         there = set(self._parquet.schema_arrow.names)
         names = [name for name in wanted.names if name in there]
-        for batch in self._parquet.iter_batches(_BATCH, columns=names, use_threads=False):
+        count = self._together()
+        for batch in self._parquet.iter_batches(count, columns=names, use_threads=False):
             yield _fitted(batch, wanted)
+
+    def _together(self) -> int:
+        """Return how many rows are read at once: fewer if they are long."""
+        stored = self._parquet.metadata
+        size = sum(stored.row_group(at).total_byte_size for at in range(stored.num_row_groups))
+        return min(_BATCH, max(1, PIECE_BYTES * stored.num_rows // max(1, size)))
 
 
 @define
