@@ -148,8 +148,8 @@ class Maintenance:
             found = self._relayout(spec, self.location.open()).unsorted()
             wanted = [each for each in found if each.pays or not only_if_it_pays]
             return self._each(before, wanted, lambda each: self._sort(spec, each.bucket))
-        found = self._joinable(at_least)
-        return self._each(before, found, lambda each: self._join(each.partition))
+        joinable = self._joinable(at_least)
+        return self._each(before, joinable, lambda each: self._join(each.partition))
 
     def _joinable(self, at_least: int) -> list[SmallFiles]:
         """Return what can be joined; if the table forbids it, a warning says why."""

@@ -10,15 +10,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from deltalake import DeltaTable, write_deltalake
+from deltalake import CommitProperties, DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError
 
 from claimx_pipeline.delta import joining
 from claimx_pipeline.delta.location import TableLocation
 from claimx_pipeline.delta.maintenance import Maintenance
 from claimx_pipeline.delta.small_files import TARGET_BYTES, SmallFile, SmallFiles
+from claimx_pipeline.delta.writing.files import TableFiles
+from claimx_pipeline.delta.writing.layout import DataFile
 from claimx_pipeline.delta.writing.paths import logged, stored
-from tests.rigs.changed_tables import switch_on
+from tests.rigs.changed_tables import mark_first_row_deleted, switch_on
 from tests.rigs.delta_tables import (
     acquired,
     append_from_elsewhere,
@@ -245,7 +247,7 @@ def test_a_table_that_forbids_to_remove_rows_is_joined_without_saying_so(store, 
     assert [each["dataChange"] for each in removed] == [False] * 4
     joined = joining.Joining.of(stale, store.location("events"))
     with pytest.raises(CommitFailedError):
-        joined.join(DAY, joining.CommitProperties(max_commit_retries=0))
+        joined.join(DAY, CommitProperties(max_commit_retries=0))
     assert ids(store) == [*"0123"]
 
 
@@ -255,6 +257,45 @@ def test_constraints_and_spare_features_forbid_nothing(store):
     switch_on(store, "events", "deletionVectors", reader=True)
     assert compacted(store).after.files == 1
     assert ids(store) == [*"0123"]
+
+
+def test_a_keyed_table_that_is_merged_is_joined_as_well(store):
+    for key in ("1000015", "1000022"):
+        append_from_elsewhere(store, "projects", {"project_id": key, "_bucket": 3})
+    store.open("projects").alter.add_constraint({"named": "project_id <> ''"})
+    stale = store.open("projects")
+    assert compacted(store, "projects").after.files == 1
+    joined = joining.Joining.of(stale, store.location("projects"))
+    with pytest.raises(CommitFailedError):
+        joined.join((("_bucket", "3"),), CommitProperties(max_commit_retries=0))
+    assert len(rows_in(store, "projects")) == 2
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_rows_that_a_vector_deletes_stay_deleted(store, monkeypatch, when):
+    """A file of which rows are marked as deleted is neither read nor removed."""
+    append(store, 0, 4)
+    switch_on(store, "events", "deletionVectors", reader=True)
+    marked = Path(store.open("events").file_uris()[0]).name
+    if when == "before":
+        mark_first_row_deleted(store, "events", marked)
+    else:
+        overtaken(monkeypatch, lambda: mark_first_row_deleted(store, "events", marked))
+    assert compacted(store).after.files == 2
+    assert marked in {Path(uri).name for uri in store.open("events").file_uris()}
+    assert len(ids(store)) == 3
+
+
+def test_long_rows_are_read_a_few_at_a_time(store):
+    append_from_elsewhere(
+        store, "events", *(event(f"{n}", note=f"{n}" * 2**20) for n in range(10, 50))
+    )
+    (path,) = store.open("events").file_uris()
+    files = TableFiles.of(store.open("events"), store.location("events"), ())
+    relative = f"day=2026-01-12/{Path(path).name}"
+    with files.opened(DataFile(relative, None, None, Path(path).stat().st_size)) as opened:
+        counts = [len(batch) for batch in opened.batches()]
+    assert counts == [7, 7, 7, 7, 7, 5]
 
 
 def test_what_forbids_it_is_said_and_the_files_stay(tmp_path, caplog):

@@ -57,7 +57,8 @@ class OpenFile:
         """Return how many rows are read at once: fewer if they are long."""
         stored = self._parquet.metadata
         size = sum(stored.row_group(at).total_byte_size for at in range(stored.num_row_groups))
-        return min(_BATCH, max(1, PIECE_BYTES * stored.num_rows // max(1, size)))
+        fitting: int = PIECE_BYTES * stored.num_rows // max(1, size)
+        return min(_BATCH, max(1, fitting))
 
 
 @define
