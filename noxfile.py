@@ -33,6 +33,20 @@ QUICK = (
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 CONSTRAINTS = pathlib.Path("constraints.txt")
 PURELIB = "import sysconfig; print(sysconfig.get_path('purelib'))"
+# Validators of deployments, and modules that hold the definitions of what operators bring.
+VALIDATORS = {
+    "kustomize": "sigs.k8s.io/kustomize/kustomize/v5@v5.8.0",
+    "compose": "github.com/compose-spec/compose-go/v2/cmd@v2.16.0",
+}
+DEFINITIONS = {
+    "github.com/kedacore/keda/v2@v2.20.2": (
+        "config/crd/bases/keda.sh_scaledobjects.yaml",
+        "config/crd/bases/keda.sh_triggerauthentications.yaml",
+    ),
+    "github.com/prometheus-operator/prometheus-operator@v0.85.0": (
+        "example/prometheus-operator-crd-full/monitoring.coreos.com_servicemonitors.yaml",
+    ),
+}
 VERSION_FILE = pathlib.Path("src/claimx_pipeline/_version.py")
 
 
@@ -240,7 +254,15 @@ def soak_run(session: nox.Session, asked: list[str]) -> None:
 def pages(session: nox.Session) -> None:
     """Write the pages that are made from the code and its tests; tests say when one is stale."""
     install(session, CORE, PLUGIN, *group("tests"))
-    for page in ("reliability", "hooks", "public_api", "form_mapping", "itel_payloads", "tables"):
+    for page in (
+        "reliability",
+        "hooks",
+        "public_api",
+        "form_mapping",
+        "itel_payloads",
+        "tables",
+        "deployments",
+    ):
         session.run("python", "-m", f"tests.pages.{page}")
 
 
@@ -295,6 +317,42 @@ def build_into(session: nox.Session, out: pathlib.Path, **env: str) -> None:
         old.unlink()
     for folder in (CORE, PLUGIN):
         session.run("python", "-m", "build", "--outdir", str(out), folder, silent=True, env=env)
+
+
+@nox.session
+def deploy(session: nox.Session) -> None:
+    """Check the files of ``examples/deploy`` with validators, and run their units and RUN lines.
+
+    Needs Go, which brings kustomize and compose's own reader; systemd-analyze, logrotate, promtool
+    and npm are used where they are.
+    """
+    install(session, CORE, PLUGIN, *group("tests"), *group("deploy"), "build")
+    tmp = pathlib.Path(session.create_tmp()).resolve()
+    bring_validators(session, tmp / "tools")
+    build_into(session, tmp / "wheels")
+    for other in (tmp / "wheels").glob("*.tar.gz"):
+        other.unlink()
+    (tmp / "wheels" / CONSTRAINTS).write_bytes(CONSTRAINTS.read_bytes())
+    env = {"DEPLOY_TOOLS": str(tmp / "tools"), "DEPLOY_WHEELS": str(tmp / "wheels")}
+    tests = "tests/claimx_pipeline/deploy"
+    session.run("pytest", *PARALLEL, tests, "-m", "deploy or not deploy", *session.posargs, env=env)
+
+
+def bring_validators(session: nox.Session, tools: pathlib.Path) -> None:
+    """Put programs and definitions that come as Go modules into *tools*."""
+    definitions = tools / "definitions"
+    definitions.mkdir(parents=True, exist_ok=True)
+    for name, module in VALIDATORS.items():
+        if not (tools / name).exists():
+            session.run("go", "install", module, env={"GOBIN": str(tools)}, external=True)
+            installed = module.partition("@")[0].rpartition("/")[2]
+            installed = name if re.fullmatch(r"v\d+", installed) else installed
+            (tools / installed).rename(tools / name)
+    for module, files in DEFINITIONS.items():
+        found = session.run("go", "mod", "download", "-json", module, external=True, silent=True)
+        for file in files:
+            source = pathlib.Path(json.loads(str(found))["Dir"], file)
+            (definitions / source.name).write_bytes(source.read_bytes())
 
 
 @nox.session

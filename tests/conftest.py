@@ -40,10 +40,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave the mutation check, which takes minutes, to those who ask for it."""
-    if "mutation" in config.getoption("markexpr"):
-        return
-    left_out = [item for item in items if item.get_closest_marker("mutation")]
+    """Leave what takes minutes or needs other programs to those who ask for it."""
+    asked = config.getoption("markexpr")
+    marks = [mark for mark in ("mutation", "deploy") if mark not in asked]
+    left_out = [item for item in items if any(map(item.get_closest_marker, marks))]
     if left_out:
         items[:] = [item for item in items if item not in left_out]
         config.hook.pytest_deselected(items=left_out)

@@ -171,6 +171,7 @@ def claimx_register_commands() -> Iterable[Command]:
             run,
         ),
         Command("simulate", "Serve simulated APIs to try things on.", f"{cli}.simulate:app", run),
+        Command("export", "Write what runs workers in production.", f"{cli}.export:app", run),
         Command("topics", "List and create topics.", f"{cli}.topics:app", run),
         Command("tables", "List, create and describe tables.", f"{cli}.tables:app", look),
         Command("compare", "Compare two tables, key by key.", f"{cli}.compare:app", look),

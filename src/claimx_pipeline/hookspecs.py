@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.delta.querying.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.domain.domain import Domain
+    from claimx_pipeline.domain.extension import DomainExtension
     from claimx_pipeline.domain.handlers import EventHandler
     from claimx_pipeline.errors import Problem
     from claimx_pipeline.hooks.command import Command
@@ -168,6 +169,61 @@ def claimx_register_domains(settings: Settings) -> Iterable[Domain]:  # type: ig
                 name="acme", summary="Jobs of Acme", key_name="job_id", event=AcmeEvent,
                 decoder=lambda settings: decode, rows=AcmeRows, events_table=EVENTS,
                 event_columns=event_columns, event_log=log,
+            )]
+    """
+
+
+@hookspec
+def claimx_extend_domains(  # type: ignore[empty-body]
+    settings: Settings,
+) -> Iterable[DomainExtension]:
+    """Add event types, entity kinds and columns to a domain that is there.
+
+    Called once, at start, when every domain is registered. The handlers get the domain's own
+    reader: ``await reader.get(path)`` of ClaimX asks its API. Rows of a plugin's kinds travel
+    under the plugin's name: where it is not installed they are dead letters that name it, and
+    nothing is lost.
+
+    Args:
+        settings: All settings.
+
+    Returns:
+        What is added, for each domain. Refused is a name that the domain or another plugin has,
+        a domain that is not loaded, and a column that does not begin with the plugin's name.
+
+    Raises:
+        Exception: Nothing starts; the error is shown.
+
+    Example::
+
+        from claimx_pipeline import hookimpl
+        from claimx_pipeline.domain import DomainExtension, EntityKind, HandledRows
+        from claimx_pipeline.tables import STRING, Column, TableSpec
+
+        VISITS = EntityKind("visits", TableSpec(
+            name="example_visits", summary="Visits to a claim", mode="merge", key=("visit_id",),
+            columns=(Column("visit_id", STRING, nullable=False), Column("project_id", STRING)),
+        ))
+
+        class VisitHandler:
+            name = "example_visits"
+            event_types = frozenset({"VISIT_PLANNED"})
+            event_prefixes = ()
+
+            async def handle(self, project_id, events, reader):
+                return [await self._handled(event, reader.counted()) for event in events]
+
+            async def _handled(self, event, reader):
+                path = f"/visits/{event.project_id}"
+                answer = await reader.get(path, not_before=event.ingested_at)
+                row = {"visit_id": answer.body["id"], "project_id": event.project_id}
+                return HandledRows({"visits": [row]}, api_calls=reader.calls)
+
+        @hookimpl
+        def claimx_extend_domains():
+            return [DomainExtension(
+                domain="claimx", kinds=[VISITS], handlers=lambda clock: [VisitHandler()],
+                columns={"projects": [Column("example_visited_by", STRING)]},
             )]
     """
 
@@ -483,8 +539,8 @@ def claimx_enrichment_complete(
     Args:
         context: The event, the rows of every kind of entity, the tasks, the project, what
             the API was asked, the headers and the attempt. It is the plugin's own copy: rows
-            and headers that it changes are taken over when it has succeeded, columns of
-            tables that the plugin registered may be added. ``context.request_download(…)``
+            and headers that it changes are taken over when it has succeeded, columns that the
+            plugin added by ``claimx_extend_domains`` may be set. ``context.request_download(…)``
             has a file copied under the plugin's own name.
 
     Returns:

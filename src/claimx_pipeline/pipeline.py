@@ -12,7 +12,7 @@ from attrs import define, evolve
 from claimx_pipeline import builtin
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock, SystemClock
-from claimx_pipeline.errors import Problem, SettingsError, collecting
+from claimx_pipeline.errors import ClaimxError, Problem, SettingsError, collecting
 from claimx_pipeline.plugins.host.loading import PluginSet, files_of_plugins, load_plugins
 from claimx_pipeline.plugins.host.registrations import Registrations
 from claimx_pipeline.settings.loader import (
@@ -248,6 +248,10 @@ class Pipeline:
         found = [*self._names.problems, *service_problems(self.loaded.settings)]
         with collecting(found):
             self.broker()
+        try:
+            _ = self.handlers
+        except ClaimxError as error:
+            found.append(Problem("plugins", str(error)))
         answers = self.registrations.answers("claimx_check_settings")
         return [*found, *(problem for _, problems in answers for problem in problems)]
 

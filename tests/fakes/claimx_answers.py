@@ -199,4 +199,6 @@ class FakeClaimx:
                 return Reply(self.task | {"assignmentId": int(number)})
             case ["data"]:
                 return Reply({"data": self.videos})
+            case ["notes", _]:
+                return Reply({"asked": asked.path})
         return Reply({"error": "no such path"}, 404)

@@ -14,6 +14,8 @@ from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
 from tests.faults.evidence import HOOK, Calls, calls_made, judge_evidence, without_address
 from tests.faults.plan import EVENTS, Refused
+from tests.faults.second import Second, write_plugin
+from tests.rigs import topics
 from tests.rigs.whole_pipeline import WholePipeline, whole_pipeline
 
 SESSION_SECONDS = 4.0
@@ -91,10 +93,14 @@ async def attacked(
     *,
     settings: str = SETTINGS,
     server: Callable[[World], SimulatorServer] = SimulatorServer,
+    second: Second | None = None,
     **place: str,
 ) -> AsyncIterator[WholePipeline]:
     """Set up a pipeline over the world *seed* in which the refusals of every run are set."""
     write_hooks(folder, World(seed))
+    if second is not None:
+        write_plugin(folder)
+        settings = second.settings(settings)
     async with whole_pipeline(
         folder,
         seed=seed,
@@ -117,11 +123,13 @@ class Expected:
     calls: Calls
 
 
-async def undisturbed(folder: Path, world: int) -> Expected:
+async def undisturbed(folder: Path, world: int, second: Second | None = None) -> Expected:
     """Run the pipeline without faults, and see that it has done all that it should."""
-    async with attacked(folder, world) as whole:
+    async with attacked(folder, world, second=second) as whole:
         whole.start()
         await whole.publish(EVENTS)
+        if second is not None:
+            await topics.publish(whole.pipeline.broker(), second.records(whole.pipeline))
         await whole.idle(PATIENCE_SECONDS)
         calls = {key: requests[0].body for key, requests in calls_made(whole).items()}
         refused = Refused.of(whole.world)
@@ -132,4 +140,7 @@ async def undisturbed(folder: Path, world: int) -> Expected:
         assert len(calls) == sum(each not in (None, refused.assignment) for each in tasks)
         evidence = await judge_evidence(whole, calls, [], [])
         assert evidence.wrong == []
-        return Expected(without_address(whole, await whole.contents()), calls)
+        if second is not None:
+            assert await second.wrong(whole) == []
+        hosts = [second.host.url] if second is not None else []
+        return Expected(without_address(whole, await whole.contents(), *hosts), calls)

@@ -56,6 +56,8 @@ class Crew:
     folder: Path
     workers: Sequence[str]
     chance: Random
+    apart: Sequence[Sequence[str]] = ()
+    """Workers that share processes with none but each other; if not given, all may share one."""
     members: list[Member] = field(factory=list)
     past: list[Member] = field(factory=list)
     done: Counter[str] = field(factory=Counter)
@@ -65,11 +67,15 @@ class Crew:
     """When the broker was away."""
 
     def start_all(self, processes: int) -> None:
-        """Start every worker, spread over *processes* at random."""
-        shuffled = list(self.workers)
-        self.chance.shuffle(shuffled)
-        for number in range(processes):
-            self._start(shuffled[number::processes], base=True)
+        """Start every worker, spread over *processes* at random, of each of those apart."""
+        for workers in self._sharing():
+            shuffled = list(workers)
+            self.chance.shuffle(shuffled)
+            for number in range(processes):
+                self._start(shuffled[number::processes], base=True)
+
+    def _sharing(self) -> Sequence[Sequence[str]]:
+        return self.apart or [self.workers]
 
     def _start(self, workers: Sequence[str], *, base: bool) -> None:
         child = self.nursery.start("worker", *workers, cwd=self.folder)
@@ -102,8 +108,9 @@ class Crew:
     async def join(self) -> None:
         """Let one more process join some groups."""
         if sum(not member.base for member in self.members) < MOST_EXTRA:
-            count = self.chance.randint(1, len(self.workers))
-            self._start(self.chance.sample(list(self.workers), count), base=False)
+            workers = list(self.chance.choice(self.apart) if self.apart else self.workers)
+            count = self.chance.randint(1, len(workers))
+            self._start(self.chance.sample(workers, count), base=False)
             self.done["rebalances"] += 1
 
     async def leave(self) -> None:

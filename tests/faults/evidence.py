@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
 from urllib.parse import urlsplit
 
 from attrs import define, field
@@ -26,12 +27,22 @@ Calls = Mapping[str, bytes]
 """Idempotency key to the body of the webhook."""
 
 
-def without_address(whole: WholePipeline, found: Mapping[str, Contents]) -> dict[str, Contents]:
-    """Return tables' contents without where the simulator was, which errors and links tell."""
-    netloc = urlsplit(whole.simulator.url).netloc
+def without_address(
+    whole: WholePipeline, found: Mapping[str, Contents], *others: str
+) -> dict[str, Contents]:
+    """Return tables' contents without where the simulator was, which errors and links tell.
+
+    Args:
+        whole: The pipeline.
+        found: Its tables.
+        others: URLs of further services.
+    """
+    addresses = [urlsplit(url).netloc for url in (whole.simulator.url, *others)]
 
     def plain(value: object) -> object:
-        return value.replace(netloc, "simulator") if isinstance(value, str) else value
+        for netloc in addresses if isinstance(value, str) else ():
+            value = value.replace(netloc, "simulator")
+        return value
 
     def plain_rows(rows: Contents) -> Contents:
         plained: Contents = Counter()
@@ -106,7 +117,7 @@ async def judge_files(whole: WholePipeline, seen: Evidence) -> None:
 async def _judge_cache(whole: WholePipeline, survived: Sequence[Loss], seen: Evidence) -> None:
     """A file may stay only if its worker woke up after another had settled it."""
     left = await contents(open_cache(whole.pipeline.settings.storage))
-    left.pop(MARK, None)
+    left = {path: each for path, each in left.items() if PurePosixPath(path).name != MARK}
     seen.left = len(left)
     if left and not survived:
         seen.wrong += [f"left in the cache: {path}" for path in sorted(left)]

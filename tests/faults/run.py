@@ -38,10 +38,12 @@ from tests.faults.judgement import (
 )
 from tests.faults.nursery import Nursery
 from tests.faults.plan import CLEARED_AFTER_SECONDS, EVENTS, FaultPlan, Refused
+from tests.faults.second import Second, in_processes
 from tests.rigs.kafka_server import KafkaServer
+from tests.rigs.second_domain import NAME
 from tests.rigs.whole_pipeline import WholePipeline
 
-FILE_WORKERS = ("download", "upload")
+FILE_WORKERS = ("download", "upload", f"{NAME}-download", f"{NAME}-upload")
 MET_WITHIN_SECONDS = 20.0
 """So long may workers take to start and meet a fault."""
 
@@ -58,6 +60,8 @@ class Result:
     letters_wanted: set[tuple[str, str]] = field(factory=set)
     submissions: Submissions = field(factory=Submissions)
     evidence: Evidence = field(factory=Evidence)
+    second: list[str] = field(factory=list)
+    """What is wrong of the second domain's, or lies at the other's."""
 
     @property
     def rows(self) -> Counter[str]:
@@ -98,6 +102,9 @@ class FaultRun:
     crew: Crew
     kafka: KafkaServer | None
     chance: Random
+    processes: int
+    """That every worker is spread over, of each of those apart."""
+    second: Second | None = None
     poison: list[tuple[str, bytes]] = field(factory=list)
     _under_way: list[asyncio.Task[None]] = field(factory=list)
 
@@ -105,7 +112,7 @@ class FaultRun:
         """Publish the events portion by portion with a disturbance in each, until all is idle."""
         faults = self.whole.simulator.faults
         self.whole.world.set_clock(self.whole.world.end(EVENTS))
-        self.crew.start_all(self.chance.randint(2, 4))
+        self.crew.start_all(self.processes)
         portions = self._portions()
         faulty = self.chance.randrange(len(self.plan.steps) // 2)
         for number, step in enumerate(self.plan.steps):
@@ -170,6 +177,9 @@ class FaultRun:
             OutRecord(raw, json.dumps(events[n].value).encode(), str(events[n].project_id).encode())
             for n in places
         ]
+        if self.second is not None:
+            for record in self.second.records(self.whole.pipeline, self.chance):
+                records.insert(self.chance.randrange(len(records)), record)
         for topic in sorted(self._poisonable()):
             for number in range(self.plan.poison):
                 value = f'{{"poison {number} of": "{topic}"'.encode()
@@ -242,25 +252,44 @@ async def disturbed(
     expected: Expected,
     nursery: Nursery,
     kafka: KafkaServer | None,
+    second: Second | None = None,
+    *,
+    apart: bool = False,
 ) -> Result:
-    """Run the pipeline as *plan* says, on Kafka if there is one; return what came of it."""
+    """Run the pipeline as *plan* says, on Kafka if there is one; return what came of it.
+
+    Args:
+        folder: Where all of it lies.
+        plan: What goes wrong.
+        expected: What must come of it.
+        nursery: Starts the processes.
+        kafka: The broker; the embedded one if not given.
+        second: The second domain, if there is to be one: in the same process, which others join.
+        apart: It has a process of its own.
+    """
     chance = Random(f"run {plan.seed}")
     place = {"url": kafka.url, "prefix": f"f{uuid.uuid4().hex[:8]}."} if kafka else {}
-    async with attacked(folder, plan.world, **place) as whole:
+    async with attacked(folder, plan.world, second=second, **place) as whole:
         refused = Refused.of(whole.world)
-        crew = Crew(nursery, folder, list(whole.pipeline.workers), chance)
-        run = FaultRun(plan, whole, crew, kafka, chance)
+        groups = in_processes(whole.pipeline) if apart else ()
+        crew = Crew(nursery, folder, list(whole.pipeline.workers), chance, groups)
+        processes = 1 if second else chance.randint(2, 4)
+        run = FaultRun(plan, whole, crew, kafka, chance, processes, second)
         try:
             await run.go()
         finally:
             crew.end()
+        hosts = [second.host.url] if second else []
         result = Result(
             plan,
             "Kafka" if kafka else "SQLite",
             crew.done,
-            table_differences(expected.tables, without_address(whole, await whole.contents())),
+            table_differences(
+                expected.tables, without_address(whole, await whole.contents(), *hosts)
+            ),
             await letters_in(whole),
-            letters_expected(whole, refused, run.poison),
+            letters_expected(whole, refused, run.poison)
+            | (set(second.letters(whole)) if second else set()),
             await judge_submissions(
                 whole, refused.assignment, crew.lost("itel-api"), 0.7 * API_SECONDS
             ),
@@ -271,6 +300,7 @@ async def disturbed(
                 crew.lost("itel-api"),
             ),
         )
+        result.second = await second.wrong(whole) if second else []
     if kafka:
         await delete_topics(kafka, place["prefix"])
     return result
@@ -283,6 +313,7 @@ def assert_unharmed(result: Result) -> None:
     assert result.wrong_letters == set()
     assert result.submissions.wrong == []
     assert result.evidence.wrong == []
+    assert result.second == []
 
 
 async def delete_topics(kafka: KafkaServer, prefix: str) -> None:

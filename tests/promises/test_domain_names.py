@@ -27,7 +27,7 @@ WORDS = {
 
 def names() -> re.Pattern[str]:
     """Return what finds the name of a topic, a table, an event type or a key of ClaimX."""
-    handlers = list(CLAIMX.handlers(SystemClock()))
+    handlers = list(CLAIMX.own_handlers(SystemClock()))
     topics = [re.escape(use) for use in ("events", "enrichment", "entities", "downloads")]
     found = [
         rf"\bclaimx\.({'|'.join(topics)})\.",

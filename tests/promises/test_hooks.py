@@ -25,7 +25,7 @@ from claimx_pipeline import (
     WorkerSpec,
     hookspecs,
 )
-from claimx_pipeline.domain import Domain
+from claimx_pipeline.domain import Domain, DomainExtension
 from claimx_pipeline.hooks import Command
 from claimx_pipeline.media import CachedFile, DownloadResult
 from claimx_pipeline.plugins.host.dispatch import EVENT_HOOKS, Dispatcher
@@ -106,7 +106,7 @@ def test_a_hook_says_when_with_what_and_what_failure_means(hook):
 
 def test_no_two_hooks_are_documented_alike():
     firsts = [inspect.getdoc(hook).splitlines()[0] for hook in HOOKS]
-    assert len(set(firsts)) == len(firsts) == 17
+    assert len(set(firsts)) == len(firsts) == 18
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=name)
@@ -126,6 +126,7 @@ async def test_the_example_of_a_hook_works(hook):
     expected = {
         "claimx_register_settings": SettingsSection,
         "claimx_register_domains": Domain,
+        "claimx_extend_domains": DomainExtension,
         "claimx_register_tables": TableSpec,
         "claimx_register_workers": WorkerSpec,
         "claimx_register_sources": SourceSpec,

@@ -1,5 +1,6 @@
 """What a page of the documentation tells to type does what the page says."""
 
+import ast
 import re
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import pytest
 from claimx_pipeline import Pipeline, operations
 from claimx_pipeline.media.open_store import open_files
 from claimx_pipeline.stages.from_settings import stages_of
+from tests.pages.public_api import MODULES, public_names
 from tests.promises.how_to import Terminal, blocks, run_python
 from tests.rigs.authority import Authority
 from tests.rigs.kafka_server import free_port
+from tests.rigs.page_plugin import install, write_package
 
 DOCS = Path(__file__).parents[2] / "docs"
 
@@ -40,6 +43,26 @@ def test_dead_letters_are_seen_put_right_and_replayed_as_the_page_tells(tmp_path
         ]
         assert "no dead letters" in found
         terminal.type(export)
+
+
+@pytest.mark.parametrize(
+    ("page", "last"),
+    [
+        ("run-with-systemd", "units/claimx-ingest-worker.service"),
+        ("run-on-kubernetes", "deploy/overlays/production/secrets.env"),
+        ("run-with-compose", "deploy/.env"),
+    ],
+)
+def test_the_files_of_a_deployment_are_written_as_the_page_tells(page, last, tmp_path):
+    """What needs root, a cluster or a container engine is in blocks that are not typed here."""
+    terminal = Terminal(tmp_path)
+    for block in blocks(f"how-to/operate/{page}.md"):
+        terminal.type(block)
+    assert (tmp_path / last).is_file()
+    text = (DOCS / "how-to" / "operate" / f"{page}.md").read_text(encoding="utf-8")
+    exported = {file.name for file in tmp_path.rglob("*") if file.is_file()}
+    named = re.findall(r"(?:units/|-f )(claimx[\w.-]+|log-file\.conf|prometheus[\w.-]+)", text)
+    assert set(named) <= exported, "the page names a file that is not written"
 
 
 def test_the_worker_of_the_page_on_stages_loads_as_written(tmp_path):
@@ -74,6 +97,35 @@ async def test_the_code_of_the_page_on_the_library_runs_as_written(tmp_path, mon
     page_text = (DOCS / page).read_text(encoding="utf-8")
     functions = [name for name in operations.__all__ if name[0].islower()]
     assert [name for name in functions if name not in page_text] == []
+
+
+def test_the_plugin_of_the_page_on_event_types_installs_and_passes_its_test(tmp_path):
+    """Its files as written, its commands but for where ``pip`` installs to, and its test."""
+    package = write_package(tmp_path)
+    site = install(package, tmp_path / "site")
+    (commands,) = blocks("how-to/add-an-event-type.md")
+    first, *typed = commands.splitlines()
+    assert first == "pip install ./claim_notes"
+    terminal = Terminal(tmp_path)
+    terminal.type(f"export PYTHONPATH={site}")
+    said = [terminal.type(each) for each in typed]
+    assert all("claim_notes" in each for each in said)
+    assert "1 passed" in terminal.type("python -m pytest -q -p no:cacheprovider claim_notes")
+
+
+def test_the_plugin_of_the_page_on_event_types_imports_only_what_is_public(tmp_path):
+    public = {*public_names(), *(f"claimx_pipeline.{module}" for module in MODULES)}
+    files = sorted(write_package(tmp_path).rglob("*.py"))
+    assert len(files) == 2
+    found = {
+        f"{node.module}.{alias.name}"
+        for file in files
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("claimx_pipeline")
+        for alias in node.names
+    }
+    assert found
+    assert found <= public
 
 
 @pytest.mark.incident("API-07")

@@ -41,8 +41,15 @@ class Running:
 
     @classmethod
     def start(cls, *arguments: str, cwd: Path, env: Mapping[str, str] | None = None) -> "Running":
+        return cls.of([*PROGRAM, *arguments], cwd=cwd, env=env)
+
+    @classmethod
+    def of(
+        cls, command: Sequence[str], *, cwd: Path, env: Mapping[str, str] | None = None
+    ) -> "Running":
+        """Start *command*, whatever it is."""
         process = subprocess.Popen(
-            [*PROGRAM, *arguments],
+            command,
             cwd=cwd,
             env={**CLEAN, **(env or {}), "PYTHONUNBUFFERED": "1"},
             stdout=subprocess.PIPE,

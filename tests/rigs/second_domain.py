@@ -1,11 +1,17 @@
-"""A small domain beside ClaimX, written as the author of a plugin would: no API, one kind."""
+"""A small domain beside ClaimX, written as the author of a plugin would: no API, one kind.
+
+An event may bring files, as links in it: they have hosts, a path rule, a store and a table of
+the domain's own, and nothing renews a link.
+"""
 
 from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
-from attrs import frozen
+from attrs import field, frozen
 
-from claimx_pipeline import DecodeError, Plugin, RecordError, hookimpl
+from claimx_pipeline import DecodeError, Plugin, RecordError, SettingsSection, hookimpl
 from claimx_pipeline.domain import (
     NO_PAYLOAD,
     Domain,
@@ -15,7 +21,12 @@ from claimx_pipeline.domain import (
     event_log,
     rows_of,
 )
+from claimx_pipeline.domain.files import DomainFiles
+from claimx_pipeline.media import DownloadResult, DownloadTask
+from claimx_pipeline.settings.tree.storage import FilesSettings
 from claimx_pipeline.tables import LONG, STRING, TIMESTAMP, Column, TableSpec
+
+NAME = "acme"
 
 JOBS = EntityKind(
     "jobs",
@@ -51,6 +62,8 @@ class AcmeEvent:
     job_id: str
     ingested_at: datetime
     amount: int | None = None
+    links: tuple[str, ...] = ()
+    """Its files."""
     id_has_time: bool = False
     payload: msgspec.Raw = NO_PAYLOAD
 
@@ -63,9 +76,9 @@ def decode(value, timestamp_ms, origin=None, now=None) -> AcmeEvent:
     try:
         said = msgspec.json.decode(value or b"")
         at = datetime.fromtimestamp(said["at"], UTC)
-        return AcmeEvent(
-            said["id"], said["kind"], said["job"], at, said.get("sum"), payload=msgspec.Raw(value)
-        )
+        names = (said["id"], said["kind"], said["job"])
+        links = tuple(said.get("links", ()))
+        return AcmeEvent(*names, at, said.get("sum"), links, payload=msgspec.Raw(value))
     except (msgspec.DecodeError, TypeError, KeyError, AttributeError) as error:
         raise DecodeError(f"the record is not a valid event of Acme: {error!r}") from error
 
@@ -118,8 +131,72 @@ def event_columns(events, values, now):
     }
 
 
+@frozen(kw_only=True)
+class AcmeSettings:
+    """Section ``acme``."""
+
+    hosts: tuple[str, ...] = ("files.acme.example",)
+    files: FilesSettings = field(factory=FilesSettings)
+
+
+SECTION = SettingsSection(name=NAME, kind=AcmeSettings)
+
+
+def section(settings) -> AcmeSettings:
+    return settings.section(NAME, AcmeSettings)
+
+
+def tasks(event: AcmeEvent, rows: Any, settings: Any, now: datetime) -> list[DownloadTask]:
+    return [file_task(event, number, now) for number in range(len(event.links))]
+
+
+def file_task(event: AcmeEvent, number: int, now: datetime) -> DownloadTask:
+    link = event.links[number]
+    name = urlsplit(link).path.rpartition("/")[2]
+    return DownloadTask(
+        media_id=f"{event.event_id}-{number}",
+        key=event.key,
+        key_name="job_id",
+        event_id=event.event_id,
+        download_url=link,
+        blob_path=f"jobs/{event.key}/{event.event_id}_{number}_{name}",
+        file_name=name,
+        created_at=now,
+    )
+
+
+def file_row(result: DownloadResult, now: datetime) -> dict[str, Any]:
+    return {
+        "media_id": result.media_id,
+        "job_id": result.job_id,
+        "status": result.status,
+        "error": result.error_message,
+    }
+
+
+FILES_TABLE = TableSpec(
+    name="acme_files",
+    summary="Files of Acme's jobs, one row each",
+    mode="merge",
+    key=("media_id",),
+    columns=(
+        Column("media_id", STRING, nullable=False),
+        *(Column(name, STRING) for name in ("job_id", "status", "error")),
+    ),
+)
+
+FILES = DomainFiles(
+    key_name="job_id",
+    tasks=tasks,
+    hosts=lambda settings: section(settings).hosts,
+    table=FILES_TABLE,
+    row=file_row,
+    settings=(NAME,),
+    store=lambda settings: section(settings).files,
+)
+
 ACME = Domain(
-    name="acme",
+    name=NAME,
     summary="Jobs of Acme",
     key_name="job_id",
     event=AcmeEvent,
@@ -137,13 +214,18 @@ ACME = Domain(
         example="OPENED",
     ),
     handlers=lambda clock: [JobHandler()],
+    files=FILES,
 )
 
 
 class AcmePlugin(Plugin):
     """Brings the domain."""
 
-    name = "acme"
+    name = NAME
+
+    @hookimpl
+    def claimx_register_settings(self):
+        return SECTION
 
     @hookimpl
     def claimx_register_domains(self):

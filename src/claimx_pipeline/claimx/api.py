@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
 from attrs import define, field
@@ -35,6 +35,13 @@ class ClaimxApi:
 
     def __attrs_post_init__(self) -> None:
         self._connection = _connection(self.settings, self.clock)
+
+    async def get(
+        self, path: str, params: Mapping[str, str | int] | None, project_id: int | None
+    ) -> Answered[Any]:
+        """Return the JSON that is answered to ``GET`` of *path*, whatever its shape."""
+        answer = await self._ask("GET", path, project_id, params=params)
+        return Answered(answer.json(), answer.answered_at)
 
     async def project(self, project_id: int) -> Answered[Json]:
         """Return a project, without the ``data`` around it."""

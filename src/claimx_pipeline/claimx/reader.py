@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Sequence
+import re
+from collections.abc import Awaitable, Mapping, Sequence
 from datetime import datetime
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from attrs import define, evolve, field
 
@@ -17,6 +18,8 @@ from claimx_pipeline.settings.tree.claimx import ApiSettings
 
 ProjectAnswer = Answered[Json]
 
+_PATH = re.compile(r"/[^/?#\s][^?#\s]*")
+
 A = TypeVar("A")
 B = TypeVar("B")
 
@@ -26,13 +29,13 @@ class ClaimxReader:
     """Asks the API for handlers; ``calls`` counts the requests made through this reader."""
 
     _api: ClaimxApi
-    _projects: AnswerCache[ProjectAnswer]
+    _answers: AnswerCache[Answered[Any]]
     calls: int = field(default=0, init=False)
 
     @classmethod
     def of(cls, api: ClaimxApi, settings: ApiSettings, clock: Clock) -> ClaimxReader:
         """Return a reader with a cache of its own, as the settings say."""
-        cache: AnswerCache[ProjectAnswer] = AnswerCache(
+        cache: AnswerCache[Answered[Any]] = AnswerCache(
             settings.project_cache_seconds, settings.project_cache_entries, clock
         )
         return cls(api, cache)
@@ -44,6 +47,48 @@ class ClaimxReader:
     async def close(self) -> None:
         """Close the API's connections, which readers that count for themselves share."""
         await self._api.close()
+
+    async def get(
+        self,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        project_id: int | None = None,
+        not_before: datetime | None = None,
+    ) -> Answered[Any]:
+        """Return what the API answers to ``GET`` of *path*: its JSON as ``body``, and when.
+
+        It shares connections, credential, concurrency, breaker and cache with everything else
+        that is asked, and counts in ``calls`` if a request was made.
+
+        Args:
+            path: Below the API's address, percent-encoded where it must be: ``/notes/7``.
+            params: The query.
+            project_id: The project that is asked about. If 404 is answered about five different
+                ones and nothing else, that is an outage and no event's own failure.
+            not_before: An answer asked for earlier is not good enough: the time of the event, for
+                what the event has changed. None for any that is kept.
+
+        Returns:
+            The answer. It is shared with others who ask the same and not to be changed.
+
+        Raises:
+            ValueError: *path* is not one below the API's address.
+            RequestFailedError: As ``claimx_pipeline.connections.Connection.request``; an answer
+                that is not JSON is a failure.
+        """
+        if not _PATH.fullmatch(path):
+            raise ValueError(
+                f"{path[:80]!r} is not a path below the API's address; begin it with one '/', and "
+                "give the query by params"
+            )
+
+        async def fetch() -> Answered[Any]:
+            self.calls += 1
+            return await self._api.get(path, params, project_id)
+
+        query = tuple(sorted((name, str(value)) for name, value in (params or {}).items()))
+        return await self._answers.get((path, query), fetch, not_before)
 
     async def project(self, project_id: int, not_before: datetime | None = None) -> ProjectAnswer:
         """Return a project.
@@ -58,10 +103,10 @@ class ClaimxReader:
             self.calls += 1
             return await self._api.project(project_id)
 
-        answer = await self._projects.get(project_id, fetch, not_before)
+        answer: ProjectAnswer = await self._answers.get(project_id, fetch, not_before)
         if answer.body["project"].get("projectId") is None:
             # Half an answer serves those who asked, but the project is not known by it.
-            self._projects.discard(project_id)
+            self._answers.discard(project_id)
         return answer
 
     async def media(self, project_id: int, media_ids: Sequence[int]) -> Answered[list[Json]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
 from string import Template
@@ -14,7 +15,7 @@ from attrs import asdict
 
 from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
-from claimx_pipeline.errors import DecodeError, UsageError
+from claimx_pipeline.errors import ClaimxError, DecodeError, UsageError
 from claimx_pipeline.hooks.output import note, print_json, print_table
 from claimx_pipeline.topics import BRAND
 
@@ -29,6 +30,9 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="List plugins, try one, start a new one.",
 )
+
+EXTENDING = "claimx_extend_domains"
+"""Hook by which plugins add to domains."""
 
 TEMPLATES = "claimx_pipeline.cli.new_plugin"
 
@@ -58,12 +62,17 @@ def list_(context: typer.Context, json: Json = False) -> None:
     command_line: CommandLine = context.obj
     infos = command_line.plugins().infos.values()
     rows = [asdict(info) for info in infos]
+    if any(EXTENDING in info.hooks for info in infos):
+        added = _added(command_line)
+        rows = [{**row, "adds": added.get(row["name"], [])} for row in rows]
     if json:
         print_json(rows)
         return
     if not rows:
         note("no plugins are installed; the pipeline works without")
     columns = ["name", "state", "version", "origin", "priority", "hooks", "problem"]
+    if any(row.get("adds") for row in rows):
+        columns.insert(-1, "adds")
     print_table(rows, columns, "Plugins")
 
 
@@ -140,6 +149,20 @@ def new(
     note(f"next: 'pip install ./{target}', 'pytest {target}', 'claimx-run plugins show {name}'")
 
 
+def _added(command_line: CommandLine) -> dict[str, Sequence[str]]:
+    """Return what each plugin adds to domains; without settings that can be used, nothing."""
+    try:
+        pipeline = command_line.pipeline()
+        return {
+            name: operations.describe_plugin(pipeline, name).adds
+            for name, info in pipeline.plugins.infos.items()
+            if EXTENDING in info.hooks
+        }
+    except ClaimxError as error:
+        note(f"what plugins add to domains cannot be shown: {error}")
+        return {}
+
+
 def _facts(plugin: DescribedPlugin) -> dict[str, Any]:
     info = asdict(plugin.info)
     if plugin.info.state != "loaded":
@@ -150,6 +173,7 @@ def _facts(plugin: DescribedPlugin) -> dict[str, Any]:
         "event types": plugin.event_types,
         "publishes to": plugin.publishes_to,
         **plugin.brings,
+        "adds": plugin.adds,
         "settings": plugin.settings,
     }
 

@@ -98,17 +98,24 @@ def describe(
             "role": column.roles,
             "meaning": column.meaning,
             "source": column.source,
+            **({"plugin": column.plugin} if column.plugin else {}),
         }
         for column in found.columns
     ]
     facts = {**_facts(found.listed), "summary": found.summary, "key": found.key}
     facts |= {"partitions": found.partitions, "written": found.written}
+    if found.plugin:
+        facts["plugin"] = found.plugin
     if json:
         print_json({**facts, "columns": columns})
     else:
         shown = ["column", "type", "null", "role", "meaning"]
+        if any(column.plugin for column in found.columns):
+            shown.append("plugin")
         print_table(columns, shown, f"{name}: {found.summary}")
         note(f"{facts['mode']}, key {', '.join(found.key)}; {facts['state']}, at {facts['place']}")
+        if found.plugin:
+            note(f"added by plugin {found.plugin}")
         if found.written:
             note(f"written by {found.written}")
     end_with([(name, found.listed.error)])

@@ -34,6 +34,7 @@ from claimx_pipeline.connections.probe import Probe
 from claimx_pipeline.connections.redact import endpoint_of
 from claimx_pipeline.connections.renewed import RenewedCredential
 from claimx_pipeline.connections.session import USUAL_HEADERS, Sockets, new_session
+from claimx_pipeline.connections.slots import FairSlots
 from claimx_pipeline.connections.token_file import open_token_file
 from claimx_pipeline.connections.transport import UNREACHED, UNSENDABLE, Transport, described
 from claimx_pipeline.connections.verdict import Verdict, by_status
@@ -67,7 +68,7 @@ class Connection:
     _headers: Mapping[str, str] = field(init=False, repr=False)
     _renewed: RenewedCredential | None = field(init=False, repr=False)
     _judge: Judge = field(init=False, repr=False)
-    _slots: asyncio.Semaphore = field(init=False, repr=False)
+    _slots: FairSlots = field(init=False, repr=False)
     _transport: Transport | None = field(init=False, repr=False)
     _files: FileExchange | None = field(init=False, repr=False)
     _waits: Waits = field(init=False, repr=False)
@@ -94,7 +95,7 @@ class Connection:
         setting = self.setting or f"connections.{self.name}"
         self._judge = Judge(endpoint, setting, self.breaker, probe, self.clock)
         self._waits = Waits(self.settings, self.breaker)
-        self._slots = asyncio.Semaphore(self.settings.max_concurrent)
+        self._slots = FairSlots(self.settings.max_concurrent)
         self._transport, self._files = None, None
         self._proxy = proxy_to(self._base_url, self.settings.network)
         if parts.scheme == "file":
@@ -237,7 +238,7 @@ class Connection:
             await self.clock.sleep(wait)
 
     async def _send(self, call: Call, permit: Permit, watch: Watch | None) -> Answer:
-        async with self._slots:
+        async with self._slots.slot(call.subject):
             # It may have opened while this one waited for its turn.
             permit.renew()
             if watch is None:

@@ -44,6 +44,8 @@ class Column:
     """What the column means, for people: one phrase."""
     source: str = field(default="", kw_only=True)
     """Where its value comes from, for people; `` ` `` marks names as in Markdown."""
+    plugin: str = field(default="", kw_only=True)
+    """The plugin that added it to a table of the pipeline; the pipeline fills this in."""
 
 
 _ROW_HASH = Column(
@@ -87,6 +89,8 @@ class TableSpec:
     """
     doc: str = ""
     """More about the table, for people: who writes it, and what to know when reading it."""
+    plugin: str = ""
+    """The plugin that added it to a domain; the pipeline fills this in."""
 
     def __attrs_post_init__(self) -> None:
         names = [column.name for column in self.columns]

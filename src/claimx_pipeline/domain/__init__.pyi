@@ -1,6 +1,8 @@
+from .answered import Part, Unreadable, answered
 from .domain import ActionKind, Domain, DomainReader, ReaderParts
 from .entities import EntityRow, RowsByKind, rows_of
 from .events import NO_PAYLOAD, Decode, DomainEvent
+from .extension import DomainExtension
 from .files import DomainFiles
 from .handlers import EventHandler, HandledEvent, HandledRows
 from .kinds import EntityKind
@@ -12,6 +14,7 @@ __all__ = [
     "Decode",
     "Domain",
     "DomainEvent",
+    "DomainExtension",
     "DomainFiles",
     "DomainReader",
     "EntityKind",
@@ -19,8 +22,11 @@ __all__ = [
     "EventHandler",
     "HandledEvent",
     "HandledRows",
+    "Part",
     "ReaderParts",
     "RowsByKind",
+    "Unreadable",
+    "answered",
     "event_log",
     "rows_of",
 ]

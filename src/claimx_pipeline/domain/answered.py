@@ -148,6 +148,8 @@ class Unreadable:
 
     counts: Counter[tuple[str, str]] = field(factory=Counter)
     """By kind of entity and column."""
+    added: Mapping[tuple[str, str], tuple[Field, ...]] = field(factory=dict)
+    """Columns that plugins added, by kind of entity and part of the answer: read as well."""
 
     def note(self, kind: str, column: str, value: Any, why: str) -> None:
         """Count a value; log it if it is the first of its field."""

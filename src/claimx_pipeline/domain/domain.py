@@ -7,24 +7,25 @@ workers. The pipeline's own parts register the first domain by the same hook as 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol
 
-from attrs import Attribute, evolve, field, frozen
+from attrs import Attribute, field, frozen
 
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.rows import Columns
-from claimx_pipeline.delta.spec import Column, TableSpec
-from claimx_pipeline.domain.entities import RowsByKind, rows_of
+from claimx_pipeline.delta.spec import TableSpec
+from claimx_pipeline.domain.answered import Unreadable
+from claimx_pipeline.domain.entities import RowsByKind
 from claimx_pipeline.domain.events import Decode
+from claimx_pipeline.domain.extension import DomainExtension
 from claimx_pipeline.domain.files import FILE_KINDS, DomainFiles, FileFlow
-from claimx_pipeline.domain.handlers import EventHandler
+from claimx_pipeline.domain.handlers import EventHandler, FoundRows
 from claimx_pipeline.domain.kinds import EntityKind
-from claimx_pipeline.domain.log_table import count_column
 from claimx_pipeline.domain.messages import DomainMessages
-from claimx_pipeline.errors import Problem
+from claimx_pipeline.errors import Problem, RecordError
 from claimx_pipeline.media.topics import FileTopics
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.settings.tree.settings import Settings
@@ -125,6 +126,11 @@ class Domain:
     """Further tables of the domain."""
     handlers: Callable[[Clock], Iterable[EventHandler[Any, Any]]] = lambda _: ()
     """Makes the handlers of its event types, once per process."""
+    answer_handlers: Callable[[Clock, Unreadable], Iterable[EventHandler[Any, Any]]] = (
+        lambda _, __: ()
+    )
+    """Makes those that read answers by ``kind.read(answer, unreadable)``: with the ``Unreadable``
+    that they are given they also read the columns that plugins add to a kind."""
     reader: Callable[[ReaderParts], DomainReader] | None = None
     """Makes what handlers ask, once per member of the worker; None if nothing is asked."""
     needs: tuple[str, ...] = ()
@@ -139,6 +145,8 @@ class Domain:
     """Kinds of action of its own that plugins may ask for."""
     worker_prefix: str = field()
     """In front of the names of its workers: ``xact-enrichment``."""
+    extensions: tuple[tuple[str, DomainExtension], ...] = ()
+    """What plugins add to it, each with the plugin's name; filled in by the pipeline."""
     formerly: Mapping[str, frozenset[str]] = field(factory=dict)
     """Worker, without the prefix, to what it was called in earlier systems."""
 
@@ -181,6 +189,14 @@ class Domain:
         files = () if self.files is None else (self.files.table,)
         return (self.events_table, self.event_log, *kinds, *files, *self.tables)
 
+    def own_handlers(self, clock: Clock) -> Iterator[EventHandler[Any, Any]]:
+        """Yield the handlers of the domain itself."""
+        added = {
+            part: fields for kind in self.kinds for part, fields in kind.added_fields().items()
+        }
+        yield from self.handlers(clock)
+        yield from self.answer_handlers(clock, Unreadable(added=added))
+
     def worker_name(self, role: str) -> str:
         """Return the name of its worker for *role*, for example ``enrichment``."""
         return f"{self.worker_prefix}{role}"
@@ -189,60 +205,18 @@ class Domain:
         """Return the sets that its worker for *role* belongs to."""
         return frozenset({self.name, *(FILE_KINDS & {role})})
 
-    def rows_from(self, found: RowsByKind) -> RowsByKind:
-        """Return *found* as rows of every kind, also those that plugins added."""
-        if type(found) is self.rows:
-            return found
-        return self.rows(**dict(found.items()))
-
-    def extended(
-        self,
-        plugin: str,
-        *,
-        kinds: Sequence[EntityKind] = (),
-        columns: Mapping[str, Sequence[Column]] | None = None,
-        handlers: Callable[[Clock], Iterable[EventHandler[Any, Any]]] | None = None,
-    ) -> Self:
-        """Return the domain with what *plugin* adds to it.
-
-        Args:
-            plugin: The plugin's name: a worker without it refuses rows of its kinds by this name.
-            kinds: Further kinds of entity, written after those there are.
-            columns: Kind of entity to further columns of its table.
-            handlers: Makes handlers of further event types.
+    def rows_from(self, found: FoundRows) -> RowsByKind:
+        """Return *found* as rows of every kind, also those that plugins added.
 
         Raises:
-            ValueError: A kind is there already, or there is none that gets columns.
+            RecordError: There are rows of a kind that the domain does not have.
         """
-        columns = columns or {}
-        known = {kind.name for kind in self.kinds}
-        if twice := sorted(known & {kind.name for kind in kinds}):
-            raise ValueError(
-                f"plugin {plugin!r} adds the kind {twice[0]!r} to domain {self.name!r}, which has "
-                "it already; choose another name"
+        if type(found) is self.rows:
+            return found
+        by_kind = dict(found.items())
+        if unknown := sorted(by_kind.keys() - self.rows.kinds()):
+            raise RecordError(
+                f"the handler returned rows of the kind {unknown[0]!r}, which domain "
+                f"{self.name!r} does not have; it has {', '.join(self.rows.kinds())}"
             )
-        if unknown := sorted(set(columns) - known):
-            raise ValueError(
-                f"plugin {plugin!r} adds columns to the kind {unknown[0]!r}, which domain "
-                f"{self.name!r} does not have; it has {', '.join(sorted(known))}"
-            )
-        added = tuple(evolve(kind, plugin=plugin) for kind in kinds)
-        widened = tuple(
-            evolve(kind, table=_with_columns(kind.table, columns[kind.name]))
-            if kind.name in columns
-            else kind
-            for kind in self.kinds
-        )
-        counts = [count_column(kind) for kind in added]
-        before, more = self.handlers, handlers
-        return evolve(
-            self,
-            kinds=(*widened, *added),
-            rows=rows_of(added)(type(self.rows.__name__, (self.rows,), {})) if added else self.rows,
-            event_log=_with_columns(self.event_log, counts),
-            handlers=(lambda clock: (*before(clock), *more(clock))) if more else before,
-        )
-
-
-def _with_columns(table: TableSpec, columns: Sequence[Column]) -> TableSpec:
-    return evolve(table, columns=(*table.columns, *columns)) if columns else table
+        return self.rows(**by_kind)

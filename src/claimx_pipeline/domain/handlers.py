@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol, TypeVar
 
 from attrs import define
 
-from claimx_pipeline.domain.entities import RowsByKind
+from claimx_pipeline.domain.entities import EntityRow, RowsByKind
 
 Event_contra = TypeVar("Event_contra", contravariant=True)
 Reader_contra = TypeVar("Reader_contra", contravariant=True)
+
+
+FoundRows = RowsByKind | Mapping[str, list[EntityRow]]
+"""Rows by kind: of a domain's own class, or a mapping of the kind's name to its rows."""
 
 
 class HandledEvent(Protocol):
     """What became of one event, as the ``enrichment`` worker reads it."""
 
     @property
-    def entities(self) -> RowsByKind:
+    def entities(self) -> FoundRows:
         """Rows that the event brought."""
         ...
 
@@ -36,7 +40,8 @@ class HandledEvent(Protocol):
 class HandledRows:
     """What became of one event, with the rows of any domain."""
 
-    entities: RowsByKind
+    entities: FoundRows
+    """Rows that it brought; for kinds that plugins added, ``{"notes": [row]}``."""
     error: Exception | None = None
     api_calls: int = 0
 

@@ -45,6 +45,25 @@ class EntityKind:
         return found
 
     @property
+    def parts(self) -> tuple[str, ...]:
+        """Return the names of the parts of answers that it is read from; "" is the answer."""
+        return tuple(self._fields)
+
+    @property
+    def added(self) -> Mapping[str, str]:
+        """Return the columns that plugins added to its table, each with its plugin."""
+        return {column.name: column.plugin for column in self.table.columns if column.plugin}
+
+    def added_fields(self) -> Mapping[tuple[str, str], tuple[Field, ...]]:
+        """Return what ``Unreadable.added`` holds of this kind."""
+        added = self.added
+        found = {
+            (self.name, part): tuple(each for each in fields if each.column in added)
+            for part, fields in self._fields.items()
+        }
+        return {where: fields for where, fields in found.items() if fields}
+
+    @property
     def count_column(self) -> str:
         """The event log's column with how many rows of this kind an event brought."""
         return f"{self.name}_rows"
@@ -59,7 +78,12 @@ class EntityKind:
             unreadable: Counts what cannot be read.
             part: Which part it is; None for the answer itself.
         """
-        fields = self._fields[part.name if part else ""]
+        name = part.name if part else ""
+        fields = self._fields[name]
+        if added := unreadable.added.get((self.name, name)):
+            # This kind may be as the domain declares it, without what plugins add.
+            known = {each.column for each in fields}
+            fields = (*fields, *(each for each in added if each.column not in known))
         return read_row(self.name, fields, answer, unreadable)
 
     def value(

@@ -52,6 +52,8 @@ class _Received(Protocol):
     rows: dict[str, list[dict[str, Any]]]
     plugins: dict[str, str]
     """Kind to the plugin that declares it, for kinds that are not the domain's own."""
+    columns: dict[str, dict[str, str]]
+    """Kind to columns that have a value and are a plugin's, each with the plugin."""
 
 
 _encode = msgspec.json.Encoder(decimal_format="string").encode
@@ -73,6 +75,8 @@ class DomainMessages:
     _times: Mapping[str, tuple[tuple[str, Any], ...]] = field(init=False)
     _log_times: tuple[tuple[str, Any], ...] = field(init=False)
     _plugins: Mapping[str, str] = field(init=False)
+    _added: Mapping[str, Mapping[str, str]] = field(init=False)
+    """Kind to the columns that plugins added, each with its plugin."""
     _decode_event: Callable[[bytes], Any] = field(init=False)
     _decode_rows: Callable[[bytes], _Received] = field(init=False)
 
@@ -92,6 +96,10 @@ class DomainMessages:
     def _plugins_of_kinds(self) -> Mapping[str, str]:
         return {kind.name: kind.plugin for kind in self.kinds if kind.plugin}
 
+    @_added.default
+    def _added_of_kinds(self) -> Mapping[str, Mapping[str, str]]:
+        return {kind.name: added for kind in self.kinds if (added := kind.added)}
+
     @_decode_event.default
     def _event_decoder(self) -> Callable[[bytes], Any]:
         return msgspec.json.Decoder(self.event).decode
@@ -107,6 +115,7 @@ class DomainMessages:
                 ("log", dict[str, Any]),
                 ("rows", dict[str, list[dict[str, Any]]], msgspec.field(default_factory=dict)),
                 ("plugins", dict[str, str], msgspec.field(default_factory=dict)),
+                ("columns", dict[str, dict[str, str]], msgspec.field(default_factory=dict)),
             ],
             rename={"key": self.key_name},
         )
@@ -158,6 +167,14 @@ class DomainMessages:
             }
             if plugins:
                 value["plugins"] = plugins
+        if self._added:
+            columns = {
+                kind: named
+                for kind, added in self._added.items()
+                if (named := _filled(added, getattr(message.rows, kind, ())))
+            }
+            if columns:
+                value["columns"] = columns
         return _encode(value)
 
     def record(self, message: EntityMessage) -> OutRecord:
@@ -194,11 +211,31 @@ class DomainMessages:
         for kind, rows in by_kind.items():
             if kind not in self.tables:
                 raise self._unknown(kind, len(rows), found)
+            self._refuse_unknown_columns(kind, found)
             for row in rows:
                 _type_times(row, self._times[kind], self.tables[kind].name)
         return EntityMessage(
             found.event_id, found.event_type, found.key, found.log, self.rows(**by_kind)
         )
+
+    def _refuse_unknown_columns(self, kind: str, message: _Received) -> None:
+        """Refuse a message with values for columns of a plugin that is not installed here.
+
+        Raises:
+            DecodeError: It has; stored without them, they would be lost.
+        """
+        named = message.columns.get(kind)
+        if not named:
+            return
+        table = self.tables[kind]
+        known = {column.name for column in table.columns}
+        if unknown := sorted(named.keys() - known):
+            raise DecodeError(
+                f"the message of event {message.event_id!r} has values for the column "
+                f"{unknown[0][:60]!r} of table {table.name!r}, which this worker does not know; "
+                f"install the plugin {named[unknown[0]][:60]!r}, which declares it, then replay "
+                "the dead letter"
+            )
 
     def _unknown(self, kind: str, rows: int, message: _Received) -> DecodeError:
         plugin = message.plugins.get(kind)
@@ -208,6 +245,15 @@ class DomainMessages:
             f"{kind[:60]!r}, which this worker does not know (it knows {', '.join(self.tables)}); "
             f"install {named} declares it, or upgrade this worker, then replay the dead letter"
         )
+
+
+def _filled(added: Mapping[str, str], rows: Sequence[Mapping[str, Any]]) -> dict[str, str]:
+    """Return those columns of *added* in which one of *rows* has a value."""
+    return {
+        column: plugin
+        for column, plugin in added.items()
+        if any(row.get(column) is not None for row in rows)
+    }
 
 
 def created(now: datetime) -> bytes:

@@ -14,6 +14,7 @@ from .describe import (
     describe_plugin,
     describe_worker,
 )
+from .export import export_deployment
 from .former_settings import (
     FormerSettings,
     FormerVariable,
@@ -100,6 +101,7 @@ __all__ = [
     "describe_table",
     "describe_worker",
     "export_dead_letters",
+    "export_deployment",
     "import_table",
     "left_behind",
     "list_tables",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import field, frozen, has
 
+from claimx_pipeline.operations.extensions import added_by
 from claimx_pipeline.operations.names import one_plugin, one_worker
 from claimx_pipeline.settings.loading.objects import as_plain
 from claimx_pipeline.stages.from_settings import stages_of
@@ -61,6 +62,8 @@ class DescribedPlugin:
     """``workers``, ``tables``, ``stages``, ``queries`` and ``handlers`` to their names."""
     settings: Sequence[str] = ()
     """``name = value`` each; credentials are masked."""
+    adds: Sequence[str] = ()
+    """Event types, entity kinds and columns that it adds to domains, in words."""
 
 
 def describe_worker(pipeline: Pipeline, name: str) -> DescribedWorker:
@@ -113,6 +116,7 @@ def describe_plugin(pipeline: Pipeline, name: str) -> DescribedPlugin:
             for what in ("workers", "tables", "stages", "queries", "handlers")
         },
         settings=_options(getattr(plugin, "config", None)),
+        adds=added_by(pipeline, name),
     )
 
 

@@ -81,6 +81,8 @@ class DescribedColumn:
     meaning: str
     source: str
     """Where its value comes from."""
+    plugin: str = ""
+    """The plugin that added it to a table of the pipeline; empty for the table's own."""
 
 
 @frozen(kw_only=True)
@@ -97,6 +99,8 @@ class DescribedTable:
     been created or cannot be opened.
     """
     columns: Sequence[DescribedColumn]
+    plugin: str = ""
+    """The plugin that added it to a domain, as the table of an entity kind; else empty."""
 
 
 async def list_tables(pipeline: Pipeline) -> list[ListedTable]:
@@ -133,9 +137,11 @@ async def describe_table(pipeline: Pipeline, name: str) -> DescribedTable:
                 roles=_roles(store, name, column.name),
                 meaning=column.doc,
                 source=column.source,
+                plugin=column.plugin,
             )
             for column in spec.stored_columns()
         ],
+        plugin=spec.plugin,
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 from attrs import define, field
@@ -18,6 +18,9 @@ from claimx_pipeline.simulator.recording import RequestLog
 from claimx_pipeline.simulator.submissions import Submissions
 from claimx_pipeline.simulator.vendor import VendorState
 from claimx_pipeline.simulator.world import World
+
+if TYPE_CHECKING:
+    from claimx_pipeline.simulator.routes import SimulatedRoute
 
 
 @define(kw_only=True)
@@ -38,6 +41,8 @@ class Simulation:
     requests: RequestLog = field(factory=RequestLog)
     submissions: Submissions = field(factory=Submissions)
     vendor: VendorState = field(factory=VendorState)
+    routes: list[SimulatedRoute] = field(factory=list)
+    """Further answers of the ClaimX API; they go before its own."""
     closing: asyncio.Event = field(factory=asyncio.Event)
     """Set when the server ends."""
 

@@ -144,11 +144,12 @@ class Health:
     def ready(self) -> tuple[bool, dict[str, object]]:
         """Return whether every worker takes records, and the state of each.
 
-        A worker that is ``degraded`` takes records, but some of them fail.
+        A worker that is ``degraded`` takes records, but some of them fail. A process that does
+        not know its workers yet is not ready.
         """
         now = self.clock.monotonic()
         states = {name: worker.state(now) for name, worker in tuple(self.workers.items())}
         kinds = {state.partition(":")[0] for state in states.values()}
-        if kinds - {"ready", "degraded"}:
+        if not states or kinds - {"ready", "degraded"}:
             return False, {"status": "not_ready", "workers": states}
         return True, {"status": "degraded" if "degraded" in kinds else "ready", "workers": states}

@@ -6,6 +6,7 @@ fixtures (``claimx_sandbox`` and those beside it). ``StageContract`` and ``Plugi
 are test suites to inherit.
 """
 
+from claimx_pipeline.simulator.routes import SimulatedRoute
 from claimx_pipeline.testing.builders import make_event, make_item, make_record
 from claimx_pipeline.testing.contracts import PluginContract, StageContract
 from claimx_pipeline.testing.sandbox import Sandbox
@@ -13,6 +14,7 @@ from claimx_pipeline.testing.sandbox import Sandbox
 __all__ = [
     "PluginContract",
     "Sandbox",
+    "SimulatedRoute",
     "StageContract",
     "make_event",
     "make_item",

@@ -21,6 +21,7 @@ from claimx_pipeline.operations import (
     run_until_idle,
 )
 from claimx_pipeline.pipeline import Pipeline
+from claimx_pipeline.simulator.routes import SimulatedRoute
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
 from claimx_pipeline.testing.builders import happened
@@ -99,6 +100,10 @@ class Sandbox:
         number = len(list(self._config.iterdir()))
         (self._config / f"{number:02}.yaml").write_text(text, encoding="utf-8")
         self._pipeline = None
+
+    def serve(self, route: SimulatedRoute) -> None:
+        """Let the simulated ClaimX API answer one more path; a later route goes first."""
+        self.simulator.simulation.routes.insert(0, route)
 
     def install(self, plugin: type[Plugin], config: Mapping[str, Any] | None = None) -> None:
         """Add a plugin that is not an installed package, as a directory plugin.

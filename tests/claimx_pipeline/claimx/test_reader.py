@@ -5,7 +5,8 @@ import asyncio
 import pytest
 
 from claimx_pipeline.claimx.reader import both
-from claimx_pipeline.errors import RecordError
+from claimx_pipeline.connections import RequestFailedError
+from claimx_pipeline.errors import Category, RecordError
 
 
 @pytest.mark.incident("API-08")
@@ -79,3 +80,56 @@ async def test_both_fails_with_the_first_failure_when_both_have_ended():
     with pytest.raises(ValueError, match="1"):
         await both(fail(1), fail(2))
     assert ended == [1, 2]
+
+
+async def test_any_path_is_asked_once_in_its_time_and_counted(reader, service, clock):
+    """What a plugin's handler asks shares the cache of projects, and its time."""
+    first = await reader.get("/notes/7", params={"full": "true"})
+    assert (first.body, first.answered_at) == ({"asked": "/notes/7"}, clock.now())
+    assert await reader.get("/notes/7", params={"full": "true"}) is first
+    assert await reader.get("/notes/7") is not first
+    clock.move(1)
+    fresh = await reader.get("/notes/7", not_before=clock.now())
+    assert await reader.get("/notes/7") is fresh
+    assert service.paths() == ["GET /notes/7"] * 3
+    assert [each.query for each in service.asked] == [{"full": ["true"]}, {}, {}]
+    assert reader.calls == 3
+
+
+async def test_what_is_asked_at_once_is_asked_once_whoever_asks(reader, service):
+    readers = [reader.counted() for _ in range(10)]
+    await asyncio.gather(*(one.get("/notes/7") for one in readers))
+    assert len(service.asked) == 1
+    assert sorted(one.calls for one in readers) == [0] * 9 + [1]
+
+
+async def test_a_path_of_a_project_counts_for_its_outage(reader, claimx):
+    claimx.status["/notes"] = 404
+    failures = []
+    for number in range(6):
+        with pytest.raises(RequestFailedError) as failed:
+            await reader.get(f"/notes/{number}", project_id=number)
+        failures.append(failed.value)
+    assert not failures[0].outage
+    assert failures[-1].outage
+
+
+async def test_the_breaker_is_that_of_the_domain(reader, claimx, service):
+    claimx.status["/notes"] = 500
+    for number in range(20):
+        with pytest.raises(RequestFailedError):
+            await reader.get(f"/notes/{number}")
+    asked = len(service.asked)
+    with pytest.raises(RequestFailedError) as failed:
+        await reader.project(7)
+    assert failed.value.category is Category.CIRCUIT_OPEN
+    assert len(service.asked) == asked
+
+
+@pytest.mark.parametrize(
+    "path", ["", "notes", "//host/notes", "https://host/notes", "/a b", "/notes?a=1", "/n#x", "/"]
+)
+async def test_a_path_that_is_not_below_the_api_is_refused(reader, service, path):
+    with pytest.raises(ValueError, match="is not a path below the API's address"):
+        await reader.get(path)
+    assert service.asked == []

@@ -11,28 +11,12 @@ from claimx_pipeline import (
     EntityRows,
     Handled,
     Plugin,
-    SystemClock,
     hookimpl,
 )
 from claimx_pipeline.claimx.domain import CLAIMX
-from claimx_pipeline.domain import Domain, EntityKind
-from claimx_pipeline.domain.messages import EntityMessage
 from claimx_pipeline.plugins.action_messages import decode_action
-from claimx_pipeline.tables import STRING, Column, TableSpec
 from claimx_pipeline.workers import enrichment, entities, events, ingest
 from tests.rigs.second_domain import ACME, AcmePlugin
-
-NOTES = EntityKind(
-    "notes",
-    TableSpec(
-        name="acme_notes",
-        summary="Notes on claims",
-        mode="merge",
-        key=("note_id",),
-        columns=(Column("note_id", STRING, nullable=False), Column("text", STRING)),
-    ),
-    singular="note",
-)
 
 
 class NoteHandler:
@@ -42,18 +26,6 @@ class NoteHandler:
 
     async def handle(self, project_id, events, reader):
         return [Handled(EntityRows()) for _ in events]
-
-
-EXTENDED = CLAIMX.extended(
-    "acme_notes",
-    kinds=[NOTES],
-    columns={"projects": [Column("acme_rank", STRING)]},
-    handlers=lambda clock: [NoteHandler()],
-)
-
-
-def message(domain: Domain, **rows: list) -> bytes:
-    return domain.messages.encode(EntityMessage("e1", "A", "7", {}, domain.rows(**rows)))
 
 
 def test_the_names_of_claimx_are_those_of_its_installations():
@@ -109,49 +81,6 @@ def test_the_names_of_another_domain_follow_from_its_own():
 def test_a_name_that_cannot_be_part_of_a_topic_is_refused(name):
     with pytest.raises(ValueError, match="a domain cannot be called"):
         evolve(ACME, name=name)
-
-
-def test_an_extended_domain_has_the_kind_its_table_columns_and_handler():
-    assert EXTENDED.rows.kinds() == (*CLAIMX.rows.kinds(), "notes")
-    assert issubclass(EXTENDED.rows, CLAIMX.rows)
-    assert EXTENDED.rows.singulars == {"project": "projects", "note": "notes"}
-    tables = {table.name: table for table in EXTENDED.all_tables()}
-    assert tables["acme_notes"] == NOTES.table
-    assert tables["claimx_projects"].columns[-1].name == "acme_rank"
-    assert tables["claimx_event_log"].columns[-1].name == "notes_rows"
-    handlers = [handler.name for handler in EXTENDED.handlers(SystemClock())]
-    assert handlers == [*(each.name for each in CLAIMX.handlers(SystemClock())), "notes"]
-    assert "acme_notes" in entities.worker(EXTENDED).tables
-    assert CLAIMX.rows.kinds() == EntityRows.kinds(), "the domain itself is as it was"
-
-
-def test_rows_that_a_handler_made_without_the_kind_become_rows_with_it():
-    made = EXTENDED.rows_from(EntityRows(projects=[{"project_id": "7"}]))
-    assert (made.projects, made.notes) == ([{"project_id": "7"}], [])
-    assert type(EXTENDED.rows_from(made)) is EXTENDED.rows
-
-
-def test_rows_of_the_kind_arrive_where_the_plugin_is_installed():
-    sent = message(EXTENDED, notes=[{"note_id": "1"}], projects=[{"project_id": "7"}])
-    rows = EXTENDED.messages.decode(sent).rows
-    assert (rows.notes, rows.projects) == ([{"note_id": "1"}], [{"project_id": "7"}])
-
-
-def test_a_worker_without_the_plugin_refuses_them_by_the_plugins_name():
-    with pytest.raises(
-        DecodeError, match=r"1 row\(s\) of the kind 'notes'.*install the plugin 'acme_notes'"
-    ):
-        CLAIMX.messages.decode(message(EXTENDED, notes=[{"note_id": "1"}]))
-    assert CLAIMX.messages.decode(message(EXTENDED)).rows == EntityRows(), "none is no harm"
-
-
-def test_what_is_there_already_or_is_not_there_cannot_be_extended():
-    with pytest.raises(ValueError, match="adds the kind 'notes' to domain 'claimx', which has it"):
-        EXTENDED.extended("other", kinds=[NOTES])
-    with pytest.raises(ValueError, match="adds columns to the kind 'jobs', which domain 'claimx'"):
-        CLAIMX.extended("other", columns={"jobs": [Column("a", STRING)]})
-    with pytest.raises(ValueError, match="choose another name"):
-        CLAIMX.extended("other", kinds=[evolve(NOTES, name="items")])
 
 
 class WithoutPrefix(Plugin):

@@ -3,6 +3,7 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 
+from claimx_pipeline.simulator.routes import SimulatedRoute
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
 
@@ -247,3 +248,22 @@ async def test_the_api_asks_for_its_credential(sim, outside, credential, status)
     headers = {"Authorization": credential} if credential else {}
     path = f"{sim.api_url}/export/project/{event.project_id}"
     assert (await outside.get(path, headers=headers)).status_code == status
+
+
+async def test_a_route_of_a_test_answers_beside_and_instead_of_the_apis_own(sim, api, outside):
+    notes = {"7": {"text": "hello"}}
+
+    def answer(asked):
+        return notes.get(asked["note_id"]) and {**notes[asked["note_id"]], **asked}
+
+    sim.simulation.routes.append(SimulatedRoute("/notes/{note_id}", answer))
+    sim.simulation.routes.append(
+        SimulatedRoute("/export/project/{id}", lambda asked: {"is": asked})
+    )
+    found = await data_of(api, "/notes/7", params={"full": "true"})
+    assert found == {"text": "hello", "note_id": "7", "full": "true"}
+    assert await data_of(api, "/export/project/1") == {"is": {"id": "1"}}
+    assert (await api.get("/notes/8")).status_code == 404
+    assert (await api.post("/notes/7")).status_code == 404
+    assert (await outside.get(f"{sim.api_url}/notes/7")).status_code == 401
+    await data_of(api, f"/export/project/{first_of(sim, 'PROJECT_CREATED').project_id}/media")

@@ -201,3 +201,9 @@ async def test_probes_are_answered_while_a_large_merge_runs(tmp_path):
     await running.close()
     # Were the interpreter kept, the first answer would come after the merge.
     assert answered >= 5
+
+
+async def test_a_process_that_does_not_know_its_workers_yet_is_not_ready(server):
+    """The server listens before the workers are started; a rollout must not go on by that."""
+    assert await get(server, "/health/ready") == (503, '{"status":"not_ready","workers":{}}')
+    assert (await get(server, "/health/live"))[0] == 200

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Mapping
-from functools import cached_property
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
 from attrs import define
@@ -64,7 +64,43 @@ class Registrations:
                     f"the workers of domains {other!r} and {name!r} would have the same names; "
                     f"give domain {name!r} a worker_prefix of its own"
                 )
-        return found
+        return self._extended(found)
+
+    def _extended(self, domains: dict[str, Domain]) -> dict[str, Domain]:
+        """Return *domains* with what plugins add to them.
+
+        Raises:
+            SettingsError: Something cannot be added; every such plugin is named.
+        """
+        offered = [
+            (plugin, extension)
+            for plugin, extensions in self.answers("claimx_extend_domains")
+            for extension in extensions
+        ]
+        if not offered:
+            return domains
+        from claimx_pipeline.domain.extension import with_columns, with_kinds  # noqa: PLC0415 - if used
+        from claimx_pipeline.hooks.context import EnrichmentContext  # noqa: PLC0415 - if used
+
+        steps = (partial(with_kinds, reserved=frozenset(dir(EnrichmentContext))), with_columns)
+        problems: dict[str, Problem] = {}
+        # All kinds first: a plugin may add columns to another's.
+        for step in steps:
+            for plugin, extension in offered:
+                name = extension.domain
+                try:
+                    if name not in domains:
+                        raise ValueError(  # noqa: TRY301 - reported as the others are
+                            f"it extends domain {name!r}, which is not loaded; loaded are "
+                            f"{', '.join(domains)}"
+                        )
+                    if plugin not in problems:
+                        domains = {**domains, name: step(domains[name], plugin, extension)}
+                except ValueError as error:
+                    problems.setdefault(plugin, Problem(f"plugins.{plugin}", str(error)))
+        if problems:
+            raise SettingsError(list(problems.values()))
+        return domains
 
     def by_name(self, hook: str, what: str) -> dict[str, Any]:
         """Return every object registered through *hook* by its name.
@@ -114,7 +150,13 @@ class Registrations:
         offered = [
             (domain.name, f"domain {domain.name!r}", handler)
             for domain in self.domains.values()
-            for handler in domain.handlers(self._clock)
+            for handler in domain.own_handlers(self._clock)
+        ]
+        offered += [
+            (domain.name, f"plugin {plugin!r}", handler)
+            for domain in self.domains.values()
+            for plugin, extension in domain.extensions
+            for handler in extension.handlers(self._clock)
         ]
         for plugin, handlers in self.answers("claimx_register_handlers"):
             for handler in handlers:
@@ -125,18 +167,7 @@ class Registrations:
                         f"which is not loaded; loaded are {', '.join(self.domains)}"
                     )
                 offered.append((domain, f"plugin {plugin!r}", handler))
-        found: dict[str, dict[str, EventHandler[Any, Any]]] = {name: {} for name in self.domains}
-        for domain, owner, handler in offered:
-            for event_type in (*handler.event_types, *handler.event_prefixes):
-                other = found[domain].setdefault(event_type, handler)
-                if other is not handler:
-                    raise ClaimxError(
-                        f"{owner}: events {event_type} are handled by {other.name!r} already"
-                    )
-        return {
-            domain: tuple({id(handler): handler for handler in by_type.values()}.values())
-            for domain, by_type in found.items()
-        }
+        return _without_conflicts(tuple(self.domains), offered)
 
     def connections(self) -> Connections:
         """Return the named connections; those that domains bring may be set by the user."""
@@ -159,3 +190,36 @@ class Registrations:
             raise SettingsError([Problem(where, what)])
         broker: Broker = factories[scheme](url, self._settings.broker)
         return broker
+
+
+def _without_conflicts(
+    domains: Sequence[str], offered: Sequence[tuple[str, str, EventHandler[Any, Any]]]
+) -> dict[str, tuple[EventHandler[Any, Any], ...]]:
+    """Return the handlers of each domain.
+
+    Args:
+        domains: Names of all domains.
+        offered: Each handler with its domain and who offers it.
+
+    Raises:
+        ClaimxError: Two handlers of a domain are for one event type, or have one name.
+    """
+    owners: dict[tuple[str, str], tuple[str, EventHandler[Any, Any]]] = {}
+    named: dict[tuple[str, str], tuple[str, EventHandler[Any, Any]]] = {}
+    for domain, owner, handler in offered:
+        for event_type in (*handler.event_types, *handler.event_prefixes):
+            by, other = owners.setdefault((domain, event_type), (owner, handler))
+            if other is not handler:
+                raise ClaimxError(
+                    f"{owner}: events {event_type} are handled by {other.name!r} of {by} already"
+                )
+        by, other = named.setdefault((domain, handler.name), (owner, handler))
+        if other is not handler:
+            raise ClaimxError(
+                f"{owner}: domain {domain!r} has a handler called {handler.name!r} of {by} "
+                "already; give this one another name"
+            )
+    return {
+        domain: tuple(handler for (of, _), (_, handler) in named.items() if of == domain)
+        for domain in domains
+    }

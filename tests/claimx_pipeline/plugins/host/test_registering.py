@@ -98,7 +98,7 @@ def test_what_a_plugin_registers_takes_part(tmp_path):
         ("tables", "registers table 'mine', which plugin 'one' has registered already"),
         ("queries", "registers query 'mine', which plugin 'one' has registered already"),
         ("stages", "registers stage 'shout' a second time"),
-        ("handlers", "events WEATHER are handled by 'weather' already"),
+        ("handlers", "events WEATHER are handled by 'weather' of plugin 'one' already"),
     ],
 )
 def test_the_same_from_two_plugins_is_refused_with_both_named(tmp_path, what, told):
