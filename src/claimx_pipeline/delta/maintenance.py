@@ -2,8 +2,8 @@
 
 All of it goes on beside the writers. Appends and compactions do not get in each other's
 way: an append commits whatever was compacted meanwhile, and verifies and searches again. A
-compaction that another commit has overtaken fails, and is done again on what is then there;
-partition by partition, so that little has to be repeated.
+compaction of which others have removed files meanwhile fails, and is done again on what is then
+there; partition by partition, so that little has to be repeated.
 """
 
 from __future__ import annotations
