@@ -2,18 +2,15 @@
 
 All of it goes on beside the writers. Appends and compactions do not get in each other's
 way: an append commits whatever was compacted meanwhile, and verifies and searches again. A
-compaction that another commit has overtaken fails, and is done again on what is then there;
-partition by partition, so that little has to be repeated.
+compaction of which others have removed files meanwhile fails, and is done again on what is then
+there; partition by partition, so that little has to be repeated.
 """
 
 from __future__ import annotations
 
 import logging
-import math
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from datetime import date
 from pathlib import Path
 from typing import TypeVar
 
@@ -23,10 +20,12 @@ from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
 
 from claimx_pipeline.delta.faults import as_table_error, one_line
-from claimx_pipeline.delta.features import refuse_unwritable
+from claimx_pipeline.delta.features import refuse_unwritable, unwritable
+from claimx_pipeline.delta.joining import Joining
 from claimx_pipeline.delta.location import TableLocation
 from claimx_pipeline.delta.log_files import COMMITS, KEPT_COMMITS, LogFiles, kept_commits, trim
 from claimx_pipeline.delta.relayout import Relayout, Unsorted
+from claimx_pipeline.delta.small_files import Partition, SmallFiles, small_files, why_not_joined
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.form import StoredForm
 from claimx_pipeline.delta.writing.layout import Bucket, why_merged
@@ -35,8 +34,6 @@ from claimx_pipeline.errors import UsageError
 
 log = logging.getLogger(__name__)
 
-TARGET_BYTES = 100 * 2**20
-"""Size of a file that is left as it is."""
 SAFE_HOURS = 168
 """A file that no version has needed for this long is needed by no reader, writer or restore."""
 WORTH_FILES = 4
@@ -44,23 +41,6 @@ WORTH_FILES = 4
 _TRIES = 10
 
 Work = TypeVar("Work", "SmallFiles", Unsorted)
-Partition = tuple[tuple[str, str], ...]
-"""Columns and values that all rows of a file share."""
-
-
-@frozen
-class SmallFiles:
-    """Files of one partition that would be better as fewer."""
-
-    partition: Partition
-    count: int
-    """Files."""
-    bytes: int
-
-    @property
-    def joined(self) -> int:
-        """How many files they become, about."""
-        return max(1, math.ceil(self.bytes / TARGET_BYTES))
 
 
 @frozen
@@ -158,21 +138,9 @@ class Maintenance:
 
     def small_files(self, at_least: int) -> list[SmallFiles]:
         """Return the partitions that have *at_least* so many small files."""
-        table = self.location.open()
-        partitions = table.metadata().partition_columns
         with self._failing("its log cannot be read"):
-            files = pa.table(table.get_add_actions(flatten=True))
-        sizes: dict[Partition, list[int]] = defaultdict(list)
-        values = [files[f"partition.{name}"].to_pylist() for name in partitions]
-        for size, *found in zip(files["size_bytes"].to_pylist(), *values, strict=True):
-            if size < TARGET_BYTES:
-                shown = (_as_text(value) for value in found)
-                sizes[tuple(zip(partitions, shown, strict=True))].append(size)
-        return [
-            SmallFiles(partition, len(each), sum(each))
-            for partition, each in sorted(sizes.items())
-            if len(each) >= at_least
-        ]
+            found = small_files(self.location.open())
+        return [each for each in found if each.count >= at_least]
 
     def _compact(self, before: Size, *, at_least: int, only_if_it_pays: bool) -> Size:
         spec = self._spec_of_layout()
@@ -180,9 +148,21 @@ class Maintenance:
             found = self._relayout(spec, self.location.open()).unsorted()
             wanted = [each for each in found if each.pays or not only_if_it_pays]
             return self._each(before, wanted, lambda each: self._sort(spec, each.bucket))
-        return self._each(
-            before, self.small_files(at_least), lambda each: self._join(each.partition)
-        )
+        joinable = self._joinable(at_least)
+        return self._each(before, joinable, lambda each: self._join(each.partition))
+
+    def _joinable(self, at_least: int) -> list[SmallFiles]:
+        """Return what can be joined; if the table forbids it, a warning says why."""
+        table = self.location.open()
+        why = why_not_joined(table)
+        if why and not unwritable(table):
+            name = self.location.table
+            log.warning("table %r: its small files are left as they are: %s", name, why)
+            return []
+        found = self.small_files(at_least)
+        if found:
+            refuse_unwritable(self.location.table, table)
+        return found
 
     def _each(self, before: Size, wanted: Sequence[Work], work: Callable[[Work], bool]) -> Size:
         """Do *work* on each of *wanted*; return how large the table is then, or would be."""
@@ -217,12 +197,9 @@ class Maintenance:
 
     def _join(self, partition: Partition) -> bool:
         """Join the files of *partition*; return whether no writer kept it from that."""
+        alone = _named_commit(retries=0)
         return self._unless_busy(
-            lambda table: table.optimize.compact(
-                partition_filters=[(name, "=", value) for name, value in partition] or None,
-                target_size=TARGET_BYTES,
-                commit_properties=_named_commit(),
-            )
+            lambda table: Joining.of(table, self.location).join(partition, alone)
         )
 
     def _unless_busy(self, work: Callable[[DeltaTable], object]) -> bool:
@@ -330,13 +307,6 @@ def size_of(table: DeltaTable) -> Size:
     """Return of how many files and bytes the version of the handle consists."""
     sizes: Sequence[int] = pa.table(table.get_add_actions(flatten=True))["size_bytes"].to_pylist()
     return Size(len(sizes), sum(sizes))
-
-
-def _as_text(value: object) -> str:
-    """Return a partition's value as a filter of deltalake takes it; the null is empty."""
-    if value is None:
-        return ""
-    return value.isoformat() if isinstance(value, date) else str(value)
 
 
 def _named_commit(*, retries: int | None = None) -> CommitProperties:

@@ -109,13 +109,12 @@ class Relayout:
         if (found := self._by_bucket.get(bucket)) is None:
             return
         FileCommit(
-            spec=self.spec,
+            table=self.spec.name,
             # No data changes. But two commits of which both say so are moved over each other by
             # deltalake (1.6) unseen: an OPTIMIZE of others in between would double the rows.
             removed=[removed(file) for file in found.files],
             added=[add for group in found.groups for add in self._sorted(group, bucket)],
-            buckets=frozenset({bucket}),
-            paths=self.layout.paths([bucket]),
+            unchanged=self.layout.unchanged(self.spec, [bucket]),
         ).commit(self.table, lambda _: properties, self._see)
 
     def _see(self, table: DeltaTable) -> None:

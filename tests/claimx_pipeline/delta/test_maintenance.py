@@ -140,6 +140,28 @@ def test_an_optimize_of_others_that_a_compaction_has_overtaken_is_refused(store)
     assert len(stored(store, name)) == 2
 
 
+@pytest.mark.parametrize("theirs", ["ours", "OPTIMIZE"])
+def test_two_compactions_at_once_of_an_append_table_double_no_row(store, monkeypatch, theirs):
+    """Both have opened the same version; a writer appends between their commits."""
+    fill(store, days=1, files=4)
+    stale = [store.open("events")]
+    opened = type(store.location("events")).open
+
+    def open_stale(self):
+        return stale.pop() if stale else opened(self)
+
+    if theirs == "ours":
+        assert looking_after(store, "events").compact().compacted == 1
+    else:
+        store.open("events").optimize.compact()
+    append_from_elsewhere(store, "events", event("late", NOON))
+    monkeypatch.setattr(type(store.location("events")), "open", open_stale)
+    assert looking_after(store, "events")._join((("day", "2026-01-12"),))
+    assert stale == []
+    ids = sorted(row["event_id"] for row in stored(store, "events"))
+    assert ids == ["0-12", "1-12", "2-12", "3-12", "late"]
+
+
 def test_a_partition_of_null_is_compacted_as_well(store):
     for number in range(3):
         append_from_elsewhere(store, "events", {"event_id": str(number), "at": NOON})

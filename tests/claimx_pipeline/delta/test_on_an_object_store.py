@@ -1,8 +1,11 @@
 """Files of keyed tables and of logs, on what speaks S3."""
 
+import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 
 from claimx_pipeline.delta import handle
+from claimx_pipeline.delta.location import TableLocation
 from claimx_pipeline.delta.log_files import KEPT_COMMITS, LogFiles
 from claimx_pipeline.delta.maintenance import Maintenance
 from claimx_pipeline.delta.writing.merging import Merging
@@ -37,6 +40,24 @@ def test_rows_are_replaced_and_files_laid_out(store, monkeypatch):
     found = {row["project_id"]: row["city"] for row in stored(store, "projects")}
     assert len(found) == store.facts("projects").rows == 5_000
     assert [found[key] for key in keys[7:10]] == ["Basel", "Chur", "Genf"]
+
+
+@pytest.mark.parametrize("part", ["2026-01-12", "a b/ü%", None], ids=["day", "text", "null"])
+def test_small_files_are_joined(bucket, request, part):
+    folder = f"{bucket.root}/joined-{request.node.callspec.id}"
+    location = TableLocation("t", folder, bucket.secrets())
+    for number in range(4):
+        rows = pa.table({"part": pa.array([part], pa.string()), "number": [number]})
+        write_deltalake(
+            location.uri,
+            rows,
+            mode="append",
+            partition_by=["part"],
+            storage_options=location.revealed(),
+        )
+    assert Maintenance(location).compact().after.files == 1
+    found = location.open().to_pyarrow_table().sort_by("number").to_pylist()
+    assert found == [{"part": part, "number": number} for number in range(4)]
 
 
 def test_the_log_is_cut(store, monkeypatch):

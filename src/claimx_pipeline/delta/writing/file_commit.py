@@ -6,6 +6,7 @@ import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
 
+import pyarrow as pa
 from attrs import frozen
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
@@ -13,8 +14,7 @@ from deltalake.transaction import AddAction, RemoveAction
 
 from claimx_pipeline.delta.faults import engine_errors, one_line
 from claimx_pipeline.delta.handle import SLOW
-from claimx_pipeline.delta.spec import TableSpec
-from claimx_pipeline.delta.writing.layout import Bucket, Layout
+from claimx_pipeline.delta.writing.paths import logged
 
 log = logging.getLogger(__name__)
 
@@ -28,17 +28,16 @@ class FileCommit:
 
     The engine must never move such a commit on top of another one by itself: it would not
     notice that a file which is removed is not there any more, and its rows would be doubled.
-    So every commit in between makes it fail. If those left all files of its buckets as they
-    were, what was read and written is as right as before, and is committed again.
+    So every commit in between makes it fail. If those left what was read as it was, what was
+    written is as right as before, and is committed again.
     """
 
-    spec: TableSpec
+    table: str
+    """Name of the table, for messages."""
     removed: Sequence[RemoveAction] = ()
     added: Sequence[AddAction] = ()
-    buckets: frozenset[Bucket]
-    """Whose rows were read to make this."""
-    paths: frozenset[str]
-    """The files that those buckets consisted of."""
+    unchanged: Callable[[DeltaTable], bool]
+    """Whether at the version of a handle the files read are all that matters, and still there."""
 
     def commit(
         self,
@@ -58,8 +57,7 @@ class FileCommit:
             The version of the commit.
 
         Raises:
-            CommitFailedError: Others have changed files of these buckets. Nothing was
-                committed.
+            CommitFailedError: Others have changed what was read. Nothing was committed.
         """
         names = table.metadata().partition_columns
         for left in reversed(range(TRIES)):
@@ -77,28 +75,25 @@ class FileCommit:
                 table.update_incremental()
                 if table.version() == before or not left:
                     raise
-                now = Layout.of(self.spec, table)
-                if self._landed(now):
+                if self._landed(table):
                     return before + 1
-                if now.paths(self.buckets) != self.paths:
+                if not self.unchanged(table):
                     raise
                 look(table)
-                log.debug("table %r: committed again: %s", self.spec.name, one_line(error))
+                log.debug("table %r: committed again: %s", self.table, one_line(error))
             else:
                 # A transaction leaves the handle where it was.
                 table.update_incremental()
-                if time.monotonic() - begun > SLOW and not self._landed(
-                    Layout.of(self.spec, table)
-                ):
+                if time.monotonic() - begun > SLOW and not self._landed(table):
                     # Others have moved on and cut the log, or replaced what is new already.
                     raise CommitFailedError(f"version {before + 1} is not part of the table")
                 return before + 1
         raise AssertionError("unreachable")
 
-    def _landed(self, now: Layout) -> bool:
+    def _landed(self, table: DeltaTable) -> bool:
         """Return whether the commit is in, although its answer said otherwise."""
-        there = {file.path for file in now.files}
-        return bool(self.added) and all(file.path in there for file in self.added)
+        there = set(pa.table(table.get_add_actions(flatten=True))["path"].to_pylist())
+        return bool(self.added) and all(logged(file.path) in there for file in self.added)
 
 
 def combined(

@@ -6,14 +6,11 @@ client, so that the same options reach them.
 
 from __future__ import annotations
 
-import json
 import uuid
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, date, datetime, timedelta
 from math import ceil
 from time import time
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -27,19 +24,15 @@ from deltalake.transaction import AddAction, RemoveAction
 from claimx_pipeline.delta.faults import as_table_error
 from claimx_pipeline.delta.location import TableLocation
 from claimx_pipeline.delta.writing.layout import MOST_ROWS, ROWS, Bucket, DataFile
+from claimx_pipeline.delta.writing.statistics import Statistics
 
-_PIECE_BYTES = 16 * 2**20
+PIECE_BYTES = 16 * 2**20
 """Rows of a file take no more than this in memory, however few they are."""
 _WHOLE = 2**20
 """A file up to this size is read in one request."""
 _BATCH = 8_192
-"""Rows of a large file that are looked at together."""
-_LONGEST = 256
-"""Characters of a text that statistics hold."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_FIRST, _LAST = -62_135_596_800_000, 253_402_300_799_999
-"""Milliseconds since 1970 of the years 1 to 9999, which text can name."""
-_SKIPPING = "delta.dataSkippingStatsColumns"
+"""Rows of a large file that are looked at together, at most."""
+SKIPPING = "delta.dataSkippingStatsColumns"
 
 
 @frozen
@@ -56,8 +49,16 @@ class OpenFile:
             wanted = pa.schema([wanted.field(name) for name in columns])
         there = set(self._parquet.schema_arrow.names)
         names = [name for name in wanted.names if name in there]
-        for batch in self._parquet.iter_batches(_BATCH, columns=names, use_threads=False):
+        count = self._together()
+        for batch in self._parquet.iter_batches(count, columns=names, use_threads=False):
             yield _fitted(batch, wanted)
+
+    def _together(self) -> int:
+        """Return how many rows are read at once: fewer if they are long."""
+        stored = self._parquet.metadata
+        size = sum(stored.row_group(at).total_byte_size for at in range(stored.num_row_groups))
+        fitting: int = PIECE_BYTES * stored.num_rows // max(1, size)
+        return min(_BATCH, max(1, fitting))
 
 
 @define
@@ -87,7 +88,7 @@ class TableFiles:
             if column.name not in apart
         ]
         schema = pa.schema(columns)
-        named = metadata.configuration.get(_SKIPPING)
+        named = metadata.configuration.get(SKIPPING)
         wanted = [*identity, *(named.split(",") if named else ())]
         counted = [name for name in dict.fromkeys(wanted) if name in schema.names]
         return cls(location, identity, schema, counted)
@@ -152,37 +153,43 @@ class TableFiles:
         pieces = _pieces(rows.take(order))
         return [self._written(piece, bucket, data_change) for piece in pieces]
 
-    def _written(self, rows: pa.Table, bucket: Bucket, data_change: bool) -> AddAction:
-        folder = "" if bucket is None else f"_bucket={bucket}/"
-        path = f"{folder}part-00000-{uuid.uuid4()}-c000.zstd.parquet"
+    @contextmanager
+    def created(self, path: str) -> Iterator[pa.NativeFile]:
+        """Offer the new file *path* for writing.
+
+        Raises:
+            TableUnusableError: It cannot be written.
+        """
+        folder = path.rpartition("/")[0]
         with as_table_error(self.location.table, f"file {path} cannot be written"):
             if folder and self.location.is_local:
                 self._store.create_dir(folder)
             with self._store.open_output_stream(path) as out:
-                pq.write_table(
-                    rows,
-                    out,
-                    compression="zstd",
-                    # Looking for repeated values takes longer than all the rest, and of so few
-                    # rows the compression finds them as well.
-                    use_dictionary=False,
-                    write_statistics=list(self.identity),
-                )
-                size = out.tell()
-        values = {} if bucket is None else {"_bucket": str(bucket)}
-        return AddAction(path, size, values, _now(), data_change, self._statistics(rows))
+                yield out
 
-    def _statistics(self, rows: pa.Table) -> str:
-        lows: dict[str, Any] = {}
-        highs: dict[str, Any] = {}
-        for name in self.counted:
-            low, high = _bounds(rows[name])
-            if low is not None and high is not None:
-                lows[name], highs[name] = low, high
-        nulls = {name: rows[name].null_count for name in self.counted}
-        return json.dumps(
-            {"numRecords": len(rows), "minValues": lows, "maxValues": highs, "nullCount": nulls}
-        )
+    def _written(self, rows: pa.Table, bucket: Bucket, data_change: bool) -> AddAction:
+        folder = "" if bucket is None else f"_bucket={bucket}/"
+        path = f"{folder}{new_name()}"
+        with self.created(path) as out:
+            pq.write_table(
+                rows,
+                out,
+                compression="zstd",
+                # Looking for repeated values takes longer than all the rest, and of so few
+                # rows the compression finds them as well.
+                use_dictionary=False,
+                write_statistics=list(self.identity),
+            )
+            size = out.tell()
+        statistics = Statistics(self.counted)
+        statistics.add(rows)
+        values = {} if bucket is None else {"_bucket": str(bucket)}
+        return AddAction(path, size, values, now(), data_change, statistics.as_json())
+
+
+def new_name() -> str:
+    """Return a name that no other file has."""
+    return f"part-00000-{uuid.uuid4()}-c000.zstd.parquet"
 
 
 def removed(file: DataFile) -> RemoveAction:
@@ -190,7 +197,7 @@ def removed(file: DataFile) -> RemoveAction:
     return RemoveAction(
         file.path,
         data_change=True,
-        deletion_timestamp=_now(),
+        deletion_timestamp=now(),
         partition_values={} if file.bucket is None else {"_bucket": str(file.bucket)},
         size=file.bytes,
     )
@@ -198,7 +205,7 @@ def removed(file: DataFile) -> RemoveAction:
 
 def _pieces(rows: pa.Table) -> Iterator[pa.Table]:
     """Yield *rows* in parts of the size of a file."""
-    count = ceil(rows.nbytes / _PIECE_BYTES)
+    count = ceil(rows.nbytes / PIECE_BYTES)
     if len(rows) > MOST_ROWS:
         count = max(count, ceil(len(rows) / ROWS))
     for at in range(count):
@@ -217,31 +224,6 @@ def _fitted(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
-def _bounds(column: pa.ChunkedArray) -> tuple[Any, Any]:
-    """Return the bounds of *column* as the log holds them; None if there are none."""
-    kind = column.type
-    if pa.types.is_timestamp(kind):
-        # The log holds milliseconds: rounded down and up, so that no value is beyond.
-        ends = pc.min_max(column.cast(pa.timestamp("us", kind.tz)).cast(pa.int64())).as_py()
-        low, high = ends["min"], ends["max"]
-        return (None, None) if low is None else (_instant(low // 1000), _instant(-(-high // 1000)))
-    if not (pa.types.is_string(kind) or pa.types.is_integer(kind) or pa.types.is_date(kind)):
-        return None, None
-    ends = pc.min_max(column).as_py()
-    found = ends["min"], ends["max"]
-    if any(isinstance(end, str) and len(end) > _LONGEST for end in found):
-        return None, None
-    if isinstance(found[0], date):
-        return found[0].isoformat(), found[1].isoformat()
-    return found
-
-
-def _instant(milliseconds: int) -> str | None:
-    if not _FIRST <= milliseconds <= _LAST:
-        return None
-    instant = _EPOCH + timedelta(milliseconds=milliseconds)
-    return f"{instant:%Y-%m-%dT%H:%M:%S}.{milliseconds % 1000:03}Z"
-
-
-def _now() -> int:
+def now() -> int:
+    """Return the time as a commit says it of a file, in milliseconds since 1970."""
     return int(time() * 1000)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -32,13 +32,13 @@ LARGEST_ROWS = 16_000
 LARGEST_BYTES = 32 * 2**20
 """The same by size in the store."""
 
-_PLAIN_FEATURES = frozenset(
+PLAIN_FEATURES = frozenset(
     {"appendOnly", "changeDataFeed", "checkConstraints", "generatedColumns", "invariants"}
 )
 """Writer features that ask for nothing as long as no property and no column uses them."""
-_PLAIN_WRITER, _FEATURE_WRITER = 4, 7
+_PLAIN_WRITER, FEATURE_WRITER = 4, 7
 """Writer versions: up to the first the features above are all there is; the second lists them."""
-_CHANGE_FEED = "delta.enableChangeDataFeed"
+CHANGE_FEED = "delta.enableChangeDataFeed"
 _STRANGE = ("%", "://", "\\")
 """Of paths that are not simply relative, as of shallow clones."""
 
@@ -121,6 +121,13 @@ class Layout:
         wanted = set(buckets)
         return frozenset(file.path for file in self.files if file.bucket in wanted)
 
+    def unchanged(
+        self, spec: TableSpec, buckets: Collection[Bucket]
+    ) -> Callable[[DeltaTable], bool]:
+        """Return what says whether *buckets* of a version consist of the same files as here."""
+        before = self.paths(buckets)
+        return lambda table: Layout.of(spec, table).paths(buckets) == before
+
     def by_bucket(self) -> dict[Bucket, list[DataFile]]:
         """Return the files of each bucket, in the order of their ranges."""
         found: defaultdict[Bucket, list[DataFile]] = defaultdict(list)
@@ -143,9 +150,9 @@ def why_merged(spec: TableSpec, table: DeltaTable, form: StoredForm) -> str:
 
 def _of_protocol(protocol: ProtocolVersions) -> str:
     version = protocol.min_writer_version
-    if version != _FEATURE_WRITER:
+    if version != FEATURE_WRITER:
         return f"its writer version is {version}" if version > _PLAIN_WRITER else ""
-    more = sorted(set(protocol.writer_features or ()) - _PLAIN_FEATURES)
+    more = sorted(set(protocol.writer_features or ()) - PLAIN_FEATURES)
     return f"it uses {', '.join(more)}" if more else ""
 
 
@@ -156,8 +163,8 @@ def _of_form(form: StoredForm) -> str:
 
 
 def _of_metadata(spec: TableSpec, table: DeltaTable) -> str:
-    if table.metadata().configuration.get(_CHANGE_FEED) == "true":
-        return f"{_CHANGE_FEED} is set"
+    if table.metadata().configuration.get(CHANGE_FEED) == "true":
+        return f"{CHANGE_FEED} is set"
     apart = sorted(set(spec.partitions()) - {"_bucket"})
     return f"it is partitioned by {', '.join(apart)}, in which a row may move" if apart else ""
 

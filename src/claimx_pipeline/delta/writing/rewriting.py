@@ -127,11 +127,10 @@ class Rewriting:
         less, more = combined(_in_threads(rewrite, list(self._tasks(at))))
         buckets = frozenset(self._buckets[key] for key in keys)
         return FileCommit(
-            spec=self.spec,
+            table=self.spec.name,
             removed=less,
             added=more,
-            buckets=buckets,
-            paths=self.layout.paths(buckets),
+            unchanged=self.layout.unchanged(self.spec, buckets),
         )
 
     def _tasks(self, at: Mapping[Key, int]) -> Iterator[_Task]:
