@@ -53,7 +53,7 @@ class Odd(Plugin):
 
     @hookimpl
     def claimx_register_domains(self):
-        return [evolve(ACME, decoder=lambda settings: odd_decode)]
+        return [evolve(ACME, decoder=lambda settings: odd_decode, files=None)]
 
 
 MISTAKES = {
@@ -116,6 +116,7 @@ class OtherRows(RowsByKind):
 
 
 UNUSABLE = {
+    "and its files have 'job_id'": lambda: [evolve(ACME, key_name="other_id")],
     "registers 'acme' as a domain": lambda: ["acme"],
     "registers domain 'acme', which plugin 'bringing' has": lambda: [ACME, ACME],
     "registers domain 'claimx', which plugin 'core' has": lambda: [evolve(ACME, name="claimx")],
@@ -126,7 +127,7 @@ UNUSABLE = {
     "cannot have the key_name 'log'": lambda: [evolve(ACME, key_name="log")],
     "cannot have the key_name 'a b'": lambda: [evolve(ACME, key_name="a b")],
     "cannot have the key_name 'kind'": lambda: [evolve(ACME, key_name="kind")],
-    "without the column 'other_id'": lambda: [evolve(ACME, key_name="other_id")],
+    "without the column 'other_id'": lambda: [evolve(ACME, key_name="other_id", files=None)],
     "which is not an attrs class": lambda: [evolve(ACME, event=object)],
     "an event class without 'key'": lambda: [evolve(ACME, event=NoKey)],
     "a field 'created_at'": lambda: [evolve(ACME, event=Created)],
