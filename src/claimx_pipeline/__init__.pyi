@@ -70,6 +70,9 @@ from .settings.tree.settings import (
     Settings,
     SettingsSection,
 )
+from .settings.tree.storage import (
+    FilesSettings,
+)
 from .topics import (
     Topic,
 )
@@ -88,6 +91,7 @@ __all__ = [
     "EntityRows",
     "Event",
     "FileContext",
+    "FilesSettings",
     "Handled",
     "Handler",
     "Held",

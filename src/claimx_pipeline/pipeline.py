@@ -13,6 +13,7 @@ from claimx_pipeline import builtin
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock, SystemClock
 from claimx_pipeline.errors import ClaimxError, Problem, SettingsError, collecting
+from claimx_pipeline.plugins.host.heard_domains import unheard
 from claimx_pipeline.plugins.host.loading import PluginSet, files_of_plugins, load_plugins
 from claimx_pipeline.plugins.host.registrations import Registrations
 from claimx_pipeline.settings.loader import (
@@ -258,7 +259,8 @@ class Pipeline:
     @property
     def warnings(self) -> tuple[Problem, ...]:
         """What is unwise or without effect in the settings."""
-        return (*self.loaded.warnings, *self._names.warnings)
+        unheard_plugins = unheard(self.plugins.loaded(), self.domains)
+        return (*self.loaded.warnings, *self._names.warnings, *unheard_plugins)
 
     @cached_property
     def _names(self) -> Findings:

@@ -74,6 +74,11 @@ class DomainTopics:
         """Return the consumer group of the worker that is called *role* in groups."""
         return f"{self.domain}-{role}"
 
+    def has(self, topic: str) -> bool:
+        """Return whether the topic of this logical name is the domain's, a retry topic included."""
+        areas = {each.name.partition("_")[0] for each in fields(DomainTopics)[1:]}
+        return topic.startswith(tuple(f"{self.domain}.{area}." for area in areas))
+
     def family(self, area: str) -> str:
         """Return the family of retry topics of *area*, ``enrichment`` or ``downloads``."""
         return f"{self.domain}.{area}"

@@ -47,15 +47,22 @@ def copy(tmp_path):
     return tmp_path / "examples"
 
 
-@pytest.mark.parametrize("name", ["geofence-alerts", "enriched-topics"])
-def test_the_distribution_installs_and_passes_its_own_tests(copy, tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "plugin"),
+    [
+        ("geofence-alerts", "geofence_alerts"),
+        ("enriched-topics", "enriched_topics"),
+        ("xact-domain", "xact"),
+    ],
+)
+def test_the_distribution_installs_and_passes_its_own_tests(copy, tmp_path, name, plugin):
     site = tmp_path / "site"
     pip = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-build-isolation"]
     done(copy, *pip, "--target", str(site), f"./{name}")
     env = {"PYTHONPATH": str(site)}
     assert "passed" in done(copy, sys.executable, "-m", "pytest", "-q", name, env=env)
     listed = json.loads(done(copy, *PROGRAM, "plugins", "list", "--json", env=env))
-    assert (name.replace("-", "_"), "loaded") in {(each["name"], each["state"]) for each in listed}
+    assert (plugin, "loaded") in {(each["name"], each["state"]) for each in listed}
 
 
 def test_the_source_for_kusto_installs_and_passes_its_own_tests(copy, tmp_path):

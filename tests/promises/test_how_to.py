@@ -75,6 +75,20 @@ def test_the_worker_of_the_page_on_stages_loads_as_written(tmp_path):
     assert stages == ["transform", "validation", "lookup", "send"]
 
 
+def test_the_domain_of_the_page_runs_as_written(tmp_path):
+    page = "how-to/write-a-domain.md"
+    (code,) = blocks(page, "python")
+    (tmp_path / "parcels.py").write_text(code)
+    set_up, run = blocks(page)
+    terminal = Terminal(tmp_path)
+    assert "parcels-download" in terminal.type(set_up)
+    shown = terminal.type(run)
+    assert "published 2 events" in shown
+    assert "p1\tSENT\n" in shown
+    assert "e1\tenriched\tno photo\n" in shown
+    assert "http is not allowed" in shown
+
+
 async def test_the_code_of_the_page_on_the_library_runs_as_written(tmp_path, monkeypatch):
     """Every operation is on the page, and every block of it runs, one after the other."""
     page, port = "how-to/use-as-a-library.md", free_port()

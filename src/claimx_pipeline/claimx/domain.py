@@ -62,6 +62,7 @@ CLAIMX = Domain(
     files=FILES,
     connections=connections,
     actions=(CREATE_TASK,),
+    demo="claimx_pipeline.simulator.demonstration:ClaimxDemonstration",
     worker_prefix="",
     formerly={
         "ingest": frozenset({"event_ingester"}),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from textwrap import indent
 from typing import Annotated, Any
@@ -12,12 +12,14 @@ from typing import Annotated, Any
 import typer
 
 from claimx_pipeline.hooks.output import draw_table, print_json
+from claimx_pipeline.topics import BRAND
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()
 def demo(
+    domain: Annotated[str, typer.Option(help="Domain that is shown.")] = BRAND,
     events: Annotated[int, typer.Option(help="How many events happen.", min=1, max=100_000)] = 200,
     seed: Annotated[int, typer.Option(help="Which world they happen in.")] = 7,
     data_dir: Annotated[Path, typer.Option(help="Where tables and topics go.")] = Path(
@@ -34,21 +36,27 @@ def demo(
 ) -> None:
     """Run every worker on sample events and show what came of it.
 
-    Needs nothing: the ClaimX and iTel APIs are simulated, the broker is embedded, the
-    tables are real. Your own settings and credentials are not looked at.
+    Needs nothing: the services around a domain are simulated, those of ClaimX and iTel for
+    ClaimX; the broker is embedded, the tables are real. Your own settings and credentials
+    are not looked at.
     """
     from claimx_pipeline.cli.demo_run import Demo
 
-    run = Demo(events=events, seed=seed, data_dir=data_dir, broker_url=broker)
+    run = Demo(domain=domain, events=events, seed=seed, data_dir=data_dir, broker_url=broker)
     run.prepare(again=again)
     result = asyncio.run(run.run())
     if json:
         print_json(result)
         return
-    show(result, run.answers(), data_dir)
+    show(result, run.summary(result), run.answers(), data_dir)
 
 
-def show(result: Mapping[str, Any], answers: list[tuple[Any, Any]], data_dir: Path) -> None:
+def show(
+    result: Mapping[str, Any],
+    summary: Sequence[str],
+    answers: list[tuple[Any, Any]],
+    data_dir: Path,
+) -> None:
     """Print what happened, for a person."""
     tables = [{"table": name, "rows": rows} for name, rows in result["tables"].items()]
     topics = [{"topic": name, "records": count} for name, count in result["topics"].items()]
@@ -56,9 +64,7 @@ def show(result: Mapping[str, Any], answers: list[tuple[Any, Any]], data_dir: Pa
     out(f"\n{result['events']} events in {result['seconds']} s, {result['dlq']} dead letters\n\n")
     draw_table(tables, ["table", "rows"], "Delta tables")
     draw_table(topics, ["topic", "records"], "Topics")
-    files = result["files"]
-    out(f"\n{files['count']} files of claims copied, {files['bytes'] / 1e6:.1f} MB\n")
-    out(f"iTel received {result['itel']['submissions']} completed cabinet forms\n")
+    out("".join(f"{line}\n" for line in ("", *summary)) if summary else "")
     for query, answer in answers:
         out(f"\n{query.summary}\n\n{indent(query.sql, '    ')}\n\n")
         draw_table(answer.to_pylist(), answer.column_names)
@@ -66,4 +72,6 @@ def show(result: Mapping[str, Any], answers: list[tuple[Any, Any]], data_dir: Pa
     out("\nAsk your own:\n")
     table = next(reversed(result["tables"]), "a_table")
     out(f"    {command} query 'SELECT * FROM {table} LIMIT 5'\n")  # noqa: S608 - to be read
-    out(f"    {command} query --name events-by-outcome\n    {command} tables list\n")
+    if answers:
+        out(f"    {command} query --name {answers[0][0].name}\n")
+    out(f"    {command} tables list\n")

@@ -1,16 +1,16 @@
-"""What ``demo`` does: simulator, broker, tables and workers, in one process."""
+"""What ``demo`` does: a domain's outside world, broker, tables and workers, in one process."""
 
 from __future__ import annotations
 
 import asyncio
+import importlib
 import shutil
 import sys
 import time
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 import pyarrow as pa
@@ -18,32 +18,23 @@ from attrs import define, field
 
 from claimx_pipeline import operations
 from claimx_pipeline.delta.querying.queries import NamedQuery
+from claimx_pipeline.domain.demonstration import Demonstration, Wave
 from claimx_pipeline.errors import UsageError
 from claimx_pipeline.hooks.output import note
 from claimx_pipeline.operations import Running
+from claimx_pipeline.operations.names import one_domain
 from claimx_pipeline.pipeline import Pipeline
+from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.settings.tree.logging import LoggingSettings
-from claimx_pipeline.simulator.entities import WorldEvent
-from claimx_pipeline.simulator.server import SimulatorServer
-from claimx_pipeline.simulator.world import World
 from claimx_pipeline.telemetry.log import configure
-from claimx_pipeline.topics import BRAND, DomainTopics
 
 MARK = "# Written by 'claimx-run demo'."
-QUERIES_SHOWN = 4
-WAVES = 4
-"""The events come in this many parts of the day, each dealt with before the next."""
-
 SETTINGS = """\
 {mark} The services it names ran inside the demo and have
 # stopped with it; the tables stay. 'claimx-run init' writes a file for real use.
 broker:
   url: {broker}
   prefix: {prefix}
-claimx:
-  api:
-    base_url: {api}
-    token: {api_token}
 tables:
   root: {tables}
 storage:
@@ -52,42 +43,28 @@ storage:
   cache:
     root: {cache}
 media:
-  development_hosts: [{media_host}]
+  development_hosts: {hosts}
   work_dir: {partial}
-plugins:
-  dir: ""
+plugins: {plugins}
 health:
   port: 0
 logging:
   level: WARNING
-workers:
-  events: {{linger_seconds: 0.2}}
-  entities: {{linger_seconds: 0.2}}
-  results: {{linger_seconds: 0.2}}
 """
-
-ITEL_SETTINGS = """\
-connections:
-  itel_cabinet_api:
-    base_url: {itel}
-    auth_type: bearer
-    auth_token: {itel_token}
-"""
-
-API_TOKEN = "demo-token"  # noqa: S105 - opens the demo's own simulator only
-ITEL_TOKEN = "demo-itel-token"  # noqa: S105 - the same
 
 
 @define
 class Demo:
     """One run of the demo."""
 
+    domain: str
     events: int
     seed: int
     data_dir: Path
     broker_url: str | None = None
     _prefix: str = field(default="", init=False)
     _pipeline: Pipeline = field(init=False)
+    _played: Demonstration = field(init=False)
 
     def prepare(self, *, again: bool) -> None:
         """Make room for the data.
@@ -113,19 +90,26 @@ class Demo:
             self._prefix = f"demo-{uuid.uuid4().hex[:8]}."
 
     async def run(self) -> dict[str, Any]:
-        """Let the events happen and return what came of them."""
+        """Let the events happen and return what came of them.
+
+        Raises:
+            UsageError: There is no such domain, or it has no demonstration.
+        """
         began = time.monotonic()
-        world = World(self.seed)
         configure(LoggingSettings(level="WARNING", format="plain"))
-        async with SimulatorServer(world, api_token=API_TOKEN, itel_token=ITEL_TOKEN) as simulator:
-            pipeline = self._pipeline = self._load(simulator)
+        bare = Pipeline.load(environ={}, overrides={"plugins.dir": ""}, cwd=self.data_dir)
+        async with demonstration_of(bare, self.domain)(self.seed, self.events) as played:
+            self._played = played
+            pipeline = self._pipeline = self._load(bare)
             await operations.create_all(pipeline)
-            await self._work(pipeline, world)
-            topics = {
-                topic.name: topic.records or 0 for topic in await operations.list_topics(pipeline)
-            }
-            submissions = len(simulator.submissions)
-        tables = {name: await asyncio.to_thread(self._rows, name) for name in pipeline.tables}
+            await self._work(pipeline)
+            topics = await self._topics(pipeline)
+            facts = played.facts()
+        tables = {
+            name: await asyncio.to_thread(self._rows, name)
+            for name in pipeline.tables
+            if name not in self._of_others(pipeline)
+        }
         dead = sum(count for name, count in topics.items() if name.endswith((".dlq", ".errors")))
         return {
             "events": self.events,
@@ -133,60 +117,90 @@ class Demo:
             "topics": topics,
             "dlq": dead,
             "files": await asyncio.to_thread(_files, self.data_dir / "files"),
-            "itel": {"submissions": submissions},
+            **facts,
             "seconds": round(time.monotonic() - began, 1),
         }
 
+    def summary(self, result: Mapping[str, Any]) -> Sequence[str]:
+        """Return what the domain says about *result*."""
+        return self._played.summary(result)
+
     def answers(self) -> list[tuple[NamedQuery, pa.Table]]:
-        """Return the named queries that need no parameter, each with its answer."""
+        """Return the queries that the domain shows, each with its answer."""
         pipeline = self._pipeline
-        asked = [query for query in pipeline.queries.values() if not query.parameters]
         return [
-            (named, operations.named_query(pipeline, named.name)) for named in asked[:QUERIES_SHOWN]
+            (pipeline.queries[name], operations.named_query(pipeline, name))
+            for name in self._played.queries()
         ]
 
-    def _load(self, simulator: SimulatorServer) -> Pipeline:
+    def _load(self, bare: Pipeline) -> Pipeline:
         """Write the demo's settings and read them as any settings are read.
 
-        The environment is left out: the demo never calls a real service.
+        The environment is left out: the demo never calls a real service. Plugins that are not
+        for its domain take no part.
         """
         folder = self.data_dir.resolve()
+        strangers = [
+            name
+            for name, plugin in bare.plugins.infos.items()
+            if plugin.domains is not None and self.domain not in plugin.domains
+        ]
+        plugins: dict[str, Any] = {"dir": "", **{name: {"enabled": False} for name in strangers}}
         text = SETTINGS.format(
             mark=MARK,
-            broker=_quoted(self.broker_url or f"sqlite:///{folder / 'broker.db'}"),
-            prefix=_quoted(self._prefix),
-            api=simulator.api_url,
-            api_token=API_TOKEN,
-            tables=_quoted(str(folder / "tables")),
-            files=_quoted(str(folder / "files")),
-            cache=_quoted(str(folder / "cache")),
-            media_host=_quoted(urlsplit(simulator.api_url).netloc),
-            partial=_quoted(str(folder / "partial")),
+            broker=_json(self.broker_url or f"sqlite:///{folder / 'broker.db'}"),
+            prefix=_json(self._prefix),
+            tables=_json(str(folder / "tables")),
+            files=_json(str(folder / "files")),
+            cache=_json(str(folder / "cache")),
+            hosts=_json(self._played.hosts()),
+            partial=_json(str(folder / "partial")),
+            plugins=_json(plugins),
         )
-        text += ITEL_SETTINGS.format(itel=simulator.itel_url, itel_token=ITEL_TOKEN)
         config = self.data_dir / "claimx.yaml"
-        config.write_text(text)
+        config.write_text(text + self._played.settings())
         return Pipeline.load(config, environ={})
 
-    async def _work(self, pipeline: Pipeline, world: World) -> None:
+    async def _topics(self, pipeline: Pipeline) -> dict[str, int]:
+        """Return how many records each topic has, without those of other domains."""
+        listed = await operations.list_topics(pipeline)
+        run = self._workers(pipeline)
+        # The topics of a worker that serves others are theirs.
+        own, every = (
+            {topic.name for each in workers if each.serves is None for topic in each.topics().all()}
+            for workers in (run, pipeline.workers.values())
+        )
+        return {each.name: each.records or 0 for each in listed if each.name not in every - own}
+
+    def _workers(self, pipeline: Pipeline) -> list[WorkerSpec]:
+        """Return the workers of the domain, and those that are of no other domain."""
+        others = pipeline.domains.keys() - {self.domain}
+        return [
+            worker
+            for worker in pipeline.workers.values()
+            if self.domain in worker.sets or not worker.sets & others
+        ]
+
+    def _of_others(self, pipeline: Pipeline) -> set[str]:
+        """Return the names of tables of other domains."""
+        others = [each for name, each in pipeline.domains.items() if name != self.domain]
+        return {table.name for domain in others for table in domain.all_tables()}
+
+    async def _work(self, pipeline: Pipeline) -> None:
         """Run all workers while the events are published part by part."""
-        note(f"running {', '.join(pipeline.workers)}")
-        async with operations.running(pipeline, *pipeline.workers, signals=True) as run:
-            for wave in _waves(world.events(self.events)):
-                await self._wave(pipeline, world, wave, run)
+        names = [worker.name for worker in self._workers(pipeline)]
+        note(f"running {', '.join(names)}")
+        async with operations.running(pipeline, *names, signals=True) as run:
+            for wave in self._played.waves():
+                await self._wave(pipeline, wave, run)
                 if run.stopping:
                     break
 
-    async def _wave(
-        self, pipeline: Pipeline, world: World, wave: Sequence[WorldEvent], run: Running
-    ) -> None:
+    async def _wave(self, pipeline: Pipeline, wave: Wave, run: Running) -> None:
         """Let one part of the events happen and wait until all of it is in the tables."""
-        world.set_clock(wave[-1].at)
-        events = [event.value for event in wave]
-        keys = [event.key for event in wave]
-        await operations.publish(pipeline, DomainTopics(BRAND).events_raw.name, events, keys=keys)
-        first, last = f"{wave[0].at:%d %b %H:%M}", f"{wave[-1].at:%d %b %H:%M}"
-        note(f"{first} to {last}: {len(wave)} events published")
+        topic = pipeline.domains[self.domain].topics.events_raw.name
+        await operations.publish(pipeline, topic, wave.events, keys=wave.keys)
+        note(f"{wave.title}: {len(wave.events)} events published")
         ticking = asyncio.create_task(_tick(pipeline, run)) if sys.stderr.isatty() else None
         try:
             await run.until_idle()
@@ -200,10 +214,19 @@ class Demo:
         return int(counted.column("n")[0].as_py())
 
 
-def _waves(events: Sequence[WorldEvent]) -> Iterator[Sequence[WorldEvent]]:
-    size = -(-len(events) // WAVES)
-    for start in range(0, len(events), size):
-        yield events[start : start + size]
+def demonstration_of(pipeline: Pipeline, name: str) -> Callable[[int, int], Demonstration]:
+    """Return what plays the outside world of the domain called *name*.
+
+    Raises:
+        UsageError: There is no such domain, or it has no demonstration.
+    """
+    domain = one_domain(pipeline, name)
+    if not domain.demo:
+        have = [each.name for each in pipeline.domains.values() if each.demo]
+        raise UsageError(f"domain {name!r} has no demonstration; there is one of {', '.join(have)}")
+    module, _, named = domain.demo.partition(":")
+    played: Callable[[int, int], Demonstration] = getattr(importlib.import_module(module), named)
+    return played
 
 
 async def _tick(pipeline: Pipeline, run: Running) -> None:
@@ -222,5 +245,6 @@ def _files(folder: Path) -> dict[str, int]:
     return {"count": len(sizes), "bytes": sum(sizes)}
 
 
-def _quoted(text: str) -> str:
-    return msgspec.json.encode(text).decode()
+def _json(value: Any) -> str:
+    """Return *value* as JSON, which is YAML."""
+    return msgspec.json.encode(value).decode()

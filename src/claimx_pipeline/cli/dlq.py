@@ -37,7 +37,10 @@ Kind = Annotated[
 CategoryOption = Annotated[
     Category | None, typer.Option("--category", help="Only failures of this category.")
 ]
-Worker = Annotated[str | None, typer.Option(help="Only what failed at this worker.")]
+Worker = Annotated[
+    str | None,
+    typer.Option(help="Only what failed at this worker, or at one of this set: a domain."),
+]
 Since = Annotated[
     str | None, typer.Option(help="Only what failed since: a time, or how long ago (30m, 2h, 7d).")
 ]

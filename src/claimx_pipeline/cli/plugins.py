@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import keyword
 import re
+import sys
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -61,7 +62,7 @@ def list_(context: typer.Context, json: Json = False) -> None:
     """List every plugin that was found: loaded, disabled, or failed and why."""
     command_line: CommandLine = context.obj
     infos = command_line.plugins().infos.values()
-    rows = [asdict(info) for info in infos]
+    rows = [{**asdict(info), "domains": list(info.domains or ["all"])} for info in infos]
     if any(EXTENDING in info.hooks for info in infos):
         added = _added(command_line)
         rows = [{**row, "adds": added.get(row["name"], [])} for row in rows]
@@ -70,7 +71,9 @@ def list_(context: typer.Context, json: Json = False) -> None:
         return
     if not rows:
         note("no plugins are installed; the pipeline works without")
-    columns = ["name", "state", "version", "origin", "priority", "hooks", "problem"]
+    columns = ["name", "state", "version", "origin", "priority", "domains", "hooks", "problem"]
+    if sys.stdout.isatty():  # 'plugins show' has the rest
+        columns = ["name", "state", "domains", "origin", "problem"]
     if any(row.get("adds") for row in rows):
         columns.insert(-1, "adds")
     print_table(rows, columns, "Plugins")

@@ -13,6 +13,7 @@ from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.failing import end_with
 from claimx_pipeline.cli.tables_import import import_, views
 from claimx_pipeline.hooks.output import note, print_json, print_table
+from claimx_pipeline.operations.names import one_domain
 
 if TYPE_CHECKING:
     from claimx_pipeline.delta.maintenance import Maintained
@@ -44,10 +45,18 @@ LOST = (
 
 
 @app.command("list")
-def list_(context: typer.Context, json: JSON = False) -> None:
+def list_(
+    context: typer.Context,
+    domain: Annotated[str | None, typer.Option(help="Only the tables of this domain.")] = None,
+    json: JSON = False,
+) -> None:
     """List every table: what it is, how much is in it, where it is."""
-    listed = asyncio.run(operations.list_tables(_pipeline(context)))
-    rows = [_facts(each) for each in listed]
+    pipeline = _pipeline(context)
+    if domain is not None:
+        one_domain(pipeline, domain)
+    every = asyncio.run(operations.list_tables(pipeline))
+    listed = [each for each in every if domain in (None, each.domain)]
+    rows = [{**_facts(each), "domain": each.domain} for each in listed]
     if json:
         print_json(rows)
     else:

@@ -10,6 +10,7 @@ import typer
 from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.hooks.output import note, print_json, print_table
+from claimx_pipeline.operations.names import one_domain
 
 if TYPE_CHECKING:
     from claimx_pipeline.operations import ListedTopic
@@ -25,12 +26,16 @@ app = typer.Typer(
 @app.command("list")
 def list_(
     context: typer.Context,
+    domain: Annotated[str | None, typer.Option(help="Only the topics of this domain.")] = None,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """List every topic: who writes it, who reads it, how many records it has seen."""
     command_line: CommandLine = context.obj
     pipeline = command_line.pipeline()
-    rows = [_row(each) for each in asyncio.run(operations.list_topics(pipeline))]
+    if domain is not None:
+        one_domain(pipeline, domain)
+    listed = asyncio.run(operations.list_topics(pipeline))
+    rows = [_row(each) for each in listed if domain in (None, each.domain)]
     if json:
         print_json(rows)
         return
@@ -59,6 +64,7 @@ def _row(topic: ListedTopic) -> dict[str, Any]:
     state = topic.note or ("ok" if topic.used else "nothing reads or writes it")
     return {
         "topic": topic.physical,
+        "domain": topic.domain,
         "partitions": topic.partitions,
         "records": topic.records,
         "written by": topic.written_by,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,6 +12,7 @@ from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.errors import UsageError
 from claimx_pipeline.hooks.output import print_json, print_table
+from claimx_pipeline.operations.names import domain_of
 
 if TYPE_CHECKING:
     from claimx_pipeline.operations import DescribedWorker
@@ -28,7 +30,9 @@ def worker(
     names: Annotated[
         list[str] | None, typer.Argument(help="Workers, or sets of them.", show_default=False)
     ] = None,
-    list_: Annotated[bool, typer.Option("--list", help="List the workers and stop.")] = False,
+    list_: Annotated[
+        bool, typer.Option("--list", help="List the workers, or those named, and stop.")
+    ] = False,
     instances: Annotated[
         int, typer.Option(help="Members of each worker in this process.", min=1, max=64)
     ] = 1,
@@ -48,7 +52,7 @@ def worker(
     """
     command_line: CommandLine = context.obj
     if list_ or (json and not names):
-        show_list(command_line, json=json)
+        show_list(command_line, names or (), json=json)
         return
     if not names:
         raise UsageError("name a worker; 'claimx-run worker --list' shows them")
@@ -61,22 +65,32 @@ def worker(
     run_workers(pipeline, pipeline.select(names), instances=instances, until_idle=until_idle)
 
 
-def show_list(command_line: CommandLine, *, json: bool) -> None:
-    """Print every worker with what it reads and writes."""
+def show_list(command_line: CommandLine, names: Sequence[str], *, json: bool) -> None:
+    """Print every worker, or those called *names*, with what it reads and writes.
+
+    A terminal is shown what they do, those of a domain together; 'worker show' has the rest.
+    """
     pipeline = command_line.pipeline()
+    workers = pipeline.select(names) if names else pipeline.workers.values()
     rows = [
         {
             "worker": worker.name,
+            "domain": domain_of(pipeline, worker),
             "sets": sorted(worker.sets),
             "reads": [topic.name for topic in worker.reads],
             "writes": [*(topic.name for topic in worker.writes), *worker.tables],
             "group": pipeline.topology.group(worker.group),
             "what it does": worker.summary,
         }
-        for worker in pipeline.workers.values()
+        for worker in workers
     ]
     if json:
         print_json(rows)
+    elif sys.stdout.isatty():
+        for domain in (*pipeline.domains, ""):
+            if group := [row for row in rows if row["domain"] == domain]:
+                title = f"Workers of domain {domain}" if domain else "Workers of no one domain"
+                print_table(group, ["worker", "sets", "what it does"], title)
     else:
         print_table(rows, ["worker", "sets", "reads", "writes", "what it does"], "Workers")
 

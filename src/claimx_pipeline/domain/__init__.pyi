@@ -1,4 +1,5 @@
 from .answered import Part, Unreadable, answered
+from .demonstration import Demonstration, Wave
 from .domain import ActionKind, Domain, DomainReader, ReaderParts
 from .entities import EntityRow, RowsByKind, rows_of
 from .events import NO_PAYLOAD, Decode, DomainEvent
@@ -12,6 +13,7 @@ __all__ = [
     "NO_PAYLOAD",
     "ActionKind",
     "Decode",
+    "Demonstration",
     "Domain",
     "DomainEvent",
     "DomainExtension",
@@ -26,6 +28,7 @@ __all__ = [
     "ReaderParts",
     "RowsByKind",
     "Unreadable",
+    "Wave",
     "answered",
     "event_log",
     "rows_of",

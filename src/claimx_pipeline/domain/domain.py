@@ -18,6 +18,7 @@ from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.rows import Columns
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.domain.answered import Unreadable
+from claimx_pipeline.domain.decoding import checked_decode
 from claimx_pipeline.domain.entities import RowsByKind
 from claimx_pipeline.domain.events import Decode
 from claimx_pipeline.domain.extension import DomainExtension
@@ -25,7 +26,8 @@ from claimx_pipeline.domain.files import FILE_KINDS, DomainFiles, FileFlow
 from claimx_pipeline.domain.handlers import EventHandler, FoundRows
 from claimx_pipeline.domain.kinds import EntityKind
 from claimx_pipeline.domain.messages import DomainMessages
-from claimx_pipeline.errors import Problem, RecordError
+from claimx_pipeline.errors import ClaimxError, Problem, RecordError
+from claimx_pipeline.isolation import as_failure, described
 from claimx_pipeline.media.topics import FileTopics
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.settings.tree.settings import Settings
@@ -87,10 +89,10 @@ class ActionKind:
     run: ActionRun
 
 
-def _legal_name(_: object, __: Attribute[str], value: str) -> None:
-    if not _NAME.fullmatch(value):
+def _legal_name(_: object, __: Attribute[str], value: Any) -> None:
+    if not (isinstance(value, str) and _NAME.fullmatch(value)):
         raise ValueError(
-            f"a domain cannot be called {value[:60]!r}; use up to 40 lower case letters, "
+            f"a domain cannot be called {value!r:.60}; use up to 40 lower case letters, "
             "digits, '-' and '_', and begin with one of a to z"
         )
 
@@ -143,6 +145,9 @@ class Domain:
     """Returns the connections that it brings, by name, for plugins, stages and actions."""
     actions: tuple[ActionKind, ...] = ()
     """Kinds of action of its own that plugins may ask for."""
+    demo: str = ""
+    """``module:Class`` of its ``Demonstration`` for ``claimx-run demo``, imported only there;
+    empty if it has none."""
     worker_prefix: str = field()
     """In front of the names of its workers: ``xact-enrichment``."""
     extensions: tuple[tuple[str, DomainExtension], ...] = ()
@@ -182,6 +187,28 @@ class Domain:
     def called(self) -> str:
         """What people call it."""
         return self.title or self.name
+
+    def reading(self, settings: Settings) -> Decode:
+        """Return the function that reads raw events; all that it raises is ``DecodeError``.
+
+        Raises:
+            ClaimxError: The domain cannot make its decoder.
+        """
+        try:
+            decode = self.decoder(settings)
+        except BaseException as error:
+            failed = as_failure(error, awaited=False)
+            if isinstance(failed, ClaimxError):
+                raise
+            raise ClaimxError(
+                f"domain {self.name!r} cannot make its decoder: {described(failed)}"
+            ) from error
+        if not callable(decode):
+            raise ClaimxError(
+                f"domain {self.name!r} cannot make its decoder: decoder(settings) returned a "
+                f"{type(decode).__name__}, not a function"
+            )
+        return checked_decode(self.name, self.event, decode)
 
     def all_tables(self) -> tuple[TableSpec, ...]:
         """Return every table of the domain, parents before children."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, Self, TypeVar
 
 from attrs import define, field, fields_dict
@@ -69,11 +70,16 @@ def rows_of(kinds: Sequence[Named]) -> Callable[[type[R]], type[R]]:
     Applied to a subclass of such a class it adds *kinds* after those of its base.
 
     Raises:
-        ValueError: A kind has the name of something that every class of rows has.
+        ValueError: A kind has the name of something that every class of rows has, or one that
+            cannot be written as ``rows.<name>``, or two have one name.
     """
+    names: set[str] = set()
     for kind in kinds:
-        if hasattr(RowsByKind, kind.name) or not kind.name.isidentifier():
+        if not _can_be_attribute(kind.name):
             raise ValueError(f"an entity kind cannot be called {kind.name!r}; choose another name")
+        if kind.name in names:
+            raise ValueError(f"there are two entity kinds {kind.name!r}; rename one")
+        names.add(kind.name)
 
     def made(rows: type[R]) -> type[R]:
         rows = define(these={kind.name: field(factory=list) for kind in kinds})(rows)
@@ -82,3 +88,8 @@ def rows_of(kinds: Sequence[Named]) -> Callable[[type[R]], type[R]]:
         return rows
 
     return made
+
+
+def _can_be_attribute(name: str) -> bool:
+    valid = name.isidentifier() and not iskeyword(name) and not name.startswith("_")
+    return valid and not hasattr(RowsByKind, name)

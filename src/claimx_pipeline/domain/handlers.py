@@ -44,6 +44,8 @@ class HandledRows:
     """Rows that it brought; for kinds that plugins added, ``{"notes": [row]}``."""
     error: Exception | None = None
     api_calls: int = 0
+    note: str = ""
+    """What of the event was left out, and why; the reason in the event log."""
 
 
 class EventHandler(Protocol[Event_contra, Reader_contra]):

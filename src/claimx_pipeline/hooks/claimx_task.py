@@ -34,8 +34,9 @@ class CreateClaimxTask(DomainAction):
         Raises:
             ValueError: None is named, and the event is not one of ClaimX.
         """
-        if self.project_id is not None or self.claim_number is not None:
-            return self
+        if self.project_id or self.claim_number is not None:
+            # An empty text names no project: settings of rules are often filled that way.
+            return evolve(self, project_id=self.project_id or None)
         if domain != BRAND:
             raise ValueError(
                 f"a task in ClaimX for an event of domain {domain!r} must name its project or "

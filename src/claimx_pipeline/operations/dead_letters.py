@@ -60,7 +60,7 @@ def dead_letter_filter(
         topic: One topic of dead letters, by its logical name or the broker's.
         kind: Records that failed, or plugins that failed on events.
         category: Failures of one category.
-        worker: Name of the worker that they failed at.
+        worker: Name of the worker that they failed at, or of a set of workers: a domain's name.
         since: Failed at this time or later: a time, ISO 8601 (UTC unless it says otherwise), or
             how long ago (``30m``, ``2h``, ``7d``).
         until: Failed at this time or earlier, written in the same way.
@@ -76,13 +76,13 @@ def dead_letter_filter(
         topic=None if topic is None else _physical(pipeline, topic),
         kind=kind,
         category=None if category is None else category.value,
-        worker=worker,
+        workers=None if worker is None else _workers(pipeline, worker),
         since=_moment(since, now),
         until=_moment(until, now),
         event_id=event_id,
         fingerprint=fingerprint,
         replayed=replayed,
-        decoders=tuple(domain.decoder(pipeline.settings) for domain in pipeline.domains.values()),
+        decoders=tuple(domain.reading(pipeline.settings) for domain in pipeline.domains.values()),
     )
 
 
@@ -208,6 +208,13 @@ def _physical(pipeline: Pipeline, topic: str) -> str:
         return pipeline.topology.on_broker(topic)
     raise UsageError(
         f"{topic!r} is not a topic of dead letters; there are {', '.join(known) or 'none'}"
+    )
+
+
+def _workers(pipeline: Pipeline, name: str) -> frozenset[str]:
+    """Return the workers that *name* means: a set of them, or one that need not be there now."""
+    return frozenset(
+        {name, *(each.name for each in pipeline.workers.values() if name in each.sets)}
     )
 
 

@@ -39,6 +39,18 @@ def one_domain(pipeline: Pipeline, name: str) -> Domain:
     return pipeline.domains[name]
 
 
+def domain_of(pipeline: Pipeline, worker: WorkerSpec) -> str:
+    """Return the name of the one domain that *worker* belongs to; empty for none or several."""
+    domains = [name for name in pipeline.domains if name in worker.sets]
+    return domains[0] if len(domains) == 1 else ""
+
+
+def domains_of_tables(pipeline: Pipeline) -> dict[str, str]:
+    """Return the name of each domain's tables to the domain's name."""
+    domains = pipeline.domains.values()
+    return {table.name: each.name for each in domains for table in each.all_tables()}
+
+
 def one_plugin(pipeline: Pipeline, name: str) -> PluginInfo:
     """Return what is known of the plugin called *name*.
 

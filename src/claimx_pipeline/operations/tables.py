@@ -13,15 +13,14 @@ from claimx_pipeline.delta.log_files import TOO_MANY
 from claimx_pipeline.delta.maintenance import NOTHING, SAFE_HOURS, Maintained, Maintenance
 from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.errors import TableError, UsageError
+from claimx_pipeline.operations.column_roles import roles_of
+from claimx_pipeline.operations.names import domains_of_tables
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from claimx_pipeline.delta.store import TableStore
     from claimx_pipeline.pipeline import Pipeline
-
-WRITTEN_BY_THE_STORE = frozenset({"_bucket", "_row_hash"})
-"""Columns that no worker fills."""
 
 
 @frozen(kw_only=True)
@@ -39,6 +38,8 @@ class ListedTable:
     bytes: int | None = None
     log_files: int | None = None
     """Files of its log; every commit lists them."""
+    domain: str = ""
+    """The domain that it is of; empty for one that a plugin brought."""
     error: str = ""
     """Why it cannot be opened; empty if it can, or does not exist."""
 
@@ -110,7 +111,9 @@ async def list_tables(pipeline: Pipeline) -> list[ListedTable]:
         TableError: The location of a table in the settings is not valid.
     """
     store = pipeline.table_store
-    return [await asyncio.to_thread(_listed, store, name) for name in sorted(store.specs)]
+    domains = domains_of_tables(pipeline)
+    listed = [await asyncio.to_thread(_listed, store, name) for name in sorted(store.specs)]
+    return [evolve(each, domain=domains.get(each.table, "")) for each in listed]
 
 
 async def describe_table(pipeline: Pipeline, name: str) -> DescribedTable:
@@ -134,7 +137,7 @@ async def describe_table(pipeline: Pipeline, name: str) -> DescribedTable:
                 column=column.name,
                 type=str(column.type),
                 nullable=column.nullable,
-                roles=_roles(store, name, column.name),
+                roles=roles_of(store, name, column.name),
                 meaning=column.doc,
                 source=column.source,
                 plugin=column.plugin,
@@ -332,16 +335,3 @@ def _listed(store: TableStore, name: str) -> ListedTable:
         bytes=facts.bytes,
         log_files=facts.log_files,
     )
-
-
-def _roles(store: TableStore, name: str, column: str) -> list[str]:
-    spec = store.spec(name)
-    roles = {
-        "key": column in spec.key,
-        "partition": column in spec.partitions(),
-        "event time": column == spec.event_time or column in spec.event_columns.values(),
-        "answer time": column == spec.answer_time,
-        "set by events": column in spec.event_columns,
-        "bookkeeping": column in WRITTEN_BY_THE_STORE or spec.column(column).bookkeeping,
-    }
-    return [role for role, has in roles.items() if has]

@@ -46,6 +46,8 @@ class ListedTopic:
     read_by: Sequence[str]
     used: bool
     """False if it lacks a reader or a writer that it should have."""
+    domain: str = ""
+    """The domain that it is of; empty if of none alone."""
     note: str = ""
     """What is remarkable about it: settings do not name it any more, or do not fit it."""
 
@@ -104,6 +106,7 @@ async def list_topics(pipeline: Pipeline) -> list[ListedTopic]:
     topology = pipeline.topology
     lonely = {*topology.without_reader(), *topology.without_writer()}
     wanted = {topic.name: topic.partitions for topic in topology.new_topics()}
+    domains = pipeline.domains.items()
     found = []
     async with open_admin(pipeline) as admin:
         existing = await admin.topics()
@@ -119,6 +122,7 @@ async def list_topics(pipeline: Pipeline) -> list[ListedTopic]:
                     written_by=topology.writers.get(name, ["outside"]),
                     read_by=topology.readers.get(name, []),
                     used=name not in lonely,
+                    domain=next((d for d, each in domains if each.topics.has(name)), ""),
                     note=_differs(wanted[physical], partitions),
                 )
             )
@@ -212,7 +216,7 @@ async def publish_events(
         raise UsageError("'lines' is a single text; give a list of lines, or an open file")
     refused: list[RefusedLine] = []
     of = one_domain(pipeline, domain)
-    decode, limit = of.decoder(pipeline.settings), pipeline.settings.broker.largest_record
+    decode, limit = of.reading(pipeline.settings), pipeline.settings.broker.largest_record
     events = list(_events(lines, refused, limit, of, decode))
     published = 0
     if events:

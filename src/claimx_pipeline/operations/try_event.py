@@ -54,11 +54,11 @@ def read_event(value: bytes, pipeline: Pipeline | None = None, domain: str = BRA
     """
     if pipeline is not None:
         found = one_domain(pipeline, domain)
-        return found.decoder(pipeline.settings)(value, 0)
+        return found.reading(pipeline.settings)(value, 0)
     known = {each.name: each for each in builtin.claimx_register_domains()}
     if domain not in known:
         raise UsageError(f"domain {domain!r} is a plugin's; give the pipeline that has loaded it")
-    return known[domain].decoder(Settings())(value, 0)
+    return known[domain].reading(Settings())(value, 0)
 
 
 @frozen

@@ -179,7 +179,7 @@ class EnrichmentProcessor:
         if only is not None:
             return await self._finish_for(only, context, enriched)
         dispatched = await self._resources.dispatcher.enrichment_complete(context)
-        outcome, reason = "enriched", ""
+        outcome, reason = "enriched", note_of(handled)
         if enriched.skipped:
             outcome, reason = "skipped", enriched.skipped
         if dispatched.filtered is not None:
@@ -225,11 +225,15 @@ class EnrichmentProcessor:
         publish = dispatched.publish
         if context.entities != before:
             outcome = "skipped" if enriched.skipped else "enriched"
-            message = message_of(
-                self._domain, context, enriched, outcome=outcome, reason=enriched.skipped
-            )
+            reason = enriched.skipped or note_of(enriched.handled)
+            message = message_of(self._domain, context, enriched, outcome=outcome, reason=reason)
             publish = [self._domain.messages.record(message), *publish]
         return Done(publish=tuple(publish), failed_plugins=tuple(dispatched.failed))
+
+
+def note_of(handled: HandledEvent) -> str:
+    """Return what of an event its handler left out, and why; most handlers leave out nothing."""
+    return str(getattr(handled, "note", ""))[:REASON_CHARACTERS]
 
 
 def check_results(

@@ -53,7 +53,7 @@ class EntitiesProcessor:
         self._files = ValueFiles(resources.settings.storage.files.root)
         physical = resources.topology.physical
         self._dead_letters = frozenset(physical(topic.name) for topic in dead_letters(domain))
-        of = _EventsOf(domain, domain.decoder(resources.settings))
+        of = _EventsOf(domain, domain.reading(resources.settings))
         self._readers: Mapping[str, Callable[[Record, bytes | None], _EventOf | None]] = {
             domain.worker_name("ingest"): of.raw,
             domain.worker_name("enrichment"): of.task,

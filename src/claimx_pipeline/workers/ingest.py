@@ -25,7 +25,7 @@ class IngestProcessor:
     def __init__(self, domain: Domain, resources: Resources) -> None:
         self._domain = domain
         self._clock = resources.clock
-        self._decode = domain.decoder(resources.settings)
+        self._decode = domain.reading(resources.settings)
 
     async def open(self) -> None:
         """Nothing to open."""

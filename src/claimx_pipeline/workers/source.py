@@ -174,7 +174,7 @@ def worker_of(
 
     def build(resources: Resources) -> SourceProcessor:
         domain = by_topic.get(name)
-        decode = None if domain is None else domain.decoder(resources.settings)
+        decode = None if domain is None else domain.reading(resources.settings)
         return SourceProcessor(topic.name, decode)
 
     return WorkerSpec(

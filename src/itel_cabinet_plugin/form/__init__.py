@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["CabinetForm", "FormAttachment", "ParsedForm", "Unmatched", "parse_form"]
 
+domains = ("claimx",)
+"""It is about tasks of ClaimX."""
+
 
 @hookimpl
 def claimx_register_stages() -> Mapping[str, type[Stage]]:

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from claimx_pipeline import Settings, SettingsSection, WorkerSpec
     from claimx_pipeline.stages import Stage
 
+domains = ("claimx",)
+"""It is about tasks of ClaimX."""
+
 
 @hookimpl
 def claimx_register_settings() -> SettingsSection:

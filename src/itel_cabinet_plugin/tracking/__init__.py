@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from claimx_pipeline.stages import Stage
     from claimx_pipeline.tables import NamedQuery, OldTable, TableSpec
 
+domains = ("claimx",)
+"""It is about tasks of ClaimX."""
+
 
 @hookimpl
 def claimx_register_tables(settings: Settings) -> Iterable[TableSpec]:

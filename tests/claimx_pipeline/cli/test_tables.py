@@ -1,4 +1,5 @@
 import json
+from typing import ClassVar
 
 import pytest
 from attrs import frozen
@@ -22,6 +23,7 @@ class TablesCommandLine:
     """The command line over a store; settings and plugins are left out."""
 
     table_store: TableStore
+    domains: ClassVar[dict] = {}
 
     def pipeline(self):
         return self
@@ -46,6 +48,7 @@ def test_list_shows_what_is_there_and_what_is_not(store, tmp_path):
     events, projects = json.loads(run(store, "list", "--json").stdout)
     assert events["bytes"] > 0
     assert events == {
+        "domain": "",
         "table": "events",
         "mode": "append",
         "rows": 2,

@@ -19,6 +19,7 @@ from claimx_pipeline.isolation import message
 from claimx_pipeline.media.codec import FileCodec
 from claimx_pipeline.plugins.base import Plugin, listens, reacts_by_execute
 from claimx_pipeline.plugins.host.calling import Listener, PluginCaller
+from claimx_pipeline.plugins.host.heard_domains import domains_of
 from claimx_pipeline.plugins.host.results import AnswerReader, PublishRules
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 
@@ -191,7 +192,5 @@ def _listener(implementation: pluggy.HookImpl, hook: str, plugins: PluginSet) ->
     if isinstance(plugin, Plugin) and hook == ENRICHMENT_COMPLETE and reacts_by_execute(plugin):
         # The same in two steps, so that an event that it does not want costs next to nothing.
         function, arguments, wants = plugin.execute, ("context",), plugin.should_run
-    domains = getattr(plugin, "domains", None)
-    if domains is not None:
-        domains = (domains,) if isinstance(domains, str) else tuple(domains)
-    return Listener(name, hook, plugins.priority(name), function, arguments, wants, domains)
+    heard = domains_of(plugin)
+    return Listener(name, hook, plugins.priority(name), function, arguments, wants, heard)

@@ -19,6 +19,7 @@ from claimx_pipeline import hookspecs
 from claimx_pipeline.errors import ClaimxError, PluginLoadError, Problem, SettingsError
 from claimx_pipeline.hooks.markers import API_VERSION, PROJECT
 from claimx_pipeline.isolation import as_failure, described, message
+from claimx_pipeline.plugins.host.heard_domains import domains_of
 from claimx_pipeline.plugins.literals import literal_credentials
 from claimx_pipeline.settings.loading.unresolved import Unresolved, missing_of
 from claimx_pipeline.settings.tree.plugins import PluginSettings, PluginsSettings
@@ -48,6 +49,8 @@ class PluginInfo:
     version: str = ""
     timeout_seconds: float = 5.0
     description: str = ""
+    domains: tuple[str, ...] | None = None
+    """Domains whose events and files it wants to see; None for those of all."""
 
 
 @define
@@ -259,6 +262,7 @@ def _info(
         version=candidate.version or str(getattr(plugin, "version", "")),
         timeout_seconds=settings.timeout_seconds,
         description=str(getattr(plugin, "description", "")),
+        domains=domains_of(plugin),
     )
 
 
@@ -288,6 +292,7 @@ def _made(plugins: PluginSet, candidate: Candidate, settings: PluginSettings) ->
     """Return the object to register: a module, an object, or a ``Plugin`` made from its class."""
     plugin = candidate.load()
     check_api(getattr(plugin, "requires_api", ""))
+    domains_of(plugin)
     config = {**candidate.config, **settings.config}
     if inspect.isclass(plugin):
         from claimx_pipeline.plugins.base import Plugin  # noqa: PLC0415 - slow to import

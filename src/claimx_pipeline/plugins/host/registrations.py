@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,8 @@ from attrs import define
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.registry import Connections
-from claimx_pipeline.errors import ClaimxError, Problem, SettingsError
+from claimx_pipeline.errors import ClaimxError, HookFailedError, Problem, SettingsError
+from claimx_pipeline.isolation import as_failure, described
 from claimx_pipeline.plugins.host.loading import CORE, PluginSet
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import BRAND
@@ -31,7 +32,11 @@ class Registrations:
     _clock: Clock
 
     def answers(self, hook: str) -> list[tuple[str, Any]]:
-        """Return what each plugin answers to *hook*, the core first, then by plugin name."""
+        """Return what each plugin answers to *hook*, the core first, then by plugin name.
+
+        Raises:
+            ClaimxError: One raised; as it is if it is a ``ClaimxError``.
+        """
         implementations = getattr(self._plugins.manager.hook, hook).get_hookimpls()
         given: Mapping[str, Callable[[], Any]] = {
             "settings": lambda: self._settings,
@@ -43,7 +48,11 @@ class Registrations:
         for implementation in sorted(
             implementations, key=lambda each: (each.plugin_name != CORE, each.plugin_name)
         ):
-            answer = implementation.function(*(given[name]() for name in implementation.argnames))
+            arguments = [given[name]() for name in implementation.argnames]
+            try:
+                answer = implementation.function(*arguments)
+            except BaseException as error:
+                raise _failed(implementation.plugin_name, hook, error) from error
             if answer is not None:
                 answers.append((implementation.plugin_name, answer))
         return answers
@@ -53,20 +62,18 @@ class Registrations:
         """Every domain by name, those of the core first.
 
         Raises:
-            ClaimxError: Two domains have one name, or their workers would.
+            ClaimxError: One cannot be used, or two have something in common.
         """
-        found: dict[str, Domain] = self.by_name("claimx_register_domains", "domain")
-        prefixes: dict[str, str] = {}
-        for name, domain in found.items():
-            other = prefixes.setdefault(domain.worker_prefix, name)
-            if other != name:
-                raise ClaimxError(
-                    f"the workers of domains {other!r} and {name!r} would have the same names; "
-                    f"give domain {name!r} a worker_prefix of its own"
-                )
+        from claimx_pipeline.plugins.host.domain_checks import check_domains  # noqa: PLC0415 - slow to import
+
+        found = check_domains(
+            (plugin, each)
+            for plugin, domains in self.answers("claimx_register_domains")
+            for each in _several("claimx_register_domains", plugin, domains)
+        )
         return self._extended(found)
 
-    def _extended(self, domains: dict[str, Domain]) -> dict[str, Domain]:
+    def _extended(self, domains: Mapping[str, Domain]) -> Mapping[str, Domain]:
         """Return *domains* with what plugins add to them.
 
         Raises:
@@ -75,7 +82,7 @@ class Registrations:
         offered = [
             (plugin, extension)
             for plugin, extensions in self.answers("claimx_extend_domains")
-            for extension in extensions
+            for extension in _several("claimx_extend_domains", plugin, extensions)
         ]
         if not offered:
             return domains
@@ -111,8 +118,12 @@ class Registrations:
         found: dict[str, Any] = {}
         owners: dict[str, str] = {}
         for plugin, objects in self.answers(hook):
-            for each in objects:
-                name = each.name
+            for each in _several(hook, plugin, objects):
+                name = getattr(each, "name", None)
+                if not isinstance(name, str):
+                    raise HookFailedError(
+                        plugin, hook, f"it returned {each!r:.60}, which is not a {what}"
+                    )
                 if name in found:
                     raise ClaimxError(
                         f"plugin {plugin!r} registers {what} {name!r}, which plugin "
@@ -159,7 +170,7 @@ class Registrations:
             for handler in extension.handlers(self._clock)
         ]
         for plugin, handlers in self.answers("claimx_register_handlers"):
-            for handler in handlers:
+            for handler in _several("claimx_register_handlers", plugin, handlers):
                 domain = getattr(handler, "domain", BRAND)
                 if domain not in self.domains:
                     raise ClaimxError(
@@ -190,6 +201,33 @@ class Registrations:
             raise SettingsError([Problem(where, what)])
         broker: Broker = factories[scheme](url, self._settings.broker)
         return broker
+
+
+def _failed(plugin: str, hook: str, error: BaseException) -> HookFailedError:
+    """Return the error that says what *plugin* raised in *hook*.
+
+    Raises:
+        BaseException: It is *error* itself: it says all that there is to say, or a signal ends
+            the process.
+    """
+    failed = as_failure(error, awaited=False)
+    if isinstance(failed, ClaimxError):
+        raise failed
+    return HookFailedError(plugin, hook, described(failed))
+
+
+def _several(hook: str, plugin: str, answer: Any) -> Iterable[Any]:
+    """Return the objects that a plugin answered.
+
+    Raises:
+        HookFailedError: It cannot be iterated over, or doing so raised.
+    """
+    if isinstance(answer, str) or not isinstance(answer, Iterable):
+        raise HookFailedError(plugin, hook, f"it returned {answer!r:.60}, not a list")
+    try:
+        return list(answer)
+    except BaseException as error:
+        raise _failed(plugin, hook, error) from error
 
 
 def _without_conflicts(

@@ -74,7 +74,8 @@ class DeadLetterFilter:
     """Topic of dead letters, as the broker calls it."""
     kind: str | None = None
     category: str | None = None
-    worker: str | None = None
+    workers: frozenset[str] | None = None
+    """Workers at one of which it failed."""
     since: datetime | None = None
     until: datetime | None = None
     event_id: str | None = None
@@ -90,17 +91,18 @@ class DeadLetterFilter:
         if dead_letter.replayed_at is not None and not self.replayed:
             return False
         failure = dead_letter.failure
+        worker = failure.worker if failure else ""
         for wanted, found in (
             (self.topic, dead_letter.location.topic),
             (self.kind, failure and failure.kind),
             (self.category, failure and failure.category),
-            (self.worker, failure and failure.worker),
         ):
             if wanted is not None and wanted != found:
                 return False
-        if self.since is not None and dead_letter.failed_at < self.since:
+        if self.workers is not None and worker not in self.workers:
             return False
-        if self.until is not None and dead_letter.failed_at > self.until:
+        since, until = self.since or dead_letter.failed_at, self.until or dead_letter.failed_at
+        if not since <= dead_letter.failed_at <= until:
             return False
         if self.fingerprint is not None and not dead_letter.fingerprint.startswith(
             self.fingerprint

@@ -349,7 +349,7 @@ NOW = datetime(2026, 1, 12, 8, tzinfo=UTC)
         ({"topic": DEAD.name}, [0, 1, 2, 3]),
         ({"kind": "plugin"}, [1]),
         ({"category": "bug"}, [2]),
-        ({"worker": "other"}, [3]),
+        ({"workers": frozenset({"other"})}, [3]),
         ({"since": NOW + timedelta(hours=1)}, [1, 2, 3]),
         ({"until": NOW + timedelta(hours=1)}, [0, 1]),
         ({"since": NOW + timedelta(hours=1), "until": NOW + timedelta(hours=2)}, [1, 2]),
@@ -357,7 +357,7 @@ NOW = datetime(2026, 1, 12, 8, tzinfo=UTC)
         ({"event_id": "e-2"}, [2]),
         ({"event_id": hashlib.sha256(b'{"eventType":"T","projectId":"9"}').hexdigest()}, [3]),
         ({"event_id": "e"}, []),
-        ({"kind": "record", "worker": "other", "category": "permanent"}, [3]),
+        ({"kind": "record", "workers": frozenset({"other"}), "category": "permanent"}, [3]),
     ],
 )
 async def test_a_filter_admits_what_was_meant(station, wanted, expected):
