@@ -9,7 +9,7 @@ from __future__ import annotations
 from urllib.parse import quote, unquote
 
 _AS_THEY_ARE = "!$&'()+,/:;=@"
-"""What deltalake leaves as it is, beside letters, digits and ``-._~``."""
+"""What deltalake leaves as it is, beside ``A-Z``, ``a-z``, ``0-9`` and ``-._~``."""
 
 
 def logged(path: str) -> str:
