@@ -135,13 +135,12 @@ class WorkerLoop:
         self._pulse.beat()
         self._in_flight.raise_failure()
         self._checks.tick()
-        crowding = self._in_flight.crowding(self._consumer.assignments())
-        if not self._in_flight.has_room(beside=crowding):
+        if not self._in_flight.has_room():
             await self._in_flight.changed(POLL_SECONDS)
             return
         runs = self._polling.due()
-        self._polling.keep_near(crowding)
-        batches = await self._polling.collect(hurry=bool(runs), crowded=bool(crowding))
+        self._polling.keep_near()
+        batches = await self._polling.collect(hurry=bool(runs))
         owned = await self._assigned()
         for run in runs:
             if run.assignment not in owned:
@@ -340,11 +339,10 @@ class WorkerLoop:
 
     def _launch(self, runs: list[PartitionRun], batches: Sequence[PolledBatch]) -> None:
         """Let waiting and new records go on their way."""
-        for part in self._polling.apart(batches):
-            batch, runs = Batch(runs, dead_end=self.spec.stops_at_dead), []
-            for polled in part:
-                records = self._processing.decoded(polled.records)
-                batch.runs.append(PartitionRun(polled.assignment, records))
-            if batch.runs:
-                records = batch.unprocessed()
-                self._in_flight.start(batch, self._processing.process(records) if records else None)
+        batch = Batch(runs, dead_end=self.spec.stops_at_dead)
+        for polled in batches:
+            records = self._processing.decoded(polled.records)
+            batch.runs.append(PartitionRun(polled.assignment, records))
+        if batch.runs:
+            records = batch.unprocessed()
+            self._in_flight.start(batch, self._processing.process(records) if records else None)

@@ -14,7 +14,7 @@ from claimx_pipeline.errors import BrokerUnavailableError
 from claimx_pipeline.runtime.delivery.batch import PartitionRun
 from claimx_pipeline.runtime.delivery.counts import RecordCounts
 from claimx_pipeline.runtime.delivery.in_flight import InFlight
-from claimx_pipeline.runtime.delivery.paused import LOOK_SECONDS, PausedPartitions
+from claimx_pipeline.runtime.delivery.paused import PausedPartitions
 from claimx_pipeline.runtime.offsets.running_checks import RunningChecks
 from claimx_pipeline.runtime.reconnect import Reconnect
 from claimx_pipeline.runtime.worker import WorkerSpec
@@ -53,10 +53,10 @@ class Polling:
         self.counts.pause(-sum(len(run.records) for run in runs))
         return runs
 
-    def keep_near(self, crowding: frozenset[Assignment] = frozenset()) -> None:
-        """Pause the partitions of which too much is in flight, and those *crowding* out others."""
+    def keep_near(self) -> None:
+        """Pause the partitions of which too much is in flight."""
         lowest, polled = self.in_flight.first_offsets(), self.checks.assignments.polled
-        far = crowding.union(
+        far = frozenset(
             each for each, first in lowest.items() if polled.next_of(each) - first > FARTHEST
         )
         if far == self.far:
@@ -66,34 +66,9 @@ class Polling:
         consumer.resume(each for each in self.far - far if each not in self.paused.paused)
         self.far = far
 
-    def apart(self, batches: Sequence[PolledBatch]) -> list[list[PolledBatch]]:
-        """Return what was polled in one part, or what crowds it out and the others in two.
-
-        A batch is committed when all of it is worked on: were the records of the one long
-        partition in it, the others would wait for them. Where tables are written, one commit
-        of many rows is worth more.
-        """
-        size = self.spec.batch_size
-        if self.spec.tables or sum(len(each.records) for each in batches) < size:
-            return [[*batches]]
-        share = -(-size // max(1, len(self.consumer().assignments())))
-        long = [each for each in batches if len(each.records) > share]
-        others = [each for each in batches if len(each.records) <= share]
-        return [part for part in (others, long) if part]
-
-    async def collect(self, *, hurry: bool, crowded: bool = False) -> list[PolledBatch]:
-        """Return new records: what is there, or what gathers within the linger.
-
-        Args:
-            hurry: Take what is there.
-            crowded: Partitions wait for room: they go on as soon as there is some.
-        """
+    async def collect(self, *, hurry: bool) -> list[PolledBatch]:
+        """Return new records: what is there, or what gathers within the linger."""
         size, linger = self.spec.batch_size, self.spec.linger_seconds
-        if crowded:
-            batches = await self._poll(size, 0.0)
-            if not (batches or hurry):
-                await self.in_flight.changed(LOOK_SECONDS)
-            return batches
         batches = await self._poll(size, 0.0 if hurry else self._longest_wait())
         if not batches or not linger or hurry:
             return batches

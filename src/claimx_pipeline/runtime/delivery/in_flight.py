@@ -1,15 +1,15 @@
-"""Batches in flight: worked on side by side, committed one at a time.
+"""Batches in flight: worked on side by side, committed one by one in the order of their polls.
 
 So while the rows of one batch are written, the next is decoded and goes through its
-stages. No record is committed before those in front of it in its partition; a batch of other
-partitions does not wait for it, unless tables are written.
+stages; and no record is committed before those in front of it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections import Counter, deque
+import itertools
+from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
 from attrs import define, field
@@ -22,10 +22,6 @@ from claimx_pipeline.telemetry.metrics import WorkerMetrics
 
 BATCHES = 5
 """In flight unless the worker says otherwise: a commit may take as long as working on four."""
-CROWDING = 4
-"""A partition with more than this part of the room crowds the others."""
-BESIDE = 2
-"""Of a crowded room, this part more is there for the partitions that do not crowd it."""
 
 
 @define(eq=False)
@@ -59,15 +55,12 @@ class InFlight:
     limit: int
     """Records in flight, at most, unless it is one batch alone."""
     together: bool
-    """Batches that are processed when their turn has come are committed as one, and not in
-    the order of their polls if they have no partition in common."""
+    """Batches that are processed when their turn has come are committed as one."""
     count: int = field(default=0, init=False)
     """Records in flight."""
     _batches: deque[BatchInFlight] = field(factory=deque, init=False)
     _committing: asyncio.Task[None] | None = field(default=None, init=False)
     _changed: asyncio.Event = field(factory=asyncio.Event, init=False)
-    _worked: asyncio.Event = field(factory=asyncio.Event, init=False)
-    """Set when the work on a batch has ended."""
 
     @classmethod
     def of(
@@ -95,10 +88,6 @@ class InFlight:
         for run in batch.runs:
             first_offsets.setdefault(run.assignment, run.records[0].record.offset)
         task = None if work is None else asyncio.ensure_future(work)
-        if task is None:
-            self._worked.set()
-        else:
-            task.add_done_callback(lambda _: self._worked.set())
         began = self.pulse.clock.monotonic()
         started = BatchInFlight(batch, len(batch), task, began, first_offsets)
         self._batches.append(started)
@@ -108,24 +97,9 @@ class InFlight:
         if self._committing is None:
             self._committing = asyncio.create_task(self._commit_all(), name="committing")
 
-    def has_room(self, *, beside: Collection[Assignment] = ()) -> bool:
-        """Return whether another batch may be taken in, *beside* partitions that crowd the room."""
-        limit = self.limit + (self.limit // BESIDE if beside else 0)
-        return not self._batches or self.count + self.batch_size <= limit
-
-    def crowding(self, owned: Collection[Assignment]) -> frozenset[Assignment]:
-        """Return the partitions that leave none of the room to others of those *owned*.
-
-        None while there is room, none if all are alike, and none where tables are written.
-        """
-        if not self.together or self.has_room():
-            return frozenset()
-        counts: Counter[Assignment] = Counter()
-        for each in self._batches:
-            for run in each.batch.runs:
-                counts[run.assignment] += len(run.records)
-        found = frozenset(at for at, count in counts.items() if count > self.limit // CROWDING)
-        return found if set(owned) - found else frozenset()
+    def has_room(self) -> bool:
+        """Return whether another batch may be taken in."""
+        return not self._batches or self.count + self.batch_size <= self.limit
 
     def first_offsets(self) -> dict[Assignment, int]:
         """Return the first offset in flight of each partition."""
@@ -173,7 +147,11 @@ class InFlight:
     async def _commit_all(self) -> None:
         try:
             while self._batches:
-                ready = await self._processed()
+                first = self._batches[0]
+                if first.work is not None:
+                    await first.work
+                    self.pulse.step()
+                ready = self._ready()
                 await self.commit(merged([each.batch for each in ready]))
                 self._committed(ready)
             self._committing = None
@@ -181,38 +159,16 @@ class InFlight:
         finally:
             self._changed.set()
 
-    async def _processed(self) -> list[BatchInFlight]:
-        """Return the batches to commit now, once there are some."""
-        while not (ready := self._ready()):
-            self._worked.clear()
-            await self._worked.wait()
-        self.pulse.step()
-        return ready
-
     def _ready(self) -> list[BatchInFlight]:
-        """Return the batches to commit now: nothing in front of them is still worked on.
-
-        Raises:
-            Exception: What the work on the next one has failed with.
-        """
-        ready: list[BatchInFlight] = []
-        waiting: set[Assignment] = set()
-        for each in self._batches:
-            is_next = waiting.isdisjoint(each.first_offsets)
-            if is_next and each.is_processed():
-                ready.append(each)
-            else:
-                waiting.update(each.first_offsets)
-            if is_next and not ready and each.work is not None and each.work.done():
-                each.work.result()
-            if not self.together:
-                break
-        return ready
+        """Return the batches to commit now; the first is processed."""
+        if not self.together:
+            return [self._batches[0]]
+        return list(itertools.takewhile(BatchInFlight.is_processed, self._batches))
 
     def _committed(self, batches: Sequence[BatchInFlight]) -> None:
         now = self.pulse.clock.monotonic()
         for each in batches:
-            self._batches.remove(each)
+            self._batches.popleft()
             self.count -= each.count
             self.metrics.batch(now - each.began)
         self.pulse.step()
