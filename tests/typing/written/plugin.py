@@ -18,7 +18,7 @@ from claimx_pipeline import (
     Topic,
     hookimpl,
 )
-from claimx_pipeline.domain import EntityRow
+from claimx_pipeline.domain import DomainEvent, EntityRow
 
 NOTES = Topic("acme.notes", partitions=3, retention_hours=24)
 
@@ -42,9 +42,13 @@ class Acme(Plugin):
         return super().should_run(context) and bool(self.config.states)
 
     def execute(self, context: EnrichmentContext) -> PluginResult:
-        assert_type(context.event, Event)
+        assert_type(context.event, DomainEvent)
+        assert_type(context.key, str)
+        if isinstance(context.event, Event):
+            assert_type(context.event.project_id, str)
         assert_type(context.event.ingested_at, datetime)
-        assert_type(context.project_id, str)
+        # A domain's own words are read through, so they have no type.
+        assert_type(context.project_id, Any)
         assert_type(context.attempt, int)
         if context.project is None:
             return PluginResult.skip("the event brought no project")
