@@ -70,9 +70,6 @@ from .settings.tree.settings import (
     Settings,
     SettingsSection,
 )
-from .settings.tree.storage import (
-    FilesSettings,
-)
 from .topics import (
     Topic,
 )
@@ -91,7 +88,6 @@ __all__ = [
     "EntityRows",
     "Event",
     "FileContext",
-    "FilesSettings",
     "Handled",
     "Handler",
     "Held",

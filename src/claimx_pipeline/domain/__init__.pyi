@@ -4,7 +4,7 @@ from .domain import ActionKind, Domain, DomainReader, ReaderParts
 from .entities import EntityRow, RowsByKind, rows_of
 from .events import NO_PAYLOAD, Decode, DomainEvent
 from .extension import DomainExtension
-from .files import DomainFiles
+from .files import DomainFiles, FilesSettings
 from .handlers import EventHandler, HandledEvent, HandledRows
 from .kinds import EntityKind
 from .log_table import event_log
@@ -22,6 +22,7 @@ __all__ = [
     "EntityKind",
     "EntityRow",
     "EventHandler",
+    "FilesSettings",
     "HandledEvent",
     "HandledRows",
     "Part",

@@ -27,6 +27,8 @@ from claimx_pipeline.media.topics import FileTopics
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.settings.tree.storage import FilesSettings
 
+__all__ = ["FILE_KINDS", "DomainFiles", "FileFlow", "FilesSettings", "LinkParts"]
+
 FILE_KINDS = frozenset({"download", "upload", "results"})
 """Kinds of workers of files, and the sets of them: each has the worker of every domain."""
 

@@ -3,7 +3,8 @@
 from attrs import evolve, field, frozen
 from attrs.validators import min_len
 
-from claimx_pipeline import FilesSettings, Settings
+from claimx_pipeline import Settings
+from claimx_pipeline.domain import FilesSettings
 
 NAME = "xact"
 """The domain, and its section of the settings."""
