@@ -102,12 +102,12 @@ async def test_what_is_asked_for_can_be_stored_and_the_rest_is_refused(strings, 
         task = evolve(TASK, owner="plugin", blob_path=path)
         if why_not(path):
             with pytest.raises(ValueError, match="is not a valid path of a file"):
-                checked(task)
+                checked(task, "claimx")
             with pytest.raises(StorageError, match="is not a valid path of a file") as failed:
                 await store.put(path, alone(content))
             assert failed.value.category is Category.PERMANENT
         else:
-            assert checked(task) is task
+            assert checked(task, "claimx") is task
             await store.put(path, alone(content))
             kept[path] = content
     found = {}

@@ -435,42 +435,6 @@ async def test_one_poll_returns_no_more_than_was_asked_for(room):
     assert max(seen) <= 7
 
 
-async def test_partitions_that_all_have_much_share_each_poll(room):
-    """However long one of them is, none waits until it has been read."""
-    topic, share, long = await room.topic(partitions=3), 10, 0
-    counts = {long: 600, 1: 90, 2: 90}
-    for bucket, count in counts.items():
-        values = (b"%d" % number for number in range(count))
-        await room.publish(*(OutRecord(topic, each, bucket=bucket) for each in values))
-    consumer = await room.consumer(topic, "g")
-    seen: Counter[int] = Counter()
-
-    async def poll() -> dict[int, int]:
-        found = await consumer.poll(max_records=3 * share, timeout=0.2)
-        for batch in found:
-            number = batch.assignment.partition
-            values = [int(record.value) for record in batch.records]
-            assert values == [*range(seen[number], seen[number] + len(values))], "in order"
-            seen[number] += len(values)
-        return {batch.assignment.partition: len(batch.records) for batch in found}
-
-    async with asyncio.timeout(PATIENCE_SECONDS):
-        while len(await poll()) < 3:
-            pass
-    assert seen.total() <= 6 * share, "and it was no lucky moment"
-    for _ in range(4):
-        assert await poll() == dict.fromkeys(counts, share)
-    while len(found := await poll()) == 3:
-        pass
-    # What the short ones leave, the long one takes.
-    while found.keys() != {long}:
-        found = await poll()
-    assert found == {long: 3 * share}
-    while await poll():
-        pass
-    assert seen == counts
-
-
 async def test_counted_is_what_can_be_read_between_two_offsets(room):
     topic = await room.topic(partitions=2)
     await room.publish(*(OutRecord(topic, b"%d" % n, bucket=0) for n in range(7)))

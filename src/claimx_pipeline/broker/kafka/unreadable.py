@@ -53,10 +53,6 @@ class PositionTracker:
     """What was committed of each."""
     _certain: bool = field(default=True, init=False)
     """Whether aiokafka's positions have not moved past records that were not handed out."""
-    _has_more: bool = field(default=False, init=False)
-    """Whether the last call returned as many records as it might, so that more are there."""
-    _turn: int = field(default=0, init=False)
-    """Which partition comes first: every time another one."""
 
     def forget(self) -> None:
         """Forget all positions: the partitions are revoked or new."""
@@ -120,39 +116,7 @@ class PositionTracker:
             else:
                 del self._readable[partition]
             return polled
-        if not self._has_more:
-            polled = await client.getmany(timeout_ms=wait, max_records=max_records)
-        else:
-            polled = await self._shared(client, max_records)
-            # Nothing was left after all: only now is there something to wait for.
-            polled = polled or await client.getmany(timeout_ms=wait, max_records=max_records)
-        self._has_more = sum(map(len, polled.values())) >= max_records
-        return polled
-
-    async def _shared(self, client: Any, max_records: int) -> dict[TopicPartition, list[Any]]:
-        """Return what is there, an equal share of each partition first.
-
-        aiokafka hands out all that it has of one partition before it looks at the next.
-        """
-        found: dict[TopicPartition, list[Any]] = {}
-        reading = sorted(client.assignment() - client.paused())
-        if not reading:
-            return found
-        self._turn = (self._turn + 1) % len(reading)
-        share, left = -(-max_records // len(reading)), max_records
-        for partitions in (
-            *((each,) for each in (*reading[self._turn :], *reading[: self._turn])),
-            (),
-        ):
-            # Once the group rebalances a call would wait, and what is found would be lost.
-            if not left or client._subscription.reassignment_in_progress:  # noqa: SLF001
-                break
-            count = min(share, left) if partitions else left
-            polled = await client.getmany(*partitions, timeout_ms=0, max_records=count)
-            for partition, records in polled.items():
-                found.setdefault(partition, []).extend(records)
-                left -= len(records)
-        return found
+        return await client.getmany(timeout_ms=wait, max_records=max_records)
 
     async def skip_unreadable(
         self, client: Any, partitions: Sequence[TopicPartition]

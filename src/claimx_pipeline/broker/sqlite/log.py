@@ -125,63 +125,36 @@ def append(
 def read(
     connection: sqlite3.Connection, wanted: Sequence[Wanted], limit: int
 ) -> list[list[StoredRecord]]:
-    """Return the next records of each partition of *wanted*, *limit* in all.
-
-    Each has an equal share, so that a long one keeps none waiting; what some leave of theirs,
-    the others take.
-    """
-    answer: list[list[StoredRecord]] = [[] for _ in wanted]
-    room, having = MOST_BYTES, [*range(len(wanted))]
-    while having and limit > 0 and room > 0:
-        share, left = -(-limit // len(having)), having
-        having = []
-        for number in left:
-            count = min(share, limit)
-            if count <= 0 or room <= 0:
-                break
-            found = answer[number]
-            before = len(found)
-            room = _read_on(connection, wanted[number], found, count, room)
-            limit -= len(found) - before
-            if len(found) - before == count:
-                having.append(number)
-    return answer
-
-
-def _read_on(
-    connection: sqlite3.Connection,
-    partition: Wanted,
-    found: list[StoredRecord],
-    count: int,
-    room: int,
-) -> int:
-    """Add up to *count* records to those *found* of a partition; return how many bytes are left.
-
-    The record that takes the last of *room* is still added.
-    """
-    base = partition.log << OFFSET_BITS
-    position = found[-1].offset + 1 if found else partition.position
-    rows = connection.execute(
-        "SELECT id, timestamp, key, value, headers FROM record "
-        "WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
-        (base + position, (partition.log + 1) << OFFSET_BITS, count),
-    )
-    for row, timestamp, key, value, headers in rows:
-        found.append(
-            StoredRecord(
-                partition.topic,
-                partition.partition,
-                row - base,
-                key,
-                value,
-                _headers.decode(headers) if headers else (),
-                timestamp,
-            )
+    """Return the next records of each partition of *wanted*, *limit* in all."""
+    answer, room = [], MOST_BYTES
+    for partition in wanted:
+        found: list[StoredRecord] = []
+        answer.append(found)
+        if limit <= 0 or room <= 0:
+            continue
+        base = partition.log << OFFSET_BITS
+        rows = connection.execute(
+            "SELECT id, timestamp, key, value, headers FROM record "
+            "WHERE id >= ? AND id < ? ORDER BY id LIMIT ?",
+            (base + partition.position, (partition.log + 1) << OFFSET_BITS, limit),
         )
-        room -= len(value or b"")
-        if room <= 0:
-            break
-    return room
+        for row, timestamp, key, value, headers in rows:
+            found.append(
+                StoredRecord(
+                    partition.topic,
+                    partition.partition,
+                    row - base,
+                    key,
+                    value,
+                    _headers.decode(headers) if headers else (),
+                    timestamp,
+                )
+            )
+            room -= len(value or b"")
+            if room <= 0:
+                break
+        limit -= len(found)
+    return answer
 
 
 def read_range(
