@@ -12,7 +12,12 @@ from claimx_pipeline.settings.kinds import KIND, http_url
 from claimx_pipeline.settings.masking import masked_repr
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.network import NetworkSettings
-from claimx_pipeline.settings.tree.validators import no_blank_values, not_blank, sasl_extensions
+from claimx_pipeline.settings.tree.validators import (
+    empty_or_not_blank,
+    no_blank_values,
+    not_blank,
+    sasl_extensions,
+)
 
 
 @frozen(kw_only=True)
@@ -116,7 +121,7 @@ class BrokerSettings:
     )
     """``sqlite:///FILE`` is the embedded broker, ``kafka://HOST:PORT[,HOST:PORT]`` is Kafka."""
 
-    prefix: str = ""
+    prefix: str = field(default="", validator=empty_or_not_blank)
     """Put in front of every topic and group name."""
 
     replication: int = field(default=1, validator=ge(1))

@@ -25,6 +25,16 @@ def not_blank(_: Any, attribute: Attribute[Any], value: str) -> None:
         raise ValueError(f"{attribute.name!r} must not be empty; give it a value or remove it")
 
 
+def empty_or_not_blank(_: Any, attribute: Attribute[Any], value: str) -> None:
+    """Refuse white space alone, which would become part of every name.
+
+    Raises:
+        ValueError: *value* is white space.
+    """
+    if value:
+        not_blank(_, attribute, value)
+
+
 def no_blank_values(_: Any, __: Attribute[Any], value: Mapping[str, str]) -> None:
     """Refuse a mapping with an empty value.
 
