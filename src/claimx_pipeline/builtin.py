@@ -111,7 +111,7 @@ def _workers_of(domain: Domain) -> Iterator[WorkerSpec]:
         yield room.worker(domain)
     if (flow := domain.file_flow) is not None:
         for files in (download, upload, results):
-            yield files.worker(flow.domain, flow.worker_prefix, flow.topics, flow.files)
+            yield files.worker(flow)
 
 
 @hookimpl

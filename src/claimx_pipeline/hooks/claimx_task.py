@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from attrs import evolve, frozen
 
@@ -50,10 +50,12 @@ class ClaimxActions:
 
     __slots__ = ()
 
-    @classmethod
-    def of(cls, *actions: DomainAction) -> Self:
-        """Return an answer with *actions*."""
-        raise NotImplementedError
+    if TYPE_CHECKING:
+
+        @classmethod
+        def of(cls, *actions: DomainAction) -> Self:
+            """Return an answer with *actions*; the class that this is mixed into has it."""
+            ...
 
     @classmethod
     def create_claimx_task(  # noqa: PLR0913 - the parts of the request

@@ -20,7 +20,7 @@ from attrs import evolve
 
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.connections.stream import StreamClient
-from claimx_pipeline.domain.files import DomainFiles, FileFlow
+from claimx_pipeline.domain.files import FileFlow
 from claimx_pipeline.errors import Category, Problem, category_of
 from claimx_pipeline.hooks.context import FileContext
 from claimx_pipeline.media.cache_mark import mark
@@ -33,7 +33,6 @@ from claimx_pipeline.media.names import cache_folder, cache_name
 from claimx_pipeline.media.partial_file import remove_stale
 from claimx_pipeline.media.paths import why_not
 from claimx_pipeline.media.store import FileStore, StorageError
-from claimx_pipeline.media.topics import FileTopics
 from claimx_pipeline.media.transfer import Transfer
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
 from claimx_pipeline.runtime.outcome import Dead, Done, Held, Outcome, Retry, failure
@@ -256,26 +255,17 @@ def check(flow: FileFlow, settings: Settings) -> list[Problem]:
     return [*flow.files.check(settings, flow.worker(KIND)), *flow.wrong_hosts(settings)]
 
 
-def worker(
-    domain_name: str, worker_prefix: str, topics: FileTopics, files: DomainFiles
-) -> WorkerSpec:
-    """Return the worker that fetches the files of a domain.
-
-    Args:
-        domain_name: The domain.
-        worker_prefix: In front of the worker's name.
-        topics: Of the domain's files.
-        files: What the domain's files are.
-    """
-    flow = FileFlow(domain_name, worker_prefix, topics, files)
+def worker(flow: FileFlow) -> WorkerSpec:
+    """Return the worker that fetches the files of a domain."""
+    topics = flow.topics
     return WorkerSpec(
         name=flow.worker(KIND),
         summary="Fetches the files behind signed links into the cache.",
-        group=f"{domain_name}-download-worker",
-        formerly=frozenset() if worker_prefix else frozenset({"download_worker"}),
+        group=f"{flow.domain}-download-worker",
+        formerly=frozenset() if flow.worker_prefix else frozenset({"download_worker"}),
         reads=(topics.pending,),
         writes=(topics.cached,),
-        needs=("broker", *files.settings, "media", "storage"),
+        needs=("broker", *flow.files.settings, "media", "storage"),
         check=partial(check, flow),
         family=flow.family,
         dead_letters=topics.dlq,

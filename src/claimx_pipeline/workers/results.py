@@ -15,10 +15,9 @@ from attrs import frozen
 
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.delta.rows import TableRow
-from claimx_pipeline.domain.files import DomainFiles, FileFlow
+from claimx_pipeline.domain.files import FileFlow
 from claimx_pipeline.errors import DecodeError
 from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask, facts_of
-from claimx_pipeline.media.topics import FileTopics
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter, last_failed_at
 from claimx_pipeline.runtime.outcome import Done, Outcome
 from claimx_pipeline.runtime.resources import Resources
@@ -120,26 +119,17 @@ def _failed_file(
     return None
 
 
-def worker(
-    domain_name: str, worker_prefix: str, topics: FileTopics, files: DomainFiles
-) -> WorkerSpec:
-    """Return the worker that keeps the results of a domain's files.
-
-    Args:
-        domain_name: The domain.
-        worker_prefix: In front of the worker's name.
-        topics: Of the domain's files.
-        files: What the domain's files are.
-    """
-    flow = FileFlow(domain_name, worker_prefix, topics, files)
+def worker(flow: FileFlow) -> WorkerSpec:
+    """Return the worker that keeps the results of a domain's files."""
+    topics = flow.topics
     return WorkerSpec(
         name=flow.worker(KIND),
         summary="Keeps a row of every file that was stored or failed.",
-        group=f"{domain_name}-result-processor",
-        formerly=frozenset() if worker_prefix else frozenset({"result_processor"}),
+        group=f"{flow.domain}-result-processor",
+        formerly=frozenset() if flow.worker_prefix else frozenset({"result_processor"}),
         reads=(topics.results, topics.dlq),
         writes=(topics.results,),
-        tables=(files.table.name,),
+        tables=(flow.files.table.name,),
         needs=("broker", "tables"),
         dead_letters=topics.dlq,
         build=partial(ResultsProcessor, flow),

@@ -15,7 +15,7 @@ from functools import partial
 from attrs import define, evolve, field
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
-from claimx_pipeline.domain.files import DomainFiles, FileFlow
+from claimx_pipeline.domain.files import FileFlow
 from claimx_pipeline.errors import category_of
 from claimx_pipeline.hooks.context import Dispatched, FileContext
 from claimx_pipeline.media.cleaner import CacheCleaner
@@ -23,7 +23,6 @@ from claimx_pipeline.media.codec import FileCodec
 from claimx_pipeline.media.copying import copy_file
 from claimx_pipeline.media.messages import CachedFile, DownloadResult, facts_of
 from claimx_pipeline.media.store import FileStore
-from claimx_pipeline.media.topics import FileTopics
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
 from claimx_pipeline.runtime.offsets.reading import retired_tiers
 from claimx_pipeline.runtime.outcome import DONE, Done, Outcome, failure
@@ -164,23 +163,14 @@ def cache_cleaner(cache: FileStore, resources: Resources) -> CacheCleaner:
     return CacheCleaner(cache, resources.broker, resources.clock, keep, naming)
 
 
-def worker(
-    domain_name: str, worker_prefix: str, topics: FileTopics, files: DomainFiles
-) -> WorkerSpec:
-    """Return the worker that stores the files of a domain.
-
-    Args:
-        domain_name: The domain.
-        worker_prefix: In front of the worker's name.
-        topics: Of the domain's files.
-        files: What the domain's files are.
-    """
-    flow = FileFlow(domain_name, worker_prefix, topics, files)
+def worker(flow: FileFlow) -> WorkerSpec:
+    """Return the worker that stores the files of a domain."""
+    topics = flow.topics
     return WorkerSpec(
         name=flow.worker(KIND),
         summary="Copies fetched files from the cache to the object store.",
-        group=f"{domain_name}-upload-worker",
-        formerly=frozenset() if worker_prefix else frozenset({"upload_worker"}),
+        group=f"{flow.domain}-upload-worker",
+        formerly=frozenset() if flow.worker_prefix else frozenset({"upload_worker"}),
         reads=(topics.cached, topics.results),
         writes=(topics.results,),
         needs=("broker", *flow.store_settings),
