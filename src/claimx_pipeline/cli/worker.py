@@ -89,7 +89,7 @@ def show_list(command_line: CommandLine, names: Sequence[str], *, json: bool) ->
     elif sys.stdout.isatty():
         for domain in (*pipeline.domains, ""):
             if group := [row for row in rows if row["domain"] == domain]:
-                title = f"Workers of domain {domain}" if domain else "Workers of no one domain"
+                title = f"Workers of domain {domain}" if domain else "Other workers"
                 print_table(group, ["worker", "sets", "what it does"], title)
     else:
         print_table(rows, ["worker", "sets", "reads", "writes", "what it does"], "Workers")

@@ -11,7 +11,9 @@ from typing import TYPE_CHECKING
 from attrs import frozen
 
 from claimx_pipeline.errors import UsageError
+from claimx_pipeline.sources.listing import list_files
 from claimx_pipeline.sources.positions import Position, newest_position, position_record
+from claimx_pipeline.sources.protocol import SourceError
 from claimx_pipeline.topics import positions_topic
 
 if TYPE_CHECKING:
@@ -54,8 +56,13 @@ def backfill_of(
         topic: Raw topic that the events go to; None for the default.
         column: Of a table: the column that holds the event.
         version: Of a Delta table.
+
+    Raises:
+        UsageError: There is no such file, folder or table, or nothing in it.
     """
     full = path if "://" in path else str(Path(path).expanduser().absolute())
+    if "://" not in path:
+        _see(full)
     known_by = "|".join(str(each) for each in (full, topic, column, version))
     stem = _UNFIT.sub("-", Path(full).name.split(".")[0].lower()).strip("-")[:_LONGEST]
     name = f"backfill-{stem}-{zlib.crc32(known_by.encode('utf-8', 'surrogateescape')):08x}"
@@ -72,6 +79,18 @@ def backfill_of(
     if version == 0:
         overrides[f"sources.{name}.version"] = "0"
     return Backfill(name, overrides)
+
+
+def _see(path: str) -> None:
+    """See that there is something to read at *path*, before a worker is made for it."""
+    try:
+        found = list_files(path)
+    except SourceError as error:
+        raise UsageError(f"there is no file or folder {path!r}; correct the path") from error
+    except OSError as error:
+        raise UsageError(f"{path!r} cannot be read: {error.strerror or error}") from error
+    if not found:
+        raise UsageError(f"there are no files at {path!r}; correct the path or the pattern")
 
 
 def type_of(path: str) -> str:
