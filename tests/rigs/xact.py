@@ -7,7 +7,9 @@ import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
+import obstore
 from attrs import define, field
+from obstore.store import LocalStore
 
 from claimx_pipeline import Pipeline, operations
 from claimx_pipeline.delta.contents import Contents
@@ -115,9 +117,9 @@ class Both:
         return await contents_of(self.pipeline, tables)
 
     def stored(self) -> set[str]:
-        """Return the paths of the files that are stored."""
-        root = self.folder / "files"
-        return {str(file.relative_to(root)) for file in root.rglob("*") if file.is_file()}
+        """Return the paths of the files that are stored; a killed writer's half files are not."""
+        found = obstore.list(LocalStore(self.folder / "files")).collect()
+        return {str(each["path"]) for each in found}
 
     def close(self) -> None:
         stop_all(self._started)
