@@ -14,6 +14,8 @@ from .describe import (
     describe_plugin,
     describe_worker,
 )
+from .doctor.examine import examine, unreadable
+from .doctor.findings import Examination, Finding
 from .export import export_deployment
 from .former_settings import (
     FormerSettings,
@@ -91,6 +93,8 @@ __all__ = [
     "DescribedTable",
     "DescribedWorker",
     "Difference",
+    "Examination",
+    "Finding",
     "FormerSettings",
     "FormerVariable",
     "FoundVariable",
@@ -133,6 +137,7 @@ __all__ = [
     "describe_plugin",
     "describe_table",
     "describe_worker",
+    "examine",
     "export_dead_letters",
     "export_deployment",
     "import_table",
@@ -165,5 +170,6 @@ __all__ = [
     "trace",
     "try_plugin",
     "unread_outputs",
+    "unreadable",
     "vacuum_tables",
 ]

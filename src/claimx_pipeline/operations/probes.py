@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import msgspec
-from attrs import frozen
+from attrs import evolve, frozen
 
 from claimx_pipeline.errors import UsageError
 from claimx_pipeline.telemetry.server import DEFAULT_PORT, PORTS_TRIED
@@ -28,6 +28,8 @@ class Probe:
     url: str
     states: dict[str, str]
     """Worker to its state: ``ready``, or ``waiting: why`` and so on."""
+    named: bool = False
+    """The caller has named it; one that was only found may be of another installation."""
 
 
 async def ask_probes(pipeline: Pipeline, urls: Sequence[str] = ()) -> list[Probe]:
@@ -45,7 +47,7 @@ async def ask_probes(pipeline: Pipeline, urls: Sequence[str] = ()) -> list[Probe
     """
     where = [_address(url) for url in urls] or _own(pipeline)
     answers = await asyncio.gather(*(asyncio.to_thread(_ask, *each) for each in where))
-    return [each for each in answers if each is not None]
+    return [evolve(each, named=bool(urls)) for each in answers if each is not None]
 
 
 def _own(pipeline: Pipeline) -> list[tuple[str, int]]:

@@ -278,14 +278,23 @@ async def _oldest(
 
 
 def _state(worker: str, members: int | None, probes: Sequence[Probe]) -> tuple[str, str]:
-    """Return the state that the processes say, the worst of several; else what members say."""
-    said = [probe.states[worker] for probe in probes if worker in probe.states]
+    """Return the state that the processes say, the worst of several; else what members say.
+
+    A process of this machine that was not named may be of another installation: it is, if it
+    is well and the group has no members.
+    """
+    foreign = ("ready", "degraded") if members == 0 else ()
+    said = [
+        (kind, reason)
+        for probe in probes
+        if worker in probe.states
+        for kind, _, reason in [probe.states[worker].partition(": ")]
+        if probe.named or kind not in foreign
+    ]
     if not said:
         return ("running", UNKNOWN) if members else (NOT_RUNNING, "")
     order = ("failed", "waiting", "starting", "degraded", "stopped", "ready")
-    kinds = [each.partition(": ") for each in said]
-    kinds.sort(key=lambda each: order.index(each[0]) if each[0] in order else 0)
-    return kinds[0][0], kinds[0][2]
+    return min(said, key=lambda each: order.index(each[0]) if each[0] in order else 0)
 
 
 async def _tiers(pipeline: Pipeline, admin: Admin, existing: Mapping[str, int]) -> list[RetryTier]:

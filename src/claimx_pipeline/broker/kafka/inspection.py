@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
+from aiokafka import errors as kafka_errors
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin import NewTopic as KafkaNewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
@@ -19,7 +20,7 @@ from attrs import define, field
 from claimx_pipeline.broker.inspection import Ranges, TopicFacts
 from claimx_pipeline.broker.kafka.client import ISOLATION, KafkaConnection, stopped
 from claimx_pipeline.broker.kafka.producer import KafkaProducer
-from claimx_pipeline.broker.kafka.raw_log import RawBatch, fetch
+from claimx_pipeline.broker.kafka.raw_log import Fetched, RawBatch, fetch
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.clock import published_at
 from claimx_pipeline.errors import BrokerError
@@ -27,6 +28,7 @@ from claimx_pipeline.errors import BrokerError
 if TYPE_CHECKING:
     from claimx_pipeline.broker.kafka.broker import KafkaBroker
 
+T = TypeVar("T")
 FETCH_BYTES = 8 * 1024 * 1024
 HOUR_MILLISECONDS = 3_600_000
 COMPRESSION = 0x07
@@ -64,12 +66,9 @@ class KafkaInspector:
     async def members(self, groups: Sequence[str]) -> Mapping[str, int]:
         """Return how many members each group has."""
         client = await self._admin()
-        found = dict.fromkeys(groups, 0)
         async with self._connection.answering():
-            for answer in await client.describe_consumer_groups(list(groups)):
-                for _, group, _, _, _, members, *_ in answer.groups:
-                    found[group] = len(members)
-        return found
+            counts = await asyncio.gather(*(_members(client, group) for group in groups))
+        return dict(zip(groups, counts, strict=True))
 
     async def readers(self) -> Mapping[str, frozenset[str]]:
         """Return, by topic, the groups that have committed an offset of it."""
@@ -110,7 +109,7 @@ class KafkaInspector:
             partition, position = KafkaPartition(topic, number), start
             while position < stop and len(found) < most:
                 async with self._connection.answering():
-                    fetched = await fetch(reader, partition, position, most=FETCH_BYTES)
+                    fetched = await _fetched(reader, partition, position)
                 if not fetched.batches:
                     break
                 for batch in fetched.of_records():
@@ -124,7 +123,7 @@ class KafkaInspector:
         """Return Kafka's time: that of a record in a topic that takes the time of arrival."""
         client = await self._admin()
         wanted = KafkaNewTopic(
-            topic, 1, -1, topic_configs={"message.timestamp.type": "LogAppendTime"}
+            topic, 1, 1, topic_configs={"message.timestamp.type": "LogAppendTime"}
         )
         producer = KafkaProducer(self._connection)
         async with self._connection.answering():
@@ -185,6 +184,27 @@ class KafkaInspector:
                 raise
             self._reader = reader
         return self._reader
+
+
+async def _members(client: Any, group: str) -> int:
+    # One group per question: aiokafka 0.14 misreads an answer about several.
+    answers = await _with_retries(lambda: client.describe_consumer_groups([group]))
+    return sum(len(found[5]) for answer in answers for found in answer.groups)
+
+
+async def _fetched(reader: Any, partition: KafkaPartition, position: int) -> Fetched:
+    return await _with_retries(lambda: fetch(reader, partition, position, most=FETCH_BYTES))
+
+
+async def _with_retries(question: Callable[[], Awaitable[T]]) -> T:
+    while True:
+        try:
+            return await question()
+        except kafka_errors.KafkaError as error:
+            # For example a coordinator or a leader that is not known yet.
+            if not error.retriable:
+                raise
+            await asyncio.sleep(ASK_AGAIN_SECONDS)
 
 
 def _facts(topic: Mapping[str, Any], config: Mapping[str, str]) -> TopicFacts:
