@@ -68,7 +68,8 @@ async def _of(name: str, url: str, events: int) -> Result:
                 raise RuntimeError(f"{len(found.stations)} stations were found, not 4")
         missing = await operations.trace(pipeline, "no-such-event-of-any-kind")
     what = (
-        f"trace among {4 * events:,} records ({name}); of an id that is nowhere {missing.seconds}"
+        f"trace among {4 * events:,} records ({name}); {max(spent):.1f} s of processor, "
+        f"{missing.seconds:.1f} s for an id that is nowhere"
     )
     return single("R22", what, value=max(took), bare=LIMITS[name], unit="s", at_most=1.0)
 

@@ -24,6 +24,7 @@ from .former_settings import (
     settings_from_environment,
 )
 from .left_behind import left_behind
+from .moments import moment
 from .offsets import ShownOffset, adopt_offsets, rewind_offsets, show_offsets
 from .old_tables import (
     Comparison,
@@ -37,7 +38,8 @@ from .outputs import UnreadOutput, unread_outputs
 from .probes import Probe, ask_probes
 from .publication import Publication, plan_publication, publish_planned
 from .record_filter import Condition, RecordFilter
-from .replay import Replayed, ReplayPlan, plan_replay, replay_dead_letters
+from .record_transform import Change, RecordTransform
+from .replay import Replayed, ReplayPlan, TransformedValue, plan_replay, replay_dead_letters
 from .run import Running, WorkerRun, run_until_idle, run_workers, running
 from .sources import Backfill, backfill_of, restart_source
 from .status import (
@@ -80,6 +82,7 @@ from .try_event import TriedPlugin, context_of, read_event, try_plugin
 __all__ = [
     "Backfill",
     "Bound",
+    "Change",
     "Comparison",
     "Condition",
     "CreatedTable",
@@ -108,6 +111,7 @@ __all__ = [
     "PublishedEvents",
     "Reader",
     "RecordFilter",
+    "RecordTransform",
     "RefusedLine",
     "ReplayPlan",
     "Replayed",
@@ -119,6 +123,7 @@ __all__ = [
     "Station",
     "TableAge",
     "Trace",
+    "TransformedValue",
     "TriedPlugin",
     "UnreadOutput",
     "WorkerRun",
@@ -147,6 +152,7 @@ __all__ = [
     "look_at_dead_letters",
     "look_at_status",
     "maintain_tables",
+    "moment",
     "named_query",
     "old_table_views",
     "plan_publication",

@@ -38,6 +38,12 @@ class DeadLetterGroup:
         if dead_letter.failed_at >= self.newest.failed_at:
             self.newest = dead_letter
 
+    @property
+    def example(self) -> str:
+        """The error of the newest of them, whole: its ids and numbers are not replaced."""
+        failed = self.newest.failure
+        return failed.error if failed else FOREIGN
+
     def as_json(self) -> dict[str, Any]:
         """Return the group as ``claimx-run dlq list --json`` prints it."""
         failed = self.newest.failure
@@ -50,6 +56,7 @@ class DeadLetterGroup:
             "category": failed.category if failed else "",
             "error_type": failed.error_type if failed else "",
             "error": pattern(failed.error) if failed else FOREIGN,
+            "example": self.example,
             "topics": list(self.topics),
             "first": self.first.isoformat(),
             "last": self.newest.failed_at.isoformat(),

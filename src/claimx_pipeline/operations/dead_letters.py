@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import IO, TYPE_CHECKING, Literal
@@ -14,6 +14,7 @@ from attrs import define, evolve, field
 from claimx_pipeline.errors import Category, DeadLetterError, UsageError
 from claimx_pipeline.operations.dead_letter_views import DeadLetterGroups, ShownDeadLetter
 from claimx_pipeline.operations.moments import moment
+from claimx_pipeline.operations.record_filter import RecordFilter
 from claimx_pipeline.operations.topics import open_admin
 from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
 from claimx_pipeline.runtime.dead_letters.reader import (
@@ -49,6 +50,7 @@ def dead_letter_filter(
     event_id: str | None = None,
     fingerprint: str | None = None,
     replayed: bool = False,
+    where: Sequence[str] | RecordFilter = (),
 ) -> DeadLetterFilter:
     """Return which dead letters are meant; what is not given does not matter.
 
@@ -64,11 +66,14 @@ def dead_letter_filter(
         event_id: Dead letters about one event.
         fingerprint: One group, or how its fingerprint begins.
         replayed: Those that were replayed already are meant as well.
+        where: Conditions on dotted paths into the dead letter's record, as
+            ``data.projectId=700100``; all of them must hold.
 
     Raises:
-        UsageError: The topic is not one of dead letters, or a time is not valid.
+        UsageError: The topic is not one of dead letters, or a time or a condition is not valid.
     """
     now = pipeline.clock.now()
+    filtering = where if isinstance(where, RecordFilter) else RecordFilter.parse(where)
     return DeadLetterFilter(
         topic=None if topic is None else _physical(pipeline, topic),
         kind=kind,
@@ -79,6 +84,7 @@ def dead_letter_filter(
         event_id=event_id,
         fingerprint=fingerprint,
         replayed=replayed,
+        where=filtering.matches if filtering.conditions else None,
         decoders=tuple(domain.reading(pipeline.settings) for domain in pipeline.domains.values()),
     )
 
