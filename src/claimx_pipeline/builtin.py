@@ -176,6 +176,7 @@ def claimx_register_commands() -> Iterable[Command]:
         Command("export", "Write what runs workers in production.", f"{cli}.export:app", run),
         Command("status", "Show how everything is, in one screen.", f"{cli}.status:app", look),
         Command("doctor", "Say what is wrong, and what to do about it.", f"{cli}.doctor:app", look),
+        Command("verify", "Send marked events through your settings.", f"{cli}.verify:app", look),
         Command("trace", "Find an event and say where it is.", f"{cli}.trace:app", look),
         Command("topics", "List, create and read topics.", f"{cli}.topics:app", run),
         Command("tables", "List, create and describe tables.", f"{cli}.tables:app", look),

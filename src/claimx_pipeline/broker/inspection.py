@@ -70,6 +70,10 @@ class Inspector(Protocol):
         """
         ...
 
+    async def delete_topics(self, topics: Sequence[str]) -> None:
+        """Delete those of *topics* that exist, with all that is in them, for ever."""
+        ...
+
     async def close(self) -> None:
         """Disconnect."""
         ...

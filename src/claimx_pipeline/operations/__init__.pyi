@@ -78,6 +78,7 @@ from .topics import (
 from .tracing.trace import trace
 from .tracing.views import Now, Reader, Station, Trace
 from .try_event import TriedPlugin, context_of, read_event, try_plugin
+from .verify import Verified, verify
 
 __all__ = [
     "Backfill",
@@ -126,6 +127,7 @@ __all__ = [
     "TransformedValue",
     "TriedPlugin",
     "UnreadOutput",
+    "Verified",
     "WorkerRun",
     "WorkerStatus",
     "adopt_offsets",
@@ -178,4 +180,5 @@ __all__ = [
     "unread_outputs",
     "unreadable",
     "vacuum_tables",
+    "verify",
 ]

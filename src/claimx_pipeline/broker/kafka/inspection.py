@@ -144,8 +144,15 @@ class KafkaInspector:
             return published_at(record.timestamp)
         finally:
             await producer.close()
-            async with self._connection.answering():
-                await client.delete_topics([topic])
+            await self.delete_topics([topic])
+
+    async def delete_topics(self, topics: Sequence[str]) -> None:
+        """Delete those of *topics* that exist, with all that is in them."""
+        client = await self._admin()
+        async with self._connection.answering():
+            existing = {each["topic"] for each in await client.describe_topics()}
+            if wanted := [topic for topic in topics if topic in existing]:
+                await client.delete_topics(wanted)
 
     async def close(self) -> None:
         """Disconnect; does nothing the second time."""

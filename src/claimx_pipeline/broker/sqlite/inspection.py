@@ -13,6 +13,7 @@ from attrs import define, field
 
 from claimx_pipeline.broker.inspection import Ranges, TopicFacts
 from claimx_pipeline.broker.protocol import Record
+from claimx_pipeline.broker.sqlite.file import writing
 from claimx_pipeline.broker.sqlite.log import (
     HOUR_MILLISECONDS,
     OFFSET_BITS,
@@ -86,6 +87,10 @@ class SqliteInspector:
         del topic
         return None
 
+    async def delete_topics(self, topics: Sequence[str]) -> None:
+        """Delete those of *topics* that exist, with their records and what groups committed."""
+        await self._ask(functools.partial(_delete, topics=topics), None)
+
     async def close(self) -> None:
         """Disconnect; does nothing the second time."""
         if self._started:
@@ -129,6 +134,18 @@ def _facts(connection: sqlite3.Connection) -> Mapping[str, TopicFacts]:
         )
         for name, partitions, kept in rows
     }
+
+
+def _delete(connection: sqlite3.Connection, topics: Sequence[str]) -> None:
+    with writing(connection):
+        for topic in topics:
+            logs = connection.execute("SELECT log FROM partition WHERE topic = ?", (topic,))
+            for (log,) in logs.fetchall():
+                bounds = (log << OFFSET_BITS, (log + 1) << OFFSET_BITS)
+                connection.execute("DELETE FROM record WHERE id >= ? AND id < ?", bounds)
+                connection.execute("DELETE FROM ownership WHERE log = ?", (log,))
+            connection.execute("DELETE FROM partition WHERE topic = ?", (topic,))
+            connection.execute("DELETE FROM topic WHERE name = ?", (topic,))
 
 
 def _find(  # noqa: PLR0913 - where to search, and for what
