@@ -38,6 +38,8 @@ if TYPE_CHECKING:
 __all__ = ["Verified", "verify"]
 
 TIMEOUT_SECONDS = 120.0
+MOST_EVENTS = 50
+"""Each of them is traced."""
 
 
 @frozen(kw_only=True)
@@ -151,7 +153,12 @@ def _events(
     pipeline: Pipeline, domain: Domain, key: str, mark: str, given: Iterable[bytes] | None
 ) -> list[bytes]:
     if given is not None:
-        return list(given)
+        lines = list(given)
+        if len(lines) > MOST_EVENTS:
+            raise UsageError(
+                f"{len(lines)} events are too many to verify; send {MOST_EVENTS} at most"
+            )
+        return lines
     if domain.marked_events is None:
         raise UsageError(f"domain {domain.name!r} has no events of its own to send; give a file")
     return list(domain.marked_events(key, mark, pipeline.clock.now()))
