@@ -59,6 +59,22 @@ def add_missing_columns(spec: TableSpec, table: DeltaTable) -> tuple[str, ...]:
         TableError: The table cannot be written to, or differs in another way; both sides
             are shown.
     """
+    refuse_other_schema(spec, table)
+    stored = {column.name for column in table.schema().fields}
+    missing = [column for column in spec.schema() if column.name not in stored]
+    if missing:
+        fields = Schema.from_arrow(pa.schema(missing)).fields
+        table.alter.add_columns([Field(f.name, f.type, nullable=True) for f in fields])
+    return tuple(column.name for column in missing)
+
+
+def refuse_other_schema(spec: TableSpec, table: DeltaTable) -> None:
+    """See that *table* is what *spec* declares, but for nullable columns that are missing.
+
+    Raises:
+        TableError: The table cannot be written to, or differs in another way; both sides
+            are shown.
+    """
     refuse_forgetting(spec, table)
     refuse_unwritable(spec.name, table)
     if differences := _differences(spec, table):
@@ -67,12 +83,6 @@ def add_missing_columns(spec: TableSpec, table: DeltaTable) -> tuple[str, ...]:
             f"what is declared is not what is stored: {'; '.join(differences)}; "
             "change the table to match, or point the setting at another one",
         )
-    stored = {column.name for column in table.schema().fields}
-    missing = [column for column in spec.schema() if column.name not in stored]
-    if missing:
-        fields = Schema.from_arrow(pa.schema(missing)).fields
-        table.alter.add_columns([Field(f.name, f.type, nullable=True) for f in fields])
-    return tuple(column.name for column in missing)
 
 
 def stored_form(spec: TableSpec, table: DeltaTable) -> StoredForm:

@@ -19,7 +19,11 @@ from claimx_pipeline.delta.features import refuse_unwritable
 from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.location import TableLocation, locate
 from claimx_pipeline.delta.log_files import COMMITS, KEPT_COMMITS, LogFiles
-from claimx_pipeline.delta.schemas import add_missing_columns, configuration
+from claimx_pipeline.delta.schemas import (
+    add_missing_columns,
+    configuration,
+    refuse_other_schema,
+)
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.append import AppendWriter
 from claimx_pipeline.delta.writing.layout import way_of_writing
@@ -137,6 +141,15 @@ class TableStore:
                 log.info("table %r changed while it was compared, again: %s", name, why)
         with as_table_error(name, "its columns cannot be added"):
             return add_missing_columns(self.spec(name), self.open(name))
+
+    def compare(self, name: str) -> None:
+        """Compare the stored with the declared schema; nothing is changed.
+
+        Raises:
+            TableError: There is no table, it differs in more than a new nullable column,
+                or it would forget positions.
+        """
+        refuse_other_schema(self.spec(name), self.open(name))
 
     def open(self, name: str) -> DeltaTable:
         """Open a table at its newest version.
