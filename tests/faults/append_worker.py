@@ -170,10 +170,11 @@ async def run(kind: str, folder: Path, url: str, seed: int, total: int) -> None:
     )
     health = Health(pipeline.clock)
     health.expect("writer")
+    store = store_of(folder)
     resources = evolve(
         pipeline.resources(pipeline.broker(), health),
         tables={"rows": ROWS},
-        table_store=store_of(folder),
+        open_table_store=lambda: store,
     )
     stop = asyncio.Event()
     member = loops.WorkerLoop(spec, resources, Metrics().worker("writer", health), stop)

@@ -22,11 +22,10 @@ from claimx_pipeline.delta.log_files import COMMITS, KEPT_COMMITS, LogFiles
 from claimx_pipeline.delta.schemas import add_missing_columns, configuration
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.append import AppendWriter
+from claimx_pipeline.delta.writing.held_positions import Acquired, Positions
 from claimx_pipeline.delta.writing.layout import way_of_writing
 from claimx_pipeline.delta.writing.merge import MergeWriter
 from claimx_pipeline.delta.writing.positions import (
-    Acquired,
-    Positions,
     acquire_keyed,
     acquire_positions,
     positions_of_rows,

@@ -14,12 +14,12 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from attrs import define, field
 
 from claimx_pipeline.broker.protocol import Admin, Assignment, Consumer, PolledBatch
-from claimx_pipeline.delta.faults import TableFencedError, TableWriteError
-from claimx_pipeline.delta.writing.sink import TableSink
+from claimx_pipeline.delta.write_errors import TableFencedError, TableWriteError
 from claimx_pipeline.errors import (
     BrokerUnavailableError,
     ClaimxError,
@@ -50,6 +50,9 @@ from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.telemetry.health import Pulse
 from claimx_pipeline.telemetry.metrics import WorkerMetrics
 
+if TYPE_CHECKING:
+    from claimx_pipeline.delta.writing.sink import TableSink
+
 log = logging.getLogger(__name__)
 
 RECONNECT_SECONDS = 1.0
@@ -66,6 +69,7 @@ class WorkerLoop:
     stop: asyncio.Event
     ends_if_refused: Callable[[], bool] = lambda: False
     """Whether it ends rather than waits for a person, since the end of the run is waited for."""
+    on_up: Callable[[], None] = lambda: None
     _processing: RecordProcessing = field(init=False)
     _consumer: Consumer = field(init=False)
     _sinks: dict[str, TableSink] = field(init=False, factory=dict)
@@ -142,12 +146,9 @@ class WorkerLoop:
         self._polling.keep_near()
         batches = await self._polling.collect(hurry=bool(runs))
         owned = await self._assigned()
-        for run in runs:
-            if run.assignment not in owned:
-                self._counts.revoke(len(run.records))
-        for batch in batches:
-            if batch.assignment not in owned:
-                self._counts.revoke(len(batch.records))
+        lost = [len(run.records) for run in runs if run.assignment not in owned]
+        lost += [len(batch.records) for batch in batches if batch.assignment not in owned]
+        self._counts.revoke(sum(lost))
         batches = [batch for batch in batches if batch.assignment in owned]
         runs = [run for run in runs if run.assignment in owned]
         if jumps := self._assignments.polled.take(batches):
@@ -266,6 +267,7 @@ class WorkerLoop:
     def _up(self) -> None:
         self._is_up = True
         self.metrics.up()
+        self.on_up()
 
     async def _down(self) -> None:
         if self._is_up:

@@ -67,7 +67,11 @@ class Polling:
         self.far = far
 
     async def collect(self, *, hurry: bool) -> list[PolledBatch]:
-        """Return new records: what is there, or what gathers within the linger."""
+        """Return new records: what is there, or what gathers within the linger.
+
+        Nothing is waited for if no commit was made for as long as the linger: the next one is as
+        small then, and only later.
+        """
         size, linger = self.spec.batch_size, self.spec.linger_seconds
         batches = await self._poll(size, 0.0 if hurry else self._longest_wait())
         if not batches or not linger or hurry:
@@ -75,10 +79,13 @@ class Polling:
         deadline = self.clock.monotonic() + linger
         count = sum(len(batch.records) for batch in batches)
         while count < size and not self.stop.is_set():
-            left = deadline - self.clock.monotonic()
-            if left <= 0:
+            now = self.clock.monotonic()
+            left = min(deadline, self.in_flight.quiet_since() + linger) - now
+            if deadline <= now:
                 break
-            more = await self._poll(size - count, min(left, POLL_SECONDS))
+            more = await self._poll(size - count, max(0.0, min(left, POLL_SECONDS)))
+            if not more and left <= 0:
+                break
             count += sum(len(batch.records) for batch in more)
             batches += more
         return batches

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Sequence
 
@@ -58,6 +59,8 @@ class InFlight:
     """Batches that are processed when their turn has come are committed as one."""
     count: int = field(default=0, init=False)
     """Records in flight."""
+    _committed_at: float = field(default=-math.inf, init=False)
+    """When the last batch was committed, by the clock's monotonic time."""
     _batches: deque[BatchInFlight] = field(factory=deque, init=False)
     _committing: asyncio.Task[None] | None = field(default=None, init=False)
     _changed: asyncio.Event = field(factory=asyncio.Event, init=False)
@@ -100,6 +103,13 @@ class InFlight:
     def has_room(self) -> bool:
         """Return whether another batch may be taken in."""
         return not self._batches or self.count + self.batch_size <= self.limit
+
+    def quiet_since(self) -> float:
+        """Return when the last commit was, by the clock's monotonic time.
+
+        Infinite as long as a batch is in flight, and minus infinite before the first commit.
+        """
+        return math.inf if self._batches else self._committed_at
 
     def first_offsets(self) -> dict[Assignment, int]:
         """Return the first offset in flight of each partition."""
@@ -166,7 +176,7 @@ class InFlight:
         return list(itertools.takewhile(BatchInFlight.is_processed, self._batches))
 
     def _committed(self, batches: Sequence[BatchInFlight]) -> None:
-        now = self.pulse.clock.monotonic()
+        now = self._committed_at = self.pulse.clock.monotonic()
         for each in batches:
             self._batches.popleft()
             self.count -= each.count
