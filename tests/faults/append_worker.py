@@ -88,7 +88,7 @@ class Deaf:
         self.settled = dict(self._next)
         connection.close()
 
-    async def poll(self, *, max_records: int, timeout: float) -> Sequence[PolledBatch]:
+    async def poll(self, *, max_records: int, timeout: float, without=()) -> Sequence[PolledBatch]:
         connection = self._connect()
         partition = self._rnd.randrange(PARTITIONS)
         place = Wanted(self._topic, partition, self._logs[partition], self._next[partition])

@@ -142,10 +142,17 @@ class Consumer(Protocol):
         """Join the group. A group without offsets starts at the earliest record."""
         ...
 
-    async def poll(self, *, max_records: int, timeout: float) -> Sequence[PolledBatch]:  # noqa: ASYNC109 - the broker waits, not asyncio
+    async def poll(
+        self,
+        *,
+        max_records: int,
+        timeout: float,  # noqa: ASYNC109 - the broker waits, not asyncio
+        without: Collection[Assignment] = (),
+    ) -> Sequence[PolledBatch]:
         """Return up to *max_records* new records, waiting *timeout* seconds at most for the first.
 
-        An empty answer means nothing came, or no partition is assigned yet.
+        An empty answer means nothing came, or no partition is assigned yet. Records of the
+        partitions in *without* are left for a later call; then nothing is waited for.
         """
         ...
 

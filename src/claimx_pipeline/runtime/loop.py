@@ -139,18 +139,15 @@ class WorkerLoop:
         self._pulse.beat()
         self._in_flight.raise_failure()
         self._checks.tick()
-        if not self._in_flight.has_room():
+        crowding = self._in_flight.crowding()
+        if not self._in_flight.has_room(beside=crowding):
             await self._in_flight.changed(POLL_SECONDS)
             return
         runs = self._polling.due()
         self._polling.keep_near()
-        batches = await self._polling.collect(hurry=bool(runs))
+        batches = await self._polling.collect(hurry=bool(runs), beside=crowding)
         owned = await self._assigned()
-        lost = [len(run.records) for run in runs if run.assignment not in owned]
-        lost += [len(batch.records) for batch in batches if batch.assignment not in owned]
-        self._counts.revoke(sum(lost))
-        batches = [batch for batch in batches if batch.assignment in owned]
-        runs = [run for run in runs if run.assignment in owned]
+        runs, batches = self._polling.still_owned(owned, runs, batches)
         if jumps := self._assignments.polled.take(batches):
             try:
                 await self._reconnect.until_available(lambda: self._checks.judge(jumps))
@@ -341,10 +338,11 @@ class WorkerLoop:
 
     def _launch(self, runs: list[PartitionRun], batches: Sequence[PolledBatch]) -> None:
         """Let waiting and new records go on their way."""
-        batch = Batch(runs, dead_end=self.spec.stops_at_dead)
-        for polled in batches:
-            records = self._processing.decoded(polled.records)
-            batch.runs.append(PartitionRun(polled.assignment, records))
-        if batch.runs:
-            records = batch.unprocessed()
-            self._in_flight.start(batch, self._processing.process(records) if records else None)
+        for part in self._polling.apart(batches):
+            batch, runs = Batch(runs, dead_end=self.spec.stops_at_dead), []
+            for polled in part:
+                records = self._processing.decoded(polled.records)
+                batch.runs.append(PartitionRun(polled.assignment, records))
+            if batch.runs:
+                records = batch.unprocessed()
+                self._in_flight.start(batch, self._processing.process(records) if records else None)
