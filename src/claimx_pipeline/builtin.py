@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from claimx_pipeline.hooks.command import Command
 from claimx_pipeline.hooks.markers import hookimpl
 
 if TYPE_CHECKING:
-    from claimx_pipeline.broker.protocol import BrokerFactory
+    from claimx_pipeline.broker.protocol import Broker, BrokerFactory
     from claimx_pipeline.delta.importing.old_table import OldTable
     from claimx_pipeline.delta.querying.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
@@ -39,10 +39,19 @@ def claimx_register_settings() -> SettingsSection:
 @hookimpl
 def claimx_register_brokers() -> Mapping[str, BrokerFactory]:
     """Offer Kafka and the embedded broker."""
+    return {"kafka": _kafka, "sqlite": _sqlite}
+
+
+def _kafka(url: str, settings: Any) -> Broker:
     from claimx_pipeline.broker.kafka.broker import KafkaBroker
+
+    return KafkaBroker(url, settings)
+
+
+def _sqlite(url: str, settings: Any) -> Broker:
     from claimx_pipeline.broker.sqlite.broker import SqliteBroker
 
-    return {"kafka": KafkaBroker, "sqlite": SqliteBroker}
+    return SqliteBroker(url, settings)
 
 
 @hookimpl
@@ -97,21 +106,14 @@ def claimx_register_workers(domains: Sequence[Domain]) -> Iterable[WorkerSpec]:
 
 def _workers_of(domain: Domain) -> Iterator[WorkerSpec]:
     """Yield the workers of *domain*, in the order of the flow."""
-    from claimx_pipeline.workers import (
-        download,
-        enrichment,
-        entities,
-        events,
-        ingest,
-        results,
-        upload,
-    )
+    from claimx_pipeline.workers import enrichment, entities, events, file_workers, ingest
 
     for room in (ingest, events, enrichment, entities):
         yield room.worker(domain)
     if (flow := domain.file_flow) is not None:
-        for files in (download, upload, results):
-            yield files.worker(flow)
+        yield file_workers.download_worker(flow)
+        yield file_workers.upload_worker(flow)
+        yield file_workers.results_worker(flow)
 
 
 @hookimpl

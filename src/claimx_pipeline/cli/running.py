@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli.garbage import rarely
 from claimx_pipeline.hooks.output import note
 
 if TYPE_CHECKING:
@@ -46,7 +47,8 @@ async def _run(
             _announce(pipeline, run)
             for unread in await operations.unread_outputs(pipeline, names):
                 note(f"warning: {unread}")
-            await (run.until_idle() if until_idle else run.until_ended())
+            async with rarely(run):
+                await (run.until_idle() if until_idle else run.until_ended())
     finally:
         # Also where one has failed: what the others did is not lost with it.
         for each in run.done() if run is not None else ():

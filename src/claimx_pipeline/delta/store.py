@@ -26,11 +26,10 @@ from claimx_pipeline.delta.schemas import (
 )
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.append import AppendWriter
+from claimx_pipeline.delta.writing.held_positions import Acquired, Positions
 from claimx_pipeline.delta.writing.layout import way_of_writing
 from claimx_pipeline.delta.writing.merge import MergeWriter
 from claimx_pipeline.delta.writing.positions import (
-    Acquired,
-    Positions,
     acquire_keyed,
     acquire_positions,
     positions_of_rows,
