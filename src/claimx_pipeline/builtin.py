@@ -29,11 +29,14 @@ log = logging.getLogger(__name__)
 
 @hookimpl
 def claimx_register_settings() -> SettingsSection:
-    """Know the predecessor's variables; no section of its own."""
+    """Know the predecessor's variables and keys; no section of its own."""
+    from claimx_pipeline.claimx.predecessor.keys import KEYS
     from claimx_pipeline.claimx.predecessor.variables import PREFIXES, VARIABLES
     from claimx_pipeline.settings.tree.settings import SettingsSection
 
-    return SettingsSection(name="predecessor", former=VARIABLES, former_prefixes=PREFIXES)
+    return SettingsSection(
+        name="predecessor", former=VARIABLES, former_prefixes=PREFIXES, former_keys=KEYS
+    )
 
 
 @hookimpl

@@ -65,10 +65,10 @@ CLAIMX = Domain(
     demo="claimx_pipeline.simulator.demonstration:ClaimxDemonstration",
     worker_prefix="",
     formerly={
-        "ingest": frozenset({"event_ingester"}),
-        "events": frozenset({"delta_events_writer"}),
-        "enrichment": frozenset({"enrichment_worker"}),
-        "entities": frozenset({"entity_delta_writer"}),
+        "ingest": frozenset({"claimx-ingester", "event_ingester"}),
+        "events": frozenset({"claimx-delta-writer", "delta_events_writer"}),
+        "enrichment": frozenset({"claimx-enricher", "enrichment_worker"}),
+        "entities": frozenset({"claimx-entity-writer", "entity_delta_writer"}),
     },
 )
 """The first domain: its workers have no prefix."""

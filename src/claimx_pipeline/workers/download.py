@@ -262,7 +262,9 @@ def worker(flow: FileFlow) -> WorkerSpec:
         name=flow.worker(KIND),
         summary="Fetches the files behind signed links into the cache.",
         group=f"{flow.domain}-download-worker",
-        formerly=frozenset() if flow.worker_prefix else frozenset({"download_worker"}),
+        formerly=frozenset()
+        if flow.worker_prefix
+        else frozenset({"download_worker", "claimx-downloader"}),
         reads=(topics.pending,),
         writes=(topics.cached,),
         needs=("broker", *flow.files.settings, "media", "storage"),

@@ -126,7 +126,9 @@ def worker(flow: FileFlow) -> WorkerSpec:
         name=flow.worker(KIND),
         summary="Keeps a row of every file that was stored or failed.",
         group=f"{flow.domain}-result-processor",
-        formerly=frozenset() if flow.worker_prefix else frozenset({"result_processor"}),
+        formerly=frozenset()
+        if flow.worker_prefix
+        else frozenset({"result_processor", "claimx-result-processor"}),
         reads=(topics.results, topics.dlq),
         writes=(topics.results,),
         tables=(flow.files.table.name,),

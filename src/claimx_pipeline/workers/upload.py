@@ -170,7 +170,9 @@ def worker(flow: FileFlow) -> WorkerSpec:
         name=flow.worker(KIND),
         summary="Copies fetched files from the cache to the object store.",
         group=f"{flow.domain}-upload-worker",
-        formerly=frozenset() if flow.worker_prefix else frozenset({"upload_worker"}),
+        formerly=frozenset()
+        if flow.worker_prefix
+        else frozenset({"upload_worker", "claimx-uploader"}),
         reads=(topics.cached, topics.results),
         writes=(topics.results,),
         needs=("broker", *flow.store_settings),

@@ -129,6 +129,10 @@ class SettingsSection:
     former_prefixes: tuple[str, ...] = ()
     """Beginnings of the names of that system's variables."""
 
+    former_keys: Mapping[str, str] = field(factory=dict)
+    """Dotted path of a key of that system's files, ``*`` meaning anything, to what to write
+    instead."""
+
     defaults: str = ""
     """YAML merged under the user's file: for example a connection the plugin brings."""
 
