@@ -9,6 +9,7 @@ from deltalake import DeltaTable, Field, Schema
 from claimx_pipeline.delta.features import refuse_unwritable
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.form import StoredForm, generated_columns
+from claimx_pipeline.delta.writing.marks import floor_of
 from claimx_pipeline.errors import TableError
 
 CHECKPOINT_INTERVAL = 20
@@ -95,6 +96,8 @@ class FormWatch:
     """The stored form of one table, looked at again only when others have committed to it."""
 
     spec: TableSpec
+    floor: int | None = field(default=None, init=False)
+    """As of the version looked at last: the time before which no row is written any more."""
     _form: StoredForm | None = field(default=None, init=False)
     _version: int = field(default=-1, init=False)
 
@@ -106,6 +109,7 @@ class FormWatch:
         """
         if self._form is None or table.version() != self._version:
             self._form = stored_form(self.spec, table)
+            self.floor = floor_of(table)
             self._version = table.version()
         return self._form
 
