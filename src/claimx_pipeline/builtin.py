@@ -91,11 +91,12 @@ def claimx_register_stages() -> Mapping[str, type[Stage]]:
 @hookimpl
 def claimx_register_workers(domains: Sequence[Domain]) -> Iterable[WorkerSpec]:
     """Offer the workers of every domain, and those that serve all of them."""
-    from claimx_pipeline.workers import actions, retry
+    from claimx_pipeline.workers import actions, maintenance, retry
 
     yield from (worker for domain in domains for worker in _workers_of(domain))
     yield actions.worker(domains)
     yield retry.WORKER
+    yield maintenance.worker()
 
 
 def _workers_of(domain: Domain) -> Iterator[WorkerSpec]:

@@ -143,6 +143,9 @@ def maintain(
 ) -> None:
     """Do what keeps tables quick: join small files, write a checkpoint, delete unused files.
 
+    Rows that maintenance.retention_days of the settings does not keep any longer go first. The
+    worker 'maintenance' does the same by a schedule.
+
     Workers may go on meanwhile. Once a day is often enough. Files go that no version of the
     last seven days needs.
 
@@ -209,7 +212,7 @@ def _print_maintained(
         end_with(errors)
         return
     columns = ["table", "files", "files_after", "bytes", "bytes_after"]
-    columns += ["compacted", "busy", "deleted", "checkpoint", "log_deleted"]
+    columns += ["expired", "compacted", "busy", "deleted", "checkpoint", "log_deleted"]
     print_table(rows, columns, "What would be done" if dry_run else "What was done")
     if any(row["busy"] for row in rows):
         note("busy partitions were left as they are; the next time will do")
@@ -223,6 +226,7 @@ def _maintained(done: Maintained) -> dict[str, Any]:
         "files_after": done.after.files,
         "bytes": done.before.bytes,
         "bytes_after": done.after.bytes,
+        "expired": done.expired,
         "compacted": done.compacted,
         "busy": done.busy,
         "deleted": done.deleted,

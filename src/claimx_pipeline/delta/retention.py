@@ -8,6 +8,7 @@ more. Positions are no rows; they stay.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 
 from attrs import define
@@ -41,7 +42,7 @@ class Retention:
         """
         column = self.spec.aged_by()
         if column is None:
-            raise TableError(self.spec.name, why_kept(self.spec))
+            raise TableError(self.spec.name, self.spec.why_kept())
         earlier = floor_of(self.location.open()) or 0
         floor = max(earlier, (oldest - EPOCH) // timedelta(microseconds=1))
         meant = Older(column, EPOCH + timedelta(microseconds=floor))
@@ -69,11 +70,16 @@ class Retention:
         return True
 
 
-def why_kept(spec: TableSpec) -> str:
-    """Return why no row of the table declared by *spec* can be too old."""
-    if spec.mode == "merge":
-        return (
-            "it keeps the latest state of each key, and has no retention; 'claimx-run erase' "
-            "deletes all rows of a project"
-        )
-    return "no column says how old a row is, so it has no retention"
+def oldest_kept(days: Mapping[str, float], table: str, now: datetime) -> datetime | None:
+    """Return how old a row of *table* may be; None if it may be of any age.
+
+    Args:
+        days: Table to how many days it keeps a row.
+        table: The table.
+        now: The present.
+    """
+    kept = days.get(table)
+    if kept is None:
+        return None
+    # More days than there have been since the year 1970 keep all rows.
+    return now - min(timedelta(days=kept), now - EPOCH)

@@ -132,6 +132,14 @@ class TableSpec:
         found = self.age or (self.event_time if self.mode == "append" else None)
         return found if found and pa.types.is_timestamp(self.column(found).type) else None
 
+    def why_kept(self) -> str:
+        """Return why no row can be too old; empty if one can."""
+        if self.aged_by() is not None:
+            return ""
+        if self.mode == "merge":
+            return "it keeps the latest state of each key, so it has no retention"
+        return "no column says how old a row is, so it has no retention"
+
     def identity(self) -> tuple[str, ...]:
         """Return the columns that tell stored rows apart: the key and what buckets it.
 
