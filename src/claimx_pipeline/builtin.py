@@ -178,6 +178,7 @@ def claimx_register_commands() -> Iterable[Command]:
         Command("export", "Write what runs workers in production.", f"{cli}.export:app", run),
         Command("topics", "List and create topics.", f"{cli}.topics:app", run),
         Command("tables", "List, create and describe tables.", f"{cli}.tables:app", look),
+        Command("erase", "Erase projects from tables, files and topics.", f"{cli}.erase:app", look),
         Command("compare", "Compare two tables, key by key.", f"{cli}.compare:app", look),
         Command("query", "Ask the tables with SQL.", f"{cli}.query:app", look),
         Command(

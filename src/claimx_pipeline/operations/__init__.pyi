@@ -14,6 +14,9 @@ from .describe import (
     describe_plugin,
     describe_worker,
 )
+from .erasing.erase import ErasedFiles, Erasure, claims_of_person, erase
+from .erasing.records import ErasedRecords
+from .erasing.rows import ErasedRows
 from .export import export_deployment
 from .former_settings import (
     FormerSettings,
@@ -73,6 +76,10 @@ __all__ = [
     "DescribedTable",
     "DescribedWorker",
     "Difference",
+    "ErasedFiles",
+    "ErasedRecords",
+    "ErasedRows",
+    "Erasure",
     "FormerSettings",
     "FormerVariable",
     "FoundVariable",
@@ -90,6 +97,7 @@ __all__ = [
     "WorkerRun",
     "adopt_offsets",
     "backfill_of",
+    "claims_of_person",
     "compact_tables",
     "compare_tables",
     "context_of",
@@ -100,6 +108,7 @@ __all__ = [
     "describe_plugin",
     "describe_table",
     "describe_worker",
+    "erase",
     "export_dead_letters",
     "export_deployment",
     "import_table",
