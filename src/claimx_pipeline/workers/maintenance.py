@@ -14,9 +14,9 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field
+from attrs import define, field, frozen
 
-from claimx_pipeline.broker.protocol import Record
+from claimx_pipeline.broker.protocol import Admin, Record
 from claimx_pipeline.clock import EPOCH, Clock
 from claimx_pipeline.errors import ClaimxError
 from claimx_pipeline.runtime.outcome import DONE, Done, Outcome
@@ -25,7 +25,7 @@ from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.settings.tree.maintenance import MaintenanceSettings
 from claimx_pipeline.sources.intake import SourceIntake
 from claimx_pipeline.sources.protocol import Page, SourceRecord, SourceSpec
-from claimx_pipeline.topics import BRAND, MAINTENANCE_POSITION, SOURCES_DLQ
+from claimx_pipeline.topics import BRAND, MAINTENANCE_POSITION, SOURCES_DLQ, Topology
 
 if TYPE_CHECKING:
     from claimx_pipeline.delta.maintenance import Maintained
@@ -67,6 +67,15 @@ class Schedule:
         """Return which beginning, counted from 1970, was the last."""
         passed = self.clock.now() - EPOCH - timedelta(hours=self.settings.at_hour)
         return int(passed // timedelta(hours=self.settings.every_hours))
+
+
+@frozen
+class ScheduleIntake(SourceIntake):
+    """The way to the schedule."""
+
+    async def left(self, admin: Admin, topology: Topology, since: int) -> int:  # noqa: ARG002 - as of every source
+        """Return 0: nothing waits for a maintenance, and one that is cut off is done again."""
+        return 0
 
 
 @define
@@ -160,7 +169,7 @@ def worker() -> WorkerSpec:
         writes=(MAINTENANCE_POSITION,),
         dead_letters=SOURCES_DLQ,
         needs=("broker", "tables", "maintenance"),
-        intake=SourceIntake(source, MAINTENANCE_POSITION),
+        intake=ScheduleIntake(source, MAINTENANCE_POSITION),
         build=MaintenanceProcessor,
         batch_size=1,
         in_flight=1,

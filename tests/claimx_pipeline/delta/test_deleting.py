@@ -169,3 +169,20 @@ def test_rows_without_the_value_stay(store):
     assert found.rows == 1
     assert ids(store, "events", "event_id") == ["e"]
     assert pa.table(store.open("events").get_add_actions(flatten=True)).num_rows == 1
+
+
+@pytest.mark.parametrize("name", ["events", "projects"])
+async def test_a_writer_whose_files_are_deleted_reads_the_newest_version(store, name):
+    """Rows and old files go while it does nothing; its next batch does not fail once."""
+    row = {
+        "events": lambda n: event(f"e{n}", minutes(n)),
+        "projects": lambda n: project(n, at=n),
+    }[name]
+    sink = await acquired(store, name)
+    await send(sink, *(row(n) for n in range(20)))
+    meant = {"events": Older("at", minutes(5)), "projects": of_projects(store, "1", "2")}[name]
+    assert deletion(store, name).delete(meant).rows
+    Maintenance(store.location(name), spec=store.spec(name)).vacuum(0)
+    again = await send(sink, *(row(n) for n in range(10, 30)))
+    assert again.written == 10
+    await sink.close()
