@@ -163,6 +163,38 @@ def maintain(
 
 
 @app.command()
+def migrate(
+    context: typer.Context, names: NAMES = None, dry_run: DRY_RUN = False, json: JSON = False
+) -> None:
+    """Add the columns that this version declares and a table lacks, as workers do at their start.
+
+    Workers of this version and of the one before may go on meanwhile. Ends with 1 if a table
+    differs in more than new columns; nothing of that one is changed.
+    """
+    work = operations.migrate_tables(_pipeline(context), *(names or ()), dry_run=dry_run)
+    done = asyncio.run(work)
+    rows: list[dict[str, Any]] = [
+        {"table": each.table, "added": list(each.added), "foreign": list(each.foreign)}
+        | ({"error": each.error} if each.error else {})
+        for each in done
+    ]
+    if json:
+        print_json({"dry_run": dry_run, "tables": rows})
+    else:
+        shown = [
+            {name: ", ".join(row[name]) for name in ("added", "foreign")} | {"table": row["table"]}
+            for row in rows
+            if row["added"] or row["foreign"]
+        ]
+        title = "What would be changed" if dry_run else "What was changed"
+        if shown:
+            print_table(shown, ["table", "added", "foreign"], title)
+        else:
+            note("no table lacks a column")
+    end_with([(each.table, f"table {each.table!r}: {each.error}") for each in done if each.error])
+
+
+@app.command()
 def compact(
     context: typer.Context, names: NAMES = None, dry_run: DRY_RUN = False, json: JSON = False
 ) -> None:

@@ -25,6 +25,7 @@ from .former_settings import (
     settings_from_environment,
 )
 from .left_behind import left_behind
+from .migrate import MigratedTable, migrate_tables
 from .offsets import ShownOffset, adopt_offsets, rewind_offsets, show_offsets
 from .old_tables import (
     Comparison,
@@ -86,6 +87,7 @@ __all__ = [
     "ImportedTable",
     "ListedTable",
     "ListedTopic",
+    "MigratedTable",
     "PublishedEvents",
     "RefusedLine",
     "ReplayPlan",
@@ -117,6 +119,7 @@ __all__ = [
     "list_topics",
     "look_at_dead_letters",
     "maintain_tables",
+    "migrate_tables",
     "named_query",
     "old_table_views",
     "plan_replay",

@@ -44,7 +44,7 @@ STAYS = (
     "files that failed commits have left are deleted by 'claimx-run tables vacuum --orphans', "
     "seven days after",
     "what was copied elsewhere stays: backups, logs of the processes, topics and tables of others, "
-    "what ClaimX and iTel keep themselves",
+    "what the services themselves keep",
 )
 """What an erasure does not reach, a sentence each."""
 
