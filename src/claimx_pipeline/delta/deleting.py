@@ -26,7 +26,7 @@ from claimx_pipeline.delta.faults import TableUnusableError, as_table_error, one
 from claimx_pipeline.delta.features import refuse_unwritable
 from claimx_pipeline.delta.joining import counted
 from claimx_pipeline.delta.location import TableLocation
-from claimx_pipeline.delta.selection import Selection, StoredFile, files_of_version
+from claimx_pipeline.delta.selection import LoggedFile, Selection, files_of_version
 from claimx_pipeline.delta.small_files import why_not_joined
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.file_commit import FileCommit
@@ -124,7 +124,7 @@ class Deleting:
             raise TableError(name, f"it has no column {selection.column!r}")
         return table
 
-    def _candidates(self, table: DeltaTable, selection: Selection) -> list[StoredFile]:
+    def _candidates(self, table: DeltaTable, selection: Selection) -> list[LoggedFile]:
         with self._failing("its log cannot be read"):
             files = files_of_version(table, selection.column)
         found = [
@@ -138,7 +138,7 @@ class Deleting:
         return found
 
     def _replace(
-        self, table: DeltaTable, selection: Selection, found: Sequence[StoredFile]
+        self, table: DeltaTable, selection: Selection, found: Sequence[LoggedFile]
     ) -> None:
         """Replace those of the files *found* that hold rows that are meant, in one commit."""
         files = self._table_files(table)
@@ -177,7 +177,7 @@ class Deleting:
 
         return look
 
-    def _held(self, files: TableFiles, file: StoredFile, selection: Selection) -> int:
+    def _held(self, files: TableFiles, file: LoggedFile, selection: Selection) -> int:
         """Return how many rows of *file* are meant."""
         if file.rows is not None and selection.is_all_of(file):
             return file.rows
@@ -191,7 +191,7 @@ class Deleting:
         self,
         files: TableFiles,
         columns: Sequence[str],
-        file: StoredFile,
+        file: LoggedFile,
         selection: Selection,
     ) -> AddAction:
         """Write the other rows of *file* to a new one, in their order."""
@@ -231,7 +231,7 @@ class Deleting:
         return as_table_error(self.spec.name, f"{what} at {self.location.uri}")
 
 
-def _data(file: StoredFile) -> DataFile:
+def _data(file: LoggedFile) -> DataFile:
     return DataFile(file.path, None, file.rows, file.bytes)
 
 
@@ -239,7 +239,7 @@ def _names(table: DeltaTable) -> set[str]:
     return {column.name for column in table.schema().fields}
 
 
-def _removed(file: StoredFile) -> RemoveAction:
+def _removed(file: LoggedFile) -> RemoveAction:
     return RemoveAction(
         file.path,
         data_change=True,

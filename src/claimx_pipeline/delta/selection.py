@@ -20,7 +20,7 @@ _ROUNDING = timedelta(milliseconds=1)
 
 
 @frozen
-class StoredFile:
+class LoggedFile:
     """A file of a version, as the log describes it."""
 
     path: str
@@ -43,11 +43,11 @@ class Selection(Protocol):
         """The column that tells it."""
         ...
 
-    def may_be_in(self, file: StoredFile) -> bool:
+    def may_be_in(self, file: LoggedFile) -> bool:
         """Return whether rows that are meant may be in *file*, by the log alone."""
         ...
 
-    def is_all_of(self, file: StoredFile) -> bool:
+    def is_all_of(self, file: LoggedFile) -> bool:
         """Return whether all rows of *file* are meant, by the log alone."""
         ...
 
@@ -73,7 +73,7 @@ class Among:
             return cls(column, known)
         return cls(column, known, frozenset(str(bucket_of(each)) for each in known))
 
-    def may_be_in(self, file: StoredFile) -> bool:
+    def may_be_in(self, file: LoggedFile) -> bool:
         """Return whether one of the values lies between the file's bounds, in its bucket."""
         apart = dict(file.partition)
         if self.buckets is not None and apart.get("_bucket") not in {*self.buckets, None}:
@@ -83,12 +83,12 @@ class Among:
             return True
         return any(low <= each <= high for each in self.values)
 
-    def is_all_of(self, file: StoredFile) -> bool:
+    def is_all_of(self, file: LoggedFile) -> bool:
         """Return whether the file's only value is one of them."""
         low, high = file.bounds.get(self.column, (None, None))
         return isinstance(low, str) and low == high and low in self.values and self._full(file)
 
-    def _full(self, file: StoredFile) -> bool:
+    def _full(self, file: LoggedFile) -> bool:
         return file.nulls.get(self.column) == 0
 
     def mask(self, values: pa.Array) -> pa.BooleanArray:
@@ -104,14 +104,14 @@ class Older:
     column: str
     before: datetime
 
-    def may_be_in(self, file: StoredFile) -> bool:
+    def may_be_in(self, file: LoggedFile) -> bool:
         """Return whether the file's earliest time is before it."""
         low = file.bounds.get(self.column, (None, None))[0]
         if isinstance(low, datetime):
             return low - _ROUNDING < self.before
         return file.nulls.get(self.column) != file.rows or file.rows is None
 
-    def is_all_of(self, file: StoredFile) -> bool:
+    def is_all_of(self, file: LoggedFile) -> bool:
         """Return whether the file's latest time is before it."""
         high = file.bounds.get(self.column, (None, None))[1]
         early = isinstance(high, datetime) and high + _ROUNDING < self.before
@@ -123,7 +123,7 @@ class Older:
         return pc.fill_null(pc.less(values.cast(limit.type), limit), False)
 
 
-def files_of_version(table: DeltaTable, column: str) -> list[StoredFile]:
+def files_of_version(table: DeltaTable, column: str) -> list[LoggedFile]:
     """Return every file at the version of the handle, with what the log says of *column*."""
     names: Sequence[str] = table.metadata().partition_columns
     found = pa.table(table.get_add_actions(flatten=True))
@@ -133,7 +133,7 @@ def files_of_version(table: DeltaTable, column: str) -> list[StoredFile]:
 
 def _file(
     row: Mapping[str, Any], names: Sequence[str], column: str, without: Collection[str]
-) -> StoredFile:
+) -> LoggedFile:
     path = stored(row["path"])
     strange = ""
     if path is None:
@@ -145,7 +145,7 @@ def _file(
     if column in names and row[f"partition.{column}"] is not None:
         low = high = row[f"partition.{column}"]
         nulls = 0
-    return StoredFile(
+    return LoggedFile(
         path=path or row["path"],
         partition=partition_of(names, [row[f"partition.{name}"] for name in names]),
         bytes=row["size_bytes"],

@@ -37,7 +37,7 @@ RETIRED_STAGES: Mapping[str, str] = {
     "lookuphandler": "write 'lookup'",
     "pluginactionworker": "what it did is the stage 'send', as the last one; write 'send'",
 }
-"""Stages of the system before, by name or class in small letters, each with what to write
+"""Stages of the system before, by name or class in lower case, each with what to write
 instead."""
 
 

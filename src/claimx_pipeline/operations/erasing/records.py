@@ -1,7 +1,7 @@
 """Records of claims in topics: what a broker can delete of them, and what stays until when.
 
 A broker deletes from the beginning of a partition on, and nothing else. So records of claims
-are deleted as far as nothing else is before them, and nobody has them still to read. All
+are deleted as far as nothing else is before them, and no worker has them still to read. All
 others stay until the topic's retention.
 """
 
