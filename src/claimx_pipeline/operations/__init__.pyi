@@ -16,6 +16,9 @@ from .describe import (
 )
 from .doctor.examine import examine, unreadable
 from .doctor.findings import Examination, Finding
+from .erasing.erase import ErasedFiles, Erasure, claims_of_person, erase
+from .erasing.records import ErasedRecords
+from .erasing.rows import ErasedRows
 from .export import export_deployment
 from .former_settings import (
     FormerSettings,
@@ -24,6 +27,7 @@ from .former_settings import (
     settings_from_environment,
 )
 from .left_behind import left_behind
+from .migrate import MigratedTable, migrate_tables
 from .moments import moment
 from .offsets import ShownOffset, adopt_offsets, rewind_offsets, show_offsets
 from .old_tables import (
@@ -97,6 +101,10 @@ __all__ = [
     "DescribedTable",
     "DescribedWorker",
     "Difference",
+    "ErasedFiles",
+    "ErasedRecords",
+    "ErasedRows",
+    "Erasure",
     "Examination",
     "Finding",
     "FormerSettings",
@@ -105,6 +113,7 @@ __all__ = [
     "ImportedTable",
     "ListedTable",
     "ListedTopic",
+    "MigratedTable",
     "Now",
     "PipelineStatus",
     "Probe",
@@ -134,6 +143,7 @@ __all__ = [
     "ask_probes",
     "backfill_of",
     "bound",
+    "claims_of_person",
     "compact_tables",
     "compare_tables",
     "context_of",
@@ -144,6 +154,7 @@ __all__ = [
     "describe_plugin",
     "describe_table",
     "describe_worker",
+    "erase",
     "examine",
     "export_dead_letters",
     "export_deployment",
@@ -154,6 +165,7 @@ __all__ = [
     "look_at_dead_letters",
     "look_at_status",
     "maintain_tables",
+    "migrate_tables",
     "moment",
     "named_query",
     "old_table_views",
