@@ -497,7 +497,9 @@ def claimx_register_commands() -> Iterable[Command]:  # type: ignore[empty-body]
 
 
 @hookspec
-def claimx_check_settings(settings: Settings) -> Iterable[Problem]:  # type: ignore[empty-body]
+def claimx_check_settings(  # type: ignore[empty-body]
+    settings: Settings, domains: Sequence[Domain]
+) -> Iterable[Problem]:
     """Look for mistakes that the type of a setting cannot show.
 
     Called by ``claimx-run config check`` and before workers start. Must not connect
@@ -505,6 +507,7 @@ def claimx_check_settings(settings: Settings) -> Iterable[Problem]:  # type: ign
 
     Args:
         settings: All settings.
+        domains: Every domain, for example for the connections that it brings.
 
     Returns:
         The problems found; nothing starts while there is one.

@@ -21,7 +21,7 @@ from claimx_pipeline.media.codec import FileCodec
 from claimx_pipeline.media.guard import HostPort
 from claimx_pipeline.media.links import LinkSource
 from claimx_pipeline.media.messages import DownloadResult, DownloadTask
-from claimx_pipeline.media.open_store import open_cache, open_files
+from claimx_pipeline.media.open_store import open_cache, open_files, refuse_unusable
 from claimx_pipeline.media.store import FileStore
 from claimx_pipeline.media.topics import FileTopics
 from claimx_pipeline.settings.tree.settings import Settings
@@ -146,11 +146,23 @@ class FileFlow:
         Raises:
             SettingsError: The setting does not name a store that can be opened.
         """
-        where = "storage.files"
         chosen = self.files.store(settings)
-        if chosen is not settings.storage.files:
-            where = f"the store of the files of {self.domain}"
-        return open_files(settings.storage, chosen, where)
+        return open_files(settings.storage, chosen, self._store_name(settings))
+
+    def _store_name(self, settings: Settings) -> str:
+        if self.files.store(settings) is settings.storage.files:
+            return "storage.files"
+        return f"the store of the files of {self.domain}"
+
+    def refuse_unusable(self, settings: Settings) -> None:
+        """See that both stores can be opened; nothing is made and nothing is connected to.
+
+        Raises:
+            SettingsError: One cannot.
+        """
+        storage, chosen = settings.storage, self.files.store(settings)
+        refuse_unusable(storage.cache.root, storage.cache.options, "storage.cache", storage)
+        refuse_unusable(chosen.root, chosen.options, self._store_name(settings), storage)
 
     def partial_files(self, settings: Settings) -> Path:
         """Return the folder of its files under way."""

@@ -1,3 +1,5 @@
+from .checking import Checked, check, check_settings, start, to_start
+from .connecting import ask_services, differing_topics
 from .create import create_all
 from .dead_letter_views import DeadLetterGroup, DeadLetterGroups, ShownDeadLetter
 from .dead_letters import (
@@ -62,6 +64,7 @@ from .try_event import TriedPlugin, context_of, read_event, try_plugin
 
 __all__ = [
     "Backfill",
+    "Checked",
     "Comparison",
     "CreatedTable",
     "DeadLetterGroup",
@@ -89,7 +92,10 @@ __all__ = [
     "TriedPlugin",
     "WorkerRun",
     "adopt_offsets",
+    "ask_services",
     "backfill_of",
+    "check",
+    "check_settings",
     "compact_tables",
     "compare_tables",
     "context_of",
@@ -100,6 +106,7 @@ __all__ = [
     "describe_plugin",
     "describe_table",
     "describe_worker",
+    "differing_topics",
     "export_dead_letters",
     "export_deployment",
     "import_table",
@@ -125,6 +132,8 @@ __all__ = [
     "settings_from_environment",
     "show_dead_letter",
     "show_offsets",
+    "start",
+    "to_start",
     "try_plugin",
     "vacuum_tables",
 ]

@@ -13,7 +13,7 @@ Configured, not programmed::
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from claimx_pipeline.claimx.task_trigger.triggers import (
@@ -24,12 +24,14 @@ from claimx_pipeline.claimx.task_trigger.triggers import (
     TriggerActions,
     WebhookAction,
 )
+from claimx_pipeline.domain.domain import Domain
 from claimx_pipeline.domain.entities import EntityRow
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.hooks.context import EnrichmentContext
 from claimx_pipeline.hooks.markers import hookimpl
 from claimx_pipeline.hooks.result import Action, Log, PluginResult, Publish, Webhook
 from claimx_pipeline.plugins.base import Plugin
+from claimx_pipeline.settings.tree.connections import CLAIMX_API
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import BRAND, Topic
 
@@ -57,12 +59,15 @@ class TaskTriggerPlugin(Plugin):
         """Yield the topics that the triggers publish to."""
         names = {block.publish_to_topic for _, block in self._blocks() if block.publish_to_topic}
         for name in sorted(names):
-            yield Topic(name)
+            yield Topic.named(name)
 
     @hookimpl
-    def claimx_check_settings(self, settings: Settings) -> list[Problem]:
+    def claimx_check_settings(
+        self, settings: Settings, domains: Sequence[Domain] = ()
+    ) -> list[Problem]:
         """Find webhooks of connections that do not exist."""
-        known = {*settings.connections, "claimx_api"}
+        brought = (name for domain in domains for name in domain.connections(settings))
+        known = {*settings.connections, *brought, CLAIMX_API}
         return [
             Problem(
                 f"plugins.{self.name}.config.triggers.{where}.webhook.connection",
