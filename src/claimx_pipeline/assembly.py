@@ -29,6 +29,8 @@ class Assembled:
 
     loaded: LoadedSettings
     plugins: PluginSet
+    complete: bool = True
+    """Whether nothing was refused: no plugin is missing, no section of the settings."""
 
 
 @frozen
@@ -97,11 +99,12 @@ def _with_plugins(
         with refusals.of():
             sources = lay_beneath(sources, files_of_plugins(directory, plugins), cwd)
     sections = settings_sections(plugins, refusals)
+    # A section that nobody knows may be that of a plugin that could not be loaded.
+    complete = not refusals.found
     with refusals.of():
-        # A section that nobody knows may be that of a plugin that could not be loaded.
-        loaded = load_settings(sources, sections, known=not refusals.found)
+        loaded = load_settings(sources, sections, known=complete)
         warnings = (*loaded.warnings, *plugins.left_out, *plugins.warnings)
-        return Assembled(evolve(loaded, warnings=warnings), plugins)
+        return Assembled(evolve(loaded, warnings=warnings), plugins, complete)
     return None
 
 

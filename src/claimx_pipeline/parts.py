@@ -39,6 +39,8 @@ class Parts:
     loaded: LoadedSettings
     plugins: PluginSet
     clock: Clock
+    complete: bool = True
+    """False for what is only checked, a plugin that was refused being left out."""
     _refusals: Refusals = field(factory=Refusals, init=False, repr=False)
     """Where what is wrong with a part is raised; collected while all are checked."""
 
@@ -72,7 +74,7 @@ class Parts:
         """Every worker by name, with what the settings change of it."""
         found = {**self._declared}
         for name, given in sorted(self.settings.workers.items()):
-            if name not in found:
+            if name not in found and (self.complete or given.input_topic):
                 with self._refusals.of():
                     found[name] = self._chains.worker(name, given, self._declared)
         for name, worker in found.items():

@@ -78,7 +78,9 @@ class Pipeline(Parts):
             None if the settings were refused. A plugin that was refused is left out.
         """
         parts = assemble(sources, refusals)
-        return None if parts is None else cls(parts.loaded, parts.plugins, clock or SystemClock())
+        if parts is None:
+            return None
+        return cls(parts.loaded, parts.plugins, clock or SystemClock(), parts.complete)
 
     @staticmethod
     def find_plugins(
@@ -215,6 +217,7 @@ class Pipeline(Parts):
             core_topics=self._core_topics(),
             brought=frozenset(self.registrations.brought_connections),
             owner_of=self._owner_of,
+            complete=self.complete,
         ).found()
 
     def resources(

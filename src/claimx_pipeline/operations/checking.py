@@ -58,8 +58,8 @@ def check_settings(
     if pipeline is None:
         return Checked(problems=refusals.problems)
     if refusals.found:
-        # What a plugin that is missing would have brought is not to be missed.
-        return Checked(problems=refusals.problems, warnings=pipeline.loaded.warnings)
+        problems = _unique([*refusals.problems, *pipeline.check()])
+        return Checked(problems=problems, warnings=pipeline.loaded.warnings)
     return check(pipeline, workers, every=every)
 
 

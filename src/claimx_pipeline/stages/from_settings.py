@@ -29,6 +29,19 @@ RETIRED_STAGES: Mapping[str, str] = {
 }
 """Stages of the system before, each with what to write instead."""
 
+FORMER_CLASSES: Mapping[str, str] = {
+    "transformhandler": "transform",
+    "validationhandler": "validation",
+    "lookuphandler": "lookup",
+    "lookupenrichmenthandler": "lookup",
+    "batchinghandler": "batching",
+    "deltatablewriter": "delta",
+    "deltatablebatchwriter": "delta",
+    "deltawriter": "delta",
+    "apisender": "send",
+}
+"""Classes of the system before, in small letters, to the stages that do the same."""
+
 
 @frozen
 class ChainWriter:
@@ -221,6 +234,9 @@ class ChainWriter:
             return f"there is no stage {name!r}; {RETIRED_STAGES[name]}"
         known = ", ".join(sorted(self.stages))
         last = name.replace(":", ".").rpartition(".")[2]
+        if (former := FORMER_CLASSES.get(last.casefold())) is not None:
+            now = RETIRED_STAGES.get(former, f"write {former!r}")
+            return f"{name!r} is a class of the former system, and settings hold names; {now}"
         for registered, kind in self.stages.items():
             if kind.__name__.casefold() == last.casefold():
                 return f"{name!r} is code, and settings hold names; write {registered!r}"

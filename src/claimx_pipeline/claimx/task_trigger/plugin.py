@@ -31,12 +31,18 @@ from claimx_pipeline.hooks.context import EnrichmentContext
 from claimx_pipeline.hooks.markers import hookimpl
 from claimx_pipeline.hooks.result import Action, Log, PluginResult, Publish, Webhook
 from claimx_pipeline.plugins.base import Plugin
+from claimx_pipeline.settings.nearest import nearest
 from claimx_pipeline.settings.tree.connections import CLAIMX_API
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import BRAND, Topic
 
 _TEMPLATE = re.compile(r"[0-9]{1,19}")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_NAMES = (
+    *("event_id", "event_type", "domain", "project_id", "trigger_name"),
+    *("task_id", "assignment_id", "task_name", "task_status"),
+)
+"""What the message of a log action may name."""
 
 _PROCESSING = frozenset({"created_at", "updated_at", "last_enriched_at"})
 """Columns of a row that tell when it was made, not what it says."""
@@ -65,7 +71,10 @@ class TaskTriggerPlugin(Plugin):
     def claimx_check_settings(
         self, settings: Settings, domains: Sequence[Domain] = ()
     ) -> list[Problem]:
-        """Find webhooks of connections that do not exist."""
+        """Find webhooks of connections that do not exist, and names that no message has."""
+        return [*self._unknown_connections(settings, domains), *self._unknown_names()]
+
+    def _unknown_connections(self, settings: Settings, domains: Sequence[Domain]) -> list[Problem]:
         brought = (name for domain in domains for name in domain.connections(settings))
         known = {*settings.connections, *brought, CLAIMX_API}
         return [
@@ -79,6 +88,18 @@ class TaskTriggerPlugin(Plugin):
             and block.webhook.connection is not None
             and block.webhook.connection not in known
         ]
+
+    def _unknown_names(self) -> Iterator[Problem]:
+        for where, block in self._blocks():
+            message = block.log.message if isinstance(block.log, LogAction) else block.log or ""
+            for name in dict.fromkeys(_PLACEHOLDER.findall(message)):
+                if name not in _NAMES:
+                    near = nearest(name, _NAMES)
+                    hint = f"did you mean {near!r}?" if near else f"there are {', '.join(_NAMES)}"
+                    yield Problem(
+                        f"plugins.{self.name}.config.triggers.{where}.log",
+                        f"there is no name {name!r} for a message; {hint}",
+                    )
 
     def webhook_headers(self) -> Mapping[str, Mapping[str, str]]:
         """Return the headers of each webhook, by template and block."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import field, frozen
 from attrs.validators import gt
@@ -37,6 +37,14 @@ class PluginSettings:
 @frozen(kw_only=True)
 class PluginsSettings:
     """Plugins: ``plugins.dir``, and ``plugins.<name>`` for each."""
+
+    RETIRED: ClassVar[Mapping[str, str]] = {
+        "enabled": "each plugin is switched off by plugins.<name>.enabled",
+        "config_path": "write plugins.dir",
+        "plugins_dir": "write plugins.dir",
+        "task_triggers": "write plugins.task_trigger.config.triggers",
+    }
+    """Keys of the system before, each with what to write instead."""
 
     dir: str = "plugins/config"
     """Folder of directory plugins; empty for none."""
