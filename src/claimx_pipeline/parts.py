@@ -26,10 +26,16 @@ if TYPE_CHECKING:
     from claimx_pipeline.delta.store import TableStore
     from claimx_pipeline.domain.domain import Domain
     from claimx_pipeline.domain.handlers import EventHandler
-    from claimx_pipeline.runtime.worker import WorkerSpec
+    from claimx_pipeline.runtime.resources import Resources
+    from claimx_pipeline.runtime.worker import Processor, WorkerSpec
     from claimx_pipeline.stages.from_settings import ChainWriter
     from claimx_pipeline.stages.protocol import Stage
     from claimx_pipeline.topics import Topic, Topology
+
+
+def refused_build(_: Resources) -> Processor:
+    """Stand in for what builds a worker that was refused; it is not called."""
+    raise TypeError("a worker that was refused is not built")
 
 
 @define(slots=False)
@@ -78,6 +84,8 @@ class Parts:
                 with self._refusals.of():
                     found[name] = self._chains.worker(name, given, self._declared)
         for name, worker in found.items():
+            # One that is refused is looked at without what it does from here on.
+            found[name] = evolve(worker, build=refused_build)
             with self._refusals.of(self._section_of(name)):
                 found[name] = self._of_its_owner(name, self._adjusted, worker)
         for name, worker in tuple(found.items()):

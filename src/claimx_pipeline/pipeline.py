@@ -13,8 +13,8 @@ from attrs import define, field
 from claimx_pipeline.assembly import Sources, assemble, found_plugins
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock, SystemClock
-from claimx_pipeline.errors import Problem, Refusals, SettingsError
-from claimx_pipeline.parts import Parts
+from claimx_pipeline.errors import Problem, Refusals, SettingsError, UsageError
+from claimx_pipeline.parts import Parts, refused_build
 from claimx_pipeline.plugins.host.heard_domains import unheard
 from claimx_pipeline.plugins.host.loading import PluginSet
 
@@ -121,21 +121,23 @@ class Pipeline(Parts):
         Raises:
             SettingsError: Something is wrong or missing; every problem is named.
         """
-        problems = [*self.check(), *self.lacking(workers)]
-        if unique := list({str(problem): problem for problem in problems}.values()):
-            raise SettingsError(unique)
+        if problems := self.check([worker.name for worker in workers]):
+            raise SettingsError(problems)
 
-    def check(self) -> list[Problem]:
+    def check(self, workers: Sequence[str] = (), *, every: bool = False) -> list[Problem]:
         """Build everything that a start builds, and return what is wrong with it.
 
-        Connects to nothing and makes nothing on disk. What only some workers need is not looked
-        at: see ``lacking``.
+        Connects to nothing and makes nothing on disk.
+
+        Args:
+            workers: Names of workers or of sets of them: what these alone need is looked at, too.
+            every: The same for all workers.
         """
-        if self._built:
-            return []
         self._refusals.collects = True
         try:
-            self._build()
+            if not self._built:
+                self._build()
+            lacking = self._lacking(workers, every=every)
             found = self._refusals.problems
         finally:
             self._refusals.collects = False
@@ -144,13 +146,17 @@ class Pipeline(Parts):
         if found:
             self._forget()
         # What only waits for a variable is wrong for those alone who use it.
-        return [problem for problem in found if not problem.missing]
+        found = [problem for problem in found if not problem.missing]
+        return list({str(problem): problem for problem in (*found, *lacking)}.values())
 
-    def lacking(self, workers: Iterable[WorkerSpec]) -> list[Problem]:
-        """Return what is missing, or wrong, of what *workers* alone need."""
+    def _lacking(self, names: Sequence[str], *, every: bool) -> list[Problem]:
+        """Return what is missing, or wrong, of what some workers alone need."""
         from claimx_pipeline.trial import PLUGINS, lacks
 
-        workers = list(workers)
+        try:
+            workers = [*self.workers.values()] if every else self.select(names) if names else []
+        except UsageError:
+            return []  # said by who selects them, if nothing else is wrong
         loaded = [name for name, _ in self.plugins.loaded()]
         owners = self.registrations.owners
         found = lacks(workers, self.loaded, self.connections(), owners, loaded)
@@ -186,7 +192,10 @@ class Pipeline(Parts):
         if broker is not None:
             with refusals.of():
                 resources = self.resources(broker, Health(self.clock))
-                trial.processors(self.workers.values(), resources)
+                workers = (
+                    each for each in self.workers.values() if each.build is not refused_build
+                )
+                trial.processors(workers, resources)
 
     def _forget(self) -> None:
         """Drop what was built, since parts of it were left out."""

@@ -49,15 +49,15 @@ class Trial:
         """See that every table has a location, and can be created and written."""
         located: set[str] = set()
         for name in store.specs:
-            with self.refusals.of(self._where_of_table(name)):
-                try:
-                    store.location(name)
-                except TableError as error:
-                    # All tables below one root are at the same wrong location.
-                    if (reason := error.reason.replace(name, "")) in located:
-                        continue
+            try:
+                store.location(name)
+            except TableError as error:
+                # All tables below one root are at the same wrong location.
+                if (reason := error.reason.replace(name, "")) not in located:
                     located.add(reason)
-                    raise
+                    with self.refusals.of(self._where_of_table(name)):
+                        raise
+                continue
             with self.refusals.of(section_of(self.owners.get(("table", name), CORE))):
                 store.try_out(name)
 
@@ -67,8 +67,9 @@ class Trial:
             if (flow := domain.file_flow) is not None:
                 owner = self.owners.get(("domain", domain.name), CORE)
                 said = f"the files of domain {domain.name!r}"
-                with self.refusals.of(section_of(owner)):
-                    called(owner, said, flow.refuse_unusable, self.loaded.settings)
+                for refuse in (flow.refuse_unusable_cache, flow.refuse_unusable_store):
+                    with self.refusals.of(section_of(owner)):
+                        called(owner, said, refuse, self.loaded.settings)
 
     def commands(self, commands: Iterable[tuple[str, Command]]) -> None:
         """See that what plugins add to ``claimx-run`` can be imported."""

@@ -154,15 +154,23 @@ class FileFlow:
             return "storage.files"
         return f"the store of the files of {self.domain}"
 
-    def refuse_unusable(self, settings: Settings) -> None:
-        """See that both stores can be opened; nothing is made and nothing is connected to.
+    def refuse_unusable_cache(self, settings: Settings) -> None:
+        """See that the cache can be opened; nothing is made and nothing is connected to.
 
         Raises:
-            SettingsError: One cannot.
+            SettingsError: It cannot.
         """
-        storage, chosen = settings.storage, self.files.store(settings)
+        storage = settings.storage
         refuse_unusable(storage.cache.root, storage.cache.options, "storage.cache", storage)
-        refuse_unusable(chosen.root, chosen.options, self._store_name(settings), storage)
+
+    def refuse_unusable_store(self, settings: Settings) -> None:
+        """See that the store of its files can be opened, in the same way.
+
+        Raises:
+            SettingsError: It cannot.
+        """
+        chosen = self.files.store(settings)
+        refuse_unusable(chosen.root, chosen.options, self._store_name(settings), settings.storage)
 
     def partial_files(self, settings: Settings) -> Path:
         """Return the folder of its files under way."""

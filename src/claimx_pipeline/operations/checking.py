@@ -58,8 +58,9 @@ def check_settings(
     if pipeline is None:
         return Checked(problems=refusals.problems)
     if refusals.found:
-        problems = _unique([*refusals.problems, *pipeline.check()])
-        return Checked(problems=problems, warnings=pipeline.loaded.warnings)
+        problems = [*refusals.problems, *pipeline.check()]
+        warnings = _others(pipeline.loaded.warnings, problems)
+        return Checked(problems=_others(problems, ()), warnings=warnings)
     return check(pipeline, workers, every=every)
 
 
@@ -74,25 +75,21 @@ def check(pipeline: Pipeline, workers: Sequence[str] = (), *, every: bool = Fals
     Raises:
         UsageError: There is no worker or set of a name.
     """
-    problems = pipeline.check()
-    if problems:
-        return Checked(
-            problems=_unique(problems), warnings=pipeline.loaded.warnings, pipeline=pipeline
-        )
-    named = pipeline.select(workers) if workers else []
-    chosen = [*pipeline.workers.values()] if every or not workers else named
-    found = pipeline.lacking(chosen)
+    found = pipeline.check(workers, every=every or not workers)
     if workers or every:
         problems, missing = found, list[Problem]()
     else:
         problems = [each for each in found if not each.missing]
         missing = [each for each in found if each.missing]
+    if problems:
+        warnings = [*pipeline.loaded.warnings, *missing]
+        return Checked(problems=problems, warnings=_others(warnings, problems), pipeline=pipeline)
+    if workers:
+        pipeline.select(workers)
     unresolved = [setting.problem for setting in pipeline.loaded.unresolved]
-    warnings = _unique([*pipeline.warnings, *missing, *unresolved])
     return Checked(
-        problems=_unique(problems),
-        warnings=[each for each in warnings if each not in problems],
-        waiting=_waiting(pipeline, chosen) if missing else (),
+        warnings=_others([*pipeline.warnings, *missing, *unresolved], ()),
+        waiting=_waiting(pipeline) if missing else (),
         pipeline=pipeline,
     )
 
@@ -124,13 +121,12 @@ def start(sources: Sources, workers: Sequence[str] = (), *, every: bool = False)
     return checked.pipeline
 
 
-def _waiting(pipeline: Pipeline, workers: Iterable[WorkerSpec]) -> list[str]:
-    return [
-        worker.name
-        for worker in workers
-        if any(problem.missing for problem in pipeline.lacking([worker]))
-    ]
+def _waiting(pipeline: Pipeline) -> list[str]:
+    """Return the workers that something is missing for."""
+    return [name for name in pipeline.workers if pipeline.check([name])]
 
 
-def _unique(problems: Iterable[Problem]) -> list[Problem]:
-    return [*{str(problem): problem for problem in problems}.values()]
+def _others(found: Iterable[Problem], known: Sequence[Problem]) -> list[Problem]:
+    """Return each of *found* once, without those that are *known*."""
+    said = {str(each) for each in known}
+    return [*{str(each): each for each in found if str(each) not in said}.values()]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
@@ -29,6 +30,10 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     "command": ("claimx_pipeline.hooks.command:Command",),
 }
 """What is registered to its classes, imported only where something is."""
+
+
+_ADDRESS = re.compile(r" at 0x[0-9a-f]+")
+"""Where an object is in memory says nothing to a reader, and differs each time."""
 
 
 def called(plugin: str, hook: str, function: Callable[..., Any], *given: Any) -> Any:
@@ -114,7 +119,7 @@ def require_handler(hook: str, plugin: str, handler: Any) -> None:
 def shown(value: Any) -> str:
     """Return a short form of *value*, whatever its own ``__repr__`` does."""
     try:
-        return f"{value!r:.60}"
+        return _ADDRESS.sub("", repr(value))[:60]
     except BaseException as error:  # noqa: BLE001 - a stranger's method; raising there must not lose the error
         as_failure(error, awaited=False)
         return f"an object of the class {type(value).__name__}"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import pluggy
@@ -11,6 +12,7 @@ import pluggy
 from claimx_pipeline.errors import ClaimxError, Problem
 from claimx_pipeline.hooks.markers import API_VERSION
 from claimx_pipeline.settings.loading.unresolved import Unresolved, missing_of
+from claimx_pipeline.settings.nearest import nearest
 
 CORE = "core"
 """Name under which the pipeline's own parts are registered."""
@@ -26,6 +28,26 @@ def check_name(name: str, found: int) -> None:
         raise ClaimxError("each of them has a plugin of this name; rename or remove one")
     if name in (CORE, "dir"):
         raise ClaimxError("this name has a meaning of its own; give the plugin another")
+
+
+@contextmanager
+def as_sentence(manager: pluggy.PluginManager) -> Iterator[None]:
+    """Say in one sentence which implementation of a plugin is not that of a hook.
+
+    Raises:
+        ClaimxError: One is not.
+    """
+    try:
+        yield
+    except pluggy.PluginValidationError as error:
+        text = str(error)
+        if (unknown := re.match(r"unknown hook '(\w+)'", text)) is not None:
+            name = unknown[1]
+            near = nearest(name, (each for each in dir(manager.hook) if each[:1] != "_"))
+            hint = f"; did you mean {near!r}?" if near else ""
+            raise ClaimxError(f"there is no hook {name!r}{hint}") from error
+        lines = [line.strip() for line in text.splitlines()]
+        raise ClaimxError(" ".join(line for line in lines if line)) from error
 
 
 def refuse_order(manager: pluggy.PluginManager, plugin: Any) -> None:

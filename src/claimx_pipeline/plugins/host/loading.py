@@ -28,6 +28,7 @@ from claimx_pipeline.isolation import as_failure, described, message
 from claimx_pipeline.plugins.host.heard_domains import domains_of
 from claimx_pipeline.plugins.host.load_checks import (
     CORE,
+    as_sentence,
     check_api,
     check_name,
     refuse_order,
@@ -232,8 +233,9 @@ def _load(
     try:
         check_name(name, len(found))
         plugin = _made(plugins, candidate, settings)
-        plugins.manager.register(plugin, name=name)
-        plugins.manager.check_pending()
+        with as_sentence(plugins.manager):
+            plugins.manager.register(plugin, name=name)
+            plugins.manager.check_pending()
         refuse_order(plugins.manager, plugin)
         plugins.infos[name] = _info(plugins, candidate, plugin, settings)
     except BaseException as raised:  # noqa: BLE001 - of any class: see below
