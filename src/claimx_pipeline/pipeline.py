@@ -186,7 +186,7 @@ class Pipeline(Parts):
             trial.tables(self.table_store)
         with refusals.of():
             trial.files(self.domains.values())
-        trial.commands(commands_of(self.plugins, refusals).values())
+        trial.commands(commands_of(self.plugins, refusals).values(), self.plugins)
         checked = registrations.several("claimx_check_settings", "problem")
         refusals.add(problem for _, problem in checked)
         if broker is not None:

@@ -15,9 +15,10 @@ from claimx_pipeline.errors import (
     SettingsError,
     TableError,
 )
-from claimx_pipeline.hooks.command import imported
 from claimx_pipeline.plugins.host.answers import called, require_kind, section_of, several
+from claimx_pipeline.plugins.host.commands import target_of
 from claimx_pipeline.plugins.host.load_checks import CORE
+from claimx_pipeline.plugins.host.loading import PluginSet
 from claimx_pipeline.settings.loader import LoadedSettings, require
 
 if TYPE_CHECKING:
@@ -71,13 +72,12 @@ class Trial:
                     with self.refusals.of(section_of(owner)):
                         called(owner, said, refuse, self.loaded.settings)
 
-    def commands(self, commands: Iterable[tuple[str, Command]]) -> None:
+    def commands(self, commands: Iterable[tuple[str, Command]], plugins: PluginSet) -> None:
         """See that what plugins add to ``claimx-run`` can be imported."""
         for plugin, command in commands:
-            if plugin == CORE:
-                continue
-            with self.refusals.of(section_of(plugin)):
-                called(plugin, f"command {command.name!r}", imported, command)
+            if plugin != CORE:
+                with self.refusals.of(section_of(plugin)):
+                    target_of(command, plugins.infos[plugin])
 
     def processors(self, workers: Iterable[WorkerSpec], resources: Resources) -> None:
         """See that the processor of every worker can be made."""
@@ -87,9 +87,8 @@ class Trial:
                 called(owner, f"worker {worker.name!r}", _processor, worker, resources)
 
     def _where_of_table(self, name: str) -> str:
-        path = (
-            f"tables.paths.{name}" if name in self.loaded.settings.tables.paths else "tables.root"
-        )
+        own = name in self.loaded.settings.tables.paths
+        path = format_path(("tables", "paths", name) if own else ("tables", "root"))
         origin = self.loaded.origins.get(path, "default")
         return path if origin == "default" else f"{origin}: {path}"
 

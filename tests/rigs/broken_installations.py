@@ -34,6 +34,8 @@ class Installation:
     files: Mapping[str, str] = field(factory=dict)
     """Further files below the folder."""
     environ: Mapping[str, str] = field(factory=dict)
+    given: Mapping[str, str] = field(factory=lambda: GIVEN)
+    """What else is in the environment."""
     text: str | None = None
     """The settings file as it is, in place of ``settings``."""
 
@@ -51,7 +53,7 @@ class Installation:
             file.write_text(dedent(text))
         text = self.text if self.text is not None else yaml.safe_dump(settings)
         (folder / "claimx.yaml").write_text(text.replace("FOLDER", str(folder)))
-        return {**GIVEN, **self.environ}
+        return {**self.given, **self.environ}
 
 
 IDLE = "def execute(self, context): return None\n"
@@ -642,6 +644,201 @@ TRIGGERS = Installation(
     settings={"plugins": {"dir": "plugins", "task_trigger": {"required": True}}},
 )
 
+LOOKUPS = [
+    {"type": "lookup", "config": {"connection": name, "endpoint": "/x"}}
+    for name in ("both", "given", "lacks", "odd", "file", "blank", "login")
+]
+
+SERVICES = Installation(
+    said=[
+        "network.proxy_username: is set, but there is no proxy",
+        "media.network.proxy_username: is set, but there is no proxy",
+        "connections.both.network.proxy_username: is set without proxy_password",
+        "connections.both.auth_token: is set beside auth_token_file; keep one of the two",
+        "connections.given.auth_token: goes with a token that is given",
+        "connections.lacks.oauth2: is not set, but auth_type is 'oauth2'",
+        "connections.odd.oauth2.token_url: must not hold a credential or a query",
+        "connections.file.oauth2.client_secret_file: FOLDER/none cannot be read",
+        "connections.blank.oauth2.client_secret: is not set; set it, or client_secret_file",
+        "connections.login.base_url: must not hold a credential or a query",
+    ],
+    settings={
+        "network": {"proxy_username": "x", "proxy_password": "y"},
+        "media": {"network": {"proxy_username": "x"}},
+        "connections": {
+            "both": {
+                "base_url": "https://a.invalid",
+                "auth_type": "bearer",
+                "auth_token": "x",
+                "auth_token_file": "y",
+                "network": {"proxy": "http://p:1", "proxy_username": "x"},
+            },
+            "given": {
+                "base_url": "https://a.invalid",
+                "auth_type": "oauth2",
+                "auth_token": "x",
+                "oauth2": {
+                    "client_id": "x",
+                    "client_secret": "x",
+                    "token_url": "https://a.invalid",
+                },
+            },
+            "lacks": {"base_url": "https://a.invalid", "auth_type": "oauth2"},
+            **{
+                name: {
+                    "base_url": "https://a.invalid",
+                    "auth_type": "oauth2",
+                    "oauth2": {"client_id": "x", "token_url": "https://a.invalid", **more},
+                }
+                for name, more in {
+                    "odd": {"client_secret": "x", "token_url": "https://u:p@a.invalid/?x=1"},
+                    "file": {"client_secret_file": "FOLDER/none"},
+                    "blank": {},
+                }.items()
+            },
+            "login": {"base_url": "https://u:p@a.invalid"},
+        },
+        "workers": {"asks": {"input_topic": "a.in", "enrichment_handlers": LOOKUPS}},
+    },
+)
+
+KAFKA = {"url": "kafka://127.0.0.1:1"}
+
+ODD = {
+    "options of stores": Installation(
+        said=[
+            "storage.options: an option is unknown",
+            "storage.options: 'allow_invalid_certificates' is not offered",
+            "tables.root: table 'claimx_events': tables.root leads to",
+        ],
+        settings={
+            "storage": {
+                "files": {"root": "s3://bucket/x", "options": {"wrong_option": "x"}},
+                "cache": {
+                    "root": "s3://bucket/y",
+                    "options": {"allow_invalid_certificates": "true"},
+                },
+            },
+            "tables": {"root": "FOLDER/a%20b"},
+        },
+    ),
+    "numbers of stores": Installation(
+        said=[
+            "storage.options: 'max_retries' is not a number up to 999",
+            "storage.options: 'retry_timeout' is not a duration such as 30s",
+        ],
+        settings={
+            "storage": {
+                "files": {"root": "s3://bucket/x", "options": {"max_retries": "many"}},
+                "cache": {"root": "s3://bucket/y", "options": {"retry_timeout": "long"}},
+            }
+        },
+    ),
+    "a store": Installation(
+        said=["storage.files.root: abfss://x cannot be used: "],
+        settings={"storage": {"files": {"root": "abfss://x"}}},
+    ),
+    "the file of the broker": Installation(
+        said=["broker.url: "], settings={"broker": {"url": "sqlite://no/slash.db"}}
+    ),
+    "a login without SASL": Installation(
+        said=["broker.kafka.sasl_mechanism: is "],
+        settings={
+            "broker": {
+                **KAFKA,
+                "kafka": {"security_protocol": "PLAINTEXT", "sasl_mechanism": "SCRAM-SHA-256"},
+            }
+        },
+    ),
+    "OAuth without SASL": Installation(
+        said=["broker.kafka.oauth: is set, "],
+        settings={
+            "broker": {
+                **KAFKA,
+                "kafka": {"security_protocol": "PLAINTEXT", "oauth": {"client_id": "x"}},
+            }
+        },
+    ),
+    "SASL without a login": Installation(
+        said=["broker.kafka: SASL_SSL needs a username and a password"],
+        settings={"broker": {**KAFKA, "kafka": {"security_protocol": "SASL_SSL"}}},
+    ),
+    "SASL with two logins": Installation(
+        said=["broker.kafka.oauth: "],
+        settings={
+            "broker": {
+                **KAFKA,
+                "kafka": {
+                    "security_protocol": "SASL_SSL",
+                    "sasl_mechanism": "PLAIN",
+                    "username": "x",
+                    "password": "y",
+                    "oauth": {"client_id": "x"},
+                },
+            }
+        },
+    ),
+    "one wrong setting": Installation(
+        said=["claimx.yaml:1: tables.rot: unknown key 'rot'; did you mean 'root'?"],
+        text="tables: {rot: x}\n",
+    ),
+    "nothing that workers need": Installation(
+        said=[
+            "claimx.api: worker 'enrichment' asks the ClaimX API and has no address",
+            "connections.itel_cabinet_api.base_url: ITEL_CABINET_API_BASE_URL is not set",
+            "claimx.yaml:1: plugins.task_trigger.config.include_task_data: UNSET is not set",
+        ],
+        text="plugins: {dir: plugins, task_trigger: {required: true, "
+        "config: {include_task_data: '${UNSET}'}}}\n",
+        files={
+            "plugins/task_trigger/config.yaml": "{module: claimx_pipeline.plugins.task_trigger, "
+            "class: TaskTriggerPlugin}"
+        },
+        given={},
+    ),
+    "plugins without settings": Installation(
+        said=[
+            "plugins.mine: plugin 'mine' (FOLDER/plugins/mine/config.yaml) cannot be loaded: "
+            "plugins.mine.config: plugin 'mine' has no settings; remove them",
+            "plugins.itel_cabinet_form: plugin 'itel_cabinet_form' (itel-cabinet-plugin",
+            "plugins.argument: plugin 'argument' (FOLDER/plugins/argument/config.yaml) cannot be "
+            "loaded: Plugin 'argument' for hook 'claimx_register_tables'",
+        ],
+        plugins={"mine": IDLE, "argument": hook("claimx_register_tables", "pass", ", wrong")},
+        settings={
+            "plugins": {
+                "mine": {"required": True, "config": {"a": 1}},
+                "itel_cabinet_form": {"config": {"a": 1}},
+            }
+        },
+    ),
+    "what settings cannot use": Installation(
+        said=[
+            "workers.mine.enrichment_handlers[0].type: stage 'bare' has no config_class, so only",
+            "sources.there: its worker would be called 'source-there', as another worker is",
+        ],
+        plugins={
+            "bare": hook(
+                "claimx_register_stages",
+                """
+                class Bare:
+                    async def process(self, items): ...
+                return {"bare": Bare}
+                """,
+            ),
+            "there": hook(
+                "claimx_register_workers",
+                WORKER + "return [WorkerSpec(name='source-there', summary='', group='there', "
+                "reads=(Topic('there.in', source=True),), build=Chain.of())]",
+            ),
+        },
+        settings={
+            "workers": {"mine": {"input_topic": "m.in", "enrichment_handlers": [{"type": "bare"}]}},
+            "sources": {"there": {"type": "files", "path": "x"}},
+        },
+    ),
+}
+
 BROKEN: Mapping[str, Installation] = {
     "what plugins register": REGISTERING,
     "workers of plugins": WORKERS,
@@ -653,4 +850,6 @@ BROKEN: Mapping[str, Installation] = {
     "no folder of plugins": PLACES,
     "a plugin's setting without value": WAITING,
     "triggers": TRIGGERS,
+    "services": SERVICES,
+    **ODD,
 }

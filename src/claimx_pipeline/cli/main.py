@@ -8,7 +8,7 @@ import traceback
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -21,8 +21,11 @@ from claimx_pipeline.errors import (
     SettingsError,
     UsageError,
 )
-from claimx_pipeline.hooks.command import Command, imported
+from claimx_pipeline.hooks.command import Command
 from claimx_pipeline.hooks.output import note
+
+if TYPE_CHECKING:
+    from claimx_pipeline.plugins.host.loading import PluginInfo
 
 FAILED, USAGE = 1, 2
 
@@ -38,7 +41,7 @@ class LazyGroup(TyperGroup):
         return {each.name: each for each in builtin.claimx_register_commands()}
 
     @cached_property
-    def known(self) -> dict[str, Command]:
+    def known(self) -> dict[str, tuple[Command, PluginInfo | None]]:
         """Commands of the core and of the plugins, by name; what is wrong with one is reported."""
         from claimx_pipeline import builtin
         from claimx_pipeline.plugins.host.commands import commands_of
@@ -55,7 +58,8 @@ class LazyGroup(TyperGroup):
         found = commands_of(plugins, refusals)
         for problem in refusals.problems:
             note(f"warning: {problem}")
-        return {name: command for name, (_, command) in found.items()}
+        infos = plugins.infos
+        return {name: (command, infos.get(by)) for name, (by, command) in found.items()}
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names in the order of their registration."""
@@ -69,10 +73,12 @@ class LazyGroup(TyperGroup):
             ClaimxError: A plugin's command cannot be imported.
         """
         del ctx
-        command = self.core.get(cmd_name) or self.known.get(cmd_name)
-        if command is None:
+        from claimx_pipeline.plugins.host.commands import target_of
+
+        found = (self.core[cmd_name], None) if cmd_name in self.core else self.known.get(cmd_name)
+        if found is None:
             return None
-        real = typer.main.get_command(imported(command))
+        real = typer.main.get_command(target_of(*found))
         real.name = cmd_name
         return real
 
@@ -80,7 +86,7 @@ class LazyGroup(TyperGroup):
         """Write the commands under their headings, from their summaries alone."""
         del ctx
         panels: dict[str, list[tuple[str, str]]] = {}
-        for command in self.known.values():
+        for command, _ in self.known.values():
             panels.setdefault(command.panel, []).append((command.name, command.summary))
         for panel, rows in panels.items():
             with formatter.section(panel):

@@ -17,6 +17,7 @@ from claimx_pipeline.errors import (
 )
 from claimx_pipeline.operations.checking import Checked
 from claimx_pipeline.operations.topics import open_admin
+from claimx_pipeline.settings.loading.paths import format_path
 
 if TYPE_CHECKING:
     from claimx_pipeline.connections.client import Connection
@@ -86,9 +87,9 @@ def _differing(pipeline: Pipeline, existing: Mapping[str, int]) -> Iterable[Prob
         partitions = existing.get(topic.name)
         if partitions in (None, topic.partitions):
             continue
-        path = f"broker.topics.{pipeline.topology.logical(topic.name)}.partitions"
+        name = pipeline.topology.logical(topic.name)
         yield Problem(
-            pipeline.where(path),
+            pipeline.where(format_path(("broker", "topics", name, "partitions"))),
             f"topic {topic.name!r} has {partitions} partitions, the settings say "
             f"{topic.partitions}; it stays as it is",
         )
@@ -100,7 +101,8 @@ async def _tables(
     store, missing = pipeline.table_store, []
     for name in names:
         own = name in pipeline.settings.tables.paths
-        where = pipeline.where(f"tables.paths.{name}" if own else "tables.root")
+        path = ("tables", "paths", name) if own else ("tables", "root")
+        where = pipeline.where(format_path(path))
         try:
             if await asyncio.to_thread(store.exists, name):
                 await asyncio.to_thread(store.compare, name)
@@ -121,7 +123,7 @@ async def _connections(pipeline: Pipeline, needs: Iterable[str], problems: list[
     connections = pipeline.connections()
     try:
         for name in dict.fromkeys(wanted):
-            where = pipeline.where(f"{CONNECTIONS}{name}")
+            where = pipeline.where(format_path(("connections", name)))
             if name not in connections.names:
                 continue
             try:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from claimx_pipeline.errors import ClaimxError, Refusals
 from claimx_pipeline.hooks.command import Command
+from claimx_pipeline.isolation import as_failure, described
 from claimx_pipeline.plugins.host.answers import (
     called,
     owner,
@@ -14,8 +18,9 @@ from claimx_pipeline.plugins.host.answers import (
     several,
     shown,
 )
+from claimx_pipeline.plugins.host.directory import CONFIG_FILE, module_of_file
 from claimx_pipeline.plugins.host.load_checks import CORE
-from claimx_pipeline.plugins.host.loading import PluginSet
+from claimx_pipeline.plugins.host.loading import PluginInfo, PluginSet
 
 HOOK = "claimx_register_commands"
 
@@ -41,6 +46,31 @@ def commands_of(plugins: PluginSet, refusals: Refusals) -> dict[str, tuple[str, 
                     )
                 found[command.name] = plugin, command
     return found
+
+
+def target_of(command: Command, plugin: PluginInfo | None = None) -> Any:
+    """Return what *command* runs.
+
+    Args:
+        command: The command.
+        plugin: Who adds it; None for the core.
+
+    Raises:
+        ClaimxError: Its module cannot be imported, or has nothing of that name.
+    """
+    module, _, attribute = command.target.partition(":")
+    try:
+        origin = Path(plugin.origin) if plugin else Path()
+        file = origin.parent / f"{module}.py"
+        if origin.name == CONFIG_FILE and file.is_file():
+            return getattr(module_of_file(file), attribute)
+        return getattr(importlib.import_module(module), attribute)
+    except BaseException as error:
+        failed = as_failure(error, awaited=False)
+        raise ClaimxError(
+            f"command {command.name!r} names {command.target!r}, which cannot be imported: "
+            f"{described(failed)}; its target is 'module:attribute' of a typer.Typer"
+        ) from error
 
 
 def _commands(plugin: str, function: Callable[[], object], refusals: Refusals) -> list[Command]:

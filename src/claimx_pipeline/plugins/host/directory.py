@@ -63,7 +63,7 @@ class FoundPlugin:
             raise ClaimxError(self.problem)
         local = self.folder / f"{self.content.module}.py"
         if local.is_file():
-            module = _module_of_file(local)
+            module = module_of_file(local)
         else:
             module = importlib.import_module(self.content.module)
         try:
@@ -138,7 +138,7 @@ def _readable(error: ClaimxError) -> str:
     return "; ".join(str(problem) for problem in error.problems)
 
 
-def _module_of_file(file: Path) -> ModuleType:
+def module_of_file(file: Path) -> ModuleType:
     """Import a plugin's own file under a name that no other module has."""
     name = f"claimx_directory_plugin_{file.parent.name}_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)
