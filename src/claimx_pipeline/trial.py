@@ -20,6 +20,7 @@ from claimx_pipeline.plugins.host.commands import target_of
 from claimx_pipeline.plugins.host.load_checks import CORE
 from claimx_pipeline.plugins.host.loading import PluginSet
 from claimx_pipeline.settings.loader import LoadedSettings, require
+from claimx_pipeline.settings.loading.paths import format_path
 
 if TYPE_CHECKING:
     from claimx_pipeline.delta.store import TableStore
