@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from attrs import evolve, field, frozen
@@ -18,9 +18,10 @@ from claimx_pipeline.settings.loader import (
     plugins_settings,
     read_sources,
 )
-from claimx_pipeline.settings.loading.nodes import find
+from claimx_pipeline.settings.loading.nodes import Block, ValueOrigin, find
 from claimx_pipeline.settings.loading.sources import lay_beneath
 from claimx_pipeline.settings.tree.plugins import PluginsSettings
+from claimx_pipeline.settings.tree.settings import SettingsSection
 
 
 @frozen
@@ -31,6 +32,8 @@ class Assembled:
     plugins: PluginSet
     complete: bool = True
     """Whether nothing was refused: no plugin is missing, no section of the settings."""
+    with_settings: bool = True
+    """False if the settings were refused: those here are the defaults."""
 
 
 @frozen
@@ -55,7 +58,7 @@ def assemble(sources: Sources, refusals: Refusals) -> Assembled | None:
         refusals: Where everything that is wrong is raised or collected.
 
     Returns:
-        Both; None if something of the settings was refused and collected.
+        Both; None if the settings say nothing that can be used, not even with defaults.
 
     Raises:
         ClaimxError: Something is wrong and *refusals* does not collect.
@@ -105,7 +108,17 @@ def _with_plugins(
         loaded = load_settings(sources, sections, known=complete)
         warnings = (*loaded.warnings, *plugins.left_out, *plugins.warnings)
         return Assembled(evolve(loaded, warnings=warnings), plugins, complete)
-    return None
+    return _with_defaults(plugins, sections)
+
+
+def _with_defaults(plugins: PluginSet, sections: Sequence[SettingsSection]) -> Assembled | None:
+    """Return the plugins with default settings: what they register can still be looked at."""
+    nothing = SettingsSources(root=Block({}, ValueOrigin.named("")))
+    try:
+        loaded = load_settings(nothing, sections)
+    except SettingsError:
+        return None
+    return Assembled(loaded, plugins, complete=False, with_settings=False)
 
 
 def _missing_directory(

@@ -17,6 +17,7 @@ from claimx_pipeline.errors import Problem, Refusals, SettingsError, UsageError
 from claimx_pipeline.parts import Parts, refused_build
 from claimx_pipeline.plugins.host.heard_domains import unheard
 from claimx_pipeline.plugins.host.loading import PluginSet
+from claimx_pipeline.plugins.host.registrations import Registrations
 
 if TYPE_CHECKING:
     from claimx_pipeline.name_checks import Findings
@@ -75,12 +76,17 @@ class Pipeline(Parts):
         """Return the pipeline of *sources*; what is wrong is raised or collected.
 
         Returns:
-            None if the settings were refused. A plugin that was refused is left out.
+            None if the settings were refused and collected; then what the plugins register is
+            looked at, too. A plugin that was refused is left out.
         """
         parts = assemble(sources, refusals)
         if parts is None:
             return None
-        return cls(parts.loaded, parts.plugins, clock or SystemClock(), parts.complete)
+        pipeline = cls(parts.loaded, parts.plugins, clock or SystemClock(), parts.complete)
+        if parts.with_settings:
+            return pipeline
+        refusals.add(pipeline.check_plugins())
+        return None
 
     @staticmethod
     def find_plugins(
@@ -148,6 +154,31 @@ class Pipeline(Parts):
         # What only waits for a variable is wrong for those alone who use it.
         found = [problem for problem in found if not problem.missing]
         return list({str(problem): problem for problem in (*found, *lacking)}.values())
+
+    def check_plugins(self) -> list[Problem]:
+        """Return what is wrong with what plugins register whatever the settings are."""
+        from claimx_pipeline.plugins.host.commands import commands_of
+
+        refusals = Refusals(collects=True)
+        registrations = Registrations(
+            self.plugins, self.settings, self.clock, refusals, settings_known=False
+        )
+        _ = registrations.domains, registrations.published, registrations.handlers()
+        for hook, what in (
+            ("claimx_register_tables", "table"),
+            ("claimx_register_workers", "worker"),
+            ("claimx_register_queries", "query"),
+            ("claimx_register_sources", "source"),
+            ("claimx_register_old_tables", "former table"),
+        ):
+            registrations.by_name(hook, what)
+        for hook, what in (
+            ("claimx_register_stages", "stage"),
+            ("claimx_register_brokers", "broker"),
+        ):
+            registrations.merged(hook, what)
+        commands_of(self.plugins, refusals)
+        return refusals.problems
 
     def _lacking(self, names: Sequence[str], *, every: bool) -> list[Problem]:
         """Return what is missing, or wrong, of what some workers alone need."""

@@ -779,8 +779,22 @@ ODD = {
         },
     ),
     "one wrong setting": Installation(
-        said=["claimx.yaml:1: tables.rot: unknown key 'rot'; did you mean 'root'?"],
-        text="tables: {rot: x}\n",
+        said=[
+            "claimx.yaml:1: tables.rot: unknown key 'rot'; did you mean 'root'?",
+            "plugins.mine: plugin 'mine' failed in claimx_register_tables: ZeroDivisionError",
+            "plugins.yours: plugin 'yours' registers worker 'events', which the pipeline has",
+        ],
+        text="tables: {rot: x}\nplugins: {dir: plugins, looks: {required: true}}\n",
+        plugins={
+            "mine": hook("claimx_register_tables", "return 1 / 0"),
+            "yours": hook(
+                "claimx_register_workers",
+                WORKER + "return [WorkerSpec(name='events', summary='', reads=(Topic('y.in'),), "
+                "group='yours', build=Chain.of())]",
+            ),
+            # What it would say of other settings than these is not known.
+            "looks": hook("claimx_register_tables", "return 1 / 0", ", settings"),
+        },
     ),
     "nothing that workers need": Installation(
         said=[

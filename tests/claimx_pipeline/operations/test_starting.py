@@ -254,3 +254,13 @@ def test_two_declarations_of_a_topic_name_both_who_made_them():
     named = [uses[0], TopicUse("two", (Topic.named("t"),), (), owner="second")]
     assert Topology.of(named, None).topics["t"].partitions == 2
     assert Topology.of(reversed(named), None).topics["t"].partitions == 2
+
+
+def test_plugins_are_looked_at_even_if_the_settings_are_refused(tmp_path):
+    environ = BROKEN["one wrong setting"].write(tmp_path)
+    found = check_settings(Sources(None, environ, {}, tmp_path)).problems
+    assert {each.where for each in found} == {
+        "claimx.yaml:1: tables.rot",
+        "plugins.mine",
+        "plugins.yours",
+    }, "who looks at the settings is not asked"

@@ -42,6 +42,8 @@ class Registrations:
     _clock: Clock
     refusals: Refusals = field(factory=Refusals)
     """Where what a plugin does wrong is raised or collected."""
+    settings_known: bool = field(default=True, kw_only=True)
+    """False if the settings were refused: who looks at them is not asked."""
     owners: dict[tuple[str, str], str] = field(factory=dict, init=False)
     """What is registered, such as ``table``, and its name to the plugin that registers it."""
 
@@ -63,6 +65,8 @@ class Registrations:
             implementations, key=lambda each: (each.plugin_name != CORE, each.plugin_name)
         ):
             plugin = implementation.plugin_name
+            if "settings" in implementation.argnames and not self.settings_known:
+                continue
             arguments = [given[name]() for name in implementation.argnames]
             with self.refusals.of(section_of(plugin)):
                 answer = called(plugin, hook, implementation.function, *arguments)
