@@ -307,10 +307,10 @@ WORKERS = Installation(
 
 CHAINS = Installation(
     said=[
-        "workers.copies.enrichment_handlers[0].type: 'DeltaTableWriter' is a class of the former "
-        "system, and settings hold names; write 'delta'",
+        "workers.copies.enrichment_handlers[0].type: there is no stage 'DeltaTableWriter'; write "
+        "'delta'",
         "workers.copies.enrichment_handlers[1].type: there is no stage 'lokup'; did you mean",
-        "workers.others.enrichment_handlers[0].type: 'a.b:LookupHandler' is a class of the former",
+        "workers.others.enrichment_handlers[0].type: there is no stage 'a.b:LookupHandler'; write",
         "worker 'others', stage 'lookup': endpoint holds {id}, and path_params does not say",
         "worker 'thirds', table_name: unknown table 'nothing'",
         "worker 'fourths', column_mapping: table 'claimx_tasks' has no column none",
@@ -406,10 +406,10 @@ CHAINS = Installation(
 
 SETTINGS = Installation(
     said=[
-        "claimx.yaml:1: kafka: 'kafka' is not a key of this version; the broker is broker.url",
-        "enabled: 'enabled' is not a key of this version; a plugin is switched off by",
-        "plugins.config_path: 'config_path' is not a key of this version; write plugins.dir",
-        "workers.events.enabled: 'enabled' is not a key of this version; a worker runs when",
+        "claimx.yaml:1: kafka.claimx.enrichment_worker.processing.plugins_dir: ",
+        "write plugins.dir",
+        "claimx.yaml:2: enabled: ",
+        "workers.events.enabled: 'enabled' is not a key of this version; a worker runs if",
         "connections.crm.enabled: 'enabled' is not a key of this version",
         "claimx.api.base_url: is not a valid URL",
         "tables.root: is 's3:/bucket/x', which is not a valid location",
@@ -420,7 +420,6 @@ SETTINGS = Installation(
     text="""\
 kafka: {claimx: {enrichment_worker: {processing: {plugins_dir: plugins/x}}}}
 enabled: true
-plugins: {config_path: plugins/x}
 workers: {events: {enabled: true}}
 connections: {crm: {base_url: 'https://crm.invalid', enabled: true}}
 tables: {root: 's3:/bucket/x', rot: x}
@@ -777,6 +776,10 @@ ODD = {
                 },
             }
         },
+    ),
+    "the plugins of the former system": Installation(
+        said=["claimx.yaml:1: plugins.config_path: 'config_path' is not a key of this version"],
+        text="plugins: {config_path: plugins/x}\n",
     ),
     "one wrong setting": Installation(
         said=[

@@ -24,23 +24,20 @@ from claimx_pipeline.stages.delta import DeltaConfig, delta_problems, widened
 from claimx_pipeline.stages.protocol import Stage, StageSpec
 from claimx_pipeline.topics import Topic
 
+_BATCHING = "set the worker's batch_size and linger_seconds, and batch_size of stage 'send'"
+_DELTA = "write 'delta', and set the worker's batch_size and linger_seconds"
 RETIRED_STAGES: Mapping[str, str] = {
-    "batching": "set the worker's batch_size and linger_seconds, and batch_size of stage 'send'",
+    "batching": _BATCHING,
+    "batchinghandler": _BATCHING,
+    "deltatablewriter": "write 'delta'",
+    "deltatablebatchwriter": _DELTA,
+    "transformhandler": "write 'transform'",
+    "validationhandler": "write 'validation'",
+    "lookuphandler": "write 'lookup'",
+    "pluginactionworker": "what it did is the stage 'send', as the last one; write 'send'",
 }
-"""Stages of the system before, each with what to write instead."""
-
-FORMER_CLASSES: Mapping[str, str] = {
-    "transformhandler": "transform",
-    "validationhandler": "validation",
-    "lookuphandler": "lookup",
-    "lookupenrichmenthandler": "lookup",
-    "batchinghandler": "batching",
-    "deltatablewriter": "delta",
-    "deltatablebatchwriter": "delta",
-    "deltawriter": "delta",
-    "apisender": "send",
-}
-"""Classes of the system before, in small letters, to the stages that do the same."""
+"""Stages of the system before, by name or class in lower case, each with what to write
+instead."""
 
 
 @frozen
@@ -230,13 +227,10 @@ class ChainWriter:
         return specs
 
     def _no_stage(self, name: str) -> str:
-        if name in RETIRED_STAGES:
-            return f"there is no stage {name!r}; {RETIRED_STAGES[name]}"
-        known = ", ".join(sorted(self.stages))
         last = name.replace(":", ".").rpartition(".")[2]
-        if (former := FORMER_CLASSES.get(last.casefold())) is not None:
-            now = RETIRED_STAGES.get(former, f"write {former!r}")
-            return f"{name!r} is a class of the former system, and settings hold names; {now}"
+        if (instead := RETIRED_STAGES.get(last.casefold())) is not None:
+            return f"there is no stage {name!r}; {instead}"
+        known = ", ".join(sorted(self.stages))
         for registered, kind in self.stages.items():
             if kind.__name__.casefold() == last.casefold():
                 return f"{name!r} is code, and settings hold names; write {registered!r}"

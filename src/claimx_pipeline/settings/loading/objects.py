@@ -60,9 +60,9 @@ class ClassBuilder:
         for key, child in node.entries.items():
             here = location.child(key, child)
             retired = getattr(kind, "RETIRED", {}).get(key)
-            if retired is not None and key not in plain:
-                what = f"{key!r} is not a key of this version; {retired}"
-                draft.problems.append(here.problem(what))
+            if retired and key not in plain and not (inline and isinstance(child, Block)):
+                said = f"{key!r} is not a key of this version; {retired}"
+                draft.problems.append(here.problem(said))
             elif key in plain:
                 self._add(draft, plain[key].name, here, plain[key].type)
                 draft.problems += _unfit(draft, plain[key], here)

@@ -7,7 +7,7 @@ Units are in the names. ``claimx-run config show`` and ``config schema`` are mad
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from attrs import field, frozen
 
@@ -17,6 +17,7 @@ from claimx_pipeline.settings.tree.claimx import ClaimxSettings
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.settings.tree.health import HealthSettings
 from claimx_pipeline.settings.tree.logging import LoggingSettings
+from claimx_pipeline.settings.tree.maintenance import MaintenanceSettings
 from claimx_pipeline.settings.tree.media import MediaSettings
 from claimx_pipeline.settings.tree.network import NetworkSettings, replaced
 from claimx_pipeline.settings.tree.offsets import OffsetsSettings
@@ -35,23 +36,6 @@ S = TypeVar("S")
 class Settings:
     """All settings."""
 
-    RETIRED: ClassVar[Mapping[str, str]] = {
-        "kafka": "the broker is broker.url with broker.kafka, topics are broker.topics, groups "
-        "broker.groups, options of a worker workers.<name>, and 'plugins_dir' is plugins.dir",
-        "eventhub": "Event Hubs are reached by Kafka: broker.url and broker.kafka; topics are "
-        "broker.topics, groups broker.groups",
-        "transport": "the scheme of broker.url says it: kafka:// or sqlite://",
-        "pipeline": "delays are retry.delays_seconds, files storage.files.root and "
-        "storage.cache.root, groups broker.groups",
-        "delta": "tables are below tables.root, one of its own location in tables.paths",
-        "claimx_eventhouse": "events come from the raw topic, or from 'sources'",
-        "processing": "'plugins_dir' is plugins.dir, the rest workers.<name>",
-        "plugins_dir": "write plugins.dir",
-        "enabled": "a plugin is switched off by plugins.<name>.enabled, or by 'enabled' in its own "
-        "config.yaml; a worker runs when it is started by its name",
-    }
-    """Sections of the system before, each with what to write instead."""
-
     broker: BrokerSettings = field(factory=BrokerSettings)
     """Where the topics live."""
 
@@ -60,6 +44,9 @@ class Settings:
 
     tables: TablesSettings = field(factory=TablesSettings)
     """Where the Delta tables live."""
+
+    maintenance: MaintenanceSettings = field(factory=MaintenanceSettings)
+    """When the tables are looked after, and how long they keep rows."""
 
     storage: StorageSettings = field(factory=StorageSettings)
     """Object storage."""
@@ -145,6 +132,10 @@ class SettingsSection:
 
     former_prefixes: tuple[str, ...] = ()
     """Beginnings of the names of that system's variables."""
+
+    former_keys: Mapping[str, str] = field(factory=dict)
+    """Dotted path of a key of that system's files, ``*`` meaning anything, to what to write
+    instead."""
 
     defaults: str = ""
     """YAML merged under the user's file: for example a connection the plugin brings."""
