@@ -450,8 +450,10 @@ NAMES = Installation(
         "sources.yours: there is no type of sources 'fils'; did you mean 'files'?",
         "sources.Theirs: 'Theirs' is not a valid name of a source",
         "sources.lost.topic: no worker reads topic 'lost.raw'",
+        "maintenance.retention_days.claimx_projects: table 'claimx_projects': ",
     ],
     settings={
+        "maintenance": {"retention_days": {"claimx_projects": 30}},
         "broker": {
             "url": "amqp://x",
             "prefix": "acme.",
@@ -521,6 +523,8 @@ LOADING = Installation(
         "plugin 'no-class' (FOLDER/plugins/no-class/config.yaml) cannot be loaded: module 'os' has",
         "plugin 'object' (FOLDER/plugins/object/config.yaml) cannot be loaded: class Path is not",
         "plugin 'config' (FOLDER/plugins/config/config.yaml) cannot be loaded: ",
+        "plugin 'seed' (FOLDER/plugins/seed/config.yaml) cannot be loaded: module "
+        "'kafka_pipeline.plugins.task' is of the system before",
         "plugin 'twice' (FOLDER/plugins/twice/config.yaml and FOLDER/plugins/twice2/config.yaml) "
         "cannot be loaded: each of them has a plugin of this name",
         "plugins.section: plugin 'section' failed in claimx_register_settings: it returned",
@@ -569,13 +573,14 @@ LOADING = Installation(
         "plugins/no-class/config.yaml": "{module: os, class: Nothing}",
         "plugins/object/config.yaml": "{module: pathlib, class: Path}",
         "plugins/config/config.yaml": "{module: pathlib, class: Path, config: 5}",
+        "plugins/seed/config.yaml": "{module: kafka_pipeline.plugins.task, class: Task}",
         "plugins/twice/config.yaml": "{name: twice, module: pathlib, class: Path}",
         "plugins/twice2/config.yaml": "{name: twice, module: pathlib, class: Path}",
     },
     settings={
         "plugins": {
             name: {"required": True}
-            for name in ("wordy", "yml", "empty", "no-class", "object", "config", "twice")
+            for name in ("seed", "wordy", "yml", "empty", "no-class", "object", "config", "twice")
         }
     },
 )
