@@ -29,11 +29,14 @@ log = logging.getLogger(__name__)
 
 @hookimpl
 def claimx_register_settings() -> SettingsSection:
-    """Know the predecessor's variables; no section of its own."""
+    """Know the predecessor's variables and keys; no section of its own."""
+    from claimx_pipeline.claimx.predecessor.keys import KEYS
     from claimx_pipeline.claimx.predecessor.variables import PREFIXES, VARIABLES
     from claimx_pipeline.settings.tree.settings import SettingsSection
 
-    return SettingsSection(name="predecessor", former=VARIABLES, former_prefixes=PREFIXES)
+    return SettingsSection(
+        name="predecessor", former=VARIABLES, former_prefixes=PREFIXES, former_keys=KEYS
+    )
 
 
 @hookimpl
@@ -97,11 +100,12 @@ def claimx_register_stages() -> Mapping[str, type[Stage]]:
 @hookimpl
 def claimx_register_workers(domains: Sequence[Domain]) -> Iterable[WorkerSpec]:
     """Offer the workers of every domain, and those that serve all of them."""
-    from claimx_pipeline.workers import actions, retry
+    from claimx_pipeline.workers import actions, maintenance, retry
 
     yield from (worker for domain in domains for worker in _workers_of(domain))
     yield actions.worker(domains)
     yield retry.WORKER
+    yield maintenance.worker()
 
 
 def _workers_of(domain: Domain) -> Iterator[WorkerSpec]:
@@ -165,7 +169,9 @@ def claimx_register_commands() -> Iterable[Command]:
         Command("config", "Check and show the settings.", f"{cli}.config:app", start),
         Command("worker", "Run workers, or list them.", f"{cli}.worker:app", run),
         Command("up", "Run every worker.", f"{cli}.up:app", run),
-        Command("publish", "Publish events from a file.", f"{cli}.publish:app", run),
+        Command(
+            "publish", "Publish events from a file, or any records.", f"{cli}.publish:app", run
+        ),
         Command(
             "backfill",
             "Publish the events of files or a table, at a rate.",
@@ -174,8 +180,13 @@ def claimx_register_commands() -> Iterable[Command]:
         ),
         Command("simulate", "Serve simulated APIs to try things on.", f"{cli}.simulate:app", run),
         Command("export", "Write what runs workers in production.", f"{cli}.export:app", run),
-        Command("topics", "List and create topics.", f"{cli}.topics:app", run),
+        Command("status", "Show how everything is, in one screen.", f"{cli}.status:app", look),
+        Command("doctor", "Say what is wrong, and what to do about it.", f"{cli}.doctor:app", look),
+        Command("verify", "Send marked events through your settings.", f"{cli}.verify:app", look),
+        Command("trace", "Find an event and say where it is.", f"{cli}.trace:app", look),
+        Command("topics", "List, create and read topics.", f"{cli}.topics:app", run),
         Command("tables", "List, create and describe tables.", f"{cli}.tables:app", look),
+        Command("erase", "Erase projects from tables, files and topics.", f"{cli}.erase:app", look),
         Command("compare", "Compare two tables, key by key.", f"{cli}.compare:app", look),
         Command("query", "Ask the tables with SQL.", f"{cli}.query:app", look),
         Command(

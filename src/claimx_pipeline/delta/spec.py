@@ -114,6 +114,9 @@ class TableSpec:
 
     What an event said is replaced only by what a later event says.
     """
+    age: str | None = None
+    """The column with the time from which retention counts how old a row is; of an append table
+    ``event_time`` if not given. A table without one keeps all its rows."""
     doc: str = ""
     """More about the table, for people: who writes it, and what to know when reading it."""
     plugin: str = ""
@@ -121,7 +124,7 @@ class TableSpec:
 
     def __attrs_post_init__(self) -> None:
         names = [column.name for column in self.columns]
-        single = (self.bucket_column, self.event_time, self.answer_time)
+        single = (self.bucket_column, self.event_time, self.answer_time, self.age)
         mentioned = [*self.key, *self.partition_by, *filter(None, single)]
         mentioned += [*self.event_columns, *self.event_columns.values()]
         unknown = sorted(set(mentioned) - set(names) - {"_bucket"})
@@ -152,6 +155,19 @@ class TableSpec:
     def partitions(self) -> tuple[str, ...]:
         """Return the partition columns of the stored table."""
         return ("_bucket", *self.partition_by) if self.bucket_column else self.partition_by
+
+    def aged_by(self) -> str | None:
+        """Return the column that retention goes by; None if the table keeps all its rows."""
+        found = self.age or (self.event_time if self.mode == "append" else None)
+        return found if found and pa.types.is_timestamp(self.column(found).type) else None
+
+    def why_kept(self) -> str:
+        """Return why no row can be too old; empty if one can."""
+        if self.aged_by() is not None:
+            return ""
+        if self.mode == "merge":
+            return "it keeps the latest state of each key, so it has no retention"
+        return "no column says how old a row is, so it has no retention"
 
     def identity(self) -> tuple[str, ...]:
         """Return the columns that tell stored rows apart: the key and what buckets it.

@@ -21,7 +21,9 @@ def download_worker(flow: FileFlow) -> WorkerSpec:
         name=flow.worker("download"),
         summary="Fetches the files behind signed links into the cache.",
         group=f"{flow.domain}-download-worker",
-        formerly=frozenset() if flow.worker_prefix else frozenset({"download_worker"}),
+        formerly=frozenset()
+        if flow.worker_prefix
+        else frozenset({"download_worker", "claimx-downloader"}),
         reads=(topics.pending,),
         writes=(topics.cached,),
         needs=("broker", *flow.files.settings, "media", "storage"),
@@ -53,7 +55,9 @@ def upload_worker(flow: FileFlow) -> WorkerSpec:
         name=flow.worker("upload"),
         summary="Copies fetched files from the cache to the object store.",
         group=f"{flow.domain}-upload-worker",
-        formerly=frozenset() if flow.worker_prefix else frozenset({"upload_worker"}),
+        formerly=frozenset()
+        if flow.worker_prefix
+        else frozenset({"upload_worker", "claimx-uploader"}),
         reads=(topics.cached, topics.results),
         writes=(topics.results,),
         needs=("broker", *flow.store_settings),
@@ -80,7 +84,9 @@ def results_worker(flow: FileFlow) -> WorkerSpec:
         name=flow.worker("results"),
         summary="Keeps a row of every file that was stored or failed.",
         group=f"{flow.domain}-result-processor",
-        formerly=frozenset() if flow.worker_prefix else frozenset({"result_processor"}),
+        formerly=frozenset()
+        if flow.worker_prefix
+        else frozenset({"result_processor", "claimx-result-processor"}),
         reads=(topics.results, topics.dlq),
         writes=(topics.results,),
         tables=(flow.files.table.name,),
