@@ -10,6 +10,7 @@ from claimx_pipeline.claimx.event_tables import EVENT_LOG, EVENTS, event_columns
 from claimx_pipeline.claimx.events import Event, event_decoder
 from claimx_pipeline.claimx.files import FILES
 from claimx_pipeline.claimx.handlers import core_handlers
+from claimx_pipeline.claimx.marked import marked_events
 from claimx_pipeline.claimx.project_actions import CREATE_TASK
 from claimx_pipeline.claimx.reader import ClaimxReader
 from claimx_pipeline.domain.domain import Domain, ReaderParts
@@ -58,6 +59,7 @@ CLAIMX = Domain(
     event_log=EVENT_LOG,
     answer_handlers=core_handlers,
     reader=reader,
+    marked_events=marked_events,
     needs=("claimx.api", "claimx.media.path"),
     check=check,
     files=FILES,

@@ -116,15 +116,25 @@ def add_missing_columns(spec: TableSpec, table: DeltaTable) -> tuple[str, ...]:
         TableError: The table cannot be written to, or differs in another way; both sides
             are shown.
     """
-    refuse_forgetting(spec, table)
-    refuse_unwritable(spec.name, table)
-    refuse_differences(spec, table)
+    refuse_other_schema(spec, table)
     stored = {column.name for column in table.schema().fields}
     missing = [column for column in spec.schema() if column.name not in stored]
     if missing:
         fields = Schema.from_arrow(pa.schema(missing)).fields
         table.alter.add_columns([Field(f.name, f.type, nullable=True) for f in fields])
     return tuple(column.name for column in missing)
+
+
+def refuse_other_schema(spec: TableSpec, table: DeltaTable) -> None:
+    """See that *table* is what *spec* declares, but for nullable columns that are missing.
+
+    Raises:
+        TableError: The table cannot be written to, or differs in another way; both sides
+            are shown.
+    """
+    refuse_forgetting(spec, table)
+    refuse_unwritable(spec.name, table)
+    refuse_differences(spec, table)
 
 
 def stored_form(spec: TableSpec, table: DeltaTable) -> StoredForm:

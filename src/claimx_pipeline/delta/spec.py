@@ -4,21 +4,42 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import pyarrow as pa
 from attrs import field, frozen
+
+from claimx_pipeline.delta.column_types import (
+    BOOL,
+    DATE,
+    DOUBLE,
+    INT,
+    LONG,
+    STRING,
+    TIMESTAMP,
+    ColumnType,
+    arrow_type,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "BOOL",
+    "BUCKETS",
+    "DATE",
+    "DOUBLE",
+    "INT",
+    "LONG",
+    "STRING",
+    "TIMESTAMP",
+    "Column",
+    "ColumnType",
+    "TableSpec",
+    "bucket_of",
+]
 
 BUCKETS = 16
 """Fixed at creation: a table's rows are spread over this many ``_bucket`` partitions."""
-
-TIMESTAMP = pa.timestamp("us", tz="UTC")
-STRING = pa.string()
-LONG = pa.int64()
-INT = pa.int32()
-DOUBLE = pa.float64()
-BOOL = pa.bool_()
-DATE = pa.date32()
 
 
 def bucket_of(key: str) -> int:
@@ -31,7 +52,8 @@ class Column:
     """One column."""
 
     name: str
-    type: pa.DataType
+    declared: ColumnType | pa.DataType = field(alias="type")
+    """Its type as it was declared."""
     nullable: bool = field(default=True, kw_only=True)
     bookkeeping: bool = field(default=False, kw_only=True)
     """Tells about the processing, not about the claim.
@@ -46,6 +68,11 @@ class Column:
     """Where its value comes from, for people; `` ` `` marks names as in Markdown."""
     plugin: str = field(default="", kw_only=True)
     """The plugin that added it to a table of the pipeline; the pipeline fills this in."""
+
+    @property
+    def type(self) -> pa.DataType:
+        """The Arrow type."""
+        return arrow_type(self.declared)
 
 
 _ROW_HASH = Column(
@@ -119,6 +146,8 @@ class TableSpec:
 
     def schema(self) -> pa.Schema:
         """Return the Arrow schema of the stored table."""
+        import pyarrow as pa  # noqa: PLC0415 - workers without tables do without it
+
         return pa.schema(
             [pa.field(c.name, c.type, nullable=c.nullable) for c in self.stored_columns()]
         )

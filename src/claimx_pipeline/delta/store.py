@@ -25,14 +25,14 @@ from claimx_pipeline.delta.schemas import (
     change_of,
     configuration,
     own_properties,
+    refuse_other_schema,
 )
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.append import AppendWriter
+from claimx_pipeline.delta.writing.held_positions import Acquired, Positions
 from claimx_pipeline.delta.writing.layout import way_of_writing
 from claimx_pipeline.delta.writing.merge import MergeWriter
 from claimx_pipeline.delta.writing.positions import (
-    Acquired,
-    Positions,
     acquire_keyed,
     acquire_positions,
     positions_of_rows,
@@ -143,6 +143,15 @@ class TableStore:
                 log.info("table %r changed while it was compared, again: %s", name, why)
         with as_table_error(name, "its columns cannot be added"):
             return add_missing_columns(self.spec(name), self.open(name))
+
+    def compare(self, name: str) -> None:
+        """Compare the stored with the declared schema; nothing is changed.
+
+        Raises:
+            TableError: There is no table, it differs in more than a new nullable column,
+                or it would forget positions.
+        """
+        refuse_other_schema(self.spec(name), self.open(name))
 
     def change(self, name: str) -> SchemaChange:
         """Return in what a stored table is not what is declared; changes nothing.

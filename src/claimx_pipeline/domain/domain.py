@@ -151,6 +151,9 @@ class Domain:
     demo: str = ""
     """``module:Class`` of its ``Demonstration`` for ``claimx-run demo``, imported only there;
     empty if it has none."""
+    marked_events: Callable[[str, str, datetime], Sequence[bytes]] | None = None
+    """Returns raw events for ``claimx-run verify``: about a key, with ids that begin with a mark,
+    and of a time. None if the user is to give some."""
     worker_prefix: str = field()
     """In front of the names of its workers: ``xact-enrichment``."""
     extensions: tuple[tuple[str, DomainExtension], ...] = ()

@@ -18,11 +18,9 @@ from claimx_pipeline.delta.schemas import FormWatch
 from claimx_pipeline.delta.spec import TableSpec, bucket_of
 from claimx_pipeline.delta.writing.convert import Converted, Converter
 from claimx_pipeline.delta.writing.form import StoredForm
+from claimx_pipeline.delta.writing.held_positions import Acquired, Claim, Positions
 from claimx_pipeline.delta.writing.keys import Key, KeyedRows, KeyIndex
 from claimx_pipeline.delta.writing.positions import (
-    Acquired,
-    Claim,
-    Positions,
     acquire_positions,
     read_positions,
     refuse_restored,

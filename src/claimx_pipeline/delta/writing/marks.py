@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from deltalake import DeltaTable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 GROUP = "claimx-group"
 """Key in a commit's information that names the group whose rows it brings."""

@@ -27,13 +27,11 @@ from claimx_pipeline.delta.writing.changes import Change, KeyedBatch, KeyedRow, 
 from claimx_pipeline.delta.writing.convert import Converter
 from claimx_pipeline.delta.writing.fold import CREATED_AT, UPDATED_AT, Rules, State, digest
 from claimx_pipeline.delta.writing.form import StoredForm
+from claimx_pipeline.delta.writing.held_positions import Acquired, Claim, Positions
 from claimx_pipeline.delta.writing.known import Key, Known, KnownRows
 from claimx_pipeline.delta.writing.layout import why_merged
 from claimx_pipeline.delta.writing.merging import Merging, commit_properties
 from claimx_pipeline.delta.writing.positions import (
-    Acquired,
-    Claim,
-    Positions,
     acquire_keyed,
     refuse_restored,
 )

@@ -21,7 +21,7 @@ from claimx_pipeline.delta.faults import (
 )
 from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.delta.thread import TableThread
-from claimx_pipeline.delta.writing.positions import Acquired, Claim, Positions
+from claimx_pipeline.delta.writing.held_positions import Acquired, Claim, Positions
 from claimx_pipeline.errors import Category, ClaimxError, TableError
 
 T = TypeVar("T")
