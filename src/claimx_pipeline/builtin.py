@@ -163,7 +163,9 @@ def claimx_register_commands() -> Iterable[Command]:
         Command("config", "Check and show the settings.", f"{cli}.config:app", start),
         Command("worker", "Run workers, or list them.", f"{cli}.worker:app", run),
         Command("up", "Run every worker.", f"{cli}.up:app", run),
-        Command("publish", "Publish events from a file.", f"{cli}.publish:app", run),
+        Command(
+            "publish", "Publish events from a file, or any records.", f"{cli}.publish:app", run
+        ),
         Command(
             "backfill",
             "Publish the events of files or a table, at a rate.",
@@ -172,7 +174,7 @@ def claimx_register_commands() -> Iterable[Command]:
         ),
         Command("simulate", "Serve simulated APIs to try things on.", f"{cli}.simulate:app", run),
         Command("export", "Write what runs workers in production.", f"{cli}.export:app", run),
-        Command("topics", "List and create topics.", f"{cli}.topics:app", run),
+        Command("topics", "List, create and read topics.", f"{cli}.topics:app", run),
         Command("tables", "List, create and describe tables.", f"{cli}.tables:app", look),
         Command("compare", "Compare two tables, key by key.", f"{cli}.compare:app", look),
         Command("query", "Ask the tables with SQL.", f"{cli}.query:app", look),

@@ -31,6 +31,8 @@ from .old_tables import (
     import_table,
     old_table_views,
 )
+from .publication import Publication, plan_publication, publish_planned
+from .record_filter import Condition, RecordFilter
 from .replay import Replayed, ReplayPlan, plan_replay, replay_dead_letters
 from .run import Running, WorkerRun, run_until_idle, run_workers, running
 from .sources import Backfill, backfill_of, restart_source
@@ -48,6 +50,7 @@ from .tables import (
     query,
     vacuum_tables,
 )
+from .topic_reading import Bound, ShownRecord, bound, read_records
 from .topics import (
     ListedTopic,
     PublishedEvents,
@@ -62,7 +65,9 @@ from .try_event import TriedPlugin, context_of, read_event, try_plugin
 
 __all__ = [
     "Backfill",
+    "Bound",
     "Comparison",
+    "Condition",
     "CreatedTable",
     "DeadLetterGroup",
     "DeadLetterGroups",
@@ -79,17 +84,21 @@ __all__ = [
     "ImportedTable",
     "ListedTable",
     "ListedTopic",
+    "Publication",
     "PublishedEvents",
+    "RecordFilter",
     "RefusedLine",
     "ReplayPlan",
     "Replayed",
     "Running",
     "ShownDeadLetter",
     "ShownOffset",
+    "ShownRecord",
     "TriedPlugin",
     "WorkerRun",
     "adopt_offsets",
     "backfill_of",
+    "bound",
     "compact_tables",
     "compare_tables",
     "context_of",
@@ -110,11 +119,14 @@ __all__ = [
     "maintain_tables",
     "named_query",
     "old_table_views",
+    "plan_publication",
     "plan_replay",
     "publish",
     "publish_events",
+    "publish_planned",
     "query",
     "read_event",
+    "read_records",
     "read_topic",
     "replay_dead_letters",
     "restart_source",
