@@ -31,11 +31,21 @@ from .old_tables import (
     import_table,
     old_table_views,
 )
+from .outputs import UnreadOutput, unread_outputs
+from .probes import Probe, ask_probes
 from .publication import Publication, plan_publication, publish_planned
 from .record_filter import Condition, RecordFilter
 from .replay import Replayed, ReplayPlan, plan_replay, replay_dead_letters
 from .run import Running, WorkerRun, run_until_idle, run_workers, running
 from .sources import Backfill, backfill_of, restart_source
+from .status import (
+    DeadCause,
+    PipelineStatus,
+    RetryTier,
+    TableAge,
+    WorkerStatus,
+    look_at_status,
+)
 from .tables import (
     CreatedTable,
     DescribedColumn,
@@ -69,6 +79,7 @@ __all__ = [
     "Comparison",
     "Condition",
     "CreatedTable",
+    "DeadCause",
     "DeadLetterGroup",
     "DeadLetterGroups",
     "DeadLetterLook",
@@ -84,19 +95,26 @@ __all__ = [
     "ImportedTable",
     "ListedTable",
     "ListedTopic",
+    "PipelineStatus",
+    "Probe",
     "Publication",
     "PublishedEvents",
     "RecordFilter",
     "RefusedLine",
     "ReplayPlan",
     "Replayed",
+    "RetryTier",
     "Running",
     "ShownDeadLetter",
     "ShownOffset",
     "ShownRecord",
+    "TableAge",
     "TriedPlugin",
+    "UnreadOutput",
     "WorkerRun",
+    "WorkerStatus",
     "adopt_offsets",
+    "ask_probes",
     "backfill_of",
     "bound",
     "compact_tables",
@@ -116,6 +134,7 @@ __all__ = [
     "list_tables",
     "list_topics",
     "look_at_dead_letters",
+    "look_at_status",
     "maintain_tables",
     "named_query",
     "old_table_views",
@@ -138,5 +157,6 @@ __all__ = [
     "show_dead_letter",
     "show_offsets",
     "try_plugin",
+    "unread_outputs",
     "vacuum_tables",
 ]
