@@ -11,8 +11,9 @@ import ipaddress
 import logging
 import secrets
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Final
-from urllib.parse import quote, urlsplit
+from urllib.parse import parse_qsl, quote, urlsplit
 
 from attrs import define, field
 from starlette.requests import HTTPConnection, Request
@@ -20,7 +21,7 @@ from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.errors import Problem, SettingsError, UsageError
 from claimx_pipeline.settings.tree.console import ConsoleSettings
 
 audit = logging.getLogger("claimx_pipeline.console.audit")
@@ -28,6 +29,7 @@ audit = logging.getLogger("claimx_pipeline.console.audit")
 COOKIE: Final = "claimx_console"
 SESSION_SECONDS: Final = 12 * 3600.0
 MOST_SESSIONS: Final = 1000
+LARGEST_FORM: Final = 64 * 1024
 WRONG_TOKEN_SECONDS: Final = 0.5
 """An answer to a wrong token waits for this long, so that guessing is slow."""
 
@@ -147,7 +149,7 @@ class Access:
 
 @define(eq=False)
 class Guard:
-    """Lets a request through to the pages, or answers it itself; sets the headers of every answer."""
+    """Lets a request through to the pages, or answers it; sets the headers of every answer."""
 
     _app: ASGIApp
     _access: Access
@@ -186,6 +188,24 @@ class Guard:
             return PlainTextResponse("a token is needed\n", 401, {"www-authenticate": "Bearer"})
         target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
         return RedirectResponse(f"/login?to={quote(target, safe='')}", 303)
+
+
+async def form_of(request: Request) -> Mapping[str, str]:
+    """Return the fields of a form; the last of those with one name.
+
+    Raises:
+        UsageError: It is larger than any form of this console.
+    """
+    kept: Mapping[str, str] | None = getattr(request.state, "form", None)
+    if kept is not None:
+        return kept  # a body can be read once
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST_FORM:
+            raise UsageError("the form is too large")
+    request.state.form = dict(parse_qsl(body.decode("utf-8", "replace"), keep_blank_values=True))
+    return dict(request.state.form)
 
 
 def who(connection: HTTPConnection) -> str:

@@ -11,7 +11,8 @@ from attrs import evolve, frozen
 from claimx_pipeline.delta.faults import TableUnusableError
 from claimx_pipeline.delta.log_files import TOO_MANY
 from claimx_pipeline.delta.maintenance import NOTHING, SAFE_HOURS, Maintained, Maintenance
-from claimx_pipeline.delta.querying.query import run_query
+from claimx_pipeline.delta.querying.hiding import HiddenColumns
+from claimx_pipeline.delta.querying.query import AnswerLimits, run_query
 from claimx_pipeline.errors import TableError, UsageError
 from claimx_pipeline.operations.column_roles import roles_of
 from claimx_pipeline.operations.names import domains_of_tables
@@ -265,14 +266,27 @@ async def vacuum_tables(
     )
 
 
-def query(pipeline: Pipeline, sql: str) -> pa.Table:
+def query(
+    pipeline: Pipeline,
+    sql: str,
+    *,
+    limits: AnswerLimits | None = None,
+    hidden: HiddenColumns | None = None,
+) -> pa.Table:
     """Return the answer to one SQL statement that reads tables. Blocks.
 
+    Args:
+        pipeline: The pipeline.
+        sql: The statement.
+        limits: How much the answer may be; None for any size.
+        hidden: Gets the columns of a table and returns those that are read as dots.
+
     Raises:
-        UsageError: The statement does more than read tables, or cannot be run.
+        UsageError: The statement does more than read tables, cannot be run, or answers more than
+            *limits* allow.
         TableError: A table it names has not been created.
     """
-    return run_query(pipeline.table_store, sql)
+    return run_query(pipeline.table_store, sql, limits, hidden)
 
 
 def named_query(
