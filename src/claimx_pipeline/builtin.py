@@ -175,6 +175,7 @@ def claimx_register_commands() -> Iterable[Command]:
         Command("simulate", "Serve simulated APIs to try things on.", f"{cli}.simulate:app", run),
         Command("export", "Write what runs workers in production.", f"{cli}.export:app", run),
         Command("status", "Show how everything is, in one screen.", f"{cli}.status:app", look),
+        Command("trace", "Find an event and say where it is.", f"{cli}.trace:app", look),
         Command("topics", "List, create and read topics.", f"{cli}.topics:app", run),
         Command("tables", "List, create and describe tables.", f"{cli}.tables:app", look),
         Command("compare", "Compare two tables, key by key.", f"{cli}.compare:app", look),

@@ -71,6 +71,8 @@ from .topics import (
     publish_events,
     read_topic,
 )
+from .tracing.trace import trace
+from .tracing.views import Now, Reader, Station, Trace
 from .try_event import TriedPlugin, context_of, read_event, try_plugin
 
 __all__ = [
@@ -95,10 +97,12 @@ __all__ = [
     "ImportedTable",
     "ListedTable",
     "ListedTopic",
+    "Now",
     "PipelineStatus",
     "Probe",
     "Publication",
     "PublishedEvents",
+    "Reader",
     "RecordFilter",
     "RefusedLine",
     "ReplayPlan",
@@ -108,7 +112,9 @@ __all__ = [
     "ShownDeadLetter",
     "ShownOffset",
     "ShownRecord",
+    "Station",
     "TableAge",
+    "Trace",
     "TriedPlugin",
     "UnreadOutput",
     "WorkerRun",
@@ -156,6 +162,7 @@ __all__ = [
     "settings_from_environment",
     "show_dead_letter",
     "show_offsets",
+    "trace",
     "try_plugin",
     "unread_outputs",
     "vacuum_tables",

@@ -194,6 +194,23 @@ async def dead_causes(pipeline: Pipeline) -> tuple[list[DeadCause], int]:
     return found, older
 
 
+async def worker_states(
+    pipeline: Pipeline, answered: Sequence[Probe]
+) -> dict[str, tuple[str, str]]:
+    """Return the state of every worker and its reason, by what its processes and groups say.
+
+    Raises:
+        BrokerError: The broker did not answer.
+    """
+    members = await _members(pipeline)
+    topology = pipeline.topology
+    found = {}
+    for name, spec in pipeline.workers.items():
+        count = None if members is None else members.get(topology.group(spec.group))
+        found[name] = _state(name, count, answered)
+    return found
+
+
 async def _members(pipeline: Pipeline) -> Mapping[str, int] | None:
     inspector = inspector_of(pipeline.broker())
     if inspector is None:
