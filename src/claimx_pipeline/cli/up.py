@@ -19,6 +19,9 @@ def up(
     until_idle: Annotated[
         bool, typer.Option("--until-idle", help="Stop when nothing is left to do.")
     ] = False,
+    console: Annotated[
+        bool, typer.Option("--console", help="Serve the web console too, as console.with_up does.")
+    ] = False,
 ) -> None:
     """Run every worker in this process, creating topics and tables that are missing.
 
@@ -32,4 +35,5 @@ def up(
     workers = list(pipeline.workers.values())
     pipeline.require(workers)
     asyncio.run(operations.create_all(pipeline))
-    run_workers(pipeline, workers, until_idle=until_idle)
+    console = console or pipeline.settings.console.with_up
+    run_workers(pipeline, workers, until_idle=until_idle, console=console)

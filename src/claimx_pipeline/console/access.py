@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import parse_qsl, quote, urlsplit
 
-from attrs import define, field
+from attrs import define, field, frozen
 from starlette.requests import HTTPConnection, Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -77,6 +77,12 @@ def is_loopback(host: str) -> bool:
         return False
 
 
+@frozen
+class _Session:
+    ends: float
+    logged_in: bool
+
+
 @define(eq=False)
 class Access:
     """The sessions of one console, and its secret."""
@@ -84,19 +90,19 @@ class Access:
     settings: ConsoleSettings
     _clock: Clock
     _secret: bytes = field(factory=lambda: secrets.token_bytes(32), init=False)
-    _sessions: OrderedDict[str, float] = field(factory=OrderedDict, init=False)
-    """Session to when it ends."""
+    _sessions: OrderedDict[str, _Session] = field(factory=OrderedDict, init=False)
 
     def session_of(self, connection: HTTPConnection) -> str:
         """Return the browser's session, empty if it has none that is valid."""
         session = connection.cookies.get(COOKIE, "")
-        ends = self._sessions.get(session, 0.0)
-        return session if ends > self._clock.monotonic() else ""
+        kept = self._sessions.get(session)
+        return session if kept is not None and kept.ends > self._clock.monotonic() else ""
 
-    def open_session(self) -> str:
-        """Return a new session."""
+    def open_session(self, *, logged_in: bool = False) -> str:
+        """Return a new session; one that is not *logged_in* is for the forms alone."""
         session = secrets.token_urlsafe(32)
-        self._sessions[session] = self._clock.monotonic() + SESSION_SECONDS
+        ends = self._clock.monotonic() + SESSION_SECONDS
+        self._sessions[session] = _Session(ends, logged_in)
         while len(self._sessions) > MOST_SESSIONS:
             self._sessions.popitem(last=False)
         return session
@@ -115,8 +121,11 @@ class Access:
         return token is not None and hmac.compare_digest(text.encode(), token.reveal().encode())
 
     def is_known(self, connection: HTTPConnection) -> bool:
-        """Return whether the request brings a session or the token."""
-        if self.settings.token is None or self.session_of(connection):
+        """Return whether the request brings a session that was logged in, or the token."""
+        if self.settings.token is None:
+            return True
+        session = self.session_of(connection)
+        if session and self._sessions[session].logged_in:
             return True
         kind, _, text = connection.headers.get("authorization", "").partition(" ")
         return kind.lower() == "bearer" and self.is_token(text.strip())

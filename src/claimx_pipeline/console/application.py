@@ -24,6 +24,7 @@ from claimx_pipeline.console.pages import (
     offsets,
     overview,
     tables,
+    tracing,
 )
 from claimx_pipeline.console.rendering import Console
 from claimx_pipeline.errors import BrokerError, ClaimxError, DeadLetterError, UsageError
@@ -52,6 +53,7 @@ def application(pipeline: Pipeline, settings: ConsoleSettings, history: History)
             Route("/dead-letters/replay", changing(dead_letters.replay), methods=["POST"]),
             Route("/dead-letters/export", dead_letters.export),
             Route("/dead-letters/at/{location:path}", dead_letters.dead_letter),
+            Route("/trace", tracing.trace),
             Route("/offsets", offsets.offsets),
             Route("/offsets/{worker}/rewind", offsets.ask_rewind, methods=["GET"]),
             Route("/offsets/{worker}/rewind", changing(offsets.rewind), methods=["POST"]),

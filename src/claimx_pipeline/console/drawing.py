@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 from typing import TYPE_CHECKING, Final
 
@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.topics import Topology
 
 COLUMN, ROW, BOX_WIDTH, BOX_HEIGHT = 250, 64, 200, 44
+PLUGINS_ARE_CALLED_BY: Final = "enrichment"
 MOST_POINTS: Final = 300
 MOST_BARS: Final = 40
 
@@ -34,7 +35,9 @@ class _Box:
 
 def flow(topology: Topology, workers: Sequence[WorkerStatus]) -> str:
     """Return the workers from left to right, with rate and lag on the arrows between them."""
-    boxes = _placed(topology, workers)
+    drawn = [each for each in workers if each.worker != "retry"]
+    arrows = _arrows(topology, [each.worker for each in drawn])
+    boxes = _placed(arrows, drawn)
     columns = max((box.column for box in boxes.values()), default=0) + 1
     rows = max((box.row for box in boxes.values()), default=0) + 1
     width, height = columns * COLUMN - 30, rows * ROW + 4
@@ -42,52 +45,39 @@ def flow(topology: Topology, workers: Sequence[WorkerStatus]) -> str:
         f'<svg class="flow" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
         'role="img" aria-label="Workers from left to right; the table below says the same">'
     ]
-    parts += [_arrow(boxes[a], boxes[b]) for a, b in _arrows(topology, boxes)]
+    parts += [_arrow(boxes[a], boxes[b]) for a, b in sorted(arrows)]
     parts += [_box(box) for box in boxes.values()]
     return "".join([*parts, "</svg>"])
 
 
-def _arrows(topology: Topology, boxes: Mapping[str, _Box]) -> list[tuple[str, str]]:
-    """Return which worker's records which other worker reads; retries and dead letters left out."""
-    found = {
-        (writer, reader)
-        for topic in topology.topics
-        if not topic.endswith((".dlq", ".errors")) and ".retry." not in topic
-        for writer in topology.writers.get(topic, ())
-        for reader in topology.readers.get(topic, ())
-        if writer in boxes and reader in boxes
-    }
-    return sorted(pair for pair in found if boxes[pair[0]].column < boxes[pair[1]].column)
+def _arrows(topology: Topology, order: Sequence[str]) -> set[tuple[str, str]]:
+    """Return which worker's records which later worker reads; retries and dead letters left out.
+
+    Workers are listed in the order of the flow, so what goes back is not drawn. What a plugin
+    publishes comes from the worker that calls plugins.
+    """
+    places = {name: place for place, name in enumerate(order)}
+    found = set()
+    for topic in topology.topics:
+        if topic.endswith((".dlq", ".errors")) or ".retry." in topic:
+            continue
+        for writer in topology.writers.get(topic, ()):
+            source = PLUGINS_ARE_CALLED_BY if writer.startswith("plugin ") else writer
+            for reader in topology.readers.get(topic, ()):
+                if places.get(source, len(places)) < places.get(reader, -1):
+                    found.add((source, reader))
+    return found
 
 
-def _placed(topology: Topology, workers: Sequence[WorkerStatus]) -> dict[str, _Box]:
-    """Return each worker with its column, one right of the workers that it reads from."""
-    names = {each.worker for each in workers if each.worker != "retry"}
-    sources = {
-        name: {
-            writer
-            for topic, readers in topology.readers.items()
-            if name in readers and ".retry." not in topic and not topic.endswith(".dlq")
-            for writer in topology.writers.get(topic, ())
-            if writer in names and writer != name
-        }
-        for name in names
-    }
-    columns: dict[str, int] = {}
-
-    def column(name: str, seen: frozenset[str]) -> int:
-        if name not in columns:
-            behind = [column(each, seen | {name}) for each in sources[name] if each not in seen]
-            columns[name] = max(behind, default=-1) + 1
-        return columns[name]
-
+def _placed(arrows: set[tuple[str, str]], workers: Sequence[WorkerStatus]) -> dict[str, _Box]:
+    """Return each worker with its column, one right of the last that it reads from."""
+    found: dict[str, _Box] = {}
     rows: dict[int, int] = {}
-    found = {}
     for each in workers:
-        if each.worker in names:
-            at = column(each.worker, frozenset({each.worker}))
-            found[each.worker] = _Box(each, at, rows.get(at, 0))
-            rows[at] = rows.get(at, 0) + 1
+        behind = [found[a].column for a, b in arrows if b == each.worker and a in found]
+        column = max(behind, default=-1) + 1
+        found[each.worker] = _Box(each, column, rows.get(column, 0))
+        rows[column] = rows.get(column, 0) + 1
     return found
 
 
@@ -135,12 +125,12 @@ def bars(names: Sequence[str], values: Sequence[float], label: str) -> str:
     for i, (name, value) in enumerate(zip(names[:MOST_BARS], values, strict=False)):
         y, width = i * 22, abs(value) * 180 / top
         rows.append(
-            f'<text x="0" y="{y + 15}">{escape(name[:24])}</text>'
-            f'<rect x="170" y="{y + 3}" width="{width:.1f}" height="16"/>'
-            f'<text x="{175 + width:.1f}" y="{y + 15}">{value:,.6g}</text>'
+            f'<text x="0" y="{y + 15}">{escape(name[:34])}</text>'
+            f'<rect x="270" y="{y + 3}" width="{width:.1f}" height="16"/>'
+            f'<text x="{275 + width:.1f}" y="{y + 15}">{value:,.6g}</text>'
         )
     height = min(len(values), MOST_BARS) * 22
     return (
-        f'<svg class="bars" viewBox="0 0 460 {height}" role="img" aria-label="{escape(label)}">'
+        f'<svg class="bars" viewBox="0 0 560 {height}" role="img" aria-label="{escape(label)}">'
         f"{''.join(rows)}</svg>"
     )

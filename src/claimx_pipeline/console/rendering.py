@@ -68,9 +68,10 @@ class Console:
         return found
 
     def page(self, request: Request, template: str, code: int = 200, **values: Any) -> Response:
-        """Return a page; a browser without a session gets one, for the forms."""
+        """Return a page; a browser that may see it and has no session gets one, for the forms."""
         session = self.access.session_of(request)
-        fresh = "" if session else self.access.open_session()
+        known = self.access.is_known(request)
+        fresh = self.access.open_session() if known and not session else ""
         text = self._templates.get_template(template).render(
             pages=PAGES,
             path=request.url.path,

@@ -22,7 +22,9 @@ async def login(request: Request) -> Response:
         audit.warning("console: a wrong token from %s", who(request))
         return console.page(request, "login.html", 401, target=target, error="wrong token")
     response = RedirectResponse(target, 303)
-    console.remember(response, console.access.open_session(), secure=request.url.scheme == "https")
+    console.remember(
+        response, console.access.open_session(logged_in=True), secure=request.url.scheme == "https"
+    )
     return response
 
 
