@@ -37,7 +37,7 @@ def flow(topology: Topology, workers: Sequence[WorkerStatus]) -> str:
     """Return the workers from left to right, with rate and lag on the arrows between them."""
     drawn = [each for each in workers if each.worker != "retry"]
     arrows = _arrows(topology, [each.worker for each in drawn])
-    boxes = _placed(arrows, drawn)
+    boxes = _laid_out(arrows, drawn)
     columns = max((box.column for box in boxes.values()), default=0) + 1
     rows = max((box.row for box in boxes.values()), default=0) + 1
     width, height = columns * COLUMN - 30, rows * ROW + 4
@@ -56,7 +56,7 @@ def _arrows(topology: Topology, order: Sequence[str]) -> set[tuple[str, str]]:
     Workers are listed in the order of the flow, so what goes back is not drawn. What a plugin
     publishes comes from the worker that calls plugins.
     """
-    places = {name: place for place, name in enumerate(order)}
+    steps = {name: step for step, name in enumerate(order)}
     found = set()
     for topic in topology.topics:
         if topic.endswith((".dlq", ".errors")) or ".retry." in topic:
@@ -64,12 +64,12 @@ def _arrows(topology: Topology, order: Sequence[str]) -> set[tuple[str, str]]:
         for writer in topology.writers.get(topic, ()):
             source = PLUGINS_ARE_CALLED_BY if writer.startswith("plugin ") else writer
             for reader in topology.readers.get(topic, ()):
-                if places.get(source, len(places)) < places.get(reader, -1):
+                if steps.get(source, len(steps)) < steps.get(reader, -1):
                     found.add((source, reader))
     return found
 
 
-def _placed(arrows: set[tuple[str, str]], workers: Sequence[WorkerStatus]) -> dict[str, _Box]:
+def _laid_out(arrows: set[tuple[str, str]], workers: Sequence[WorkerStatus]) -> dict[str, _Box]:
     """Return each worker with its column, one right of the last that it reads from."""
     found: dict[str, _Box] = {}
     rows: dict[int, int] = {}

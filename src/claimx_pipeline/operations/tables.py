@@ -11,8 +11,8 @@ from attrs import evolve, frozen
 from claimx_pipeline.delta.faults import TableUnusableError
 from claimx_pipeline.delta.log_files import TOO_MANY
 from claimx_pipeline.delta.maintenance import NOTHING, SAFE_HOURS, Maintained, Maintenance
-from claimx_pipeline.delta.querying.hiding import HiddenColumns
-from claimx_pipeline.delta.querying.query import AnswerLimits, run_query
+from claimx_pipeline.delta.querying.hiding import Hidden
+from claimx_pipeline.delta.querying.query import Limits, run_query
 from claimx_pipeline.errors import TableError, UsageError
 from claimx_pipeline.operations.column_roles import roles_of
 from claimx_pipeline.operations.names import domains_of_tables
@@ -267,19 +267,15 @@ async def vacuum_tables(
 
 
 def query(
-    pipeline: Pipeline,
-    sql: str,
-    *,
-    limits: AnswerLimits | None = None,
-    hidden: HiddenColumns | None = None,
+    pipeline: Pipeline, sql: str, *, limits: Limits = None, hidden: Hidden = None
 ) -> pa.Table:
-    """Return the answer to one SQL statement that reads tables. Blocks.
+    """Return the answer to *sql*, one statement that reads tables. Blocks.
 
     Args:
         pipeline: The pipeline.
-        sql: The statement.
-        limits: How much the answer may be; None for any size.
-        hidden: Gets the columns of a table and returns those that are read as dots.
+        sql: One statement.
+        limits: How much the answer may be.
+        hidden: Gets a table's columns, returns those read as dots.
 
     Raises:
         UsageError: The statement does more than read tables, cannot be run, or answers more than

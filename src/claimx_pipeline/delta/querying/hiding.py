@@ -16,6 +16,10 @@ HiddenColumns = Callable[[Iterable[str]], Collection[str]]
 """Gets the columns of a table and returns those that are to be hidden."""
 
 
+Hidden = HiddenColumns | None
+"""None for none."""
+
+
 def register(
     builder: QueryBuilder, table: str, store: TableStore, hidden: HiddenColumns | None
 ) -> None:

@@ -43,6 +43,10 @@ class AnswerLimits:
     """Looked at after every piece of the answer, a few thousand rows each."""
 
 
+Limits = AnswerLimits | None
+"""None for any size."""
+
+
 def run_query(
     store: TableStore,
     sql: str,

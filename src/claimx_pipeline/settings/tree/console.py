@@ -23,7 +23,7 @@ class ConsoleSettings:
     """``claimx-run up`` serves it as well."""
 
     token: Secret | None = None
-    """What a browser or a program has to know; without, whoever reaches the port may look."""
+    """What a browser or a program has to know; without, anyone who reaches the port may look."""
 
     allow_changes: bool = False
     """Dead letters may be replayed and offsets moved. Without, the console only reads."""
