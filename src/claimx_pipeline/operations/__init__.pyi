@@ -1,3 +1,4 @@
+from .asking import named_query, query
 from .checking import Checked, check, check_settings, start, to_start
 from .connecting import ask_services, differing_topics
 from .create import create_all
@@ -60,8 +61,6 @@ from .tables import (
     describe_table,
     list_tables,
     maintain_tables,
-    named_query,
-    query,
     vacuum_tables,
 )
 from .topic_reading import Bound, ShownRecord, bound, read_records
