@@ -41,21 +41,15 @@ from .old_tables import (
     old_table_views,
 )
 from .outputs import UnreadOutput, unread_outputs
-from .probes import Probe, ask_probes
+from .probes import ProcessProbe, ask_probes
 from .publication import Publication, plan_publication, publish_planned
 from .record_filter import Condition, RecordFilter
 from .record_transform import Change, RecordTransform
 from .replay import Replayed, ReplayPlan, TransformedValue, plan_replay, replay_dead_letters
 from .run import Running, WorkerRun, run_until_idle, run_workers, running
 from .sources import Backfill, backfill_of, restart_source
-from .status import (
-    DeadCause,
-    PipelineStatus,
-    RetryTier,
-    TableAge,
-    WorkerStatus,
-    look_at_status,
-)
+from .status import look_at_status
+from .status_views import DeadCause, PipelineStatus, RetryTier, TableAge, WorkerStatus
 from .tables import (
     CreatedTable,
     DescribedColumn,
@@ -119,7 +113,7 @@ __all__ = [
     "MigratedTable",
     "Now",
     "PipelineStatus",
-    "Probe",
+    "ProcessProbe",
     "Publication",
     "PublishedEvents",
     "Reader",
