@@ -159,9 +159,9 @@ class TableSpec:
     def aged_by(self) -> str | None:
         """Return the column that retention goes by; None if the table keeps all its rows."""
         found = self.age or (self.event_time if self.mode == "append" else None)
-        if found is None:
+        if not found:
             return None
-        import pyarrow as pa  # noqa: PLC0415 - slow, and declaring a table does without it
+        import pyarrow as pa  # noqa: PLC0415 - workers without tables do without it
 
         return found if pa.types.is_timestamp(self.column(found).type) else None
 
