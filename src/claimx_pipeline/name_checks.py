@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -18,7 +18,6 @@ from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.settings.loader import LoadedSettings
 from claimx_pipeline.settings.loading.paths import format_path
 from claimx_pipeline.settings.nearest import nearest
-from claimx_pipeline.settings.tree.connections import CLAIMX_API
 from claimx_pipeline.topics import DLQ_REPLAYED, Topic, Topology
 
 if TYPE_CHECKING:
@@ -52,13 +51,22 @@ class NameChecks:
     """Topics that loaded plugins publish to, each with the plugin's name."""
     core_topics: frozenset[str]
     """The pipeline's own topics, by every name that leads there."""
+    brought: frozenset[str]
+    """Connections that domains bring, by name."""
+    owner_of: Callable[[str], str]
+    """Returns the plugin that offers a worker; empty for the pipeline's own."""
+    complete: bool = True
+    """Whether every plugin is there: a name that is unknown may be that of a missing one."""
 
     def found(self) -> Findings:
         """Return everything that is wrong or doubtful."""
-        found = Findings(
-            [*self._published(), *self._groups(), *self._topics()], [*self._read_dead_letters()]
+        problems = (
+            *(self._published(), self._groups(), self._idle(), self._topics()),
+            self._never_too_old(),
         )
-        self._misspelt(found)
+        found = Findings([each for some in problems for each in some], [*self._read_dead_letters()])
+        if self.complete:
+            self._misspelt(found)
         return found
 
     def _published(self) -> Iterator[Problem]:
@@ -98,6 +106,18 @@ class NameChecks:
                     f"workers {_listed(names)} are in one consumer group, {group!r}, so each would "
                     "take records from the others; give every worker a group of its own, by "
                     "workers.<name>.consumer_group or broker.groups",
+                )
+
+    def _idle(self) -> Iterator[Problem]:
+        """Yield a problem for each worker that has nothing to read."""
+        for name, worker in self.workers.items():
+            if not worker.reads and worker.intake is None:
+                owner = self.owner_of(name)
+                by = f" of plugin {owner!r}" if owner else ""
+                yield Problem(
+                    f"plugins.{owner}" if owner else f"workers.{name}",
+                    f"worker {name!r}{by} reads no topic, so it would do nothing; name its topics "
+                    "in 'reads', or register a source",
                 )
 
     def _topics(self) -> Iterator[Problem]:
@@ -169,11 +189,13 @@ class NameChecks:
         topics |= {self.topology.physical(name) for name in topics}  # reported by _topics
         groups = {worker.group for worker in self.workers.values()}
         families = {worker.family for worker in self.workers.values() if worker.family}
+        kept = settings.maintenance.retention_days
         for section, given, known, what in (
             (("broker", "topics"), settings.broker.topics, topics, "topic"),
             (("broker", "groups"), settings.broker.groups, groups, "consumer group"),
             (("retry", "families"), settings.retry.families, families, "family of retry topics"),
             (("tables", "paths"), settings.tables.paths, {*self.tables}, "table"),
+            (("maintenance", "retention_days"), kept, {*self.tables}, "table"),
         ):
             for name in given:
                 if name not in known:
@@ -190,10 +212,18 @@ class NameChecks:
             if need.startswith("connections.")
         }
         written = {name for name in settings.connections if self._is_written(name)}
-        for name in sorted(written - used - {CLAIMX_API}):
+        for name in sorted(written - used - self.brought):
             # One near to another that the settings have as well is its sister.
             said = f"no worker and no stage uses connection {name!r}"
             self._judge(found, ("connections", name), said, used - written)
+
+    def _never_too_old(self) -> Iterator[Problem]:
+        """Yield a problem for each table that is to delete rows and cannot tell their age."""
+        for name in self.loaded.settings.maintenance.retention_days:
+            spec = self.tables.get(name)
+            if spec is not None and (why := spec.why_kept()):
+                where = self._where(format_path(("maintenance", "retention_days", name)))
+                yield Problem(where, f"table {name!r}: {why}")
 
     def _judge(
         self, found: Findings, path: tuple[str, ...], said: str, known: Iterable[str]
@@ -223,7 +253,8 @@ class NameChecks:
             path = format_path(("broker", "groups", self.workers[name].group))
             if self.workers[name].group in given.broker.groups:
                 return self._where(path)
-        return ""
+        owners = filter(None, map(self.owner_of, names))
+        return next((f"plugins.{owner}" for owner in owners), "")
 
     def _where_of_topic(self, names: Iterable[str]) -> str:
         topics = self.loaded.settings.broker.topics
@@ -234,7 +265,14 @@ class NameChecks:
         for name in names:
             if name in written:
                 return self._where(written[name])
-        return ""
+        users = {
+            name: [*self.topology.readers.get(name, ()), *self.topology.writers.get(name, ())]
+            for name in names
+        }
+        by = {each for used in users.values() for each in used}
+        plugins = {each.removeprefix("plugin ") for each in by if each.startswith("plugin ")}
+        owners = sorted({*plugins, *filter(None, map(self.owner_of, by))})
+        return f"plugins.{owners[0]}" if owners else ""
 
     def _where(self, path: str) -> str:
         """Return *path* after the file and line that its first setting is from."""

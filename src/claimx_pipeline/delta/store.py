@@ -18,19 +18,22 @@ from claimx_pipeline.delta.faults import TableUnusableError, as_table_error, one
 from claimx_pipeline.delta.features import refuse_unwritable
 from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.location import TableLocation, locate
-from claimx_pipeline.delta.log_files import COMMITS, KEPT_COMMITS, LogFiles
+from claimx_pipeline.delta.log_files import LogFiles
 from claimx_pipeline.delta.schemas import (
+    SchemaChange,
     add_missing_columns,
+    change_of,
     configuration,
+    own_properties,
     refuse_other_schema,
+    refuse_undeclarable,
 )
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.append import AppendWriter
+from claimx_pipeline.delta.writing.held_positions import Acquired, Positions
 from claimx_pipeline.delta.writing.layout import way_of_writing
 from claimx_pipeline.delta.writing.merge import MergeWriter
 from claimx_pipeline.delta.writing.positions import (
-    Acquired,
-    Positions,
     acquire_keyed,
     acquire_positions,
     positions_of_rows,
@@ -114,7 +117,7 @@ class TableStore:
                     partition_by=list(spec.partitions()) or None,
                     name=spec.name,
                     description=spec.summary,
-                    configuration={**configuration(spec), KEPT_COMMITS: str(COMMITS)},
+                    configuration={**configuration(spec), **own_properties(spec)},
                     raise_if_key_not_exists=False,
                     storage_options=location.revealed(),
                 )
@@ -150,6 +153,16 @@ class TableStore:
                 or it would forget positions.
         """
         refuse_other_schema(self.spec(name), self.open(name))
+
+    def change(self, name: str) -> SchemaChange:
+        """Return in what a stored table is not what is declared; changes nothing.
+
+        Raises:
+            TableError: There is no table, or it cannot be read.
+        """
+        table = self.open(name)
+        with as_table_error(name, f"its log cannot be read at {self.location(name).uri}"):
+            return change_of(self.spec(name), table)
 
     def open(self, name: str) -> DeltaTable:
         """Open a table at its newest version.
@@ -250,20 +263,28 @@ class TableStore:
             stops_at_refused: The worker has no dead letters, so an append table must not
                 move past a row that it refuses.
         """
-        spec = self.spec(name)
-
-        def make_writer() -> TableWriter:
-            handle = KeptHandle(self.location(name))
-            if spec.mode == "merge":
-                return MergeWriter(spec, handle, self.clock, group)
-            window = timedelta(hours=self.settings.dedupe_window_hours)
-            return AppendWriter(spec, handle, window, group, stops_at_refused)
-
+        self.spec(name)
         return DeltaSink(
             table=name,
-            make_writer=make_writer,
+            make_writer=lambda: self._writer(name, group, stops_at_refused=stops_at_refused),
             check=lambda: self.check(name),
             clock=self.clock,
             time_limit=self.time_limit,
             stops_at_refused=stops_at_refused,
         )
+
+    def try_out(self, name: str) -> None:
+        """See that a table can be created and written as it is declared; nothing is opened.
+
+        Raises:
+            TableError: It cannot.
+        """
+        refuse_undeclarable(self.spec(name))
+        self._writer(name, "", stops_at_refused=False)
+
+    def _writer(self, name: str, group: str, *, stops_at_refused: bool) -> TableWriter:
+        spec, handle = self.spec(name), KeptHandle(self.location(name))
+        if spec.mode == "merge":
+            return MergeWriter(spec, handle, self.clock, group)
+        window = timedelta(hours=self.settings.dedupe_window_hours)
+        return AppendWriter(spec, handle, window, group, stops_at_refused)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import field, frozen
 
@@ -21,11 +21,12 @@ from claimx_pipeline.media.codec import FileCodec
 from claimx_pipeline.media.guard import HostPort
 from claimx_pipeline.media.links import LinkSource
 from claimx_pipeline.media.messages import DownloadResult, DownloadTask
-from claimx_pipeline.media.open_store import open_cache, open_files
-from claimx_pipeline.media.store import FileStore
 from claimx_pipeline.media.topics import FileTopics
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.settings.tree.storage import FilesSettings
+
+if TYPE_CHECKING:
+    from claimx_pipeline.media.store import FileStore
 
 __all__ = ["FILE_KINDS", "DomainFiles", "FileFlow", "FilesSettings", "LinkParts"]
 
@@ -138,6 +139,8 @@ class FileFlow:
         Raises:
             SettingsError: ``storage.cache`` does not name a store that can be opened.
         """
+        from claimx_pipeline.media.open_store import open_cache  # noqa: PLC0415 - slow to import
+
         return open_cache(settings.storage, self._folder)
 
     def store(self, settings: Settings) -> FileStore:
@@ -146,11 +149,37 @@ class FileFlow:
         Raises:
             SettingsError: The setting does not name a store that can be opened.
         """
-        where = "storage.files"
         chosen = self.files.store(settings)
-        if chosen is not settings.storage.files:
-            where = f"the store of the files of {self.domain}"
-        return open_files(settings.storage, chosen, where)
+        from claimx_pipeline.media.open_store import open_files  # noqa: PLC0415 - slow to import
+
+        return open_files(settings.storage, chosen, self._store_name(settings))
+
+    def _store_name(self, settings: Settings) -> str:
+        if self.files.store(settings) is settings.storage.files:
+            return "storage.files"
+        return f"the store of the files of {self.domain}"
+
+    def refuse_unusable_cache(self, settings: Settings) -> None:
+        """See that the cache can be opened; nothing is made and nothing is connected to.
+
+        Raises:
+            SettingsError: It cannot.
+        """
+        from claimx_pipeline.media.open_store import refuse_unusable  # noqa: PLC0415 - slow to import
+
+        storage = settings.storage
+        refuse_unusable(storage.cache.root, storage.cache.options, "storage.cache", storage)
+
+    def refuse_unusable_store(self, settings: Settings) -> None:
+        """See that the store of its files can be opened, in the same way.
+
+        Raises:
+            SettingsError: It cannot.
+        """
+        from claimx_pipeline.media.open_store import refuse_unusable  # noqa: PLC0415 - slow to import
+
+        chosen = self.files.store(settings)
+        refuse_unusable(chosen.root, chosen.options, self._store_name(settings), settings.storage)
 
     def partial_files(self, settings: Settings) -> Path:
         """Return the folder of its files under way."""

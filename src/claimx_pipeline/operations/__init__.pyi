@@ -1,3 +1,5 @@
+from .checking import Checked, check, check_settings, start, to_start
+from .connecting import ask_services, differing_topics
 from .create import create_all
 from .dead_letter_views import DeadLetterGroup, DeadLetterGroups, ShownDeadLetter
 from .dead_letters import (
@@ -16,6 +18,9 @@ from .describe import (
 )
 from .doctor.examine import examine, unreadable
 from .doctor.findings import Examination, Finding
+from .erasing.erase import ErasedFiles, Erasure, claims_of_person, erase
+from .erasing.records import ErasedRecords
+from .erasing.rows import ErasedRows
 from .export import export_deployment
 from .former_settings import (
     FormerSettings,
@@ -24,6 +29,7 @@ from .former_settings import (
     settings_from_environment,
 )
 from .left_behind import left_behind
+from .migrate import MigratedTable, migrate_tables
 from .moments import moment
 from .offsets import ShownOffset, adopt_offsets, rewind_offsets, show_offsets
 from .old_tables import (
@@ -38,7 +44,7 @@ from .outputs import UnreadOutput, unread_outputs
 from .probes import ProcessProbe, ask_probes
 from .publication import Publication, plan_publication, publish_planned
 from .record_filter import Condition, RecordFilter
-from .record_transform import ValueChange, RecordTransform
+from .record_transform import RecordTransform, ValueChange
 from .replay import Replayed, ReplayPlan, TransformedValue, plan_replay, replay_dead_letters
 from .run import Running, WorkerRun, run_until_idle, run_workers, running
 from .sources import Backfill, backfill_of, restart_source
@@ -77,6 +83,7 @@ from .verify import Verified, verify
 __all__ = [
     "Backfill",
     "Bound",
+    "Checked",
     "Comparison",
     "Condition",
     "CreatedTable",
@@ -90,6 +97,10 @@ __all__ = [
     "DescribedTable",
     "DescribedWorker",
     "Difference",
+    "ErasedFiles",
+    "ErasedRecords",
+    "ErasedRows",
+    "Erasure",
     "Examination",
     "Finding",
     "FormerSettings",
@@ -98,6 +109,7 @@ __all__ = [
     "ImportedTable",
     "ListedTable",
     "ListedTopic",
+    "MigratedTable",
     "Now",
     "PipelineStatus",
     "ProcessProbe",
@@ -126,8 +138,12 @@ __all__ = [
     "WorkerStatus",
     "adopt_offsets",
     "ask_probes",
+    "ask_services",
     "backfill_of",
     "bound",
+    "check",
+    "check_settings",
+    "claims_of_person",
     "compact_tables",
     "compare_tables",
     "context_of",
@@ -138,6 +154,8 @@ __all__ = [
     "describe_plugin",
     "describe_table",
     "describe_worker",
+    "differing_topics",
+    "erase",
     "examine",
     "export_dead_letters",
     "export_deployment",
@@ -148,6 +166,7 @@ __all__ = [
     "look_at_dead_letters",
     "look_at_status",
     "maintain_tables",
+    "migrate_tables",
     "moment",
     "named_query",
     "old_table_views",
@@ -169,6 +188,8 @@ __all__ = [
     "settings_from_environment",
     "show_dead_letter",
     "show_offsets",
+    "start",
+    "to_start",
     "trace",
     "try_plugin",
     "unread_outputs",

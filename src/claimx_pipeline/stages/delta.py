@@ -123,18 +123,18 @@ def delta_problems(
     return problems
 
 
-def widened(spec: TableSpec, config: DeltaConfig) -> TableSpec:
+def widened(spec: TableSpec, config: DeltaConfig, where: str = "stage delta") -> TableSpec:
     """Return *spec* with the extra columns of *config*.
 
     Raises:
         SettingsError: A column is there already, with another type.
     """
-    own = {column.name: column.type for column in spec.columns}
+    own = {column.name: column.declared for column in spec.columns}
     added = []
     for name, kind in config.extra_columns.items():
         if name not in own:
             added.append(Column(name, TYPES[kind]))
         elif own[name] != TYPES[kind]:
             what = f"table {spec.name!r} has a column {name!r} of type {own[name]}"
-            raise SettingsError([Problem("stage delta, extra_columns", what)])
+            raise SettingsError([Problem(f"{where}, extra_columns", what)])
     return evolve(spec, columns=(*spec.columns, *added))

@@ -30,6 +30,12 @@ CLAIMX_API = "claimx_api"
 class OAuth2Settings:
     """Client credentials that access tokens are asked for with."""
 
+    RETIRED: ClassVar[Mapping[str, str]] = {
+        "client_credential": "write 'client_secret'",
+        "grant_type": "it is always client_credentials; remove it",
+    }
+    """Keys of the system before, each with what to write instead."""
+
     client_id: str = field(validator=not_blank)
     """Who asks."""
 
@@ -51,6 +57,7 @@ class ConnectionSettings:
     """A named HTTP service."""
 
     RETIRED: ClassVar[Mapping[str, str]] = {
+        "enabled": "a connection is opened by what uses it; remove it",
         "name": "the connection's name is the key above; remove it",
         "retry_backoff_base": "write 'backoff_seconds'",
         "retry_backoff_max": "write 'backoff_max_seconds'",
