@@ -17,7 +17,7 @@ from claimx_pipeline.runtime.outcome import Dead, Held
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.retry_ladder import RetryLadder
 from claimx_pipeline.runtime.worker import WorkerSpec
-from claimx_pipeline.topics import Topic, Topology
+from claimx_pipeline.topics import BRAND, Topic, Topology
 
 
 @frozen
@@ -33,6 +33,8 @@ class FailurePolicy:
     outage: Literal["wait", "detour", "dead_letter"]
     topology: Topology
     clock: Clock
+    domain: str = BRAND
+    """The domain whose events the worker reads."""
     dead_letters_of: Mapping[str, Topic] = field(factory=dict)
     """Where dead records of some topics go instead, by the logical names of those."""
 
@@ -47,6 +49,7 @@ class FailurePolicy:
             outage=spec.outage,
             topology=resources.topology,
             clock=resources.clock,
+            domain=spec.domain,
             dead_letters_of=spec.dead_letters_of,
         )
 

@@ -16,6 +16,7 @@ from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.media.codec import FileCodec
 from claimx_pipeline.media.messages import DownloadTask
 from claimx_pipeline.media.requests import checked
+from claimx_pipeline.runtime.correlation import passed_on_by
 from claimx_pipeline.runtime.headers import AGAIN, header
 from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, Retry, failure
 from claimx_pipeline.topics import BRAND
@@ -53,6 +54,11 @@ class Item:
     def again(self) -> bool:
         """Whether an operator asked for it to be done again, even if it was done already."""
         return header(self.record.headers, AGAIN) is not None
+
+    @property
+    def passed_on(self) -> tuple[tuple[str, bytes], ...]:
+        """Headers of all that its record leads to, for what a stage publishes by itself."""
+        return passed_on_by(self.record, BRAND, self.message)
 
     def skip(self, reason: str) -> None:
         """Leave the rest of the chain out; the record is dealt with."""

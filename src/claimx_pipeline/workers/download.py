@@ -273,4 +273,5 @@ def worker(flow: FileFlow) -> WorkerSpec:
         build=partial(DownloadProcessor, flow),
         batch_size=50,
         sets=flow.sets(KIND),
+        domain=flow.domain,
     )

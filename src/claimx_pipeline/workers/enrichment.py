@@ -321,4 +321,5 @@ def worker(domain: Domain) -> WorkerSpec:
         build=partial(build, domain),
         batch_size=200,
         sets=domain.sets(ROLE),
+        domain=domain.name,
     )

@@ -136,4 +136,5 @@ def worker(flow: FileFlow) -> WorkerSpec:
         batch_size=500,
         linger_seconds=1.0,
         sets=flow.sets(KIND),
+        domain=flow.domain,
     )

@@ -180,5 +180,6 @@ def worker(flow: FileFlow) -> WorkerSpec:
         build=partial(UploadProcessor, flow),
         batch_size=100,
         sets=flow.sets(KIND),
+        domain=flow.domain,
         stop_seconds=30.0,
     )

@@ -105,12 +105,16 @@ class Attempts:
         """Whether iTel surely did nothing with any of the requests."""
         return not self._effect and not self._open
 
-    def records(self, about: Submitted) -> list[OutRecord]:
+    def records(
+        self, about: Submitted, passed_on: tuple[tuple[str, bytes], ...] = ()
+    ) -> list[OutRecord]:
         """Return one message for each request that carried what *about* says."""
-        return [attempt_record(about, attempt) for attempt in self.made]
+        return [attempt_record(about, attempt, passed_on) for attempt in self.made]
 
 
-def attempt_record(about: Submitted, attempt: Attempt) -> OutRecord:
+def attempt_record(
+    about: Submitted, attempt: Attempt, passed_on: tuple[tuple[str, bytes], ...] = ()
+) -> OutRecord:
     """Return the message about one request; it names a rule only if one was applied."""
     message = asdict(about) | asdict(attempt)
     if attempt.accepted_by is None:
@@ -119,7 +123,7 @@ def attempt_record(about: Submitted, attempt: Attempt) -> OutRecord:
         API_ATTEMPTS.name,
         msgspec.json.encode(message),
         about.idempotency_key.encode(),
-        (("claimx-id", f"{attempt.attempt_id}/{about.idempotency_key}".encode()),),
+        (("claimx-id", f"{attempt.attempt_id}/{about.idempotency_key}".encode()), *passed_on),
     )
 
 

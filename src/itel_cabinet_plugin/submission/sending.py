@@ -12,7 +12,7 @@ from urllib.parse import quote
 import msgspec
 from attrs import define, evolve
 
-from claimx_pipeline import Category, Clock, RecordError, failure
+from claimx_pipeline import Category, Clock, OutRecord, RecordError, failure
 from claimx_pipeline.connections import Answer
 from claimx_pipeline.stages import Item
 from itel_cabinet_plugin.form.model import CabinetForm, ParsedForm
@@ -25,8 +25,9 @@ from itel_cabinet_plugin.submission.attempts import (
     itel_task_id,
     payload_hash,
 )
-from itel_cabinet_plugin.submission.ledger import Accepted, FormLedger, Request
+from itel_cabinet_plugin.submission.ledger import Accepted, FormLedger
 from itel_cabinet_plugin.submission.profile import Made, Profile
+from itel_cabinet_plugin.submission.request import Request
 
 _IN_HEADERS: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
 """What an id may have in a header as it is."""
@@ -74,6 +75,16 @@ class Part:
     fresh: bool
     """It is free to go out with any others: nothing was sent, or surely nothing came of it."""
 
+    @property
+    def passed_on(self) -> tuple[tuple[str, bytes], ...]:
+        """Headers of all that the form leads to."""
+        items = self.form.items
+        return items[-1].passed_on if items else self.request.passed_on
+
+    def reports(self, attempts: Attempts) -> list[OutRecord]:
+        """Return what is reported of the requests that carried the form."""
+        return attempts.records(_about(self.request), self.passed_on)
+
 
 @define(eq=False)
 class Sender:
@@ -119,6 +130,7 @@ class Sender:
                     framed=self._framed,
                     made_at=now,
                     nothing_done=False,
+                    passed_on=part.passed_on,
                 )
         if groups:
             await self._ledger.sending([part.request for group in groups for part in group])
@@ -144,7 +156,7 @@ class Sender:
         except BaseException as error:  # noqa: BLE001 - one form's failure is its own records' outcome
             for item in items:
                 item.outcome = failure(error)
-            left = [each for request in requests for each in attempts.records(_about(request))]
+            left = [each for part in group for each in part.reports(attempts)]
             if attempts.had_no_effect:
                 left += await self._ledger.nothing_done(requests)
         else:
@@ -153,7 +165,8 @@ class Sender:
                     item.data[self._result_field] = _said(part.request, answer)
             left = await self._ledger.accept(
                 [_accepted(each, answer) for each in requests],
-                [each for request in requests for each in attempts.records(_about(request))],
+                [each for part in group for each in part.reports(attempts)],
+                {part.request.form: part.passed_on for part in group},
             )
         items[-1].reports += left
         if len(group) > 1 and _refused(items[0]):
