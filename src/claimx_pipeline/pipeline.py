@@ -12,6 +12,7 @@ from attrs import define, evolve
 from claimx_pipeline import builtin
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock, SystemClock
+from claimx_pipeline.connections.known_secrets import redactor_of
 from claimx_pipeline.errors import ClaimxError, Problem, SettingsError, collecting
 from claimx_pipeline.plugins.host.heard_domains import unheard
 from claimx_pipeline.plugins.host.loading import PluginSet, files_of_plugins, load_plugins
@@ -299,13 +300,12 @@ class Pipeline:
             known_topics=frozenset(self.topology.topics),
             most_bytes=self.settings.broker.largest_record,
         )
-        metrics = metrics or Metrics()
-        dispatcher = Dispatcher.of(
-            self.plugins, rules=rules, clock=self.clock, metrics=metrics.plugins
-        )
+        metrics, clock = metrics or Metrics(), self.clock
+        dispatcher = Dispatcher.of(self.plugins, rules=rules, clock=clock, metrics=metrics.plugins)
         return Resources(
             settings=self.settings,
             clock=self.clock,
+            redactor=redactor_of(self.loaded),
             broker=broker,
             topology=self.topology,
             tables=self.tables,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from claimx_pipeline import operations
-from claimx_pipeline.hooks.output import note
+from claimx_pipeline.cli.process_log import Say, process_log
 
 if TYPE_CHECKING:
     from claimx_pipeline.operations import Running, WorkerRun
@@ -27,15 +27,13 @@ def run_workers(
     Raises:
         ClaimxError: A setting is missing, a worker cannot start, or a record failed.
     """
-    from claimx_pipeline.telemetry.log import configure
-
     pipeline.require(workers)
-    configure(pipeline.settings.logging)
-    asyncio.run(_run(pipeline, workers, instances=instances, until_idle=until_idle))
+    with process_log(pipeline) as say:
+        asyncio.run(_run(pipeline, workers, say, instances=instances, until_idle=until_idle))
 
 
 async def _run(
-    pipeline: Pipeline, workers: Sequence[WorkerSpec], *, instances: int, until_idle: bool
+    pipeline: Pipeline, workers: Sequence[WorkerSpec], say: Say, *, instances: int, until_idle: bool
 ) -> None:
     names = [worker.name for worker in workers]
     run: Running | None = None
@@ -43,12 +41,12 @@ async def _run(
         async with operations.running(
             pipeline, *names, instances=instances, signals=True, health_server=True
         ) as run:
-            _announce(pipeline, run)
+            _announce(pipeline, run, say)
             await (run.until_idle() if until_idle else run.until_ended())
     finally:
         # Also where one has failed: what the others did is not lost with it.
         for each in run.done() if run is not None else ():
-            note(_summary(each))
+            say(_summary(each))
 
 
 def _summary(done: WorkerRun) -> str:
@@ -61,23 +59,23 @@ def _summary(done: WorkerRun) -> str:
     )
 
 
-def _announce(pipeline: Pipeline, run: Running) -> None:
+def _announce(pipeline: Pipeline, run: Running, say: Say) -> None:
     """Say what is about to run, and where."""
-    note(f"broker  {run.broker_url}")
+    say(f"broker  {run.broker_url}")
     if run.health_port:
         host = pipeline.settings.health.host
-        note(f"health  http://{host}:{run.health_port}/health/ready  and /metrics")
+        say(f"health  http://{host}:{run.health_port}/health/ready  and /metrics")
     if any("plugins" in worker.needs for worker in run.workers):
-        note(_plugins(pipeline))
+        say(_plugins(pipeline))
         for warning in pipeline.plugins.warnings:
-            note(f"warning: {warning}")
+            say(f"warning: {warning}")
     topology = pipeline.topology
     for worker in run.workers:
         reads = ", ".join(topology.physical(topic.name) for topic in worker.reads)
-        note(f"worker  {worker.name}: reads {reads} as group {topology.group(worker.group)}")
+        say(f"worker  {worker.name}: reads {reads} as group {topology.group(worker.group)}")
     for topic in topology.without_reader():
         if any(topic == written.name for worker in run.workers for written in worker.writes):
-            note(f"warning: nothing reads {topology.physical(topic)}, which is written here")
+            say(f"warning: nothing reads {topology.physical(topic)}, which is written here")
 
 
 def _plugins(pipeline: Pipeline) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
@@ -95,6 +95,8 @@ class Sender:
     _method: str
     _result_field: str
     _framed: bool
+    _clean: Callable[[str], str] = str
+    """Removes the credentials of the settings from what iTel has said."""
 
     def request(self, form: WantedForm, made: Made) -> Request:
         """Return a new request about a form."""
@@ -140,7 +142,7 @@ class Sender:
         profile = group[0].form.profile
         # Of several forms it is not known which of them is there already: they go one by one.
         rules = profile.accepts if len(group) == 1 else ()
-        attempts = Attempts(self._clock, rules)
+        attempts = Attempts(self._clock, rules, self._clean)
         requests = [part.request for part in group]
         items = [item for part in group for item in part.form.items]
         try:

@@ -138,6 +138,7 @@ class SubmitStage:
             method=config.method,
             result_field=config.result_field,
             framed=config.batch_size is not None,
+            clean=resources.redactor.known,
         )
 
     def assigned(self) -> None:

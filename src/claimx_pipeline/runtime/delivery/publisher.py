@@ -12,6 +12,7 @@ from claimx_pipeline.errors import RecordTooLargeError
 from claimx_pipeline.runtime.correlation import Pairs, made_of, passed_on_by
 from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles, publish_dead_letters
 from claimx_pipeline.runtime.delivery.batch import BatchRecord, DeadLetterWanted
+from claimx_pipeline.runtime.delivery.record_spans import RecordSpans
 from claimx_pipeline.runtime.failure_policy import FailurePolicy
 from claimx_pipeline.runtime.headers import CORRELATION, origin_of
 from claimx_pipeline.runtime.reconnect import Reconnect
@@ -30,6 +31,8 @@ class Publisher:
     reconnect: Reconnect
     metrics: WorkerMetrics
     files: ValueFiles
+    spans: RecordSpans | None = None
+    """None if nothing is traced."""
 
     async def publish(self, pairs: Sequence[tuple[BatchRecord, OutRecord]]) -> Refused:
         """Publish what records ask for; return those of which the broker refuses something.
@@ -81,6 +84,8 @@ class Publisher:
         headers = out.headers
         if not any(name == CORRELATION for name, _ in headers):
             headers = _with(headers, self._passed_by(record, of_its_own=of_its_own))
+        if self.spans is not None:
+            headers = self.spans.passed_on(record, headers)
         topic = self.policy.topology.physical(out.topic)
         return OutRecord(topic, out.value, out.key, headers, out.bucket)
 

@@ -25,6 +25,7 @@ from claimx_pipeline.settings.tree.retry import RetrySettings
 from claimx_pipeline.settings.tree.sources import SourceSettings
 from claimx_pipeline.settings.tree.storage import StorageSettings
 from claimx_pipeline.settings.tree.tables import TablesSettings
+from claimx_pipeline.settings.tree.tracing import TracingSettings
 from claimx_pipeline.settings.tree.validators import INLINE
 from claimx_pipeline.settings.tree.workers import WorkerSettings
 
@@ -75,6 +76,7 @@ class Settings:
     """The health and metrics server."""
 
     logging: LoggingSettings = field(factory=LoggingSettings)
+    tracing: TracingSettings = field(factory=TracingSettings)
     """What is logged."""
 
     sections: Mapping[str, Any] = field(factory=dict, metadata={INLINE: "sections"})
