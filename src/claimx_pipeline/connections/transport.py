@@ -33,6 +33,8 @@ UNREACHED = (httpx.HTTPError, aiohttp.ClientError, OSError)
 UNSENDABLE = (httpx.InvalidURL, ValueError)
 """What an exchange raises for a request that cannot be sent; also of no use otherwise."""
 
+log = logging.getLogger(__name__)
+
 for _library in ("httpx", "httpcore"):
     # Both log whole URLs, signatures of links included, at INFO.
     logging.getLogger(_library).setLevel(logging.WARNING)
@@ -66,11 +68,17 @@ class Transport:
             Exception: One of ``UNREACHED`` or ``UNSENDABLE``.
         """
         request = httpx.Request(call.method, self.base_url, headers=headers, content=call.content)
+        began = self._clock.monotonic()
         response = await self._send(request, call.url)
         try:
             body, whole = await _bounded(response, limit)
         finally:
             await response.aclose()
+        seconds = self._clock.monotonic() - began
+        if seconds > SLOW_SECONDS or log.isEnabledFor(logging.DEBUG):
+            level = logging.INFO if seconds > SLOW_SECONDS else logging.DEBUG
+            status = response.status_code
+            log.log(level, "%s: answered %d after %.3f s", call.where, status, seconds)
         return Answer(
             response.status_code,
             response.headers,
@@ -106,6 +114,9 @@ class Transport:
             request=request,
         )
 
+
+SLOW_SECONDS = 2.0
+"""An answer that takes longer is a line of its own at INFO."""
 
 KEPT_OF_CUT_BYTES = 4 * 1024 * 1024
 """So much is kept of an answer that is too large."""
