@@ -46,7 +46,7 @@ def logging_of_process(
 ) -> Iterator[Form]:
     """Have all lines of this process written as *settings* ask for, until the block ends.
 
-    Also what Python itself would print: warnings, and exceptions that nobody catches.
+    Also what Python itself would print: warnings, and exceptions that are never caught.
 
     Args:
         settings: What is logged.
@@ -110,7 +110,7 @@ class _Formatter(logging.Formatter):
         self._clean = redactor or Redactor()
 
     def message(self, record: logging.LogRecord) -> str:
-        """Return the text of the line; one that cannot be made is no reason to fail."""
+        """Return the text of the line; one that cannot be made is shown as it is."""
         try:
             text = record.getMessage()
         except Exception as error:  # noqa: BLE001 - a log call must not break what it reports on

@@ -69,6 +69,8 @@ def other(kind: Any, default: Any, text: Any = None) -> Any:
         return f"another/{default}"
     if kind in (str, Secret, bool):
         return not default if kind is bool else "another"
+    if kind is float and default == 1.0:
+        return 0.5  # a share
     if kind in (int, float):
         return (default if isinstance(default, (int, float)) else 3) + (1 if kind is int else 0.5)
     if get_origin(kind) is tuple:

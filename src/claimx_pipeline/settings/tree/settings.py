@@ -76,8 +76,10 @@ class Settings:
     """The health and metrics server."""
 
     logging: LoggingSettings = field(factory=LoggingSettings)
-    tracing: TracingSettings = field(factory=TracingSettings)
     """What is logged."""
+
+    tracing: TracingSettings = field(factory=TracingSettings)
+    """Spans for OpenTelemetry."""
 
     sections: Mapping[str, Any] = field(factory=dict, metadata={INLINE: "sections"})
     """Sections that plugins registered, by name; in a file these are at the top level."""
