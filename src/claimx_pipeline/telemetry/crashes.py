@@ -1,4 +1,4 @@
-"""What Python itself would print goes to the log: warnings, and exceptions that are never caught."""
+"""What Python itself would print goes to the log: warnings, and what is never caught."""
 
 from __future__ import annotations
 
