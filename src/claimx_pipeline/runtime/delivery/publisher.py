@@ -87,6 +87,8 @@ class Publisher:
         if self.spans is not None:
             headers = self.spans.passed_on(record, headers)
         topic = self.policy.topology.physical(out.topic)
+        if topic == out.topic and headers is out.headers:
+            return out
         return OutRecord(topic, out.value, out.key, headers, out.bucket)
 
     def _passed_by(self, record: BatchRecord, *, of_its_own: bool) -> Pairs:
