@@ -13,6 +13,7 @@ from attrs import define, field
 from claimx_pipeline.assembly import Sources, assemble, found_plugins
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock, SystemClock
+from claimx_pipeline.connections.known_secrets import redactor_of
 from claimx_pipeline.errors import Problem, Refusals, SettingsError, UsageError
 from claimx_pipeline.parts import Parts, refused_build
 from claimx_pipeline.plugins.host.heard_domains import unheard
@@ -285,13 +286,12 @@ class Pipeline(Parts):
             known_topics=frozenset(self.topology.topics),
             most_bytes=self.settings.broker.largest_record,
         )
-        metrics = metrics or Metrics()
-        dispatcher = Dispatcher.of(
-            self.plugins, rules=rules, clock=self.clock, metrics=metrics.plugins
-        )
+        metrics, clock = metrics or Metrics(), self.clock
+        dispatcher = Dispatcher.of(self.plugins, rules=rules, clock=clock, metrics=metrics.plugins)
         return Resources(
             settings=self.settings,
             clock=self.clock,
+            redactor=redactor_of(self.loaded),
             broker=broker,
             topology=self.topology,
             tables=self.tables,

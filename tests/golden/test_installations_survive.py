@@ -185,8 +185,14 @@ NOT_ASKED = {"webhook": "NoneType", "create_claimx_task": "NoneType"}
 them it reads the same."""
 
 
+ADDED_HEADERS = {"claimx-correlation-id", "claimx-raw"}
+"""Headers that the earlier version passes over, and keeps on what it tries again."""
+
+
 def as_before(message: dict) -> dict:
     """Return what the earlier version sees of a message."""
+    headers = [name for name in message["headers"] if name not in ADDED_HEADERS]
+    message = {**message, "headers": headers}
     shape = message.get("shape")
     if isinstance(shape, dict) and shape.keys() >= {"kind", "plugin"}:
         return {**message, "shape": {**NOT_ASKED, **shape}}

@@ -9,7 +9,7 @@ import typer
 
 from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
-from claimx_pipeline.hooks.output import note
+from claimx_pipeline.cli.process_log import Say, process_log
 
 if TYPE_CHECKING:
     from claimx_pipeline.operations import Backfill, Running
@@ -59,23 +59,21 @@ def backfill(
     It can be stopped at any time: called again with the same options it goes on where it was.
     Events keep their ids, so what is published twice is stored once.
     """
-    from claimx_pipeline.telemetry.log import configure
-
     command_line: CommandLine = context.obj
     source = operations.backfill_of(
         path, rate=rate, type_=type_, topic=topic, column=column, version=version
     )
     pipeline = command_line.starting([source.worker], overrides=source.overrides)
-    configure(pipeline.settings.logging)
-    asyncio.run(_run(pipeline, source, path, again=again))
+    with process_log(pipeline) as say:
+        asyncio.run(_run(pipeline, source, path, say, again=again))
 
 
-async def _run(pipeline: Pipeline, source: Backfill, path: str, *, again: bool) -> None:
+async def _run(pipeline: Pipeline, source: Backfill, path: str, say: Say, *, again: bool) -> None:
     await operations.create_topics(pipeline)
     if again:
         await operations.restart_source(pipeline, source.name)
     async with operations.running(pipeline, source.worker, signals=True) as run:
-        telling = asyncio.create_task(_tell(pipeline, run))
+        telling = asyncio.create_task(_tell(pipeline, run, say))
         try:
             await run.until_idle()
         finally:
@@ -83,18 +81,18 @@ async def _run(pipeline: Pipeline, source: Backfill, path: str, *, again: bool) 
         ended = not run.stopping
     (done,) = run.done()
     dead = f", {done.dead} of them dead letters: see 'claimx-run dlq list'" if done.dead else ""
-    note(f"published {done.records - done.dead} events of {path}{dead}")
+    say(f"published {done.records - done.dead} events of {path}{dead}")
     if not ended:
-        note("not at the end yet; call it again with the same options to go on")
+        say("not at the end yet; call it again with the same options to go on")
     elif not done.records:
-        note("everything was published before; publish it again with --again")
+        say("everything was published before; publish it again with --again")
 
 
-async def _tell(pipeline: Pipeline, run: Running) -> None:
+async def _tell(pipeline: Pipeline, run: Running, say: Say) -> None:
     """Print how many events were published, every few seconds."""
     before, clock = 0, pipeline.clock
     while True:
         await clock.sleep(PROGRESS_SECONDS)
         done = sum(each.records for each in run.done())
-        note(f"{done} events published, {(done - before) / PROGRESS_SECONDS:.0f} a second")
+        say(f"{done} events published, {(done - before) / PROGRESS_SECONDS:.0f} a second")
         before = done

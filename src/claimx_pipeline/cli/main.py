@@ -154,6 +154,12 @@ def root(
     context.obj = CommandLine(config, debug)
 
 
+def exit_code(error: Exception) -> int:
+    """Return what a command ends with that failed with *error*."""
+    wrong_use = isinstance(error, (SettingsError, UsageError, PluginLoadError))
+    return USAGE if wrong_use else FAILED
+
+
 def main() -> None:
     """Run the command line and end the process with 0 done, 1 failed, 2 usage."""
     # What libraries below the tables log goes to the terminal past our logging; the cause is
@@ -165,8 +171,7 @@ def main() -> None:
         if "--debug" in sys.argv:
             traceback.print_exc()
         sys.stderr.write(f"claimx-run: {error}\n")
-        wrong_use = isinstance(error, (SettingsError, UsageError, PluginLoadError))
-        sys.exit(USAGE if wrong_use else FAILED)
+        sys.exit(exit_code(error))
     except BrokenPipeError:
         # The reader of our output has closed it; nothing more can be shown there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from claimx_pipeline import operations
 from claimx_pipeline.cli.garbage import rarely
+from claimx_pipeline.cli.process_log import Say, process_log
 from claimx_pipeline.errors import ClaimxError
-from claimx_pipeline.hooks.output import note
 
 if TYPE_CHECKING:
     from claimx_pipeline.operations import Running, WorkerRun
@@ -38,17 +38,18 @@ def run_workers(
     Raises:
         ClaimxError: A setting is missing, a worker cannot start, or a record failed.
     """
-    from claimx_pipeline.telemetry.log import configure
-
-    configure(pipeline.settings.logging)
-    asyncio.run(
-        _run(pipeline, workers, instances=instances, until_idle=until_idle, console=console)
-    )
+    with process_log(pipeline) as say:
+        asyncio.run(
+            _run(
+                pipeline, workers, say, instances=instances, until_idle=until_idle, console=console
+            )
+        )
 
 
 async def _run(
     pipeline: Pipeline,
     workers: Sequence[WorkerSpec],
+    say: Say,
     *,
     instances: int,
     until_idle: bool,
@@ -65,11 +66,11 @@ async def _run(
             ) as run,
         ):
             if url:
-                note(f"console {url}")
-            _announce(pipeline, run)
-            looking = asyncio.create_task(_warn_of_topics(pipeline))
+                say(f"console {url}")
+            _announce(pipeline, run, say)
+            looking = asyncio.create_task(_warn_of_topics(pipeline, say))
             for unread in await operations.unread_outputs(pipeline, names):
-                note(f"warning: {unread}")
+                say(f"warning: {unread}")
             async with rarely(run):
                 await (run.until_idle() if until_idle else run.until_ended())
     finally:
@@ -77,14 +78,14 @@ async def _run(
             looking.cancel()
         # Also where one has failed: what the others did is not lost with it.
         for each in run.done() if run is not None else ():
-            note(_summary(each))
+            say(_summary(each))
 
 
-async def _warn_of_topics(pipeline: Pipeline) -> None:
+async def _warn_of_topics(pipeline: Pipeline, say: Say) -> None:
     """Say which topics are not made as the settings say."""
     try:
         for warning in await operations.differing_topics(pipeline):
-            note(f"warning: {warning}")
+            say(f"warning: {warning}")
     except ClaimxError:
         return  # the workers wait for the broker, and say so
 
@@ -111,20 +112,20 @@ def _summary(done: WorkerRun) -> str:
     )
 
 
-def _announce(pipeline: Pipeline, run: Running) -> None:
+def _announce(pipeline: Pipeline, run: Running, say: Say) -> None:
     """Say what is about to run, and where."""
-    note(f"broker  {run.broker_url}")
+    say(f"broker  {run.broker_url}")
     if run.health_port:
         host = pipeline.settings.health.host
-        note(f"health  http://{host}:{run.health_port}/health/ready  and /metrics")
+        say(f"health  http://{host}:{run.health_port}/health/ready  and /metrics")
     if any("plugins" in worker.needs for worker in run.workers):
-        note(_plugins(pipeline))
+        say(_plugins(pipeline))
     for warning in (*pipeline.plugins.left_out, *pipeline.plugins.warnings):
-        note(f"warning: {warning}")
+        say(f"warning: {warning}")
     topology = pipeline.topology
     for worker in run.workers:
         reads = ", ".join(topology.physical(topic.name) for topic in worker.reads)
-        note(f"worker  {worker.name}: reads {reads} as group {topology.group(worker.group)}")
+        say(f"worker  {worker.name}: reads {reads} as group {topology.group(worker.group)}")
 
 
 def _plugins(pipeline: Pipeline) -> str:

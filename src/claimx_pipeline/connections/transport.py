@@ -36,6 +36,8 @@ NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
 UNSENDABLE = (httpx.InvalidURL, ValueError)
 """What an exchange raises for a request that cannot be sent; also of no use otherwise."""
 
+log = logging.getLogger(__name__)
+
 for _library in ("httpx", "httpcore"):
     # Both log whole URLs, signatures of links included, at INFO.
     logging.getLogger(_library).setLevel(logging.WARNING)
@@ -69,11 +71,17 @@ class Transport:
             Exception: One of ``UNREACHED`` or ``UNSENDABLE``.
         """
         request = httpx.Request(call.method, self.base_url, headers=headers, content=call.content)
+        began = self._clock.monotonic()
         response = await self._send(request, call.url)
         try:
             body, whole = await _bounded(response, limit)
         finally:
             await response.aclose()
+        seconds = self._clock.monotonic() - began
+        if seconds > SLOW_SECONDS or log.isEnabledFor(logging.DEBUG):
+            level = logging.INFO if seconds > SLOW_SECONDS else logging.DEBUG
+            status = response.status_code
+            log.log(level, "%s: answered %d after %.3f s", call.where, status, seconds)
         return Answer(
             response.status_code,
             response.headers,
@@ -109,6 +117,9 @@ class Transport:
             request=request,
         )
 
+
+SLOW_SECONDS = 2.0
+"""An answer that takes longer is a line of its own at INFO."""
 
 KEPT_OF_CUT_BYTES = 4 * 1024 * 1024
 """So much is kept of an answer that is too large."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import queue
 import threading
 from collections.abc import Callable
@@ -38,7 +39,9 @@ class TableThread:
         if self._jobs is None:
             self._jobs = self._started()
         result: Future[T] = Future()
-        self._jobs.put(partial(_settle, result, partial(_tamed, self.table, work)))
+        # What it logs is of the same worker as what the loop logs here.
+        tamed = partial(contextvars.copy_context().run, _tamed, self.table, work)
+        self._jobs.put(partial(_settle, result, tamed))
         future = asyncio.wrap_future(result)
         try:
             async with asyncio.timeout(self.time_limit):

@@ -7,6 +7,38 @@ from collections.abc import Sequence
 from claimx_pipeline.delta.spec import LONG, STRING, TIMESTAMP, Column, TableSpec
 from claimx_pipeline.domain.kinds import EntityKind
 
+PROVENANCE = (
+    Column(
+        "correlation_id",
+        STRING,
+        bookkeeping=True,
+        source="header `claimx-correlation-id`",
+        doc="Names all that the event's raw record led to, in messages, log lines and traces",
+    ),
+    Column(
+        "raw_topic",
+        STRING,
+        bookkeeping=True,
+        source="header `claimx-raw`",
+        doc="Topic of the event's raw record; null for one that an earlier version took in",
+    ),
+    Column(
+        "raw_partition",
+        LONG,
+        bookkeeping=True,
+        source="header `claimx-raw`",
+        doc="Partition of the event's raw record",
+    ),
+    Column(
+        "raw_offset",
+        LONG,
+        bookkeeping=True,
+        source="header `claimx-raw`",
+        doc="Offset of the event's raw record",
+    ),
+)
+"""Where an event was read; every row that it changed names the event."""
+
 
 def event_log(  # noqa: PLR0913 - what differs from domain to domain
     name: str,
@@ -102,6 +134,7 @@ def event_log(  # noqa: PLR0913 - what differs from domain to domain
                 source="the clock of the `enrichment` worker",
                 doc="When its outcome was known",
             ),
+            *PROVENANCE,
         ),
     )
 

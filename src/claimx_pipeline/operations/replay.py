@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
@@ -24,6 +25,8 @@ from claimx_pipeline.topics import DLQ_REPLAYED
 
 if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline
+
+log = logging.getLogger(__name__)
 
 
 @define
@@ -179,6 +182,7 @@ async def replay_dead_letters(
         done.error = error
     finally:
         await producer.close()
+    log.info("%d dead letters are replayed, %d refused", done.groups.count, len(done.refused))
     done.interrupted = stop.is_set() and done.groups.count < plan.count
     return done
 

@@ -7,13 +7,14 @@ and library users all run workers through ``running``.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
+from claimx_pipeline.connections.known_secrets import redactor_of
 from claimx_pipeline.errors import UsageError
 from claimx_pipeline.operations.checking import to_start
 from claimx_pipeline.runtime.idle import Progress, progress, wait_until_idle
@@ -21,11 +22,13 @@ from claimx_pipeline.runtime.process import WorkerProcess, stop_on_signals
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.metrics import Metrics
 from claimx_pipeline.telemetry.server import HealthServer
+from claimx_pipeline.telemetry.summary import Summaries
 
 if TYPE_CHECKING:
     from claimx_pipeline.broker.protocol import Admin
     from claimx_pipeline.pipeline import Pipeline
     from claimx_pipeline.runtime.worker import WorkerSpec
+    from claimx_pipeline.telemetry.tracing import Tracing
 
 
 @frozen
@@ -178,23 +181,62 @@ async def running(
     async with AsyncExitStack() as closing:
         port = 0
         if health_server:
-            server = HealthServer(pipeline.settings.health, health, metrics)
+            server = HealthServer(
+                pipeline.settings.health, health, metrics, redactor_of(pipeline.loaded)
+            )
             await server.start()
             closing.push_async_callback(server.close)
             port = server.port
         broker = pipeline.broker()
-        resources = pipeline.resources(broker, health, metrics)
+        tracing = await closing.enter_async_context(_tracing(pipeline))
+        resources = evolve(pipeline.resources(broker, health, metrics), tracing=tracing)
         process = WorkerProcess(chosen, resources, metrics, instances, stop or asyncio.Event())
         if signals:
             await closing.enter_async_context(stop_on_signals(process.stop.set))
         admin = broker.admin()
         closing.push_async_callback(admin.close)
         task = asyncio.create_task(process.run())
+        summaries = _summaries(pipeline, process, health)
         try:
             yield Running(chosen, broker.url, port, pipeline, process, admin, task)
         finally:
             process.stop.set()
+            summaries.cancel()
             await task
+
+
+@asynccontextmanager
+async def _tracing(pipeline: Pipeline) -> AsyncIterator[Tracing | None]:
+    """Yield what makes spans; None if the settings do not ask for any.
+
+    Raises:
+        SettingsError: They do, and what is needed is not installed.
+    """
+    settings = pipeline.settings.tracing
+    if not settings.endpoint:
+        yield None
+        return
+    from claimx_pipeline.telemetry.tracing import Tracing  # noqa: PLC0415 - it is an extra
+
+    tracing = Tracing.of(settings, redactor_of(pipeline.loaded))
+    try:
+        yield tracing
+    finally:
+        await asyncio.to_thread(tracing.close)
+
+
+def _summaries(pipeline: Pipeline, process: WorkerProcess, health: Health) -> asyncio.Task[None]:
+    """Write a line per worker and minute from now on."""
+
+    async def lag() -> Mapping[str, int]:
+        admin = process.resources.broker.admin()
+        try:
+            return (await progress(admin, pipeline.topology, process.specs)).lag
+        finally:
+            await admin.close()
+
+    made = Summaries(pipeline.clock, health, process.counters, lag)
+    return asyncio.create_task(made.run(), name="summaries")
 
 
 async def run_workers(

@@ -130,6 +130,7 @@ class Plugin:
             self._callers += 1
             if self._callers == 1:
                 await self.on_load()
+                self._logger.info("plugin %s is loaded for worker %s", self.name, worker.name)
 
     @hookimpl
     async def claimx_worker_stopping(self, worker: WorkerSpec) -> None:

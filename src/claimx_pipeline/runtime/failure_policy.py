@@ -10,6 +10,7 @@ from attrs import field, frozen
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import connection_of, is_missing
+from claimx_pipeline.connections.redact import Redactor
 from claimx_pipeline.errors import Category, RecordError, category_of, is_outage
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
@@ -17,7 +18,7 @@ from claimx_pipeline.runtime.outcome import Dead, Held
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.retry_ladder import RetryLadder
 from claimx_pipeline.runtime.worker import WorkerSpec
-from claimx_pipeline.topics import Topic, Topology
+from claimx_pipeline.topics import BRAND, Topic, Topology
 
 
 @frozen
@@ -33,6 +34,10 @@ class FailurePolicy:
     outage: Literal["wait", "detour", "dead_letter"]
     topology: Topology
     clock: Clock
+    redactor: Redactor = field(factory=Redactor, repr=False)
+    """Cleans what dead letters say."""
+    domain: str = BRAND
+    """The domain whose events the worker reads."""
     dead_letters_of: Mapping[str, Topic] = field(factory=dict)
     """Where dead records of some topics go instead, by the logical names of those."""
 
@@ -47,6 +52,8 @@ class FailurePolicy:
             outage=spec.outage,
             topology=resources.topology,
             clock=resources.clock,
+            redactor=resources.redactor,
+            domain=spec.domain,
             dead_letters_of=spec.dead_letters_of,
         )
 
@@ -127,6 +134,7 @@ class FailurePolicy:
             group=self.group,
             worker=self.worker,
             now=self.clock.now(),
+            redactor=self.redactor,
             # One that came back for a plugin and failed again is the plugin's as before.
             plugin=plugin or header(record.headers, PLUGIN) or "",
         )

@@ -44,6 +44,19 @@ AGAIN = "claimx-again"
 HOPS = "claimx-hops"
 """How many plugins' messages led to the record; it stays with the record wherever it goes."""
 
+CORRELATION = "claimx-correlation-id"
+"""Names all that one raw record led to; made where that record is first seen, never changed."""
+
+RAW = "claimx-raw"
+"""``topic/partition/offset`` of the raw record that led to this one."""
+
+TRACE_PARENT = "traceparent"
+TRACE_STATE = "tracestate"
+"""Where in a trace a record belongs, as W3C's Trace Context writes it."""
+
+PASSED_ON = frozenset({CORRELATION, RAW, TRACE_PARENT, TRACE_STATE})
+"""Headers that everything has which a record leads to."""
+
 MOST_HOPS = 8
 """A chain of plugins' messages longer than this goes round in a circle."""
 

@@ -36,6 +36,7 @@ from claimx_pipeline.runtime.delivery.in_flight import InFlight
 from claimx_pipeline.runtime.delivery.paused import PausedPartitions
 from claimx_pipeline.runtime.delivery.processing import RecordProcessing
 from claimx_pipeline.runtime.delivery.publisher import Publisher
+from claimx_pipeline.runtime.delivery.record_spans import RecordSpans
 from claimx_pipeline.runtime.delivery.table_writes import TableWrites
 from claimx_pipeline.runtime.failure_policy import FailurePolicy
 from claimx_pipeline.runtime.offsets.assignment import Assignments
@@ -114,6 +115,7 @@ class WorkerLoop:
             closing.hurry = False
             self._pulse.ready()
             self._up()
+            log.info("worker %s is ready: it reads %s", self.spec.name, ", ".join(self._topics))
             closing.add("signs of life", self._down)
             while not self.stop.is_set():
                 try:
@@ -180,12 +182,12 @@ class WorkerLoop:
         self._pulse.waits_for("processor", "its processor is not open yet")
         await processor.open()
         self._pulse.waits_for("processor", "")
-        self._processing = RecordProcessing(
-            self.spec.name, self._policy.group, processor, resources.clock
-        )
+        name, group, domain = self.spec.name, self._policy.group, self.spec.domain
+        spans, clock = RecordSpans.of(resources, name, group, domain), resources.clock
+        self._processing = RecordProcessing(name, group, processor, clock, domain, spans)
         files = ValueFiles(resources.settings.storage.files.root)
         self._assemble(
-            Publisher(producer, self._policy, self._reconnect, self.metrics, files), admin
+            Publisher(producer, self._policy, self._reconnect, self.metrics, files, spans), admin
         )
         await self._until_available("broker", broker, partial(self._find_topics, admin))
         self._consumer = self._member()
@@ -228,7 +230,7 @@ class WorkerLoop:
             paused=self._paused,
             reconnect=self._reconnect,
             counts=self._counts,
-            failures=FailureReport(name, self.metrics),
+            failures=FailureReport(name, self.metrics, self.spec.domain),
             consumer=lambda: self._consumer,
         )
         self._in_flight = InFlight.of(self.spec, committer.commit, self._pulse, self.metrics)

@@ -16,6 +16,7 @@ from claimx_pipeline.isolation import message
 from claimx_pipeline.runtime.loop import WorkerLoop
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import WorkerSpec
+from claimx_pipeline.telemetry.log_context import about, bind
 from claimx_pipeline.telemetry.metrics import Metrics, WorkerMetrics
 
 log = logging.getLogger(__name__)
@@ -64,7 +65,10 @@ class WorkerProcess:
                 self.resources.health.expect(spec.name, spec.batch_seconds)
             for spec in self.specs:
                 try:
-                    await dispatcher.worker_starting(worker=spec, settings=self.resources.settings)
+                    with about(worker=spec.name):
+                        await dispatcher.worker_starting(
+                            worker=spec, settings=self.resources.settings
+                        )
                 except ClaimxError as error:
                     self._failed(spec.name, error)
                     continue
@@ -72,7 +76,8 @@ class WorkerProcess:
             await self._run_members(started)
         finally:
             for spec in reversed(started):
-                await dispatcher.worker_stopping(worker=spec)
+                with about(worker=spec.name):
+                    await dispatcher.worker_stopping(worker=spec)
             self.loaded.set()
             dispatcher.close()
             await self.resources.connections.close()
@@ -81,7 +86,7 @@ class WorkerProcess:
 
     async def _run_members(self, specs: Sequence[WorkerSpec]) -> None:
         tasks = {
-            asyncio.create_task(self._member(spec).run(), name=spec.name): spec
+            asyncio.create_task(self._run_member(spec), name=spec.name): spec
             for spec in specs
             for _ in range(self.instances)
         }
@@ -138,6 +143,11 @@ class WorkerProcess:
             )
         if name in self._stops:
             self._stops[name].set()
+
+    async def _run_member(self, spec: WorkerSpec) -> None:
+        """Run one more member; all that it logs is the worker's."""
+        bind(worker=spec.name)
+        await self._member(spec).run()
 
     def _member(self, spec: WorkerSpec) -> WorkerLoop:
         counted = self.counters.setdefault(

@@ -9,6 +9,7 @@ from attrs import evolve, field, frozen
 
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock
+from claimx_pipeline.connections.redact import Redactor
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import Topology
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.telemetry.health import Health
     from claimx_pipeline.telemetry.metrics import Metrics
+    from claimx_pipeline.telemetry.tracing import Tracing
 
 
 @frozen
@@ -52,6 +54,10 @@ class Resources:
     metrics: Metrics
     webhooks: Webhooks
     """Which webhooks the settings of plugins name."""
+    tracing: Tracing | None = None
+    """Makes spans; None if nothing is traced."""
+    redactor: Redactor = field(factory=Redactor, repr=False)
+    """Removes credentials, those of the settings among them, from what is shown or kept."""
     _worker: WorkerSpec | None = field(default=None, alias="worker", repr=False)
 
     @property

@@ -22,7 +22,7 @@ from claimx_pipeline.runtime.outcome import Outcome
 from claimx_pipeline.runtime.retry_ladder import RetryLadder
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.settings.tree.workers import WorkerSettings
-from claimx_pipeline.topics import Topic, TopicUse, Topology
+from claimx_pipeline.topics import BRAND, Topic, TopicUse, Topology
 
 if TYPE_CHECKING:
     from claimx_pipeline.runtime.resources import Resources
@@ -165,6 +165,8 @@ class WorkerSpec:
     """Says what is missing in the settings before this worker can start."""
     sets: frozenset[str] = frozenset()
     """Named sets it belongs to: ``claimx-run worker claimx`` starts all of set ``claimx``."""
+    domain: str = BRAND
+    """The domain whose events its records are about; correlation ids are made of it."""
     formerly: frozenset[str] = frozenset()
     """What it was called in earlier systems; settings that say so are pointed to its name."""
     batch_seconds: float = field(default=300.0, validator=gt(0))

@@ -6,7 +6,7 @@ that every stage before it let through, one batch at a time.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from attrs import define, field, frozen
@@ -16,7 +16,9 @@ from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.media.codec import FileCodec
 from claimx_pipeline.media.messages import DownloadTask
 from claimx_pipeline.media.requests import checked
+from claimx_pipeline.runtime.correlation import passed_on_by
 from claimx_pipeline.runtime.headers import AGAIN, header
+from claimx_pipeline.runtime.log_subject import fields_of
 from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, Retry, failure
 from claimx_pipeline.topics import BRAND
 
@@ -53,6 +55,15 @@ class Item:
     def again(self) -> bool:
         """Whether an operator asked for it to be done again, even if it was done already."""
         return header(self.record.headers, AGAIN) is not None
+
+    @property
+    def passed_on(self) -> tuple[tuple[str, bytes], ...]:
+        """Headers of all that its record leads to, for what a stage publishes by itself."""
+        return passed_on_by(self.record, BRAND, self.message)
+
+    def log_fields(self) -> Mapping[str, Any]:
+        """Return the fields of log lines about its record, for ``extra``."""
+        return fields_of(self.record, BRAND, self.message)
 
     def skip(self, reason: str) -> None:
         """Leave the rest of the chain out; the record is dealt with."""

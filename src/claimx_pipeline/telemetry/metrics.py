@@ -150,6 +150,9 @@ class WorkerMetrics:
     waits_until: datetime | None = field(default=None, init=False)
     """When the last of those that were retried or wait is due; None if no time is known."""
 
+    reached: int | None = field(default=None, init=False)
+    """Timestamp of the last record committed, milliseconds since 1970 UTC."""
+
     def pulse(self) -> Pulse:
         """Return the signs of life of one more member."""
         return self._health.member(self.name)

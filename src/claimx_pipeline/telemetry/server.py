@@ -15,6 +15,7 @@ import msgspec
 from attrs import define, field
 from prometheus_client import generate_latest
 
+from claimx_pipeline.connections.redact import Redactor
 from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.settings.tree.health import HealthSettings
 from claimx_pipeline.telemetry.health import Health
@@ -52,6 +53,8 @@ class HealthServer:
     settings: HealthSettings
     health: Health
     metrics: Metrics
+    redactor: Redactor = field(factory=Redactor)
+    """Cleans the reasons that are shown."""
     port: int = field(default=0, init=False)
     _server: ThreadingHTTPServer | None = field(default=None, init=False)
     _thread: threading.Thread | None = field(default=None, init=False)
@@ -107,7 +110,14 @@ class HealthServer:
             return HTTPStatus.NOT_FOUND, JSON_TYPE, b'{"status":"unknown path"}'
         good, details = probe()
         status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
-        return status, JSON_TYPE, msgspec.json.encode(details)
+        return status, JSON_TYPE, msgspec.json.encode(self._cleaned(details))
+
+    def _cleaned(self, value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: self._cleaned(inner) for key, inner in value.items()}
+        if isinstance(value, list):
+            return [self._cleaned(inner) for inner in value]
+        return self.redactor.text(value) if isinstance(value, str) else value
 
 
 class _Server(ThreadingHTTPServer):

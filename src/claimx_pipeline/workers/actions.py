@@ -25,10 +25,12 @@ from claimx_pipeline.plugins.action_messages import (
     decode_action,
 )
 from claimx_pipeline.runtime import headers
+from claimx_pipeline.runtime.log_subject import RecordSubject
 from claimx_pipeline.runtime.outcome import DONE, Outcome, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from claimx_pipeline.telemetry.log_context import about
 from claimx_pipeline.topics import ACTIONS_DLQ, ACTIONS_PENDING, BRAND
 
 if TYPE_CHECKING:
@@ -144,6 +146,10 @@ class ActionsProcessor:
 
     async def _outcome(self, received: Received[ActionMessage]) -> Outcome:
         action, record = received.message, received.record
+        with about(RecordSubject(BRAND, record, action)), about(plugin=action.plugin):
+            return await self._done(action, record)
+
+    async def _done(self, action: ActionMessage, record: Record) -> Outcome:
         key = headers.header(record.headers, headers.ID) or str(headers.origin_of(record))
         try:
             if action.webhook is not None:

@@ -10,6 +10,7 @@ it is called. One that is in the cache already is not fetched again.
 from __future__ import annotations
 
 import asyncio
+import logging
 import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
@@ -35,9 +36,13 @@ from claimx_pipeline.media.paths import why_not
 from claimx_pipeline.media.store import FileStore, StorageError
 from claimx_pipeline.media.transfer import Transfer
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
+from claimx_pipeline.runtime.log_subject import RecordSubject
 from claimx_pipeline.runtime.outcome import Dead, Done, Held, Outcome, Retry, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received
+from claimx_pipeline.telemetry.log_context import about
+
+log = logging.getLogger(__name__)
 
 KIND = "download"
 """Name of the worker, after the domain's prefix."""
@@ -117,7 +122,12 @@ class DownloadProcessor:
 
     async def _counted(self, received: Received[DownloadTask]) -> Outcome:
         metrics, began = self._resources.metrics, self._clock.monotonic()
-        outcome = await self._outcome(received)
+        file = received.message
+        subject = RecordSubject(self._flow.domain, received.record, file)
+        with about(subject), about(media_id=file.media_id):
+            outcome = await self._outcome(received)
+            if isinstance(outcome, Done):
+                log.debug("file %s is in the cache", file.media_id)
         match outcome:
             case Done():
                 label = "fetched"

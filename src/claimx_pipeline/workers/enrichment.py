@@ -8,6 +8,7 @@ plugins publish.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime
@@ -29,11 +30,15 @@ from claimx_pipeline.hooks.context import EnrichmentContext
 from claimx_pipeline.isolation import as_failure
 from claimx_pipeline.runtime.delivery.alone import is_worth_trying_alone
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header, hops_of
+from claimx_pipeline.runtime.log_subject import RecordSubject
 from claimx_pipeline.runtime.outcome import Done, Outcome, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.settings.tree.settings import Settings
+from claimx_pipeline.telemetry.log_context import about
 from claimx_pipeline.topics import ACTIONS_PENDING
+
+log = logging.getLogger(__name__)
 
 ROLE = "enrichment"
 INCOMPLETE = "incomplete"
@@ -97,7 +102,7 @@ class EnrichmentProcessor:
 
     async def process(self, batch: Sequence[Received[DomainEvent]]) -> Sequence[Outcome]:
         """Return what became of each event."""
-        enriched = await self._ask([received.message for received in batch])
+        enriched = await self._ask(batch)
         return [
             await self._outcome(received, found)
             for received, found in zip(batch, enriched, strict=True)
@@ -108,8 +113,9 @@ class EnrichmentProcessor:
         if self._reader is not None:
             await self._reader.close()
 
-    async def _ask(self, events: Sequence[DomainEvent]) -> list[Enriched]:
+    async def _ask(self, batch: Sequence[Received[DomainEvent]]) -> list[Enriched]:
         """Ask the API about all events, those of one key and handler together."""
+        events = [received.message for received in batch]
         groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         found: dict[int, Enriched] = {}
         for number, event in enumerate(events):
@@ -124,7 +130,11 @@ class EnrichmentProcessor:
         async def ask(name: str, key: str, numbers: list[int]) -> None:
             group = [events[number] for number in numbers]
             began = self._clock.now()
-            handled = await self._handled(self._handlers[name], key, group)
+            first = batch[numbers[0]]
+            subject = RecordSubject(self._domain.name, first.record, first.message)
+            # Of several events a line names the first, and how many there are.
+            with about(subject), about(events=len(group), **{self._domain.key_name: key}):
+                handled = await self._handled(self._handlers[name], key, group)
             ended = self._clock.now()
             for number, one in zip(numbers, handled, strict=True):
                 found[number] = Enriched(one, name, began, ended)
@@ -151,10 +161,11 @@ class EnrichmentProcessor:
         return handled
 
     async def _outcome(self, received: Received[DomainEvent], found: Enriched) -> Outcome:
-        try:
-            return await self._finish(received.record, received.message, found)
-        except BaseException as error:  # noqa: BLE001 - the failure of this event alone
-            return failure(error)
+        with about(RecordSubject(self._domain.name, received.record, received.message)):
+            try:
+                return await self._finish(received.record, received.message, found)
+            except BaseException as error:  # noqa: BLE001 - the failure of this event alone
+                return failure(error)
 
     async def _finish(self, record: Record, event: DomainEvent, enriched: Enriched) -> Outcome:
         """Run the plugins and return what is to be published."""
@@ -179,6 +190,7 @@ class EnrichmentProcessor:
         if only is not None:
             return await self._finish_for(only, context, enriched)
         dispatched = await self._resources.dispatcher.enrichment_complete(context)
+        log.debug("event %s (%s) is enriched", event.event_id, event.event_type)
         outcome, reason = "enriched", note_of(handled)
         if enriched.skipped:
             outcome, reason = "skipped", enriched.skipped
@@ -198,7 +210,7 @@ class EnrichmentProcessor:
         self, context: EnrichmentContext, enriched: Enriched, error: Exception
     ) -> tuple[OutRecord, ...]:
         """Return what is to be published of an event of which the rest is not known yet."""
-        reason = str(error)[:REASON_CHARACTERS]
+        reason = self._resources.redactor.text(str(error))[:REASON_CHARACTERS]
         message = message_of(self._domain, context, enriched, outcome=INCOMPLETE, reason=reason)
         files = self._download_tasks(context.event, context.entities, enriched.ended)
         return (self._domain.messages.record(message), *files)
@@ -321,4 +333,5 @@ def worker(domain: Domain) -> WorkerSpec:
         build=partial(build, domain),
         batch_size=200,
         sets=domain.sets(ROLE),
+        domain=domain.name,
     )

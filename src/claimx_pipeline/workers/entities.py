@@ -10,18 +10,20 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.domain.domain import Domain
+from claimx_pipeline.domain.entities import EntityRow
 from claimx_pipeline.domain.events import Decode
 from claimx_pipeline.domain.messages import EVENT_ID, EntityMessage
 from claimx_pipeline.errors import DeadLetterError, DecodeError
+from claimx_pipeline.runtime.correlation import given_by, made_of, raw_of
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
-from claimx_pipeline.runtime.headers import FIRST_FAILED, header
+from claimx_pipeline.runtime.headers import FIRST_FAILED, RAW, Origin, header
 from claimx_pipeline.runtime.outcome import Done, Outcome
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
@@ -41,6 +43,8 @@ class DeadEvent:
     """A dead letter, as the message that stores its event's line; None if it is not of an event."""
 
     message: EntityMessage | None
+    raw: Origin | None = None
+    """Where the event's raw record is, if that is what died."""
 
 
 class EntitiesProcessor:
@@ -71,8 +75,9 @@ class EntitiesProcessor:
             DecodeError: It is not such a message, or has rows of a kind that is not known here.
         """
         if record.topic in self._dead_letters:
-            return DeadEvent(self._dead_event(record))
+            return self._dead_event(record)
         message = self._messages.decode(record.value)
+        message.log.update(provenance(record, self._domain.name, message.event_id))
         if header(record.headers, FIRST_FAILED) is not None:
             # It comes back after it failed: its line is newer than the one that says so.
             message.log["enriched_at"] = self._clock.now()
@@ -93,18 +98,26 @@ class EntitiesProcessor:
         if message.message is None:
             return Done(skipped="the dead letter is not of an event")
         # Not written here: all rows of a key have one writer, that of its partition.
-        return Done(publish=(self._messages.record(message.message),))
+        line = self._messages.record(message.message)
+        if message.raw is not None:
+            line = evolve(line, headers=(*line.headers, (RAW, str(message.raw).encode())))
+        return Done(publish=(line,))
 
-    def _dead_event(self, record: Record) -> EntityMessage | None:
+    def _dead_event(self, record: Record) -> DeadEvent:
         failure = DeadLetter.read(record)
         if failure is None or failure.kind == "plugin" or failure.worker not in self._readers:
-            return None
+            return DeadEvent(None)
         try:
             event = self._readers[failure.worker](record, self._files.value(record))
         except (DecodeError, DeadLetterError):
-            return None  # it failed for that reason: the dead letter alone accounts for it
+            # It failed for that reason: the dead letter alone accounts for it.
+            return DeadEvent(None)
         if event is None:
-            return None
+            return DeadEvent(None)
+        is_raw = failure.worker == self._domain.worker_name("ingest")
+        return DeadEvent(self._line(event, failure), failure.origin if is_raw else None)
+
+    def _line(self, event: _EventOf, failure: DeadLetter) -> EntityMessage:
         return EntityMessage(
             event_id=event.event_id,
             event_type=event.event_type,
@@ -163,6 +176,17 @@ class _EventsOf:
         return None if log.get("outcome") == DEAD else _EventOf(event_id, event_type, key)
 
 
+def provenance(record: Record, domain: str, event_id: str) -> EntityRow:
+    """Return what the event log says of where an event was read, from a message about it."""
+    raw = raw_of(record.headers)
+    return {
+        "correlation_id": given_by(record.headers) or made_of(domain, event_id),
+        "raw_topic": raw and raw.topic,
+        "raw_partition": raw and raw.partition,
+        "raw_offset": raw and raw.offset,
+    }
+
+
 def table_rows(
     message: EntityMessage, tables: Mapping[str, TableSpec], event_log: TableSpec
 ) -> tuple[TableRow, ...]:
@@ -203,4 +227,5 @@ def worker(domain: Domain) -> WorkerSpec:
         batch_size=500,
         linger_seconds=1.0,
         sets=domain.sets(ROLE),
+        domain=domain.name,
     )

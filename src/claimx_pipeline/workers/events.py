@@ -70,4 +70,5 @@ def worker(domain: Domain) -> WorkerSpec:
         batch_size=1000,
         linger_seconds=1.0,
         sets=domain.sets(ROLE),
+        domain=domain.name,
     )

@@ -34,6 +34,7 @@ def download_worker(flow: FileFlow) -> WorkerSpec:
         build=partial(_download, flow),
         batch_size=50,
         sets=flow.sets("download"),
+        domain=flow.domain,
     )
 
 
@@ -67,6 +68,7 @@ def upload_worker(flow: FileFlow) -> WorkerSpec:
         build=partial(_upload, flow),
         batch_size=100,
         sets=flow.sets("upload"),
+        domain=flow.domain,
         stop_seconds=30.0,
     )
 
@@ -96,6 +98,7 @@ def results_worker(flow: FileFlow) -> WorkerSpec:
         batch_size=500,
         linger_seconds=1.0,
         sets=flow.sets("results"),
+        domain=flow.domain,
     )
 
 

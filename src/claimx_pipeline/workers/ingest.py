@@ -10,6 +10,7 @@ from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.domain.domain import Domain
 from claimx_pipeline.domain.events import DomainEvent
 from claimx_pipeline.domain.messages import created
+from claimx_pipeline.runtime.correlation import Pairs, of_raw
 from claimx_pipeline.runtime.headers import HOPS, ID, hops_of
 from claimx_pipeline.runtime.outcome import Done, Outcome
 from claimx_pipeline.runtime.raw_event import read_event
@@ -36,9 +37,10 @@ class IngestProcessor:
 
     async def process(self, batch: Sequence[Received[DomainEvent]]) -> Sequence[Outcome]:
         """Ask for the enrichment of each event."""
-        made = TaskMaker(self._domain, self._clock.now())
+        made, name = TaskMaker(self._domain, self._clock.now()), self._domain.name
         return [
-            Done(publish=(made(received.message, hops_of(received.record)),)) for received in batch
+            Done(publish=(made(event, hops_of(record), of_raw(record, name, event.event_id)),))
+            for record, event in ((received.record, received.message) for received in batch)
         ]
 
     async def close(self) -> None:
@@ -54,17 +56,20 @@ class TaskMaker:
         self._task = domain.messages.task
         self._created = created(now)
 
-    def __call__(self, event: DomainEvent, hops: int = 0) -> OutRecord:
+    def __call__(self, event: DomainEvent, hops: int = 0, passed: Pairs = ()) -> OutRecord:
         """Return the record that asks for the enrichment of *event*.
 
-        An event that a plugin's message led to keeps count of how often that happened.
+        Args:
+            event: The event.
+            hops: How many plugins' messages led to it; it keeps count of that.
+            passed: Headers of all that its raw record leads to.
         """
         led = ((HOPS, str(hops).encode()),) if hops else ()
         return OutRecord(
             self._topic,
             self._task(event, self._created),
             event.key.encode(),
-            ((ID, event.event_id.encode()), *led),
+            ((ID, event.event_id.encode()), *led, *passed),
         )
 
 
@@ -89,4 +94,5 @@ def worker(domain: Domain) -> WorkerSpec:
         batch_size=1000,
         in_flight=10_000,  # it only rewrites: small records that wait for nothing but the broker
         sets=domain.sets(ROLE),
+        domain=domain.name,
     )

@@ -8,6 +8,7 @@ files has such a worker, with a group and a part of the cache of its own.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 
@@ -23,11 +24,15 @@ from claimx_pipeline.media.copying import copy_file
 from claimx_pipeline.media.messages import CachedFile, DownloadResult, facts_of
 from claimx_pipeline.media.store import FileStore
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
+from claimx_pipeline.runtime.log_subject import RecordSubject
 from claimx_pipeline.runtime.offsets.reading import retired_tiers
 from claimx_pipeline.runtime.outcome import DONE, Done, Outcome, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.retry_ladder import RETRY_GROUP
 from claimx_pipeline.runtime.worker import Received
+from claimx_pipeline.telemetry.log_context import about
+
+log = logging.getLogger(__name__)
 
 KIND = "upload"
 """Name of the worker, after the domain's prefix."""
@@ -79,11 +84,13 @@ class UploadProcessor:
             await self._cache.close(self._resources.clock)
 
     async def _one(self, record: Record, message: CachedFile | DownloadResult) -> Outcome:
+        subject = RecordSubject(self._flow.domain, record, message)
         async with self._turns:
             try:
                 if isinstance(message, DownloadResult):
                     return await self._tidy(record)
-                return await self._counted(record, message)
+                with about(subject), about(media_id=message.media_id):
+                    return await self._counted(record, message)
             except BaseException as error:  # noqa: BLE001 - the failure of this file alone
                 return failure(error)
 
@@ -102,6 +109,7 @@ class UploadProcessor:
         except Exception as error:
             metrics.files.labels(name, category_of(error).value).inc()
             raise
+        log.debug("file %s is stored at %s", file.media_id, file.blob_path)
         metrics.files.labels(name, "stored").inc()
         metrics.file_bytes.labels(name).inc(file.bytes_downloaded)
         metrics.file_seconds.labels(name).observe(self._resources.clock.monotonic() - began)

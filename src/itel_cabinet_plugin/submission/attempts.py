@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, Literal
 
@@ -64,6 +64,8 @@ class Attempts:
 
     _clock: Clock
     _rules: tuple[AcceptingRule, ...] = ()
+    _clean: Callable[[str], str] = str
+    """Removes the credentials of the settings, which an answer may repeat."""
     made: list[Attempt] = field(factory=list, init=False)
     _id: str = field(default="", init=False)
     _open: int = field(default=0, init=False)
@@ -91,8 +93,10 @@ class Attempts:
                 outcome=_outcome(result),
                 status_code=answer.status if answer else None,
                 itel_task_id=itel_task_id(answer) if answer and not failed else None,
-                response=answer.body.decode("utf-8", "replace")[:_SHOWN] if answer else None,
-                error=str(result)[:_ERROR_SHOWN] if failed else None,
+                response=self._clean(answer.body.decode("utf-8", "replace"))[:_SHOWN]
+                if answer
+                else None,
+                error=self._clean(str(result))[:_ERROR_SHOWN] if failed else None,
                 sent_at=self._sent_at,
                 ended_at=self._clock.now(),
                 latency_ms=round((self._clock.monotonic() - self._began) * 1000, 3),
@@ -105,12 +109,16 @@ class Attempts:
         """Whether iTel surely did nothing with any of the requests."""
         return not self._effect and not self._open
 
-    def records(self, about: Submitted) -> list[OutRecord]:
+    def records(
+        self, about: Submitted, passed_on: tuple[tuple[str, bytes], ...] = ()
+    ) -> list[OutRecord]:
         """Return one message for each request that carried what *about* says."""
-        return [attempt_record(about, attempt) for attempt in self.made]
+        return [attempt_record(about, attempt, passed_on) for attempt in self.made]
 
 
-def attempt_record(about: Submitted, attempt: Attempt) -> OutRecord:
+def attempt_record(
+    about: Submitted, attempt: Attempt, passed_on: tuple[tuple[str, bytes], ...] = ()
+) -> OutRecord:
     """Return the message about one request; it names a rule only if one was applied."""
     message = asdict(about) | asdict(attempt)
     if attempt.accepted_by is None:
@@ -119,7 +127,7 @@ def attempt_record(about: Submitted, attempt: Attempt) -> OutRecord:
         API_ATTEMPTS.name,
         msgspec.json.encode(message),
         about.idempotency_key.encode(),
-        (("claimx-id", f"{attempt.attempt_id}/{about.idempotency_key}".encode()),),
+        (("claimx-id", f"{attempt.attempt_id}/{about.idempotency_key}".encode()), *passed_on),
     )
 
 

@@ -12,15 +12,16 @@ import hashlib
 import logging
 import zlib
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Final, TypeVar
 
 import msgspec
-from attrs import asdict, define, evolve, field, frozen
+from attrs import define, evolve, field
 
 from claimx_pipeline import OutRecord, Resources
 from claimx_pipeline.stages import BrokerError, TopicLog
+from itel_cabinet_plugin.submission.request import Request, StoredRequest, message_of
 from itel_cabinet_plugin.topics import ACCEPTED, API_ATTEMPTS, SENDING
 
 log = logging.getLogger(__name__)
@@ -28,60 +29,6 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 WAITING_BYTES: Final = 32 * 2**20
 """Bodies, compressed, of requests that iTel has not accepted."""
-
-
-@frozen(kw_only=True)
-class Request:
-    """One form in a request to iTel, as it went out or is about to."""
-
-    form: str
-    """Names the form: ``itel/<assignment>/<form response>``."""
-    content: str
-    """Hash of what the form says; see ``Profile.content``."""
-    key: str
-    """Idempotency key of the form with this body."""
-    body: bytes
-    """JSON, as it is sent."""
-    body_hash: str
-    links_until: datetime | None
-    """When the first of the links in the body ends; None if none ends."""
-    made_at: datetime
-    intent_id: str
-    """Names the message on ``itel.cabinet.sending``."""
-    batch: tuple[str, ...] = ()
-    """Forms that it shares the request with, itself among them, in their order; empty alone."""
-    framed: bool = False
-    """Whether the request holds a list of tasks."""
-    nothing_done: bool = False
-    """Surely iTel did nothing with it: it refused it, or could not be reached."""
-    assignment_id: int | None = None
-    form_response_id: str | None = None
-    project_id: str | None = None
-    event_id: str | None = None
-
-    def links_ended(self, now: datetime) -> bool:
-        """Tell whether a link in the body has ended."""
-        return self.links_until is not None and self.links_until <= now
-
-
-class _Stored(msgspec.Struct, omit_defaults=True):
-    """A request as it is on ``itel.cabinet.sending``."""
-
-    form: str
-    content: str
-    key: str
-    body: msgspec.Raw
-    body_hash: str
-    made_at: datetime
-    intent_id: str
-    links_until: datetime | None = None
-    batch: tuple[str, ...] = ()
-    framed: bool = False
-    nothing_done: bool = False
-    assignment_id: int | None = None
-    form_response_id: str | None = None
-    project_id: str | None = None
-    event_id: str | None = None
 
 
 class Accepted(msgspec.Struct, kw_only=True):
@@ -179,8 +126,8 @@ class FormLedger:
                 self._stale = True
                 raise
             for value in requests:
-                if stored := _decoded(value, _Stored):
-                    self._keep(_request(stored))
+                if stored := _decoded(value, StoredRequest):
+                    self._keep(stored.request())
 
     def accepted(self, form: str, content: str) -> Known | None:
         """Return what is known if iTel accepted the form with this content, else None."""
@@ -226,7 +173,7 @@ class FormLedger:
         Raises:
             BrokerError: The broker does not keep it; nothing may be sent.
         """
-        await self._sending_log.append([_message(each) for each in requests])
+        await self._sending_log.append([message_of(each) for each in requests])
         for each in requests:
             self._keep(each)
 
@@ -239,10 +186,13 @@ class FormLedger:
         done = [evolve(each, nothing_done=True) for each in requests]
         for request in done:
             self._keep(request)
-        return await _appended(self._sending_log, [_message(each) for each in done])
+        return await _appended(self._sending_log, [message_of(each) for each in done])
 
     async def accept(
-        self, accepted: Sequence[Accepted], reports: Sequence[OutRecord]
+        self,
+        accepted: Sequence[Accepted],
+        reports: Sequence[OutRecord],
+        passed_on: Mapping[str, tuple[tuple[str, bytes], ...]],
     ) -> list[OutRecord]:
         """Note what iTel accepted.
 
@@ -250,6 +200,7 @@ class FormLedger:
             accepted: The forms.
             reports: What is reported of their requests. It is published first: of a form that
                 is known to be accepted nothing is sent and reported any more.
+            passed_on: Headers of what is noted, by form.
 
         Returns:
             What the broker did not keep; the worker publishes it once it can.
@@ -258,7 +209,8 @@ class FormLedger:
         for each in accepted:
             self._remember(each)
             value = msgspec.json.encode(each)
-            records.append(OutRecord(ACCEPTED.name, value, each.form.encode()))
+            headers = passed_on.get(each.form, ())
+            records.append(OutRecord(ACCEPTED.name, value, each.form.encode(), headers))
         if left := await _appended(self._attempts_log, reports):
             return left + records
         return await _appended(self._accepted_log, records)
@@ -328,17 +280,6 @@ def _decoded(value: bytes, kind: type[T]) -> T | None:
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         log.warning("a message about a sent form cannot be read and is passed over: %s", error)
         return None
-
-
-def _message(request: Request) -> OutRecord:
-    fields = asdict(request, recurse=False)
-    stored = _Stored(**{**fields, "body": msgspec.Raw(request.body)})
-    return OutRecord(SENDING.name, msgspec.json.encode(stored), request.form.encode())
-
-
-def _request(stored: _Stored) -> Request:
-    fields = {name: getattr(stored, name) for name in stored.__struct_fields__}
-    return Request(**{**fields, "body": bytes(stored.body)})
 
 
 def _unpacked(kept: _Waiting) -> Request:

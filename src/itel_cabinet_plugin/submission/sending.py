@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 from urllib.parse import quote
 
 import msgspec
 from attrs import define, evolve
 
-from claimx_pipeline import Category, Clock, RecordError, failure
+from claimx_pipeline import Category, Clock, OutRecord, RecordError, failure
 from claimx_pipeline.connections import Answer
 from claimx_pipeline.stages import Item
 from itel_cabinet_plugin.form.model import CabinetForm, ParsedForm
@@ -25,8 +25,9 @@ from itel_cabinet_plugin.submission.attempts import (
     itel_task_id,
     payload_hash,
 )
-from itel_cabinet_plugin.submission.ledger import Accepted, FormLedger, Request
+from itel_cabinet_plugin.submission.ledger import Accepted, FormLedger
 from itel_cabinet_plugin.submission.profile import Made, Profile
+from itel_cabinet_plugin.submission.request import Request
 
 _IN_HEADERS: Final = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
 """What an id may have in a header as it is."""
@@ -74,6 +75,16 @@ class Part:
     fresh: bool
     """It is free to go out with any others: nothing was sent, or surely nothing came of it."""
 
+    @property
+    def passed_on(self) -> tuple[tuple[str, bytes], ...]:
+        """Headers of all that the form leads to."""
+        items = self.form.items
+        return items[-1].passed_on if items else self.request.passed_on
+
+    def reports(self, attempts: Attempts) -> list[OutRecord]:
+        """Return what is reported of the requests that carried the form."""
+        return attempts.records(_about(self.request), self.passed_on)
+
 
 @define(eq=False)
 class Sender:
@@ -84,6 +95,8 @@ class Sender:
     _method: str
     _result_field: str
     _framed: bool
+    _clean: Callable[[str], str] = str
+    """Removes the credentials of the settings from what iTel has said."""
 
     def request(self, form: WantedForm, made: Made) -> Request:
         """Return a new request about a form."""
@@ -119,6 +132,7 @@ class Sender:
                     framed=self._framed,
                     made_at=now,
                     nothing_done=False,
+                    passed_on=part.passed_on,
                 )
         if groups:
             await self._ledger.sending([part.request for group in groups for part in group])
@@ -128,7 +142,7 @@ class Sender:
         profile = group[0].form.profile
         # Of several forms it is not known which of them is there already: they go one by one.
         rules = profile.accepts if len(group) == 1 else ()
-        attempts = Attempts(self._clock, rules)
+        attempts = Attempts(self._clock, rules, self._clean)
         requests = [part.request for part in group]
         items = [item for part in group for item in part.form.items]
         try:
@@ -144,7 +158,7 @@ class Sender:
         except BaseException as error:  # noqa: BLE001 - one form's failure is its own records' outcome
             for item in items:
                 item.outcome = failure(error)
-            left = [each for request in requests for each in attempts.records(_about(request))]
+            left = [each for part in group for each in part.reports(attempts)]
             if attempts.had_no_effect:
                 left += await self._ledger.nothing_done(requests)
         else:
@@ -153,7 +167,8 @@ class Sender:
                     item.data[self._result_field] = _said(part.request, answer)
             left = await self._ledger.accept(
                 [_accepted(each, answer) for each in requests],
-                [each for request in requests for each in attempts.records(_about(request))],
+                [each for part in group for each in part.reports(attempts)],
+                {part.request.form: part.passed_on for part in group},
             )
         items[-1].reports += left
         if len(group) > 1 and _refused(items[0]):

@@ -138,6 +138,7 @@ class SubmitStage:
             method=config.method,
             result_field=config.result_field,
             framed=config.batch_size is not None,
+            clean=resources.redactor.known,
         )
 
     def assigned(self) -> None:
@@ -206,7 +207,7 @@ class SubmitStage:
         )
         reason = f"it does not meet itel_cabinet.submit_when: {why}"
         item.reports.append(not_routed(about, reason, self._clock.now()))
-        log.info("form %s is not submitted; %s", name, reason)
+        log.info("form %s is not submitted; %s", name, reason, extra=item.log_fields())
         self._resources.metrics.plugins.count(_ENTRY_POINT, _NOT_ROUTED, 1, {})
         item.skip(f"the form is not submitted; {reason}")
 

@@ -73,6 +73,10 @@ class TrackingRowStage(RecordStage):
             original_event=without_processing(data.get("original_event")),
             project_data=without_processing(data.get("project_data")),
         )
+        if log.isEnabledFor(logging.DEBUG):
+            event, assignment = data.get("event_id"), data.get("assignment_id")
+            about = item.log_fields()
+            log.debug("event %s of assignment %s is tracked", event, assignment, extra=about)
 
     def _people_and_times(self, item: Item) -> dict[str, Any]:
         """Return who and when, from ClaimX's answer or else from the row the event brought."""

@@ -70,7 +70,10 @@ def other(kind: Any, default: Any, text: Any = None) -> Any:
     if kind in (str, Secret, bool):
         return not default if kind is bool else "another"
     if kind in (int, float):
-        return (default if isinstance(default, (int, float)) else 3) + (1 if kind is int else 0.5)
+        more = 1 if kind is int else 0.5
+        # What is 1.0 may be a share.
+        more = -0.5 if kind is float and default == 1.0 else more
+        return (default if isinstance(default, (int, float)) else 3) + more
     if get_origin(kind) is tuple:
         return [other(get_args(kind)[0], None)]
     if get_origin(kind) is not None and issubclass(get_origin(kind), Mapping):

@@ -8,6 +8,7 @@ from claimx_pipeline import Category, EntityRows, Handled, RecordError
 from claimx_pipeline.claimx.domain import CLAIMX
 from claimx_pipeline.errors import DecodeError
 from claimx_pipeline.isolation import type_name
+from claimx_pipeline.runtime.worker import Received
 from claimx_pipeline.testing import make_event
 from claimx_pipeline.workers.enrichment import EnrichmentProcessor
 from tests.fakes.virtual_clock import VirtualClock
@@ -47,7 +48,8 @@ async def ask(handler):
     processor = EnrichmentProcessor(CLAIMX, Resources(handler))
     processor._reader = None
     events = [make_event("A", media_id=number) for number in range(4)]
-    return [each.handled.error for each in await processor._ask(events)]
+    received = [Received(None, event) for event in events]
+    return [each.handled.error for each in await processor._ask(received)]
 
 
 @pytest.mark.incident("STR-43")

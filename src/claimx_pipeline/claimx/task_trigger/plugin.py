@@ -127,6 +127,9 @@ class TaskTriggerPlugin(Plugin):
                 continue
             for name, block in trigger.blocks(context.event_type):
                 if block.holds(context, task):
+                    self._logger.debug(
+                        "trigger %r matches event %s (%s)", trigger.name, context.event_id, name
+                    )
                     actions += self._actions(context, task, trigger, name)
         return PluginResult.ok("", *actions)
 

@@ -25,6 +25,7 @@ from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 
 if TYPE_CHECKING:
     from claimx_pipeline.plugins.host.loading import PluginSet
+from claimx_pipeline.telemetry.log_context import about
 
 log = logging.getLogger(__name__)
 
@@ -96,12 +97,13 @@ class Dispatcher:
                 continue
             if listener.domains is not None and context.domain not in listener.domains:
                 continue
-            try:
-                result = await self._ask_one(listener, context, dispatched)
-            except HookFailedError as error:
-                dispatched.failed.append((listener.plugin, error))
-                log.warning("event %s goes on without a plugin: %s", context.event_id, error)
-                continue
+            with about(plugin=listener.plugin, hook=hook):
+                try:
+                    result = await self._ask_one(listener, context, dispatched)
+                except HookFailedError as error:
+                    dispatched.failed.append((listener.plugin, error))
+                    log.warning("event %s goes on without a plugin: %s", context.event_id, error)
+                    continue
             if result is not None and result.filtered:
                 dispatched.filtered = result.message or f"filtered out by {listener.plugin}"
                 break

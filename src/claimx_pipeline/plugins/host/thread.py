@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextvars
 import logging
 import threading
 from collections.abc import Callable
+from functools import partial
 from queue import SimpleQueue
 from typing import Any
 
@@ -38,7 +40,9 @@ class PluginThread:
             self._thread.start()
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
-        self._work.put((loop, future, call))
+        # What it logs is about the same event as what the loop logs here.
+        work = partial(contextvars.copy_context().run, call)
+        self._work.put((loop, future, work))
         return future
 
     def stop(self) -> None:

@@ -14,7 +14,7 @@ from attrs import frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.clock import EPOCH, published_at
-from claimx_pipeline.connections.redact import redacted
+from claimx_pipeline.connections.redact import Redactor
 from claimx_pipeline.errors import ClaimxError, category_of
 from claimx_pipeline.isolation import EscapedError, message, representation, type_name, utf8
 from claimx_pipeline.runtime import headers
@@ -27,6 +27,9 @@ TRACEBACK_BYTES = 8192
 MESSAGE_CHARACTERS = 2000
 
 Kind = Literal["record", "plugin"]
+
+PATTERNS = Redactor()
+"""Knows no credential by its value, only what looks like one."""
 
 
 @frozen(kw_only=True)
@@ -63,6 +66,7 @@ class DeadLetter:
         worker: str,
         now: datetime,
         plugin: str = "",
+        redactor: Redactor = PATTERNS,
     ) -> DeadLetter:
         """Return what is to be known of *record*, which failed with *error* just now."""
         # A stranger's exception may be one that cannot be shown, or not as UTF-8.
@@ -77,8 +81,8 @@ class DeadLetter:
             plugin=plugin,
             category=category_of(error).value,
             error_type=type_name(error),
-            error=redacted(shown(error))[:MESSAGE_CHARACTERS],
-            traceback=_traceback(error),
+            error=redactor.text(shown(error))[:MESSAGE_CHARACTERS],
+            traceback=_traceback(error, redactor),
             attempts=headers.attempts_of(record) + 1,
             first_failed=first or now.isoformat(),
             last_failed=now.isoformat(),
@@ -154,10 +158,10 @@ def last_failed_at(record: Record, known: DeadLetter | None) -> datetime:
     return published_at(record.timestamp) or EPOCH
 
 
-def _traceback(error: Exception) -> str:
+def _traceback(error: Exception, redactor: Redactor) -> str:
     """Return the end of the traceback, which says most, within its limit."""
     try:
         lines = "".join(traceback.format_exception(error))
     except Exception as broken:  # noqa: BLE001 - a stranger's attributes; the dead letter is written all the same
         lines = f"<the traceback cannot be shown: {type_name(broken)}>"
-    return utf8(redacted(lines)).encode()[-TRACEBACK_BYTES:].decode("utf-8", "ignore")
+    return utf8(redactor.text(lines)).encode()[-TRACEBACK_BYTES:].decode("utf-8", "ignore")

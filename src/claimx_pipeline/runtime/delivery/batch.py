@@ -59,6 +59,8 @@ class BatchRecord(Received[Any]):
     dead_letters_acknowledged: bool = False
     reports: tuple[OutRecord, ...] = ()
     """What happened meanwhile and is not published yet, whatever becomes of the record."""
+    span: Any = None
+    """Its span; None if nothing is traced."""
 
     def take(self, outcome: Outcome) -> None:
         """Note what became of the record."""
@@ -147,6 +149,10 @@ class Committable:
             return False
         self.records.append(record)
         return True
+
+    def reached(self) -> int | None:
+        """Return the timestamp of the last record; None without any."""
+        return self.records[-1].record.timestamp if self.records else None
 
     def _add_done(self, record: BatchRecord, done: Done) -> None:
         if done.publish and not record.published:

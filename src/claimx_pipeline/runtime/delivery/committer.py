@@ -78,7 +78,9 @@ class Committer:
             committable = batch.committable()
         await self._write_dead_letters(committable.dead_letters)
         await self._commit_offsets(committable.positions)
-        self.counts.commit(committable.counts)
+        self.counts.commit(committable.counts, committable.reached())
+        if self.publisher.spans is not None:
+            self.publisher.spans.end(committable.records)
         if committable.failed:
             self.failures.report(committable.failed)
         if failure := batch.failure(self.worker):

@@ -23,10 +23,17 @@ class RecordCounts:
         self.in_flight += count
         self._metrics.received(count)
 
-    def commit(self, counts: Mapping[str, int]) -> None:
-        """Count what became of records in flight."""
+    def commit(self, counts: Mapping[str, int], reached: int | None = None) -> None:
+        """Count what became of records in flight.
+
+        Args:
+            counts: Records by outcome.
+            reached: Timestamp of the last of them, milliseconds since 1970 UTC.
+        """
         self.in_flight -= sum(counts.values())
         self._metrics.committed(counts)
+        if reached is not None:
+            self._metrics.reached = reached
 
     def pause(self, count: int) -> None:
         """Count records in flight that wait here from now on; below 0: that go on."""

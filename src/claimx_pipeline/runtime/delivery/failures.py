@@ -8,13 +8,16 @@ from datetime import UTC, datetime
 
 from attrs import frozen
 
+from claimx_pipeline.connections.answer import connection_of
 from claimx_pipeline.errors import category_of
 from claimx_pipeline.isolation import message
 from claimx_pipeline.runtime.dead_letters.fingerprint import pattern
 from claimx_pipeline.runtime.delivery.batch import FailedRecord
 from claimx_pipeline.runtime.headers import DUE, header
+from claimx_pipeline.runtime.log_subject import fields_of
 from claimx_pipeline.runtime.outcome import Retry
 from claimx_pipeline.telemetry.metrics import WorkerMetrics
+from claimx_pipeline.topics import BRAND
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +31,7 @@ class FailureReport:
 
     worker: str
     metrics: WorkerMetrics
+    domain: str = BRAND
 
     def report(self, failed: Sequence[FailedRecord]) -> None:
         """Log what the records of a batch have *failed* with."""
@@ -38,7 +42,8 @@ class FailureReport:
             kind = (each.becomes, category_of(error).value, type(error).__name__, text)
             causes.setdefault(kind, []).append(each)
         for (becomes, category, name, _), records in causes.items():
-            first, cause = records[0].record.record, _cause(records[0].error, name)
+            received = records[0].record
+            first, cause = received.record, _cause(records[0].error, name)
             log.warning(
                 "worker %s: %d records %s (%s, the first at %s[%d] offset %d): %s",
                 self.worker,
@@ -49,6 +54,13 @@ class FailureReport:
                 first.partition,
                 first.offset,
                 cause,
+                extra={
+                    **fields_of(first, self.domain, received.message),
+                    "count": len(records),
+                    "category": category,
+                    "cause": name,
+                    "connection": connection_of(records[0].error) or "",
+                },
             )
             partly = sum(1 for each in records if _is_partly_done(each))
             self.metrics.failing(cause, _due(records[-1]), partly=partly)

@@ -13,9 +13,13 @@ from claimx_pipeline.errors import DecodeError
 from claimx_pipeline.isolation import as_failure
 from claimx_pipeline.runtime.delivery.alone import each_alone
 from claimx_pipeline.runtime.delivery.batch import BatchRecord, assign_outcomes, check_outcomes
+from claimx_pipeline.runtime.delivery.record_spans import RecordSpans
 from claimx_pipeline.runtime.headers import GROUP, RETURN_TO, header
+from claimx_pipeline.runtime.log_subject import RecordSubject
 from claimx_pipeline.runtime.outcome import Dead, Done, Outcome
 from claimx_pipeline.runtime.worker import KnowsAssignment, Processor
+from claimx_pipeline.telemetry.log_context import about
+from claimx_pipeline.topics import BRAND
 
 log = logging.getLogger(__name__)
 
@@ -34,12 +38,25 @@ class RecordProcessing:
     """Consumer group, as the broker calls it."""
     processor: Processor
     clock: Clock
+    domain: str = BRAND
+    """Name of the domain whose events the worker reads."""
+    spans: RecordSpans | None = None
+    """None if nothing is traced."""
 
     def decoded(self, records: Sequence[Record]) -> list[BatchRecord]:
         """Return *records* with the messages in them; what cannot be read is dead alone."""
+        subject = RecordSubject(self.domain)
+        with about(subject):
+            decoded = self._decoded(records, subject)
+        if self.spans is not None:
+            self.spans.start(decoded)
+        return decoded
+
+    def _decoded(self, records: Sequence[Record], subject: RecordSubject) -> list[BatchRecord]:
         decode = self.processor.decode
         decoded: list[BatchRecord] = []
         for record in records:
+            subject.record = record
             if isinstance(record, UnreadableRecords):
                 log.error(
                     "worker %s passes over records that cannot be read: %s", self.worker, record
@@ -84,7 +101,8 @@ class RecordProcessing:
         return outcomes
 
     async def _alone(self, record: BatchRecord) -> Outcome:
-        (outcome,) = await self._outcomes([record])
+        with about(RecordSubject(self.domain, record.record, record.message)):
+            (outcome,) = await self._outcomes([record])
         return outcome
 
     def _is_for_another(self, record: Record) -> bool:

@@ -27,6 +27,7 @@ from claimx_pipeline.settings.tree.retry import RetrySettings
 from claimx_pipeline.settings.tree.sources import SourceSettings
 from claimx_pipeline.settings.tree.storage import StorageSettings
 from claimx_pipeline.settings.tree.tables import TablesSettings
+from claimx_pipeline.settings.tree.tracing import TracingSettings
 from claimx_pipeline.settings.tree.validators import INLINE
 from claimx_pipeline.settings.tree.workers import WorkerSettings
 
@@ -84,6 +85,9 @@ class Settings:
 
     logging: LoggingSettings = field(factory=LoggingSettings)
     """What is logged."""
+
+    tracing: TracingSettings = field(factory=TracingSettings)
+    """Spans for OpenTelemetry."""
 
     sections: Mapping[str, Any] = field(factory=dict, metadata={INLINE: "sections"})
     """Sections that plugins registered, by name; in a file these are at the top level."""
