@@ -21,6 +21,7 @@ from .errors import (
     Problem,
     RecordError,
     SettingsError,
+    TransientError,
     UsageError,
 )
 from .hooks.context import (
@@ -110,6 +111,7 @@ __all__ = [
     "SystemClock",
     "TaskTriggerPlugin",
     "Topic",
+    "TransientError",
     "UsageError",
     "WorkerSpec",
     "__version__",

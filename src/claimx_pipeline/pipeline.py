@@ -343,8 +343,13 @@ class Pipeline:
     def _adjusted(self, worker: WorkerSpec) -> WorkerSpec:
         """Return *worker* with what the settings say of it."""
         from claimx_pipeline.runtime.retry_ladder import RetryLadder
+        from claimx_pipeline.topics import PLUGIN_FAMILY
 
         given = self.settings.workers.get(worker.name, WorkerSettings())
-        delays = self.settings.retry.delays_of(worker.family) if worker.family else ()
-        ladder = RetryLadder(worker.family, delays) if worker.family else None
-        return self._chains.adjusted(worker.with_settings(given, ladder), given)
+        delays_of = self.settings.retry.delays_of
+        ladder, plugins = None, None
+        if worker.family:
+            ladder = RetryLadder(worker.family, delays_of(worker.family))
+        if worker.calls:
+            plugins = RetryLadder(PLUGIN_FAMILY, delays_of(PLUGIN_FAMILY), late=True)
+        return self._chains.adjusted(worker.with_settings(given, ladder, plugins), given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Literal, Self
 
 from attrs import evolve, field, frozen
@@ -97,6 +98,10 @@ class PluginResult(ClaimxActions):
     message: str = ""
     filtered: bool = False
     """Stop here: no later plugin runs, rows that only this event needs are dropped."""
+    retried: bool = False
+    """Nothing is done now; the event comes back for this plugin alone."""
+    retry_after: timedelta | None = None
+    """How long to wait at least, if ``retried``."""
 
     @classmethod
     def ok(cls, message: str = "", *actions: Action) -> PluginResult:
@@ -116,6 +121,20 @@ class PluginResult(ClaimxActions):
         are the actions that were returned already. The event log says ``filtered``.
         """
         return cls(message=reason, filtered=True)
+
+    @classmethod
+    def retry(cls, reason: str, after: timedelta | None = None) -> PluginResult:
+        """Have the event come back for this plugin alone, and do nothing now.
+
+        It waits in the retry topics of the family ``claimx.plugins``; after the last of them it
+        is a dead letter of the plugin. Raising ``TransientError`` does the same. The rest of the
+        pipeline, and the other plugins, are done with the event meanwhile.
+
+        Args:
+            reason: What is to pass, in one sentence: for the log, and the dead letter.
+            after: How long to wait at least; the next delay of the ladder that covers it.
+        """
+        return cls(message=reason, retried=True, retry_after=after)
 
     @classmethod
     def publish(
@@ -184,4 +203,6 @@ class PluginResult(ClaimxActions):
             actions=self.actions + other.actions,
             message=other.message or self.message,
             filtered=self.filtered or other.filtered,
+            retried=self.retried or other.retried,
+            retry_after=other.retry_after or self.retry_after,
         )

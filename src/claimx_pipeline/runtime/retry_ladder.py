@@ -36,11 +36,14 @@ class RetryLadder:
     family: str
     delays: tuple[float, ...]
     """Seconds, growing. A record is tried once more than there are delays."""
+    late: bool = False
+    """Whether its topics are made by the workers that use them; see ``Topic.late``."""
 
     def topics(self) -> tuple[Topic, ...]:
         """Return the topics of the family, one per delay, shortest first."""
         return tuple(
-            Topic(f"{self.family}.retry.{label(delay)}", RETRY_PARTITIONS) for delay in self.delays
+            Topic(f"{self.family}.retry.{label(delay)}", RETRY_PARTITIONS, late=self.late)
+            for delay in self.delays
         )
 
     def rung(self, attempts: int, retry_after: float | None = None) -> int | None:
@@ -64,6 +67,7 @@ class RetryLadder:
         return_to: str,
         now: datetime,
         counted: bool = True,
+        plugin: str = "",
     ) -> OutRecord:
         """Return *record* as it waits on *rung*.
 
@@ -74,12 +78,16 @@ class RetryLadder:
             return_to: Logical name of the topic that it goes back to.
             now: When it failed.
             counted: Whether this was one of its tries.
+            plugin: The only plugin that it comes back for; empty for the one that it is for
+                already, or for all that is to be done.
         """
-        attempts = headers.attempts_of(record)
+        known = headers.header(record.headers, headers.PLUGIN)
+        is_new = bool(plugin) and plugin != known  # so far nothing was tried for this plugin alone
+        attempts = 0 if is_new else headers.attempts_of(record)
         due = now + timedelta(seconds=self.delays[rung])
-        first = headers.first_failed_of(record)
+        first = None if is_new else headers.first_failed_of(record)
         published = headers.origin_timestamp_of(record)
-        plugin = headers.header(record.headers, headers.PLUGIN)
+        only = plugin or known
         again = headers.header(record.headers, headers.AGAIN)
         travelling = {
             headers.GROUP: group,
@@ -90,7 +98,7 @@ class RetryLadder:
             headers.RETURN_TO: return_to,
             headers.FIRST_FAILED: first or now.isoformat(),
             # An event that came back for one plugin is still for that one alone.
-            **({headers.PLUGIN: plugin} if plugin else {}),
+            **({headers.PLUGIN: only} if only else {}),
             **({headers.AGAIN: again} if again else {}),
         }
         return OutRecord(

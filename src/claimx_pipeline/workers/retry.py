@@ -22,6 +22,7 @@ from claimx_pipeline.runtime.outcome import Done, Held, Outcome
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.retry_ladder import RETRY_GROUP
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
+from claimx_pipeline.topics import Topic
 from claimx_pipeline.workers.retry_cleaner import RetryCleaner
 
 SHORTEST_LIMIT = timedelta(days=7)
@@ -131,17 +132,19 @@ def build(resources: Resources, returns_to: frozenset[str] | None = None) -> Ret
 
 def serving(retry: WorkerSpec, workers: Sequence[WorkerSpec]) -> WorkerSpec | None:
     """Return *retry* as the worker that serves the ladders of *workers*; None without any."""
-    ladders = {worker.retry.family: worker.retry for worker in workers if worker.retry}
+    ladders = {ladder.family: ladder for worker in workers for ladder in worker.ladders()}
     if not ladders:
         return None
-    return_to = {topic.name: topic for worker in workers for topic in worker.reads if worker.retry}
+    served = [worker for worker in workers if worker.ladders()]
+    return_to = {topic.name: topic for worker in served for topic in worker.reads}
     reads = tuple(topic for _, ladder in sorted(ladders.items()) for topic in ladder.topics())
-    dead_letters = {
-        topic.name: worker.dead_letters
-        for worker in workers
-        if worker.retry and worker.dead_letters
-        for topic in worker.retry.topics()
-    }
+    dead_letters: dict[str, Topic] = {}
+    for worker in served:
+        if worker.dead_letters is None:
+            continue
+        for topic in (topic for ladder in worker.ladders() for topic in ladder.topics()):
+            # The ladder of plugins has several workers: what cannot be read is the first's.
+            dead_letters.setdefault(topic.name, worker.dead_letters)
     return evolve(
         retry,
         build=partial(build, returns_to=frozenset(return_to)),
@@ -151,7 +154,7 @@ def serving(retry: WorkerSpec, workers: Sequence[WorkerSpec]) -> WorkerSpec | No
         # Some of them would have none: then it stops at a dead record, as any worker does.
         dead_letters_of=dead_letters if len(dead_letters) == len(reads) else {},
         # Not of those that name one kind of worker: 'worker download' starts no other.
-        sets=frozenset().union(*(worker.sets for worker in workers if worker.retry)) - FILE_KINDS,
+        sets=frozenset().union(*(worker.sets for worker in served)) - FILE_KINDS,
     )
 
 

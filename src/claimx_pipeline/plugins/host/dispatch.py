@@ -130,6 +130,8 @@ class Dispatcher:
         if not isinstance(result, PluginResult):
             reason = f"it returned {type(result).__name__}, not PluginResult or None"
             raise listener.failed(reason)
+        if result.retried:
+            raise listener.asks_again(result)
         try:
             prepared = self.answers.prepare(listener.plugin, listener.hook, its_own, result)
         except (ValueError, TypeError, AttributeError) as error:
