@@ -21,7 +21,6 @@ from .errors import (
     Problem,
     RecordError,
     SettingsError,
-    TransientError,
     UsageError,
 )
 from .hooks.context import (
@@ -111,7 +110,6 @@ __all__ = [
     "SystemClock",
     "TaskTriggerPlugin",
     "Topic",
-    "TransientError",
     "UsageError",
     "WorkerSpec",
     "__version__",

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.hooks.command import Command
     from claimx_pipeline.hooks.context import EnrichmentContext, FileContext
     from claimx_pipeline.hooks.result import PluginResult
+    from claimx_pipeline.runtime.resources import Resources
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.settings.tree.settings import Settings, SettingsSection
     from claimx_pipeline.sources.protocol import SourceSpec, SourceType
@@ -637,15 +638,19 @@ def claimx_upload_complete(
 
 
 @hookspec
-def claimx_worker_starting(worker: WorkerSpec, settings: Settings) -> Awaitable[None] | None:
+def claimx_worker_starting(
+    worker: WorkerSpec, settings: Settings, resources: Resources
+) -> Awaitable[None] | None:
     """Get ready before a worker takes its first record; sync or async.
 
     Called once per worker and process, in the order of priority. A ``Plugin`` has
-    ``on_load`` for it, called with the worker that runs plugins.
+    ``on_load(resources)`` for it, called with the first worker that calls the plugin. If one
+    fails, those called so far and the one that failed hear ``claimx_worker_stopping``.
 
     Args:
         worker: The worker.
         settings: All settings.
+        resources: What workers use; they belong to the process, so do not close them.
 
     Returns:
         Nothing.

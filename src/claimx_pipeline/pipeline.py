@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from claimx_pipeline.domain.domain import Domain
     from claimx_pipeline.domain.handlers import EventHandler
     from claimx_pipeline.name_checks import Findings
-    from claimx_pipeline.plugins.base import Plugin
     from claimx_pipeline.runtime.resources import Resources
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.stages.from_settings import ChainWriter
@@ -120,9 +119,11 @@ class Pipeline:
     @cached_property
     def _declared(self) -> dict[str, WorkerSpec]:
         """The workers of the core, of plugins and of sources, as they are without settings."""
-        declared = self.registrations.by_name("claimx_register_workers", "worker")
+        from claimx_pipeline.workers.plugin_state import with_state_worker
         from claimx_pipeline.workers.source import source_workers
 
+        declared = self.registrations.by_name("claimx_register_workers", "worker")
+        declared = with_state_worker(declared, self.plugins, self.domains)
         return source_workers(self.registrations, self.loaded, declared)
 
     @cached_property
@@ -186,9 +187,9 @@ class Pipeline:
     @property
     def published_by_plugins(self) -> list[tuple[str, Any]]:
         """Return the topics that loaded plugins publish to, each with the plugin's name."""
-        return [
-            (name, topic) for name, plugin in self._plugin_objects() for topic in plugin.topics()
-        ]
+        from claimx_pipeline.plugins.host.objects import topics_of_plugins
+
+        return topics_of_plugins(self.plugins)
 
     @cached_property
     def table_store(self) -> TableStore:
@@ -289,6 +290,8 @@ class Pipeline:
             metrics: What plugins and workers are counted in; of their own if not given.
         """
         from claimx_pipeline.plugins.host.dispatch import Dispatcher
+        from claimx_pipeline.plugins.host.hands import Lent
+        from claimx_pipeline.plugins.host.objects import plugin_objects
         from claimx_pipeline.plugins.host.results import PublishRules
         from claimx_pipeline.plugins.host.webhooks import webhooks_of
         from claimx_pipeline.runtime.resources import Resources
@@ -300,8 +303,13 @@ class Pipeline:
             most_bytes=self.settings.broker.largest_record,
         )
         metrics = metrics or Metrics()
+        connections = self.connections()
         dispatcher = Dispatcher.of(
-            self.plugins, rules=rules, clock=self.clock, metrics=metrics.plugins
+            self.plugins,
+            rules=rules,
+            clock=self.clock,
+            metrics=metrics.plugins,
+            lent=Lent(connections, self.table_store, self.clock, self.settings.plugins),
         )
         return Resources(
             settings=self.settings,
@@ -310,31 +318,26 @@ class Pipeline:
             topology=self.topology,
             tables=self.tables,
             table_store=self.table_store,
-            connections=self.connections(),
+            connections=connections,
             handlers=self.handlers,
             dispatcher=dispatcher,
             health=health,
             metrics=metrics,
-            webhooks=webhooks_of(self._plugin_objects()),
+            webhooks=webhooks_of(plugin_objects(self.plugins)),
         )
 
     def connections(self) -> Connections:
         """Return the named connections, those of domains among them; the caller closes them."""
         return self.registrations.connections()
 
-    def _plugin_objects(self) -> Iterator[tuple[str, Plugin]]:
-        """Yield the loaded plugins that are made from the class ``Plugin``, by name."""
-        from claimx_pipeline.plugins.base import Plugin
-
-        for name, plugin in self.plugins.loaded():
-            if isinstance(plugin, Plugin):
-                yield name, plugin
-
     def _core_topics(self) -> frozenset[str]:
         """Return every topic that is the pipeline's own, by any name that leads there."""
+        from claimx_pipeline.workers.plugin_state import with_state_worker
+
+        core = builtin.claimx_register_workers(tuple(self.domains.values()))
         own = [
             self.workers.get(declared.name, declared).topics()
-            for declared in builtin.claimx_register_workers(tuple(self.domains.values()))
+            for declared in (*core, *with_state_worker({}, self.plugins, self.domains).values())
             # The topics of a worker that serves others are theirs.
             if declared.serves is None
         ]
@@ -342,14 +345,5 @@ class Pipeline:
 
     def _adjusted(self, worker: WorkerSpec) -> WorkerSpec:
         """Return *worker* with what the settings say of it."""
-        from claimx_pipeline.runtime.retry_ladder import RetryLadder
-        from claimx_pipeline.topics import PLUGIN_FAMILY
-
         given = self.settings.workers.get(worker.name, WorkerSettings())
-        delays_of = self.settings.retry.delays_of
-        ladder, plugins = None, None
-        if worker.family:
-            ladder = RetryLadder(worker.family, delays_of(worker.family))
-        if worker.calls:
-            plugins = RetryLadder(PLUGIN_FAMILY, delays_of(PLUGIN_FAMILY), late=True)
-        return self._chains.adjusted(worker.with_settings(given, ladder, plugins), given)
+        return self._chains.adjusted(worker.with_settings(given, self.settings.retry), given)

@@ -98,6 +98,12 @@ ACTIONS_DLQ = Topic(f"{BRAND}.actions.dlq", partitions=1, terminal=True)
 PLUGIN_FAMILY = f"{BRAND}.plugins"
 """Family of the retry topics of events and files that come back for one plugin alone."""
 
+PLUGIN_CHANGES = Topic(f"{PLUGIN_FAMILY}.changes", retention_hours=WEEK_HOURS, late=True)
+"""Changes of what plugins remember, keyed by plugin and key."""
+PLUGIN_CHANGES_DLQ = Topic(f"{PLUGIN_FAMILY}.changes.dlq", partitions=1, terminal=True, late=True)
+PLUGIN_STATES = Topic(f"{PLUGIN_FAMILY}.states", terminal=True, late=True)
+"""What plugins remember; every plugin reads it whole, and a worker keeps it short."""
+
 DLQ_REPLAYED = Topic(f"{BRAND}.dlq.replayed", partitions=1, terminal=True)
 """One mark per replayed dead letter, keyed by where the dead letter is."""
 

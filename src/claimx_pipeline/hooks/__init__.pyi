@@ -22,16 +22,21 @@ from .output import (
 )
 from .result import (
     AddHeader,
+    ChangeState,
     Log,
     Metric,
     PluginResult,
     Publish,
     Webhook,
 )
+from .transient import (
+    TransientError,
+)
 
 __all__ = [
     "API_VERSION",
     "AddHeader",
+    "ChangeState",
     "Command",
     "CreateClaimxTask",
     "DomainAction",
@@ -41,6 +46,7 @@ __all__ = [
     "Metric",
     "PluginResult",
     "Publish",
+    "TransientError",
     "Webhook",
     "hookimpl",
     "note",

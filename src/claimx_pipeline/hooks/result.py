@@ -87,7 +87,16 @@ class Webhook:
         return None
 
 
-Action = Publish | Log | AddHeader | Metric | Webhook | DomainAction
+@frozen
+class ChangeState:
+    """Change what the plugin remembers under a key: its ``change_state`` is called once for it."""
+
+    key: str
+    change: Any
+    """Anything JSON can hold."""
+
+
+Action = Publish | Log | AddHeader | Metric | Webhook | ChangeState | DomainAction
 
 
 @frozen(kw_only=True)
@@ -190,6 +199,15 @@ class PluginResult(ClaimxActions):
             timeout=timeout,
         )
         return cls(actions=(call,))
+
+    @classmethod
+    def change_state(cls, key: str, change: Any) -> PluginResult:
+        """Have *change* become part of what the plugin remembers under *key*.
+
+        It is applied once, however often the event comes again, by the plugin's own
+        ``change_state(key, value, change)`` in worker ``plugin-state``.
+        """
+        return cls(actions=(ChangeState(key, change),))
 
     @classmethod
     def of(cls, *actions: DomainAction) -> Self:

@@ -41,6 +41,9 @@ SOURCE_TIME = "claimx-source-time"
 AGAIN = "claimx-again"
 """Says that an operator asked for the record to be done again, even if it was done already."""
 
+REPLAY = "claimx-replay"
+"""Dead letter that the record was replayed from: a replay that is repeated is the same one."""
+
 HOPS = "claimx-hops"
 """How many plugins' messages led to the record; it stays with the record wherever it goes."""
 
@@ -54,7 +57,7 @@ OWN_PREFIX = "claimx-"
 """Begins every header that is the pipeline's own; plugins may not set such."""
 
 TRAVELLING = frozenset(
-    {GROUP, ORIGIN, ORIGIN_TIMESTAMP, ATTEMPTS, DUE, RETURN_TO, FIRST_FAILED, PLUGIN, AGAIN}
+    {GROUP, ORIGIN, ORIGIN_TIMESTAMP, ATTEMPTS, DUE, RETURN_TO, FIRST_FAILED, PLUGIN, AGAIN, REPLAY}
 )
 """Headers of a record on its way through the retry topics; not part of the original."""
 

@@ -39,7 +39,6 @@ from claimx_pipeline.runtime.delivery.publisher import Publisher
 from claimx_pipeline.runtime.delivery.table_writes import TableWrites
 from claimx_pipeline.runtime.failure_policy import FailurePolicy
 from claimx_pipeline.runtime.offsets.assignment import Assignments
-from claimx_pipeline.runtime.offsets.late_topics import make_late_topics
 from claimx_pipeline.runtime.offsets.reading import topics_to_join
 from claimx_pipeline.runtime.offsets.running_checks import RunningChecks
 from claimx_pipeline.runtime.offsets.start_checks import RecordsOvertakenError
@@ -248,10 +247,7 @@ class WorkerLoop:
         )
 
     async def _find_topics(self, admin: Admin) -> None:
-        topology = self.resources.topology
-        missing = await make_late_topics(self.spec, topology, admin)
-        topics = await topics_to_join(self.spec, topology, admin)
-        self._topics = [topic for topic in topics if topic not in missing]
+        self._topics = await topics_to_join(self.spec, self.resources.topology, admin)
         self._checks.watch(self._topics)
 
     def _member(self) -> Consumer:

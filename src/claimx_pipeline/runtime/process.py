@@ -56,7 +56,9 @@ class WorkerProcess:
                 self.resources.health.expect(spec.name, spec.batch_seconds)
             for spec in self.specs:
                 try:
-                    await dispatcher.worker_starting(worker=spec, settings=self.resources.settings)
+                    await dispatcher.worker_starting(
+                        worker=spec, settings=self.resources.settings, resources=self.resources
+                    )
                 except ClaimxError as error:
                     self._failed(spec.name, error)
                     continue

@@ -17,7 +17,7 @@ from claimx_pipeline.topics import Topology
 if TYPE_CHECKING:
     from claimx_pipeline.connections.registry import Connections
     from claimx_pipeline.domain.handlers import EventHandler
-    from claimx_pipeline.hooks.context import EventHooks
+    from claimx_pipeline.hooks.event_hooks import EventHooks
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.telemetry.health import Health
     from claimx_pipeline.telemetry.metrics import Metrics

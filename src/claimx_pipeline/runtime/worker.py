@@ -20,9 +20,10 @@ from claimx_pipeline.broker.protocol import Admin, Broker, Record
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.runtime.outcome import Outcome
 from claimx_pipeline.runtime.retry_ladder import RetryLadder
+from claimx_pipeline.settings.tree.retry import RetrySettings
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.settings.tree.workers import WorkerSettings
-from claimx_pipeline.topics import Topic, TopicUse, Topology
+from claimx_pipeline.topics import PLUGIN_FAMILY, Topic, TopicUse, Topology
 
 if TYPE_CHECKING:
     from claimx_pipeline.runtime.resources import Resources
@@ -195,8 +196,7 @@ class WorkerSpec:
     def with_settings(
         self,
         given: WorkerSettings,
-        ladder: RetryLadder | None,
-        plugin_ladder: RetryLadder | None = None,
+        retry: RetrySettings,
     ) -> WorkerSpec:
         """Return the worker with what the settings say of it, and its retry ladders."""
         size, linger = given.batch_size, given.linger_seconds
@@ -205,6 +205,8 @@ class WorkerSpec:
             batch_size=self.batch_size if size is None else size,
             linger_seconds=self.linger_seconds if linger is None else linger,
             outage=given.outage or self.outage,
-            retry=ladder,
-            plugin_retry=plugin_ladder,
+            retry=RetryLadder(self.family, retry.delays_of(self.family)) if self.family else None,
+            plugin_retry=RetryLadder(PLUGIN_FAMILY, retry.delays_of(PLUGIN_FAMILY), late=True)
+            if any(hook.startswith("claimx_") for hook in self.calls)
+            else None,
         )

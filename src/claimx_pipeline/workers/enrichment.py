@@ -171,6 +171,7 @@ class EnrichmentProcessor:
             hops=hops_of(record),
             api_calls=handled.api_calls,
             duration_seconds=(enriched.ended - enriched.began).total_seconds(),
+            reader=self._reader,
         )
         only = header(record.headers, PLUGIN) if record.headers else None
         if error is not None:

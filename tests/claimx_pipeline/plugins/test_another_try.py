@@ -5,8 +5,9 @@ from collections import Counter
 from datetime import timedelta
 from typing import ClassVar
 
-from claimx_pipeline import Plugin, PluginResult, Topic, TransientError
+from claimx_pipeline import Plugin, PluginResult, Topic
 from claimx_pipeline.errors import HookFailedError
+from claimx_pipeline.hooks import TransientError
 from claimx_pipeline.operations import plan_replay, replay_dead_letters
 from claimx_pipeline.runtime.headers import header
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import pluggy
-from attrs import define
+from attrs import define, evolve, field
 
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import HookFailedError
@@ -17,10 +17,15 @@ from claimx_pipeline.hooks.context import Dispatched, EnrichmentContext, FileCon
 from claimx_pipeline.hooks.result import PluginResult
 from claimx_pipeline.isolation import message
 from claimx_pipeline.media.codec import FileCodec
-from claimx_pipeline.plugins.base import Plugin, listens, reacts_by_execute
+from claimx_pipeline.plugins.base import Plugin, keeps_state, listens, reacts_by_execute
 from claimx_pipeline.plugins.host.calling import Listener, PluginCaller
+from claimx_pipeline.plugins.host.hands import Lent, PluginHands
 from claimx_pipeline.plugins.host.heard_domains import domains_of
+from claimx_pipeline.plugins.host.objects import plugin_objects
 from claimx_pipeline.plugins.host.results import AnswerReader, PublishRules
+from claimx_pipeline.plugins.state.follower import StateFollower
+from claimx_pipeline.plugins.state.keeper import StateKeeper
+from claimx_pipeline.settings.tree.plugins import PluginsSettings
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 
 if TYPE_CHECKING:
@@ -45,12 +50,33 @@ class Dispatcher:
     """Hook to who listens, in the order they are asked."""
     callers: Mapping[str, PluginCaller]
     answers: AnswerReader
+    hands: Mapping[str, PluginHands] = field(factory=dict)
+    """What each plugin may use while it is called; empty outside a worker."""
+    plugins: Sequence[Plugin] = ()
+    """Those made from the class."""
+    states: StateKeeper = field(factory=lambda: StateKeeper({}, {}))
+    """Applies changes of what plugins remember."""
+    _follower: StateFollower = field(factory=lambda: StateFollower(()))
 
     @classmethod
     def of(
-        cls, plugins: PluginSet, *, rules: PublishRules, clock: Clock, metrics: PluginMetrics
+        cls,
+        plugins: PluginSet,
+        *,
+        rules: PublishRules,
+        clock: Clock,
+        metrics: PluginMetrics,
+        lent: Lent | None = None,
     ) -> Dispatcher:
-        """Return the dispatcher for the loaded plugins."""
+        """Return the dispatcher for the loaded plugins.
+
+        Args:
+            plugins: The plugins.
+            rules: What they may publish.
+            clock: Their limits are measured by it.
+            metrics: What they do is counted in it.
+            lent: What they may use; None if they may use nothing.
+        """
         hooks = (*EVENT_HOOKS, "claimx_worker_starting", "claimx_worker_stopping")
         listeners = {
             name: _listeners(getattr(plugins.manager.hook, name), plugins) for name in hooks
@@ -60,7 +86,24 @@ class Dispatcher:
             name: PluginCaller(name, plugins.timeout_seconds(name), clock, metrics)
             for name in names
         }
-        return cls(listeners, callers, AnswerReader(rules, metrics))
+        hands = {}
+        if lent is not None:
+            hands = {name: PluginHands(name, lent, metrics) for name in names}
+        objects = dict(plugin_objects(plugins))
+        stateful = {name: each for name, each in objects.items() if keeps_state(each)}
+        functions = {name: each.change_state for name, each in stateful.items()}
+        follower = StateFollower(frozenset(stateful))
+        for name, plugin in stateful.items():
+            plugin.state = follower.state_of(name)
+        return cls(
+            listeners,
+            callers,
+            AnswerReader(evolve(rules, stateful=frozenset(stateful)), metrics),
+            hands,
+            tuple(objects.values()),
+            StateKeeper(functions, callers, lent.plugins if lent else PluginsSettings()),
+            follower,
+        )
 
     async def enrichment_complete(
         self, context: EnrichmentContext, only: str | None = None
@@ -123,7 +166,7 @@ class Dispatcher:
                 raise listener.raised(error, " (in should_run)") from error
         # It may fail half-way, or still be at it when its time is over.
         its_own = context.copy()
-        result = await self.callers[listener.plugin].ask(listener, context=its_own)
+        result = await self._call(listener, its_own)
         if result is None:
             context.adopt(its_own)
             return None
@@ -145,18 +188,50 @@ class Dispatcher:
         dispatched.publish += prepared.records
         return result
 
+    async def _call(self, listener: Listener, context: HookContext) -> Any:
+        """Return what *listener* answers; meanwhile *context* has what the plugin may use.
+
+        Raises:
+            HookFailedError: It failed.
+        """
+        if hands := self.hands.get(listener.plugin):
+            hands.loop = asyncio.get_running_loop()
+            context.lend(hands)
+        try:
+            return await self.callers[listener.plugin].ask(listener, context=context)
+        finally:
+            context.lend(None)
+
     async def worker_starting(self, **given: Any) -> None:
-        """Tell every plugin that a worker is about to start; the first error stops the start.
+        """Call every plugin because a worker is about to start; the first error stops the start.
+
+        For those that were called already, and the one that failed, the worker then stops.
 
         Raises:
             HookFailedError: A plugin cannot start.
         """
-        for listener in self.listeners["claimx_worker_starting"]:
-            await _tell(listener, given)
+        began: set[str] = set()
+        for plugin in self.plugins:
+            plugin._resources = given.get("resources")  # noqa: SLF001 - the host's part of the class
+        if "resources" in given:
+            await self._follower.begin(given["resources"])
+        try:
+            for listener in self.listeners["claimx_worker_starting"]:
+                began.add(listener.plugin)
+                await _tell(listener, given)
+        except BaseException:
+            await self._stop(given, began)
+            raise
 
     async def worker_stopping(self, **given: Any) -> None:
         """Call every plugin because a worker has stopped; errors are logged, none is left out."""
+        await self._stop(given)
+
+    async def _stop(self, given: Mapping[str, Any], only: Collection[str] | None = None) -> None:
+        await self._follower.end()
         for listener in self.listeners["claimx_worker_stopping"]:
+            if only is not None and listener.plugin not in only:
+                continue
             try:
                 async with asyncio.timeout(STOP_SECONDS):
                     await _tell(listener, given)
@@ -167,6 +242,8 @@ class Dispatcher:
         """Let the plugins' threads end; what hangs is left behind."""
         for caller in self.callers.values():
             caller.close()
+        for hands in self.hands.values():
+            hands.close()
 
 
 async def _tell(listener: Listener, given: Mapping[str, Any]) -> None:

@@ -15,6 +15,7 @@ from claimx_pipeline.hooks.context import HookContext
 from claimx_pipeline.hooks.domain_action import DomainAction
 from claimx_pipeline.hooks.result import (
     AddHeader,
+    ChangeState,
     Log,
     Metric,
     PluginResult,
@@ -22,9 +23,11 @@ from claimx_pipeline.hooks.result import (
     Webhook,
 )
 from claimx_pipeline.plugins.action_messages import action_value, to_json
+from claimx_pipeline.plugins.state.changes import Change, check_key
+from claimx_pipeline.plugins.state.entries import key_bytes
 from claimx_pipeline.runtime import headers
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
-from claimx_pipeline.topics import ACTIONS_PENDING
+from claimx_pipeline.topics import ACTIONS_PENDING, PLUGIN_CHANGES
 
 _LEVELS = {
     "debug": logging.DEBUG,
@@ -47,6 +50,8 @@ class PublishRules:
     """All topics there are; None if that is not known."""
     most_bytes: int = 1_000_000
     """What the broker takes as one record."""
+    stateful: Collection[str] | None = None
+    """Plugins that keep state; None if that is not known."""
 
     def check(self, topic: str) -> None:
         """Refuse a topic that a plugin must not publish to.
@@ -61,6 +66,18 @@ class PublishRules:
         if self.known_topics is not None and topic not in self.known_topics:
             raise ValueError(
                 f"there is no topic {topic!r}; a plugin names what it publishes to in 'topics()'"
+            )
+
+    def check_state(self, plugin: str) -> None:
+        """Refuse a change of what a plugin cannot remember.
+
+        Raises:
+            ValueError: The plugin says nowhere how a change becomes part of a value.
+        """
+        if self.stateful is not None and plugin not in self.stateful:
+            raise ValueError(
+                "it changes its state and has no method 'change_state(key, value, change)', which "
+                "says how; write one"
             )
 
 
@@ -114,6 +131,12 @@ class AnswerReader:
                     cause = f"{hook}|{context.cause}|{plugin}|{action.topic}|{number}"
                     key = action.key or context.event_id
                     prepared.records.append(self._published(context, action, key, cause))
+                case ChangeState():
+                    before = result.actions[:number]
+                    same = [isinstance(a, ChangeState) and a.key == action.key for a in before]
+                    # Whatever else is answered: the same change of the same event is the same one.
+                    cause = f"{hook}|{context.cause}|{plugin}|{action.key}|{sum(same)}"
+                    prepared.records.append(self._change(plugin, context, action, cause))
                 case Webhook() | DomainAction():
                     cause = f"{hook}|{context.cause}|{plugin}|{ACTIONS_PENDING.name}|{number}"
                     prepared.records.append(self._asked_for(plugin, context, action, cause))
@@ -127,6 +150,15 @@ class AnswerReader:
             _check_header(name, value)
         given = {**context.headers, **action.headers}
         return self._record(context, action.topic, to_json(action.payload), key, given, cause)
+
+    def _change(
+        self, plugin: str, context: HookContext, action: ChangeState, cause: str
+    ) -> OutRecord:
+        self.rules.check_state(plugin)
+        check_key(action.key)
+        value = to_json(Change(plugin, action.key, action.change))
+        key = key_bytes(plugin, action.key).decode()
+        return self._record(context, PLUGIN_CHANGES.name, value, key, {}, cause)
 
     def _asked_for(
         self, plugin: str, context: HookContext, action: Webhook | DomainAction, cause: str

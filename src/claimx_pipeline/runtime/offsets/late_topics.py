@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 async def make_late_topics(spec: WorkerSpec, topology: Topology, admin: Admin) -> frozenset[str]:
     """Make the late topics of *spec* that do not exist; return those that could not be made.
 
-    A broker that does not let the worker make them is no reason not to work: nothing is in a
+    If the broker does not let the worker make them it works all the same, since nothing is in a
     topic that does not exist. They are named as the broker calls them.
 
     Raises:

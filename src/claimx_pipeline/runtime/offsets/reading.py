@@ -15,6 +15,7 @@ from attrs import frozen
 
 from claimx_pipeline.broker.protocol import Admin
 from claimx_pipeline.errors import BrokerError, BrokerUnavailableError
+from claimx_pipeline.runtime.offsets.late_topics import make_late_topics
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.topics import Topology
 
@@ -93,10 +94,13 @@ async def unread_topics(
 async def topics_to_join(spec: WorkerSpec, topology: Topology, admin: Admin) -> list[str]:
     """Return what a starting member of *spec* is to read, and log what is remarkable about it.
 
+    Late topics that are missing are made; those that cannot be are left out.
+
     Raises:
         BrokerUnavailableError: The broker does not answer.
         BrokerError: It does not tell which topics there are.
     """
+    missing = await make_late_topics(spec, topology, admin)
     existing = await admin.topics()
     group = topology.group(spec.group)
     for topic in retired_topics(spec, topology, existing):
@@ -117,7 +121,7 @@ async def topics_to_join(spec: WorkerSpec, topology: Topology, admin: Admin) -> 
     except BrokerError as error:
         # A user who may read the topics of a worker may not be allowed to ask about others.
         log.info("worker %s: what else its group has read is not known: %s", spec.name, error)
-    return topics_read(spec, topology, existing)
+    return [topic for topic in topics_read(spec, topology, existing) if topic not in missing]
 
 
 async def left_to_read(admin: Admin, group: str, topic: str) -> int:
