@@ -295,12 +295,14 @@ class Pipeline:
         from claimx_pipeline.plugins.host.results import PublishRules
         from claimx_pipeline.plugins.host.webhooks import webhooks_of
         from claimx_pipeline.runtime.resources import Resources
+        from claimx_pipeline.runtime.retry_ladder import plugin_ladder
         from claimx_pipeline.telemetry.metrics import Metrics
 
         rules = PublishRules(
             core_topics=self._core_topics(),
             known_topics=frozenset(self.topology.topics),
             most_bytes=self.settings.broker.largest_record,
+            ladder=plugin_ladder(self.settings.retry),
         )
         metrics = metrics or Metrics()
         connections = self.connections()

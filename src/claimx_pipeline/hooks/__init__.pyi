@@ -23,6 +23,7 @@ from .output import (
 from .result import (
     AddHeader,
     ChangeState,
+    Later,
     Log,
     Metric,
     PluginResult,
@@ -42,6 +43,7 @@ __all__ = [
     "DomainAction",
     "EnrichmentContext",
     "FileContext",
+    "Later",
     "Log",
     "Metric",
     "PluginResult",

@@ -96,7 +96,15 @@ class ChangeState:
     """Anything JSON can hold."""
 
 
-Action = Publish | Log | AddHeader | Metric | Webhook | ChangeState | DomainAction
+@frozen
+class Later:
+    """Do something that is published, later; see ``PluginResult.later``."""
+
+    action: Publish | Webhook | ChangeState | DomainAction
+    after: timedelta
+
+
+Action = Publish | Log | AddHeader | Metric | Webhook | ChangeState | Later | DomainAction
 
 
 @frozen(kw_only=True)
@@ -153,9 +161,13 @@ class PluginResult(ClaimxActions):
         *,
         key: str | None = None,
         headers: dict[str, str] | None = None,
+        after: timedelta | None = None,
     ) -> PluginResult:
-        """Publish one message to a topic that the plugin names in ``topics()``."""
-        return cls(actions=(Publish(topic, payload, key, headers or {}),))
+        """Publish one message to a topic that the plugin names in ``topics()``.
+
+        *after* defers it, as ``later`` does.
+        """
+        return cls(actions=(Publish(topic, payload, key, headers or {}),)).later(after)
 
     @classmethod
     def log(cls, level: LogLevel, message: str) -> PluginResult:
@@ -186,8 +198,12 @@ class PluginResult(ClaimxActions):
         headers: dict[str, str] | None = None,
         headers_from: str | None = None,
         timeout: float | None = None,
+        after: timedelta | None = None,
     ) -> PluginResult:
-        """Call *url*, or *path* of *connection*; worker ``actions`` does it and tries again."""
+        """Call *url*, or *path* of *connection*; worker ``actions`` does it and tries again.
+
+        *after* defers it, as ``later`` does.
+        """
         call = Webhook(
             url=url,
             connection=connection,
@@ -198,7 +214,7 @@ class PluginResult(ClaimxActions):
             headers_from=headers_from,
             timeout=timeout,
         )
-        return cls(actions=(call,))
+        return cls(actions=(call,)).later(after)
 
     @classmethod
     def change_state(cls, key: str, change: Any) -> PluginResult:
@@ -210,9 +226,32 @@ class PluginResult(ClaimxActions):
         return cls(actions=(ChangeState(key, change),))
 
     @classmethod
-    def of(cls, *actions: DomainAction) -> Self:
-        """Have domains' own services do something; worker ``actions`` does it and tries again."""
-        return cls(actions=actions)
+    def of(cls, *actions: DomainAction, after: timedelta | None = None) -> Self:
+        """Have domains' own services do something; worker ``actions`` does it and tries again.
+
+        *after* defers it, as ``later`` does.
+        """
+        return cls(actions=actions).later(after)
+
+    def later(self, after: timedelta | None) -> Self:
+        """Return the same, with everything that it publishes or asks for deferred.
+
+        It waits in the retry topics of the family ``claimx.plugins`` and nowhere in memory: at
+        least *after*, rounded up to the next of their delays, and longer than the longest of them
+        in several waits one after the other. Log lines, metrics and headers are not deferred.
+
+        Args:
+            after: How long; None or nothing for now.
+        """
+        if not after:
+            return self
+        deferred = (
+            Later(each, after)
+            if isinstance(each, (Publish, Webhook, ChangeState, DomainAction))
+            else each
+            for each in self.actions
+        )
+        return evolve(self, actions=tuple(deferred))
 
     def and_then(self, other: PluginResult) -> PluginResult:
         """Return both results as one: the actions of this one first."""

@@ -25,6 +25,8 @@ ATTEMPTS = "claimx-attempts"
 """How often the record was tried so far."""
 DUE = "claimx-due"
 """When a waiting record is to be tried again, milliseconds since 1970 UTC."""
+AFTER = "claimx-after"
+"""Until when a deferred action waits, as ``DUE`` is written; in several waits if it is long."""
 RETURN_TO = "claimx-return-to"
 """Topic that a waiting record goes back to."""
 FIRST_FAILED = "claimx-first-failed"
@@ -57,7 +59,8 @@ OWN_PREFIX = "claimx-"
 """Begins every header that is the pipeline's own; plugins may not set such."""
 
 TRAVELLING = frozenset(
-    {GROUP, ORIGIN, ORIGIN_TIMESTAMP, ATTEMPTS, DUE, RETURN_TO, FIRST_FAILED, PLUGIN, AGAIN, REPLAY}
+    {GROUP, ORIGIN, ORIGIN_TIMESTAMP, ATTEMPTS, DUE, RETURN_TO, FIRST_FAILED, PLUGIN, AGAIN}
+    | {REPLAY, AFTER}
 )
 """Headers of a record on its way through the retry topics; not part of the original."""
 

@@ -12,7 +12,8 @@ from attrs import frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.runtime import headers
-from claimx_pipeline.topics import Topic
+from claimx_pipeline.settings.tree.retry import RetrySettings
+from claimx_pipeline.topics import PLUGIN_FAMILY, Topic
 
 RETRY_PARTITIONS = 3
 
@@ -57,6 +58,30 @@ class RetryLadder:
         while retry_after and self.delays[rung] < retry_after and rung + 1 < len(self.delays):
             rung += 1
         return rung
+
+    def deferred(self, record: OutRecord, until: datetime, now: datetime) -> OutRecord:
+        """Return *record* as it waits *until* a time: one of the delays, or the first of several.
+
+        The shortest delay that is long enough, else the longest: the record is then deferred
+        again when it is due, by whom brings it back.
+
+        Args:
+            record: What is to be published then; its topic by its logical name.
+            until: When.
+            now: When the wait begins.
+        """
+        left = (until - now).total_seconds()
+        enough = [number for number, delay in enumerate(self.delays) if delay >= left]
+        rung = min(enough, key=self.delays.__getitem__) if enough else len(self.delays) - 1
+        due = now + timedelta(seconds=self.delays[rung])
+        travelling = {
+            headers.DUE: str(int(due.timestamp() * 1000)),
+            headers.AFTER: str(int(until.timestamp() * 1000)),
+            headers.RETURN_TO: record.topic,
+        }
+        own = tuple(each for each in record.headers if each[0] not in travelling)
+        topic = self.topics()[rung].name
+        return OutRecord(topic, record.value, record.key, (*own, *headers.encoded(travelling)))
 
     def waiting(  # noqa: PLR0913 - what a returning record carries
         self,
@@ -107,3 +132,8 @@ class RetryLadder:
             record.key,
             (*headers.original(record.headers), *headers.encoded(travelling)),
         )
+
+
+def plugin_ladder(retry: RetrySettings) -> RetryLadder:
+    """Return the ladder of what comes back for one plugin alone, and of deferred actions."""
+    return RetryLadder(PLUGIN_FAMILY, retry.delays_of(PLUGIN_FAMILY), late=True)

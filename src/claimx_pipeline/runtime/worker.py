@@ -19,11 +19,11 @@ from attrs.validators import ge, gt, optional
 from claimx_pipeline.broker.protocol import Admin, Broker, Record
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.runtime.outcome import Outcome
-from claimx_pipeline.runtime.retry_ladder import RetryLadder
+from claimx_pipeline.runtime.retry_ladder import RetryLadder, plugin_ladder
 from claimx_pipeline.settings.tree.retry import RetrySettings
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.settings.tree.workers import WorkerSettings
-from claimx_pipeline.topics import PLUGIN_FAMILY, Topic, TopicUse, Topology
+from claimx_pipeline.topics import Topic, TopicUse, Topology
 
 if TYPE_CHECKING:
     from claimx_pipeline.runtime.resources import Resources
@@ -206,7 +206,7 @@ class WorkerSpec:
             linger_seconds=self.linger_seconds if linger is None else linger,
             outage=given.outage or self.outage,
             retry=RetryLadder(self.family, retry.delays_of(self.family)) if self.family else None,
-            plugin_retry=RetryLadder(PLUGIN_FAMILY, retry.delays_of(PLUGIN_FAMILY), late=True)
+            plugin_retry=plugin_ladder(retry)
             if any(hook.startswith("claimx_") for hook in self.calls)
             else None,
         )

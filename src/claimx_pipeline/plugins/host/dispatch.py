@@ -98,7 +98,7 @@ class Dispatcher:
         return cls(
             listeners,
             callers,
-            AnswerReader(evolve(rules, stateful=frozenset(stateful)), metrics),
+            AnswerReader(evolve(rules, stateful=frozenset(stateful)), metrics, clock),
             hands,
             tuple(objects.values()),
             StateKeeper(functions, callers, lent.plugins if lent else PluginsSettings()),
