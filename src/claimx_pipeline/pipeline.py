@@ -88,7 +88,9 @@ class Pipeline:
         sections = plugins.manager.hook.claimx_register_settings()
         loaded = load_settings(sources, sections)
         loaded = evolve(loaded, warnings=(*loaded.warnings, *plugins.warnings))
-        return cls(loaded, plugins, clock or SystemClock())
+        made = cls(loaded, plugins, clock or SystemClock())
+        made.registrations.answers("claimx_settings_loaded")
+        return made
 
     @staticmethod
     def find_plugins(
@@ -207,8 +209,7 @@ class Pipeline:
         Raises:
             SettingsError: The URL is of no known kind.
         """
-        where = self.loaded.origins.get("broker.url", "broker.url")
-        return self.registrations.broker(where)
+        return self.registrations.broker(self.loaded.origins.get("broker.url", "broker.url"))
 
     def select(self, names: Sequence[str]) -> list[WorkerSpec]:
         """Return the workers called *names*, a name being a worker or a set of them.
@@ -334,14 +335,12 @@ class Pipeline:
 
     def _core_topics(self) -> frozenset[str]:
         """Return every topic that is the pipeline's own, by any name that leads there."""
-        from claimx_pipeline.workers.plugin_state import with_state_worker
-
         core = builtin.claimx_register_workers(tuple(self.domains.values()))
+        state = [each for name, each in self.workers.items() if name == "plugin-state"]
         own = [
             self.workers.get(declared.name, declared).topics()
-            for declared in (*core, *with_state_worker({}, self.plugins, self.domains).values())
-            # The topics of a worker that serves others are theirs.
-            if declared.serves is None
+            for declared in (*core, *state)
+            if declared.serves is None  # the topics of one that serves others are theirs
         ]
         return self.topology.every_name_of(own)
 

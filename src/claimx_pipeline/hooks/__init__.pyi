@@ -15,6 +15,11 @@ from .markers import (
     API_VERSION,
     hookimpl,
 )
+from .moments import (
+    DeadLetterContext,
+    RowsCommitted,
+    WorkerReadiness,
+)
 from .output import (
     note,
     print_json,
@@ -40,6 +45,7 @@ __all__ = [
     "ChangeState",
     "Command",
     "CreateClaimxTask",
+    "DeadLetterContext",
     "DomainAction",
     "EnrichmentContext",
     "FileContext",
@@ -48,8 +54,10 @@ __all__ = [
     "Metric",
     "PluginResult",
     "Publish",
+    "RowsCommitted",
     "TransientError",
     "Webhook",
+    "WorkerReadiness",
     "hookimpl",
     "note",
     "print_json",

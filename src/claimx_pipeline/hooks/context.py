@@ -15,7 +15,7 @@ from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadT
 from claimx_pipeline.media.requests import checked
 from claimx_pipeline.topics import BRAND
 
-Stage = Literal["enrichment_complete"]
+Stage = Literal["enrichment_starting", "enrichment_complete"]
 FileStage = Literal["download_complete", "upload_complete"]
 
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from claimx_pipeline.hooks.context import Dispatched, EnrichmentContext, FileContext
+from claimx_pipeline.hooks.context import (
+    Dispatched,
+    EnrichmentContext,
+    FileContext,
+    HookContext,
+)
 
 
 class EventHooks(Protocol):
@@ -19,6 +24,20 @@ class EventHooks(Protocol):
 
     async def file_complete(self, context: FileContext, only: str | None = None) -> Dispatched:
         """Ask every listener to the hook of the file's stage, or *only* one plugin."""
+        ...
+
+    def listens(self, hook: str) -> bool:
+        """Return whether a plugin implements *hook*; cheap."""
+        ...
+
+    async def ask(self, hook: str, context: HookContext, only: str | None = None) -> Dispatched:
+        """Ask every listener to *hook*, or *only* one plugin."""
+        ...
+
+    async def row_publishing(
+        self, context: EnrichmentContext, only: str | None = None
+    ) -> Dispatched:
+        """Show every listener to ``claimx_row_publishing`` each row of *context*."""
         ...
 
     async def worker_starting(self, **given: Any) -> None:

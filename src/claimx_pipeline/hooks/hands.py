@@ -61,8 +61,8 @@ class HandsOn:
     def reader(self) -> Any:
         """What the domain's handlers ask its API with: answers are kept, and requests counted.
 
-        ``await context.reader.project(int(context.project_id))`` of ClaimX costs nothing if the
-        event's own enrichment has just asked. Answers are shared: copy what you change.
+        What the event's own enrichment has just asked costs nothing. Answers are shared: copy what
+        you change.
 
         Raises:
             LookupError: The domain has none, it is a file, or the plugin is not being called.

@@ -241,7 +241,7 @@ class PluginResult(ClaimxActions):
         in several waits one after the other. Log lines, metrics and headers are not deferred.
 
         Args:
-            after: How long; None or nothing for now.
+            after: How long; None or nothing defers nothing.
         """
         if not after:
             return self

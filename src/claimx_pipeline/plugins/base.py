@@ -190,7 +190,10 @@ class Plugin:
     def _is_called_by(self, worker: WorkerSpec) -> bool:
         if "change_state" in worker.calls:
             return keeps_state(self)
-        return any(hasattr(self, hook) for hook in worker.calls)
+        hooks = [*worker.calls, "claimx_worker_readiness"]
+        hooks += ["claimx_rows_committed"] if worker.tables else []
+        hooks += [] if worker.stops_at_dead else ["claimx_dead_letter"]
+        return any(hasattr(self, hook) for hook in hooks)
 
     def _log(self, level: int | str, message: str, **extra: Any) -> None:
         """Write a log line with fields; reserved field names get a trailing underscore.

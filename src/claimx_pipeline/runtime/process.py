@@ -14,6 +14,7 @@ from attrs import define, field
 from claimx_pipeline.errors import ClaimxError
 from claimx_pipeline.isolation import message
 from claimx_pipeline.runtime.loop import WorkerLoop
+from claimx_pipeline.runtime.readiness import ReadinessWatch
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.telemetry.metrics import Metrics, WorkerMetrics
@@ -51,6 +52,7 @@ class WorkerProcess:
         """
         dispatcher = self.resources.dispatcher
         started: list[WorkerSpec] = []
+        watch = ReadinessWatch(self.resources)
         try:
             for spec in self.specs:
                 self.resources.health.expect(spec.name, spec.batch_seconds)
@@ -63,8 +65,10 @@ class WorkerProcess:
                     self._failed(spec.name, error)
                     continue
                 started.append(spec)
+            watch.start()
             await self._run_members(started)
         finally:
+            await watch.close()
             for spec in reversed(started):
                 await dispatcher.worker_stopping(worker=spec)
             dispatcher.close()

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from attrs import define, frozen
+from attrs import define, evolve, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.domain.domain import Domain, DomainReader
@@ -25,7 +25,7 @@ from claimx_pipeline.domain.incomplete import IncompleteError
 from claimx_pipeline.domain.kinds import EntityKind
 from claimx_pipeline.domain.messages import EntityMessage
 from claimx_pipeline.errors import Problem
-from claimx_pipeline.hooks.context import EnrichmentContext
+from claimx_pipeline.hooks.context import Dispatched, EnrichmentContext
 from claimx_pipeline.isolation import as_failure
 from claimx_pipeline.runtime.delivery.alone import is_worth_trying_alone
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header, hops_of
@@ -39,6 +39,7 @@ ROLE = "enrichment"
 INCOMPLETE = "incomplete"
 """Outcome of an event of which a part is stored and the rest is tried again."""
 REASON_CHARACTERS = 500
+STARTING, ROWS = "claimx_enrichment_starting", "claimx_row_publishing"
 Handler = EventHandler[Any, Any]
 
 
@@ -97,10 +98,12 @@ class EnrichmentProcessor:
 
     async def process(self, batch: Sequence[Received[DomainEvent]]) -> Sequence[Outcome]:
         """Return what became of each event."""
-        enriched = await self._ask([received.message for received in batch])
+        before = await self._before(batch)
+        left_out = {number for number, each in before.items() if each.filtered is not None}
+        enriched = await self._ask([received.message for received in batch], left_out)
         return [
-            await self._outcome(received, found)
-            for received, found in zip(batch, enriched, strict=True)
+            await self._outcome(received, found, before.get(number))
+            for number, (received, found) in enumerate(zip(batch, enriched, strict=True))
         ]
 
     async def close(self) -> None:
@@ -108,13 +111,46 @@ class EnrichmentProcessor:
         if self._reader is not None:
             await self._reader.close()
 
-    async def _ask(self, events: Sequence[DomainEvent]) -> list[Enriched]:
-        """Ask the API about all events, those of one key and handler together."""
+    async def _before(self, batch: Sequence[Received[DomainEvent]]) -> dict[int, Dispatched]:
+        """Return what plugins said of events before the API is asked about them, by number."""
+        dispatcher = self._resources.dispatcher
+        if not dispatcher.listens(STARTING):
+            return {}
+        found = {}
+        for number, received in enumerate(batch):
+            only = header(received.record.headers, PLUGIN)
+            context = self._context(received, self._domain.rows(), stage="enrichment_starting")
+            found[number] = await dispatcher.ask(STARTING, context, only)
+            if only is not None:
+                found[number].filtered = None  # the others have had the event already
+        return found
+
+    def _context(
+        self, received: Received[DomainEvent], rows: RowsByKind, **known: Any
+    ) -> EnrichmentContext:
+        return EnrichmentContext(
+            received.message,
+            rows,
+            domain=self._domain.name,
+            key_name=self._domain.key_name,
+            attempt=attempts_of(received.record) + 1,
+            hops=hops_of(received.record),
+            reader=self._reader,
+            **known,
+        )
+
+    async def _ask(
+        self, events: Sequence[DomainEvent], left_out: Container[int] = ()
+    ) -> list[Enriched]:
+        """Ask the API about all events but some, those of one key and handler together."""
         groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         found: dict[int, Enriched] = {}
         for number, event in enumerate(events):
             handler = self._index.find(event.event_type)
-            if handler is None:
+            if number in left_out:
+                now = self._clock.now()
+                found[number] = Enriched(HandledRows(self._domain.rows()), "", now, now)
+            elif handler is None:
                 now = self._clock.now()
                 reason = f"no handler for events {event.event_type}"
                 found[number] = Enriched(HandledRows(self._domain.rows()), "", now, now, reason)
@@ -150,28 +186,32 @@ class EnrichmentProcessor:
             return [one for event in events for one in await self._handled(handler, key, [event])]
         return handled
 
-    async def _outcome(self, received: Received[DomainEvent], found: Enriched) -> Outcome:
+    async def _outcome(
+        self, received: Received[DomainEvent], found: Enriched, before: Dispatched | None
+    ) -> Outcome:
         try:
-            return await self._finish(received.record, received.message, found)
+            outcome = await self._finish(received.record, received.message, found, before)
+            return outcome if before is None else with_moment(outcome, before)
         except BaseException as error:  # noqa: BLE001 - the failure of this event alone
             return failure(error)
 
-    async def _finish(self, record: Record, event: DomainEvent, enriched: Enriched) -> Outcome:
+    async def _finish(
+        self,
+        record: Record,
+        event: DomainEvent,
+        enriched: Enriched,
+        before: Dispatched | None = None,
+    ) -> Outcome:
         """Run the plugins and return what is to be published."""
         handled, error = enriched.handled, enriched.handled.error
         if error is not None and not isinstance(error, IncompleteError):
             return failure(error)
-        context = EnrichmentContext(
-            event,
+        context = self._context(
+            Received(record, event),
             self._domain.rows_from(handled.entities if error is None else error.entities),
-            domain=self._domain.name,
-            key_name=self._domain.key_name,
-            attempt=attempts_of(record) + 1,
             handler=enriched.handler,
-            hops=hops_of(record),
             api_calls=handled.api_calls,
             duration_seconds=(enriched.ended - enriched.began).total_seconds(),
-            reader=self._reader,
         )
         only = header(record.headers, PLUGIN) if record.headers else None
         if error is not None:
@@ -179,7 +219,7 @@ class EnrichmentProcessor:
             return failure(error, reports=known)
         if only is not None:
             return await self._finish_for(only, context, enriched)
-        dispatched = await self._resources.dispatcher.enrichment_complete(context)
+        dispatched = await self._dispatched(context, before)
         outcome, reason = "enriched", note_of(handled)
         if enriched.skipped:
             outcome, reason = "skipped", enriched.skipped
@@ -194,6 +234,18 @@ class EnrichmentProcessor:
             skipped=enriched.skipped,
             failed_plugins=tuple(dispatched.failed),
         )
+
+    async def _dispatched(
+        self, context: EnrichmentContext, before: Dispatched | None, only: str | None = None
+    ) -> Dispatched:
+        """Run the plugins on an enriched event, then show them its rows."""
+        dispatcher = self._resources.dispatcher
+        if before is not None and before.filtered is not None:
+            return Dispatched(filtered=before.filtered)
+        dispatched = await dispatcher.enrichment_complete(context, only)
+        if dispatcher.listens(ROWS):
+            dispatched.failed += (await dispatcher.row_publishing(context, only)).failed
+        return dispatched
 
     def _known(
         self, context: EnrichmentContext, enriched: Enriched, error: Exception
@@ -222,7 +274,7 @@ class EnrichmentProcessor:
         Rows that it changes are merged again. What it would filter out is stored already.
         """
         before = context.copy().entities
-        dispatched = await self._resources.dispatcher.enrichment_complete(context, plugin)
+        dispatched = await self._dispatched(context, None, plugin)
         publish = dispatched.publish
         if context.entities != before:
             outcome = "skipped" if enriched.skipped else "enriched"
@@ -230,6 +282,20 @@ class EnrichmentProcessor:
             message = message_of(self._domain, context, enriched, outcome=outcome, reason=reason)
             publish = [self._domain.messages.record(message), *publish]
         return Done(publish=tuple(publish), failed_plugins=tuple(dispatched.failed))
+
+
+def with_moment(outcome: Outcome, before: Dispatched) -> Outcome:
+    """Return *outcome* with what plugins asked for before the API was asked.
+
+    An event that is tried again is shown to them again then.
+    """
+    if not isinstance(outcome, Done):
+        return outcome
+    return evolve(
+        outcome,
+        publish=(*before.publish, *outcome.publish),
+        failed_plugins=(*before.failed, *outcome.failed_plugins),
+    )
 
 
 def note_of(handled: HandledEvent) -> str:
@@ -318,7 +384,7 @@ def worker(domain: Domain) -> WorkerSpec:
         check=partial(check, domain),
         family=topics.family("enrichment"),
         dead_letters=topics.enrichment_dlq,
-        calls=("claimx_enrichment_complete",),
+        calls=("claimx_enrichment_complete", STARTING, ROWS),
         build=partial(build, domain),
         batch_size=200,
         sets=domain.sets(ROLE),

@@ -17,7 +17,7 @@ from claimx_pipeline.broker.protocol import Admin, Record
 from claimx_pipeline.errors import BrokerError, ClaimxError, DecodeError, HookFailedError
 from claimx_pipeline.plugins.host.loading import PluginSet
 from claimx_pipeline.plugins.host.objects import stateful_plugins
-from claimx_pipeline.plugins.state.changes import Change, read_change
+from claimx_pipeline.plugins.state.changes import StateChange, read_change
 from claimx_pipeline.plugins.state.compaction import Compaction
 from claimx_pipeline.plugins.state.entries import NOTHING, Entry, StateKey, record_of
 from claimx_pipeline.plugins.state.folding import Step
@@ -37,7 +37,7 @@ COMPACTION_SECONDS = 60.0
 REPEATED = Done(skipped="the change was published twice")
 APPLIED = Done(skipped="the change is part of the value already")
 
-Batch = Sequence[Received[Change]]
+Batch = Sequence[Received[StateChange]]
 
 
 @define(eq=False)
@@ -65,7 +65,7 @@ class StateProcessor:
         self._repetitions = Repetitions(topic, self._admin)
         self._compaction = asyncio.create_task(self._compact(), name="compaction of states")
 
-    def decode(self, record: Record) -> Change:
+    def decode(self, record: Record) -> StateChange:
         """Return the change in *record*.
 
         Raises:

@@ -45,6 +45,10 @@ class Listener:
     domains: tuple[str, ...] | None = None
     """Domains of which it hears; None for every one."""
 
+    def hears(self, domain: str) -> bool:
+        """Return whether it hears of *domain*; empty for what is of none."""
+        return self.domains is None or not domain or domain in self.domains
+
     def failed(self, reason: str) -> HookFailedError:
         """Return the error that says what this plugin did wrong."""
         return HookFailedError(self.plugin, self.hook, reason)

@@ -6,6 +6,7 @@ import asyncio
 import inspect
 import logging
 from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pluggy
@@ -37,6 +38,17 @@ ENRICHMENT_COMPLETE = "claimx_enrichment_complete"
 
 EVENT_HOOKS = (ENRICHMENT_COMPLETE, "claimx_download_complete", "claimx_upload_complete")
 """Hooks that are called while events flow; each takes a ``context`` and may answer."""
+
+ROW_PUBLISHING = "claimx_row_publishing"
+
+MOMENTS = (
+    "claimx_enrichment_starting",
+    ROW_PUBLISHING,
+    "claimx_dead_letter",
+    "claimx_rows_committed",
+    "claimx_worker_readiness",
+)
+"""Further hooks that are called while workers run; asked for nothing if nobody listens."""
 
 STOP_SECONDS = 5.0
 """How long a plugin may take to stop."""
@@ -77,7 +89,7 @@ class Dispatcher:
             metrics: What they do is counted in it.
             lent: What they may use; None if they may use nothing.
         """
-        hooks = (*EVENT_HOOKS, "claimx_worker_starting", "claimx_worker_stopping")
+        hooks = (*EVENT_HOOKS, *MOMENTS, "claimx_worker_starting", "claimx_worker_stopping")
         listeners = {
             name: _listeners(getattr(plugins.manager.hook, name), plugins) for name in hooks
         }
@@ -137,17 +149,45 @@ class Dispatcher:
         for listener in self.listeners[hook]:
             if only is not None and listener.plugin != only:
                 continue
-            if listener.domains is not None and context.domain not in listener.domains:
+            if not listener.hears(context.domain):
                 continue
             try:
                 result = await self._ask_one(listener, context, dispatched)
             except HookFailedError as error:
                 dispatched.failed.append((listener.plugin, error))
-                log.warning("event %s goes on without a plugin: %s", context.event_id, error)
+                log.warning("%s goes on without a plugin: %s", _about(context), error)
                 continue
             if result is not None and result.filtered:
                 dispatched.filtered = result.message or f"filtered out by {listener.plugin}"
                 break
+        return dispatched
+
+    def listens(self, hook: str) -> bool:
+        """Return whether a plugin implements *hook*."""
+        return bool(self.listeners[hook])
+
+    async def row_publishing(
+        self, context: EnrichmentContext, only: str | None = None
+    ) -> Dispatched:
+        """Show every listener to ``claimx_row_publishing`` each row of *context*, in order.
+
+        What one that fails has changed is not taken over.
+        """
+        dispatched = Dispatched()
+        for listener in self.listeners[ROW_PUBLISHING]:
+            if only not in (None, listener.plugin) or not listener.hears(context.domain):
+                continue
+            its_own = context.copy()
+            looking = evolve(
+                listener, function=partial(look_at_rows, listener, its_own), arguments=()
+            )
+            try:
+                await self._call(looking, its_own)
+            except HookFailedError as error:
+                dispatched.failed.append((listener.plugin, error))
+                log.warning("%s goes on without a plugin: %s", _about(context), error)
+            else:
+                context.adopt(its_own)
         return dispatched
 
     async def _ask_one(
@@ -244,6 +284,33 @@ class Dispatcher:
             caller.close()
         for hands in self.hands.values():
             hands.close()
+
+
+def look_at_rows(listener: Listener, context: EnrichmentContext) -> None:
+    """Show *listener* each row of *context*, and leave out those that it does not want.
+
+    Raises:
+        TypeError: It is async, or answers neither None nor a bool.
+    """
+    for kind, rows in context.entities.items():
+        kept = []
+        for row in rows:
+            answer = listener.call(kind=kind, row=row, context=context)
+            if answer is not None and not isinstance(answer, bool):
+                if inspect.iscoroutine(answer):
+                    answer.close()
+                raise TypeError(
+                    f"it returned {type(answer).__name__} for a row of {kind}; change the row in "
+                    "place, and return False to leave it out; it must not be async"
+                )
+            if answer is not False:
+                kept.append(row)
+        rows[:] = kept
+
+
+def _about(context: HookContext) -> str:
+    kind = "event" if context.domain else context.event_type
+    return f"{kind} {context.event_id}"
 
 
 async def _tell(listener: Listener, given: Mapping[str, Any]) -> None:

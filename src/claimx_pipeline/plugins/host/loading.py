@@ -21,6 +21,7 @@ from claimx_pipeline.hooks.markers import API_VERSION, PROJECT
 from claimx_pipeline.isolation import as_failure, described, message
 from claimx_pipeline.plugins.host.heard_domains import domains_of
 from claimx_pipeline.plugins.literals import literal_credentials
+from claimx_pipeline.plugins.shipped import switched_on
 from claimx_pipeline.settings.loading.unresolved import Unresolved, missing_of
 from claimx_pipeline.settings.tree.plugins import PluginSettings, PluginsSettings
 
@@ -117,12 +118,10 @@ def load_plugins(
         core: The module with the pipeline's own hook implementations.
         directory: Folder of directory plugins; None for none.
         environ: Fills ``${VAR}`` in their files.
-        tolerant: Leave out what cannot be loaded, whatever the settings say, and let the
-            story of each tell. For commands that only look.
+        tolerant: Leave out what cannot be loaded, whatever the settings say.
 
     Raises:
-        PluginLoadError: A required plugin cannot be loaded, two plugins have one name,
-            or a plugin implements a hook that does not exist.
+        PluginLoadError: A required plugin cannot be loaded, or two plugins have one name.
     """
     plugins = PluginSet(pluggy.PluginManager(PROJECT))
     plugins.manager.add_hookspecs(hookspecs)
@@ -130,6 +129,8 @@ def load_plugins(
     by_name: defaultdict[str, list[Candidate]] = defaultdict(list)
     for candidate in (*_installed(settings), *_in_directory(settings, directory, environ or {})):
         by_name[candidate.name].append(candidate)
+    for point in switched_on(settings):
+        by_name.setdefault(point.name, [Candidate(point.name, "shipped", point.load, True)])
     for name, found in sorted(by_name.items()):
         _load(plugins, found, settings.of(name), tolerant=tolerant)
     return plugins
@@ -299,9 +300,8 @@ def _made(plugins: PluginSet, candidate: Candidate, settings: PluginSettings) ->
 
         if not issubclass(plugin, Plugin):
             raise ClaimxError(f"class {plugin.__name__} is not a claimx_pipeline.Plugin")
-        made = plugin.from_settings(config, candidate.where)
-        made.name = candidate.name
-        plugin = made
+        plugin = plugin.from_settings(config, candidate.where)
+        plugin.name = candidate.name
     elif config:
         raise ClaimxError(
             f"plugins.{candidate.name}.config: this plugin reads no settings from here; "

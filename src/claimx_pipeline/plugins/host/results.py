@@ -26,7 +26,7 @@ from claimx_pipeline.hooks.result import (
     Webhook,
 )
 from claimx_pipeline.plugins.action_messages import action_value, to_json
-from claimx_pipeline.plugins.state.changes import Change, check_key
+from claimx_pipeline.plugins.state.changes import StateChange, check_key
 from claimx_pipeline.plugins.state.entries import key_bytes
 from claimx_pipeline.runtime import headers
 from claimx_pipeline.runtime.retry_ladder import RetryLadder
@@ -185,7 +185,7 @@ class AnswerReader:
     ) -> OutRecord:
         self.rules.check_state(plugin)
         check_key(action.key)
-        value = to_json(Change(plugin, action.key, action.change))
+        value = to_json(StateChange(plugin, action.key, action.change))
         key = key_bytes(plugin, action.key).decode()
         return self._record(context, PLUGIN_CHANGES.name, value, key, {}, cause)
 

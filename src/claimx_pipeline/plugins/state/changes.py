@@ -9,7 +9,7 @@ import msgspec
 from claimx_pipeline.errors import DecodeError
 
 
-class Change(msgspec.Struct, frozen=True):
+class StateChange(msgspec.Struct, frozen=True):
     """One change of what a plugin remembers."""
 
     plugin: str
@@ -17,12 +17,12 @@ class Change(msgspec.Struct, frozen=True):
     change: Any
 
 
-_decode = msgspec.json.Decoder(Change).decode
+_decode = msgspec.json.Decoder(StateChange).decode
 
 MOST_KEY_BYTES = 512
 
 
-def read_change(value: bytes | None) -> Change:
+def read_change(value: bytes | None) -> StateChange:
     """Return the change in a record's value.
 
     Raises:

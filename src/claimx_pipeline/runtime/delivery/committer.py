@@ -29,6 +29,7 @@ from claimx_pipeline.runtime.delivery.batch import (
 )
 from claimx_pipeline.runtime.delivery.counts import RecordCounts
 from claimx_pipeline.runtime.delivery.failures import FailureReport
+from claimx_pipeline.runtime.delivery.moments import Moments
 from claimx_pipeline.runtime.delivery.paused import PausedPartitions
 from claimx_pipeline.runtime.delivery.publisher import Publisher
 from claimx_pipeline.runtime.delivery.table_writes import TableWrites
@@ -51,6 +52,7 @@ class Committer:
     reconnect: Reconnect
     counts: RecordCounts
     failures: FailureReport
+    moments: Moments
     consumer: Callable[[], Consumer]
     """Returns the member of the group; another one after it has joined again."""
 
@@ -77,6 +79,7 @@ class Committer:
                 record.fail(error)
             committable = batch.committable()
         await self._write_dead_letters(committable.dead_letters)
+        await self.moments.rows(committable.rows, committable.positions)
         await self._commit_offsets(committable.positions)
         self.counts.commit(committable.counts)
         if committable.failed:
@@ -199,6 +202,8 @@ class Committer:
         """Publish the dead letters that are not acknowledged yet."""
         missing = [each for each in wanted if not each.record.dead_letters_acknowledged]
         await self.publisher.dead_letters(missing)
+        if missing:
+            await self.moments.dead_letters(missing)
         for each in missing:
             each.record.dead_letters_acknowledged = True
 

@@ -57,6 +57,10 @@ class Publisher:
         if going:
             await publish_dead_letters(going, self._send, self.files)
 
+    async def all_of(self, records: Sequence[OutRecord]) -> None:
+        """Publish records that belong to no single record; they are known to be small enough."""
+        await self._send([self._named(each) for each in records])
+
     async def _send(self, records: Sequence[OutRecord]) -> None:
         await self.reconnect.until_available(partial(self.producer.publish, records))
         self.metrics.published(len(records))
