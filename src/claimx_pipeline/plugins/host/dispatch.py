@@ -121,6 +121,8 @@ class Dispatcher:
         self, context: EnrichmentContext, only: str | None = None
     ) -> Dispatched:
         """Ask every listener to ``claimx_enrichment_complete``, as ``ask`` does."""
+        if not self.listeners[ENRICHMENT_COMPLETE]:
+            return Dispatched()  # so that it costs nothing
         dispatched = await self.ask(ENRICHMENT_COMPLETE, context, only)
         dispatched.publish += [
             FileCodec(task.key_name, context.domain).task_record(task) for task in context.downloads
