@@ -14,16 +14,14 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from attrs import define, evolve, frozen
+from attrs import frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.domain.domain import Domain, DomainReader
-from claimx_pipeline.domain.entities import EntityRow, RowsByKind
+from claimx_pipeline.domain.entities import RowsByKind
 from claimx_pipeline.domain.events import DomainEvent
 from claimx_pipeline.domain.handlers import EventHandler, HandledEvent, HandledRows
 from claimx_pipeline.domain.incomplete import IncompleteError
-from claimx_pipeline.domain.kinds import EntityKind
-from claimx_pipeline.domain.messages import EntityMessage
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.hooks.context import Dispatched, EnrichmentContext
 from claimx_pipeline.isolation import as_failure
@@ -34,6 +32,12 @@ from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import ACTIONS_PENDING
+from claimx_pipeline.workers.enriched import (
+    Enriched,
+    drop_own_rows,
+    message_of,
+    with_moment,
+)
 
 ROLE = "enrichment"
 INCOMPLETE = "incomplete"
@@ -61,17 +65,6 @@ class HandlerIndex:
             if event_type.startswith(prefix)
         ]
         return max(by_prefix, key=lambda pair: pair[0])[1] if by_prefix else None
-
-
-@define
-class Enriched:
-    """What the API said about one event, before plugins have seen it."""
-
-    handled: HandledEvent
-    handler: str
-    began: datetime
-    ended: datetime
-    skipped: str = ""
 
 
 class EnrichmentProcessor:
@@ -284,20 +277,6 @@ class EnrichmentProcessor:
         return Done(publish=tuple(publish), failed_plugins=tuple(dispatched.failed))
 
 
-def with_moment(outcome: Outcome, before: Dispatched) -> Outcome:
-    """Return *outcome* with what plugins asked for before the API was asked.
-
-    An event that is tried again is shown to them again then.
-    """
-    if not isinstance(outcome, Done):
-        return outcome
-    return evolve(
-        outcome,
-        publish=(*before.publish, *outcome.publish),
-        failed_plugins=(*before.failed, *outcome.failed_plugins),
-    )
-
-
 def note_of(handled: HandledEvent) -> str:
     """Return what of an event its handler left out, and why; most handlers leave out nothing."""
     return str(getattr(handled, "note", ""))[:REASON_CHARACTERS]
@@ -316,47 +295,6 @@ def check_results(
             f"handler {handler!r} returned {len(found)} results for {len(events)} events; it "
             "must return one for each"
         )
-
-
-def drop_own_rows(entities: RowsByKind, kinds: Sequence[EntityKind]) -> None:
-    """Drop the rows that only this event needs; those of kinds that survive a filter stay."""
-    for kind in kinds:
-        if not kind.survives_filter:
-            getattr(entities, kind.name).clear()
-
-
-def message_of(
-    domain: Domain, context: EnrichmentContext, enriched: Enriched, *, outcome: str, reason: str
-) -> EntityMessage:
-    """Return the message that stores the event's rows and its line of the event log."""
-    return EntityMessage(
-        event_id=context.event_id,
-        event_type=context.event_type,
-        key=context.key,
-        log=log_row(domain, context, enriched, outcome=outcome, reason=reason),
-        rows=context.entities,
-    )
-
-
-def log_row(
-    domain: Domain, context: EnrichmentContext, enriched: Enriched, *, outcome: str, reason: str
-) -> EntityRow:
-    """Return the event's line of the event log."""
-    event = context.event
-    return {
-        "event_id": event.event_id,
-        "event_type": event.event_type,
-        domain.key_name: event.key,
-        "outcome": outcome,
-        "reason": reason,
-        "category": "",
-        "api_calls": context.api_calls,
-        **{kind.count_column: len(getattr(context.entities, kind.name)) for kind in domain.kinds},
-        "attempts": context.attempt,
-        "duration_ms": round(context.duration_seconds * 1000),
-        "ingested_at": event.ingested_at,
-        "enriched_at": enriched.ended,
-    }
 
 
 def check(domain: Domain, settings: Settings) -> Sequence[Problem]:

@@ -31,8 +31,8 @@ class Repetitions:
     topic: str
     """As the broker calls it."""
     admin: Admin
-    _seen: dict[int, dict[str, int]] = field(factory=dict, init=False)
-    """Partition to cause to the offset of its last record, in order of the offsets."""
+    _seen: dict[int, dict[str, tuple[int, ...]]] = field(factory=dict, init=False)
+    """Partition to cause to the offsets of its records; the one seen last is the last."""
 
     def forget(self) -> None:
         """Forget everything: other partitions are owned."""
@@ -47,7 +47,7 @@ class Repetitions:
         if partition in self._seen:
             return
         begin = (await self.admin.begin_offsets(self.topic)).get(partition, 0)
-        seen: dict[str, int] = {}
+        seen: dict[str, tuple[int, ...]] = {}
         at, start = TopicPartition(self.topic, partition), max(begin, first - REMEMBERED)
         while records := await self.admin.read(at, start, first, max_records=_AT_ONCE):
             for record in records:
@@ -56,16 +56,21 @@ class Repetitions:
         self._seen[partition] = seen
 
     def is_one(self, record: Record) -> bool:
-        """Return whether *record* repeats one before it; note it for those that come."""
-        seen = self._seen[record.partition]
-        known = seen.get(cause_of(record))
+        """Return whether *record* repeats one before it; note it for those that come.
+
+        The same whenever it is asked of a record that is worked on again.
+        """
+        seen, offset = self._seen[record.partition], record.offset
+        known = seen.get(cause_of(record), ())
         _note(seen, record)
-        return known is not None and record.offset - REMEMBERED <= known < record.offset
+        return any(offset - REMEMBERED <= each < offset for each in known)
 
 
-def _note(seen: dict[str, int], record: Record) -> None:
-    cause = cause_of(record)
-    known = seen.pop(cause, -1)
-    seen[cause] = max(known, record.offset)
-    while seen[oldest := next(iter(seen))] < record.offset - REMEMBERED:
+def _note(seen: dict[str, tuple[int, ...]], record: Record) -> None:
+    cause, first = cause_of(record), record.offset - REMEMBERED
+    known = seen.pop(cause, ())
+    if record.offset not in known:
+        known = (*(each for each in known if each >= first), record.offset)
+    seen[cause] = known
+    while seen[oldest := next(iter(seen))][-1] < first:
         del seen[oldest]
