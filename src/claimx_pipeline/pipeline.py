@@ -312,7 +312,7 @@ class Pipeline:
             rules=rules,
             clock=self.clock,
             metrics=metrics.plugins,
-            lent=Lent(connections, self.table_store, self.clock, self.settings.plugins),
+            lent=Lent(connections, lambda: self.table_store, self.clock, self.settings.plugins),
         )
         return Resources(
             settings=self.settings,
@@ -320,7 +320,7 @@ class Pipeline:
             broker=broker,
             topology=self.topology,
             tables=self.tables,
-            table_store=self.table_store,
+            open_table_store=lambda: self.table_store,
             connections=connections,
             handlers=self.handlers,
             dispatcher=dispatcher,

@@ -11,7 +11,6 @@ from attrs import define, field, frozen
 
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.registry import Connections
-from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.errors import TableError, TransientError
 from claimx_pipeline.plugins.host.thread import PluginThread
 from claimx_pipeline.settings.tree.plugins import PluginsSettings
@@ -19,6 +18,7 @@ from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 
 if TYPE_CHECKING:
     from claimx_pipeline.connections.client import Connection
+    from claimx_pipeline.delta.store import TableStore
 
 
 @frozen
@@ -26,7 +26,8 @@ class Lent:
     """What all plugins of a process share."""
 
     connections: Connections
-    table_store: TableStore
+    open_table_store: Callable[[], TableStore]
+    """Returns where the tables are, when a plugin asks them."""
     clock: Clock
     plugins: PluginsSettings
 
@@ -70,10 +71,9 @@ class PluginHands:
         limits = AnswerLimits(
             rows=own.query_rows, bytes=own.query_bytes, seconds=own.timeout_seconds
         )
-        store = self.lent.table_store
 
         def ask() -> list[dict[str, Any]]:
-            return shown_rows(run_query(store, sql, limits))
+            return shown_rows(run_query(self.lent.open_table_store(), sql, limits))
 
         self._query = self._thread.submit(ask)
         self._query.add_done_callback(_forget)
