@@ -1,3 +1,5 @@
+from .checking import Checked, check, check_settings, start, to_start
+from .connecting import ask_services, differing_topics
 from .create import create_all
 from .dead_letter_views import DeadLetterGroup, DeadLetterGroups, ShownDeadLetter
 from .dead_letters import (
@@ -88,6 +90,7 @@ __all__ = [
     "Backfill",
     "Bound",
     "Change",
+    "Checked",
     "Comparison",
     "Condition",
     "CreatedTable",
@@ -141,8 +144,11 @@ __all__ = [
     "WorkerStatus",
     "adopt_offsets",
     "ask_probes",
+    "ask_services",
     "backfill_of",
     "bound",
+    "check",
+    "check_settings",
     "claims_of_person",
     "compact_tables",
     "compare_tables",
@@ -154,6 +160,7 @@ __all__ = [
     "describe_plugin",
     "describe_table",
     "describe_worker",
+    "differing_topics",
     "erase",
     "examine",
     "export_dead_letters",
@@ -187,6 +194,8 @@ __all__ = [
     "settings_from_environment",
     "show_dead_letter",
     "show_offsets",
+    "start",
+    "to_start",
     "trace",
     "try_plugin",
     "unread_outputs",

@@ -7,7 +7,7 @@ Units are in the names. ``claimx-run config show`` and ``config schema`` are mad
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from attrs import field, frozen
 
@@ -35,6 +35,23 @@ S = TypeVar("S")
 @frozen(kw_only=True)
 class Settings:
     """All settings."""
+
+    RETIRED: ClassVar[Mapping[str, str]] = {
+        "kafka": "the broker is broker.url with broker.kafka, topics are broker.topics, groups "
+        "broker.groups, options of a worker workers.<name>, and 'plugins_dir' is plugins.dir",
+        "eventhub": "Event Hubs are reached by Kafka: broker.url and broker.kafka; topics are "
+        "broker.topics, groups broker.groups",
+        "transport": "the scheme of broker.url says it: kafka:// or sqlite://",
+        "pipeline": "delays are retry.delays_seconds, files storage.files.root and "
+        "storage.cache.root, groups broker.groups",
+        "delta": "tables are below tables.root, one of its own location in tables.paths",
+        "claimx_eventhouse": "events come from the raw topic, or from 'sources'",
+        "processing": "'plugins_dir' is plugins.dir, the rest workers.<name>",
+        "plugins_dir": "write plugins.dir",
+        "enabled": "a plugin is switched off by plugins.<name>.enabled, or by 'enabled' in its own "
+        "config.yaml; a worker runs when it is started by its name",
+    }
+    """Sections of the system before, each with what to write instead."""
 
     broker: BrokerSettings = field(factory=BrokerSettings)
     """Where the topics live."""

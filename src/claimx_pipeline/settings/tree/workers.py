@@ -15,6 +15,12 @@ from claimx_pipeline.settings.tree.validators import not_blank
 class StageSettings:
     """One stage of a chain."""
 
+    RETIRED: ClassVar[Mapping[str, str]] = {
+        "enabled": "a stage that is written runs; remove it, or the whole stage",
+        "name": "a stage has no name of its own; remove it",
+    }
+    """Keys of the system before, each with what to write instead."""
+
     type: str = field(validator=not_blank)
     """Registered name of the stage, such as ``lookup``."""
 
@@ -27,7 +33,7 @@ class WorkerSettings:
     """What differs for one worker from what it declares, or a worker made of stages."""
 
     RETIRED: ClassVar[Mapping[str, str]] = {
-        "enabled": "a worker runs if it is started, with 'claimx-run worker NAME'; remove it",
+        "enabled": "a worker runs when it is started by its name; remove it",
         "name": "the worker's name is the key above; remove it",
         "destination_connection": "add a stage 'send' with 'connection' as the last one",
         "destination_path": "give the stage 'send' an 'endpoint'",
