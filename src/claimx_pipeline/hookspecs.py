@@ -566,7 +566,7 @@ def claimx_enrichment_starting(
     """See an event before the API is asked about it, to leave it out or to route it cheaply.
 
     Called for every event that is about to be enriched, at each try; in the same order and with
-    the same limits as ``claimx_enrichment_complete``. If nobody implements it, it costs nothing.
+    the same limits as ``claimx_enrichment_complete``. If no plugin implements it, it costs nothing.
 
     Args:
         context: The event, the headers and the attempt. There are no rows yet. It is the plugin's
@@ -648,7 +648,7 @@ def claimx_row_publishing(
 
     Called for every row of an event, after ``claimx_enrichment_complete`` and before the rows go
     to the tables; for all rows of an event at once in the plugin's own thread, and within its time
-    limit. It must not be ``async``. If nobody implements it, it costs nothing.
+    limit. It must not be ``async``. If no plugin implements it, it costs nothing.
 
     Args:
         kind: Kind of the row, such as ``contacts``.
@@ -760,7 +760,7 @@ def claimx_dead_letter(
         ``PluginResult.publish(…)``, ``.webhook(…)``, ``.log(…)`` and so on. None for nothing.
 
     Raises:
-        Exception: It is logged and counted: a dead letter about a dead letter helps nobody.
+        Exception: It is logged and counted: there is no dead letter about a dead letter.
 
     Example::
 

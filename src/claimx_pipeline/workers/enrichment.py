@@ -32,7 +32,7 @@ from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import ACTIONS_PENDING
-from claimx_pipeline.workers.enriched import (
+from claimx_pipeline.workers.enrichment_result import (
     Enriched,
     drop_own_rows,
     message_of,

@@ -48,7 +48,7 @@ MOMENTS = (
     "claimx_rows_committed",
     "claimx_worker_readiness",
 )
-"""Further hooks that are called while workers run; asked for nothing if nobody listens."""
+"""Further hooks that are called while workers run; they cost nothing if no plugin listens."""
 
 STOP_SECONDS = 5.0
 """How long a plugin may take to stop."""

@@ -20,7 +20,7 @@ from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.settings.tree.validators import not_blank
 
 MOST_CAUSES = 1000
-"""Causes that are told apart; of further ones each is a cause of its own."""
+"""Causes that are kept apart; the oldest is forgotten for a further one."""
 
 
 @frozen(kw_only=True)

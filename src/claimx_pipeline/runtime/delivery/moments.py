@@ -23,7 +23,7 @@ ROWS_COMMITTED = "claimx_rows_committed"
 
 @define
 class Moments:
-    """The plugins that listen, for one member. Nobody listens: nothing is done."""
+    """The plugins that listen, for one member. Without one nothing is done."""
 
     hooks: EventHooks
     policy: FailurePolicy
@@ -54,7 +54,7 @@ class Moments:
         await self._call(ROWS_COMMITTED, context)
 
     async def _call(self, hook: str, context: Moment) -> None:
-        # What fails is logged and counted: a dead letter about a dead letter helps nobody.
+        # What fails is logged and counted: there is no dead letter about a dead letter.
         dispatched = await self.hooks.ask(hook, context)
         if dispatched.publish:
             await self.publish(dispatched.publish)
