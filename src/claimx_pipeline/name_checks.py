@@ -60,16 +60,11 @@ class NameChecks:
 
     def found(self) -> Findings:
         """Return everything that is wrong or doubtful."""
-        found = Findings(
-            [
-                *self._published(),
-                *self._groups(),
-                *self._idle(),
-                *self._topics(),
-                *self._never_too_old(),
-            ],
-            [*self._read_dead_letters()],
+        problems = (
+            *(self._published(), self._groups(), self._idle(), self._topics()),
+            self._never_too_old(),
         )
+        found = Findings([each for some in problems for each in some], [*self._read_dead_letters()])
         if self.complete:
             self._misspelt(found)
         return found

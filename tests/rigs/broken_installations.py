@@ -307,10 +307,10 @@ WORKERS = Installation(
 
 CHAINS = Installation(
     said=[
-        "workers.copies.enrichment_handlers[0].type: 'DeltaTableWriter' is a class of the former "
-        "system, and settings hold names; write 'delta'",
+        "workers.copies.enrichment_handlers[0].type: there is no stage 'DeltaTableWriter'; write "
+        "'delta'",
         "workers.copies.enrichment_handlers[1].type: there is no stage 'lokup'; did you mean",
-        "workers.others.enrichment_handlers[0].type: 'a.b:LookupHandler' is a class of the former",
+        "workers.others.enrichment_handlers[0].type: there is no stage 'a.b:LookupHandler'; write",
         "worker 'others', stage 'lookup': endpoint holds {id}, and path_params does not say",
         "worker 'thirds', table_name: unknown table 'nothing'",
         "worker 'fourths', column_mapping: table 'claimx_tasks' has no column none",
@@ -406,10 +406,10 @@ CHAINS = Installation(
 
 SETTINGS = Installation(
     said=[
-        "claimx.yaml:1: kafka: 'kafka' is not a key of this version; the broker is broker.url",
-        "enabled: 'enabled' is not a key of this version; a plugin is switched off by",
-        "plugins.config_path: 'config_path' is not a key of this version; write plugins.dir",
-        "workers.events.enabled: 'enabled' is not a key of this version; a worker runs when",
+        "claimx.yaml:1: kafka.claimx.enrichment_worker.processing.plugins_dir: ",
+        "write plugins.dir",
+        "claimx.yaml:2: enabled: ",
+        "workers.events.enabled: 'enabled' is not a key of this version; a worker runs if",
         "connections.crm.enabled: 'enabled' is not a key of this version",
         "claimx.api.base_url: is not a valid URL",
         "tables.root: is 's3:/bucket/x', which is not a valid location",
@@ -420,7 +420,6 @@ SETTINGS = Installation(
     text="""\
 kafka: {claimx: {enrichment_worker: {processing: {plugins_dir: plugins/x}}}}
 enabled: true
-plugins: {config_path: plugins/x}
 workers: {events: {enabled: true}}
 connections: {crm: {base_url: 'https://crm.invalid', enabled: true}}
 tables: {root: 's3:/bucket/x', rot: x}
@@ -451,8 +450,10 @@ NAMES = Installation(
         "sources.yours: there is no type of sources 'fils'; did you mean 'files'?",
         "sources.Theirs: 'Theirs' is not a valid name of a source",
         "sources.lost.topic: no worker reads topic 'lost.raw'",
+        "maintenance.retention_days.claimx_projects: table 'claimx_projects': ",
     ],
     settings={
+        "maintenance": {"retention_days": {"claimx_projects": 30}},
         "broker": {
             "url": "amqp://x",
             "prefix": "acme.",
@@ -522,6 +523,8 @@ LOADING = Installation(
         "plugin 'no-class' (FOLDER/plugins/no-class/config.yaml) cannot be loaded: module 'os' has",
         "plugin 'object' (FOLDER/plugins/object/config.yaml) cannot be loaded: class Path is not",
         "plugin 'config' (FOLDER/plugins/config/config.yaml) cannot be loaded: ",
+        "plugin 'seed' (FOLDER/plugins/seed/config.yaml) cannot be loaded: module "
+        "'kafka_pipeline.plugins.task' is of the system before",
         "plugin 'twice' (FOLDER/plugins/twice/config.yaml and FOLDER/plugins/twice2/config.yaml) "
         "cannot be loaded: each of them has a plugin of this name",
         "plugins.section: plugin 'section' failed in claimx_register_settings: it returned",
@@ -570,13 +573,14 @@ LOADING = Installation(
         "plugins/no-class/config.yaml": "{module: os, class: Nothing}",
         "plugins/object/config.yaml": "{module: pathlib, class: Path}",
         "plugins/config/config.yaml": "{module: pathlib, class: Path, config: 5}",
+        "plugins/seed/config.yaml": "{module: kafka_pipeline.plugins.task, class: Task}",
         "plugins/twice/config.yaml": "{name: twice, module: pathlib, class: Path}",
         "plugins/twice2/config.yaml": "{name: twice, module: pathlib, class: Path}",
     },
     settings={
         "plugins": {
             name: {"required": True}
-            for name in ("wordy", "yml", "empty", "no-class", "object", "config", "twice")
+            for name in ("seed", "wordy", "yml", "empty", "no-class", "object", "config", "twice")
         }
     },
 )
@@ -777,6 +781,10 @@ ODD = {
                 },
             }
         },
+    ),
+    "the plugins of the former system": Installation(
+        said=["claimx.yaml:1: plugins.config_path: 'config_path' is not a key of this version"],
+        text="plugins: {config_path: plugins/x}\n",
     ),
     "one wrong setting": Installation(
         said=[

@@ -30,6 +30,30 @@ def configuration(spec: TableSpec) -> dict[str, str]:
     return found
 
 
+def refuse_undeclarable(spec: TableSpec) -> None:
+    """See that a table could be made as *spec* declares it.
+
+    Raises:
+        TableError: It has no key, only partition columns, or a type that Delta Lake does not know.
+    """
+    if spec.mode not in ("append", "merge"):
+        raise TableError(spec.name, f"its mode is {spec.mode!r}; write 'append' or 'merge'")
+    if not spec.key and (spec.mode == "merge" or spec.dedupe):
+        raise TableError(spec.name, "it has no key, by which rows differ; name one")
+    apart = set(spec.partitions())
+    if apart.issuperset(column.name for column in spec.stored_columns()):
+        raise TableError(spec.name, "all of its columns are partition columns; add another one")
+    for column in spec.stored_columns():
+        try:
+            Schema.from_arrow(pa.schema([pa.field(column.name, column.type)]))
+        except Exception as error:  # the engine raises nothing more exact
+            raise TableError(
+                spec.name,
+                f"its column {column.name!r} has the type {column.type}, which Delta Lake does not "
+                "know; choose one of claimx_pipeline.tables",
+            ) from error
+
+
 def own_properties(spec: TableSpec) -> dict[str, str]:
     """Return the properties a new table gets that only this pipeline knows."""
     found = {KEPT_COMMITS: str(COMMITS)}
@@ -85,31 +109,6 @@ BUCKETS_OF = "claimx.buckets"
 _FIRST_BUCKETS = 16
 """The number that tables have which do not say it: there was no other one."""
 
-
-def refuse_undeclarable(spec: TableSpec) -> None:
-    """See that a table could be made as *spec* declares it.
-
-    Raises:
-        TableError: It has no key, only partition columns, or a type that Delta Lake does not know.
-    """
-    if spec.mode not in ("append", "merge"):
-        raise TableError(spec.name, f"its mode is {spec.mode!r}; write 'append' or 'merge'")
-    if not spec.key and (spec.mode == "merge" or spec.dedupe):
-        raise TableError(spec.name, "it has no key, by which rows are told apart; name one")
-    apart = set(spec.partitions())
-    if apart.issuperset(column.name for column in spec.stored_columns()):
-        raise TableError(spec.name, "all of its columns are partition columns; add another one")
-    for column in spec.stored_columns():
-        try:
-            Schema.from_arrow(pa.schema([pa.field(column.name, column.type)]))
-        except Exception as error:  # the engine raises nothing more exact
-            raise TableError(
-                spec.name,
-                f"its column {column.name!r} has the type {column.type}, which Delta Lake does not "
-                "know; choose one of claimx_pipeline.tables",
-            ) from error
-
-
 FORGETTING = "delta.setTransactionRetentionDuration"
 """Property under which a table forgets positions that have not moved for some time."""
 
@@ -129,18 +128,6 @@ def refuse_forgetting(spec: TableSpec, table: DeltaTable) -> None:
         )
 
 
-def refuse_different(spec: TableSpec, table: DeltaTable) -> None:
-    """See that *table* can be made what *spec* declares by adding nullable columns at most.
-
-    Raises:
-        TableError: The table cannot be written to, or differs in another way; both sides
-            are shown.
-    """
-    refuse_forgetting(spec, table)
-    refuse_unwritable(spec.name, table)
-    refuse_differences(spec, table)
-
-
 def add_missing_columns(spec: TableSpec, table: DeltaTable) -> tuple[str, ...]:
     """Make *table* what *spec* declares, if nullable columns are all that is missing.
 
@@ -153,13 +140,25 @@ def add_missing_columns(spec: TableSpec, table: DeltaTable) -> tuple[str, ...]:
         TableError: The table cannot be written to, or differs in another way; both sides
             are shown.
     """
-    refuse_different(spec, table)
+    refuse_other_schema(spec, table)
     stored = {column.name for column in table.schema().fields}
     missing = [column for column in spec.schema() if column.name not in stored]
     if missing:
         fields = Schema.from_arrow(pa.schema(missing)).fields
         table.alter.add_columns([Field(f.name, f.type, nullable=True) for f in fields])
     return tuple(column.name for column in missing)
+
+
+def refuse_other_schema(spec: TableSpec, table: DeltaTable) -> None:
+    """See that *table* is what *spec* declares, but for nullable columns that are missing.
+
+    Raises:
+        TableError: The table cannot be written to, or differs in another way; both sides
+            are shown.
+    """
+    refuse_forgetting(spec, table)
+    refuse_unwritable(spec.name, table)
+    refuse_differences(spec, table)
 
 
 def stored_form(spec: TableSpec, table: DeltaTable) -> StoredForm:

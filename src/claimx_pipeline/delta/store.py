@@ -25,7 +25,7 @@ from claimx_pipeline.delta.schemas import (
     change_of,
     configuration,
     own_properties,
-    refuse_different,
+    refuse_other_schema,
     refuse_undeclarable,
 )
 from claimx_pipeline.delta.spec import TableSpec
@@ -152,7 +152,7 @@ class TableStore:
             TableError: There is no table, it differs in more than a new nullable column,
                 or it would forget positions.
         """
-        refuse_different(self.spec(name), self.open(name))
+        refuse_other_schema(self.spec(name), self.open(name))
 
     def change(self, name: str) -> SchemaChange:
         """Return in what a stored table is not what is declared; changes nothing.

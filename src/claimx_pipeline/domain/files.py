@@ -165,7 +165,7 @@ class FileFlow:
         Raises:
             SettingsError: It cannot.
         """
-        from claimx_pipeline.media.open_store import refuse_unusable  # noqa: PLC0415 - slow
+        from claimx_pipeline.media.open_store import refuse_unusable  # noqa: PLC0415 - slow to import
 
         storage = settings.storage
         refuse_unusable(storage.cache.root, storage.cache.options, "storage.cache", storage)
@@ -176,7 +176,7 @@ class FileFlow:
         Raises:
             SettingsError: It cannot.
         """
-        from claimx_pipeline.media.open_store import refuse_unusable  # noqa: PLC0415 - slow
+        from claimx_pipeline.media.open_store import refuse_unusable  # noqa: PLC0415 - slow to import
 
         chosen = self.files.store(settings)
         refuse_unusable(chosen.root, chosen.options, self._store_name(settings), settings.storage)

@@ -30,7 +30,7 @@ class Moment(HandsOn):
 
     @property
     def event_id(self) -> str:
-        """What stands for an event's id in what plugins publish: the cause."""
+        """What is used as an event's id in what plugins publish: the cause."""
         return self.cause
 
     @property

@@ -1,3 +1,4 @@
+from .asking import named_query, query
 from .checking import Checked, check, check_settings, start, to_start
 from .connecting import ask_services, differing_topics
 from .create import create_all
@@ -41,21 +42,15 @@ from .old_tables import (
     old_table_views,
 )
 from .outputs import UnreadOutput, unread_outputs
-from .probes import Probe, ask_probes
+from .probes import ProcessProbe, ask_probes
 from .publication import Publication, plan_publication, publish_planned
 from .record_filter import Condition, RecordFilter
 from .record_transform import Change, RecordTransform
 from .replay import Replayed, ReplayPlan, TransformedValue, plan_replay, replay_dead_letters
 from .run import Running, WorkerRun, run_until_idle, run_workers, running
 from .sources import Backfill, backfill_of, restart_source
-from .status import (
-    DeadCause,
-    PipelineStatus,
-    RetryTier,
-    TableAge,
-    WorkerStatus,
-    look_at_status,
-)
+from .status import look_at_status
+from .status_views import DeadCause, PipelineStatus, RetryTier, TableAge, WorkerStatus
 from .tables import (
     CreatedTable,
     DescribedColumn,
@@ -66,8 +61,6 @@ from .tables import (
     describe_table,
     list_tables,
     maintain_tables,
-    named_query,
-    query,
     vacuum_tables,
 )
 from .topic_reading import Bound, ShownRecord, bound, read_records
@@ -119,7 +112,7 @@ __all__ = [
     "MigratedTable",
     "Now",
     "PipelineStatus",
-    "Probe",
+    "ProcessProbe",
     "Publication",
     "PublishedEvents",
     "Reader",

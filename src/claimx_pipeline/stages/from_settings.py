@@ -25,20 +25,19 @@ from claimx_pipeline.stages.protocol import Stage, StageSpec
 from claimx_pipeline.topics import Topic
 
 _BATCHING = "set the worker's batch_size and linger_seconds, and batch_size of stage 'send'"
+_DELTA = "write 'delta', and set the worker's batch_size and linger_seconds"
 RETIRED_STAGES: Mapping[str, str] = {
-    "apisender": "write 'send'",
     "batching": _BATCHING,
     "batchinghandler": _BATCHING,
-    "deltatablebatchwriter": "write 'delta', and set the worker's batch_size and linger_seconds",
     "deltatablewriter": "write 'delta'",
-    "deltawriter": "write 'delta'",
-    "lookupenrichmenthandler": "write 'lookup'",
-    "lookuphandler": "write 'lookup'",
-    "pluginactionworker": "what it did is the stage 'send', as the last one; write 'send'",
+    "deltatablebatchwriter": _DELTA,
     "transformhandler": "write 'transform'",
     "validationhandler": "write 'validation'",
+    "lookuphandler": "write 'lookup'",
+    "pluginactionworker": "what it did is the stage 'send', as the last one; write 'send'",
 }
-"""Stages of the system before, by name or class in lower case, each with what to write instead."""
+"""Stages of the system before, by name or class in lower case, each with what to write
+instead."""
 
 
 @frozen
@@ -230,9 +229,7 @@ class ChainWriter:
     def _no_stage(self, name: str) -> str:
         last = name.replace(":", ".").rpartition(".")[2]
         if (instead := RETIRED_STAGES.get(last.casefold())) is not None:
-            if last.casefold() == last:
-                return f"there is no stage {name!r}; {instead}"
-            return f"{name!r} is a class of the former system, and settings hold names; {instead}"
+            return f"there is no stage {name!r}; {instead}"
         known = ", ".join(sorted(self.stages))
         for registered, kind in self.stages.items():
             if kind.__name__.casefold() == last.casefold():

@@ -46,7 +46,7 @@ ELSEWHERE = {
     "delta/location.py:_missing": "a table that is not there; no setting",
     "delta/location.py:locate": "a variable without value is not text any more",
     "delta/schemas.py:refuse_forgetting": "what is stored; no setting",
-    "delta/schemas.py:refuse_different": "what is stored; no setting",
+    "delta/schemas.py:refuse_differences": "what is stored; no setting",
     "delta/schemas.py:stored_form": "what is stored; no setting",
     "delta/store.py:spec": "asked for by a person",
     "delta/store.py:set_positions": "while a worker runs",

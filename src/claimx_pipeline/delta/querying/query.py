@@ -16,6 +16,7 @@ from sqlglot import TokenType
 
 from claimx_pipeline.delta.faults import as_table_error, one_line
 from claimx_pipeline.delta.querying.datediff import rewrite_datediff
+from claimx_pipeline.delta.querying.hiding import HiddenColumns, register
 from claimx_pipeline.delta.querying.reading import plain_table
 from claimx_pipeline.delta.querying.relations import relations
 from claimx_pipeline.delta.querying.sql import name, where
@@ -42,7 +43,16 @@ class AnswerLimits:
     """Looked at after every piece of the answer, a few thousand rows each."""
 
 
-def run_query(store: TableStore, sql: str, limits: AnswerLimits | None = None) -> pa.Table:
+Limits = AnswerLimits | None
+"""None for any size."""
+
+
+def run_query(
+    store: TableStore,
+    sql: str,
+    limits: AnswerLimits | None = None,
+    hidden: HiddenColumns | None = None,
+) -> pa.Table:
     """Return the answer to *sql*, one statement that reads tables of *store*.
 
     Blocks; ``DATEDIFF(unit, start, end)`` and ``DATEDIFF(end, start)`` are understood.
@@ -51,6 +61,7 @@ def run_query(store: TableStore, sql: str, limits: AnswerLimits | None = None) -
         store: The tables.
         sql: The statement.
         limits: How much the answer may be; None for any size.
+        hidden: Which columns are read as dots, in conditions and expressions too; None for none.
 
     Raises:
         UsageError: The statement does more than read tables, cannot be run, or answers more
@@ -63,7 +74,7 @@ def run_query(store: TableStore, sql: str, limits: AnswerLimits | None = None) -
     builder = QueryBuilder(_ENGINE)
     for table in names:
         with as_table_error(table, f"cannot be read at {store.location(table).uri}"):
-            builder.register(table, store.open(table))
+            register(builder, table, store, hidden)
     try:
         reader = builder.execute(runnable)
         answer = pa.table(reader.read_all()) if limits is None else _bounded(reader, limits)

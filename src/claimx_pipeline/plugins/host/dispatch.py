@@ -302,8 +302,8 @@ def look_at_rows(listener: Listener, context: EnrichmentContext) -> None:
                 if inspect.iscoroutine(answer):
                     answer.close()
                 raise TypeError(
-                    f"it returned {type(answer).__name__} for a row of {kind}; change the row in "
-                    "place, and return False to leave it out; it must not be async"
+                    f"it returned {type(answer).__name__} for a row of {kind}; change the row "
+                    "itself, and return False to leave it out; it must not be async"
                 )
             if answer is not False:
                 kept.append(row)

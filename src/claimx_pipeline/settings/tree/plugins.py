@@ -51,10 +51,11 @@ class PluginsSettings:
     """Plugins: ``plugins.dir``, and ``plugins.<name>`` for each."""
 
     RETIRED: ClassVar[Mapping[str, str]] = {
-        "enabled": "each plugin is switched off by plugins.<name>.enabled",
-        "config_path": "write plugins.dir",
-        "plugins_dir": "write plugins.dir",
-        "task_triggers": "write plugins.task_trigger.config.triggers",
+        "enabled": "each plugin has a switch of its own: plugins.NAME.enabled",
+        "config_path": "write 'dir'",
+        "plugins_dir": "write 'dir'",
+        "task_triggers": "triggers are an option of the plugin that has them: "
+        "plugins.NAME.config.triggers",
     }
     """Keys of the system before, each with what to write instead."""
 

@@ -7,7 +7,7 @@ Units are in the names. ``claimx-run config show`` and ``config schema`` are mad
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from attrs import field, frozen
 
@@ -15,6 +15,7 @@ from claimx_pipeline.settings.former import FormerVariable
 from claimx_pipeline.settings.tree.broker import BrokerSettings
 from claimx_pipeline.settings.tree.claimx import ClaimxSettings
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from claimx_pipeline.settings.tree.console import ConsoleSettings
 from claimx_pipeline.settings.tree.health import HealthSettings
 from claimx_pipeline.settings.tree.logging import LoggingSettings
 from claimx_pipeline.settings.tree.maintenance import MaintenanceSettings
@@ -35,23 +36,6 @@ S = TypeVar("S")
 @frozen(kw_only=True)
 class Settings:
     """All settings."""
-
-    RETIRED: ClassVar[Mapping[str, str]] = {
-        "kafka": "the broker is broker.url with broker.kafka, topics are broker.topics, groups "
-        "broker.groups, options of a worker workers.<name>, and 'plugins_dir' is plugins.dir",
-        "eventhub": "Event Hubs are reached by Kafka: broker.url and broker.kafka; topics are "
-        "broker.topics, groups broker.groups",
-        "transport": "the scheme of broker.url says it: kafka:// or sqlite://",
-        "pipeline": "delays are retry.delays_seconds, files storage.files.root and "
-        "storage.cache.root, groups broker.groups",
-        "delta": "tables are below tables.root, one of its own location in tables.paths",
-        "claimx_eventhouse": "events come from the raw topic, or from 'sources'",
-        "processing": "'plugins_dir' is plugins.dir, the rest workers.<name>",
-        "plugins_dir": "write plugins.dir",
-        "enabled": "a plugin is switched off by plugins.<name>.enabled, or by 'enabled' in its own "
-        "config.yaml; a worker runs when it is started by its name",
-    }
-    """Sections of the system before, each with what to write instead."""
 
     broker: BrokerSettings = field(factory=BrokerSettings)
     """Where the topics live."""
@@ -94,6 +78,9 @@ class Settings:
 
     health: HealthSettings = field(factory=HealthSettings)
     """The health and metrics server."""
+
+    console: ConsoleSettings = field(factory=ConsoleSettings)
+    """The web console."""
 
     logging: LoggingSettings = field(factory=LoggingSettings)
     """What is logged."""
@@ -173,6 +160,7 @@ CORE_ENVIRONMENT: Mapping[str, str] = {
     "CLAIMX_API_TIMEOUT_SECONDS": "claimx.api.timeout_seconds",
     "ALLOWED_ATTACHMENT_DOMAINS": "claimx.media.allowed_hosts",
     "ONELAKE_CLAIMX_PATH": "storage.files.root",
+    "CLAIMX_CONSOLE_TOKEN": "console.token",
     "CLAIMX_DATA_DIR": "tables.root",
     "LOG_LEVEL": "logging.level",
 }
