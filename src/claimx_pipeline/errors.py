@@ -162,6 +162,12 @@ class HookFailedError(ClaimxError):
     plugin: str
     hook: str
     reason: str
+    category: Category = Category.BUG
+    """Whether another try may help: what it raised says so, or its answer."""
+    retry_after: float | None = None
+    """Seconds to wait at least before the next try."""
+    outage: bool = False
+    """A service that it needs is unavailable, whatever the event."""
 
     def __str__(self) -> str:
         return f"plugin {self.plugin!r} failed in {self.hook}: {self.reason}"
@@ -254,15 +260,32 @@ class RecordError(ClaimxError):
         return self.reason
 
 
+class TransientError(RecordError):
+    """Passes by itself: raise it where another try may help, such as for a service of your own."""
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        """Say what failed.
+
+        Args:
+            reason: What, in one sentence.
+            retry_after: Seconds to wait at least before the next try.
+        """
+        super().__init__(reason, Category.TRANSIENT, retry_after)
+
+
 class DecodeError(RecordError):
     """The bytes of a record are not the message they should be."""
+
+
+_KNOWN = (RecordError, HookFailedError)
+"""Errors that say what kind of failure they are."""
 
 
 def category_of(error: BaseException) -> Category:
     """Return the category of *error*; an unexpected one is a bug."""
     if isinstance(error, RecordTooLargeError):
         return Category.PERMANENT
-    return error.category if isinstance(error, RecordError) else Category.BUG
+    return error.category if isinstance(error, _KNOWN) else Category.BUG
 
 
 def is_outage(error: BaseException) -> bool:
@@ -273,4 +296,9 @@ def is_outage(error: BaseException) -> bool:
     """
     if isinstance(error, BrokerUnavailableError):
         return True
-    return isinstance(error, RecordError) and (error.outage or error.category in OUTAGES)
+    return isinstance(error, _KNOWN) and (error.outage or error.category in OUTAGES)
+
+
+def may_pass(error: BaseException) -> bool:
+    """Return whether what *error* is about passes by itself, so that another try may help."""
+    return is_outage(error) or category_of(error) is Category.TRANSIENT

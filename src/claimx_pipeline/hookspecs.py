@@ -35,7 +35,9 @@ if TYPE_CHECKING:
     from claimx_pipeline.errors import Problem
     from claimx_pipeline.hooks.command import Command
     from claimx_pipeline.hooks.context import EnrichmentContext, FileContext
+    from claimx_pipeline.hooks.moments import DeadLetterContext, RowsCommitted, WorkerReadiness
     from claimx_pipeline.hooks.result import PluginResult
+    from claimx_pipeline.runtime.resources import Resources
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.settings.tree.settings import Settings, SettingsSection
     from claimx_pipeline.sources.protocol import SourceSpec, SourceType
@@ -530,6 +532,68 @@ def claimx_check_settings(  # type: ignore[empty-body]
 
 
 @hookspec
+def claimx_settings_loaded(settings: Settings) -> None:
+    """Look at the settings before anything is made of them.
+
+    Called once by everything that reads settings: workers, and commands that only look. It may
+    set up what has to be there before anything else, such as a reporter of errors. What is wrong
+    with a setting is said by ``claimx_check_settings``.
+
+    Args:
+        settings: All settings; they cannot be changed.
+
+    Returns:
+        Nothing.
+
+    Raises:
+        Exception: Nothing starts; the error is shown.
+
+    Example::
+
+        import logging
+        from claimx_pipeline import hookimpl
+
+        @hookimpl
+        def claimx_settings_loaded(settings):
+            logging.getLogger("acme").debug("the broker is %s", settings.broker.url)
+    """
+
+
+@hookspec
+def claimx_enrichment_starting(
+    context: EnrichmentContext,
+) -> PluginResult | Awaitable[PluginResult | None] | None:
+    """See an event before the API is asked about it, to leave it out or to route it cheaply.
+
+    Called for every event that is about to be enriched, at each try; in the same order and with
+    the same limits as ``claimx_enrichment_complete``. If no plugin implements it, it costs nothing.
+
+    Args:
+        context: The event, the headers and the attempt. There are no rows yet. It is the plugin's
+            own copy.
+
+    Returns:
+        ``PluginResult.filter_out(reason)`` and the API is not asked: the event log says
+        ``filtered`` with the reason, and no other plugin sees the event. Other actions as
+        ``claimx_enrichment_complete``; they are done once the event is. None for nothing.
+
+    Raises:
+        Exception: The event goes on without this plugin and becomes a dead letter of kind
+            ``plugin``, as with ``claimx_enrichment_complete``.
+
+    Example::
+
+        from claimx_pipeline import PluginResult, hookimpl
+
+        @hookimpl
+        async def claimx_enrichment_starting(context):
+            if context.event_type != "PROJECT_CREATED":
+                return PluginResult.filter_out("Acme wants new projects only")
+            return PluginResult.publish("acme.seen", {"project": context.project_id})
+    """
+
+
+@hookspec
 def claimx_enrichment_complete(
     context: EnrichmentContext,
 ) -> PluginResult | Awaitable[PluginResult | None] | None:
@@ -573,6 +637,41 @@ def claimx_enrichment_complete(
             return PluginResult.webhook(connection="acme", path="/claims", body=found).and_then(
                 PluginResult.metric("claims", labels={"kind": "new"})
             )
+    """
+
+
+@hookspec
+def claimx_row_publishing(
+    kind: str, row: dict[str, Any], context: EnrichmentContext
+) -> bool | None:
+    """See each row before it is published, to mask, to amend or to leave it out.
+
+    Called for every row of an event, after ``claimx_enrichment_complete`` and before the rows go
+    to the tables; for all rows of an event at once in the plugin's own thread, and within its time
+    limit. It must not be ``async``. If no plugin implements it, it costs nothing.
+
+    Args:
+        kind: Kind of the row, such as ``contacts``.
+        row: Column to value; it may be changed in place.
+        context: The event; not to be changed.
+
+    Returns:
+        False to leave the row out. None or True to publish it.
+
+    Raises:
+        Exception: The event goes on with its rows as they were, and becomes a dead letter of kind
+            ``plugin`` that ``claimx-run dlq replay`` gives to this plugin alone. If rows must not
+            be stored without the plugin, it has to make sure that it does not fail.
+
+    Example::
+
+        from claimx_pipeline import hookimpl
+
+        @hookimpl
+        def claimx_row_publishing(kind, row, context):
+            if kind == "contacts":
+                row["contact_email"] = None
+            return not (kind == "projects" and row.get("city") == "Testville")
     """
 
 
@@ -643,15 +742,113 @@ def claimx_upload_complete(
 
 
 @hookspec
-def claimx_worker_starting(worker: WorkerSpec, settings: Settings) -> Awaitable[None] | None:
+def claimx_dead_letter(
+    context: DeadLetterContext,
+) -> PluginResult | Awaitable[PluginResult | None] | None:
+    """React to a record that became a dead letter.
+
+    Called by every worker for every dead letter, of kind ``plugin`` as well, once it is on its
+    topic and before the record's offset is committed; in the same order and with the same limits
+    as ``claimx_enrichment_complete``. After a crash it may be called again for the same one: what
+    it publishes has the same ``claimx-id`` then.
+
+    Args:
+        context: Worker, topic, kind, plugin, category, error, attempts, and the record's key and
+            value.
+
+    Returns:
+        ``PluginResult.publish(…)``, ``.webhook(…)``, ``.log(…)`` and so on. None for nothing.
+
+    Raises:
+        Exception: It is logged and counted: there is no dead letter about a dead letter.
+
+    Example::
+
+        from claimx_pipeline import PluginResult, hookimpl
+
+        @hookimpl
+        async def claimx_dead_letter(context):
+            found = {"worker": context.worker, "error": context.error}
+            return PluginResult.publish("acme.alerts", found)
+    """
+
+
+@hookspec
+def claimx_rows_committed(
+    context: RowsCommitted,
+) -> PluginResult | Awaitable[PluginResult | None] | None:
+    """React to rows that are in the tables.
+
+    Called by every worker that writes tables, once per batch, after its rows are in all of them
+    and before its offsets are committed; in the same order and with the same limits as
+    ``claimx_enrichment_complete``. After a crash it may be called again for the same rows.
+
+    Args:
+        context: Worker, tables with the number of rows, and how far the worker is.
+
+    Returns:
+        As ``claimx_dead_letter``.
+
+    Raises:
+        Exception: It is logged and counted; the rows stay committed.
+
+    Example::
+
+        from claimx_pipeline import PluginResult, hookimpl
+
+        @hookimpl
+        async def claimx_rows_committed(context):
+            if "claimx_projects" in context.tables:
+                return PluginResult.publish("acme.refresh", {"tables": dict(context.tables)})
+    """
+
+
+@hookspec
+def claimx_worker_readiness(
+    context: WorkerReadiness,
+) -> PluginResult | Awaitable[PluginResult | None] | None:
+    """React to a worker that becomes ready, or is not ready any more.
+
+    Called within a second of each change of what ``/health/ready`` says of a worker, and again
+    every 30 seconds as long as it is not ready; not when it is stopped on purpose. In the same
+    order and with the same limits as ``claimx_enrichment_complete``.
+
+    Args:
+        context: Worker, state and the state before, why, and for how many seconds the worker has
+            not been ready.
+
+    Returns:
+        As ``claimx_dead_letter``. What it publishes is tried once, since the broker may be what
+        is unavailable; ``await context.connection(name).request(…)`` does not need the broker.
+
+    Raises:
+        Exception: It is logged and counted.
+
+    Example::
+
+        from claimx_pipeline import PluginResult, hookimpl
+
+        @hookimpl
+        async def claimx_worker_readiness(context):
+            if not context.ready and context.seconds > 600:
+                return PluginResult.publish("acme.alerts", {"worker": context.worker})
+    """
+
+
+@hookspec
+def claimx_worker_starting(
+    worker: WorkerSpec, settings: Settings, resources: Resources
+) -> Awaitable[None] | None:
     """Get ready before a worker takes its first record; sync or async.
 
     Called once per worker and process, in the order of priority. A ``Plugin`` has
-    ``on_load`` for it, called with the worker that runs plugins.
+    ``on_load(resources)`` for it, called with the first worker that calls the plugin. If one
+    fails, those called so far and the one that failed hear ``claimx_worker_stopping``.
 
     Args:
         worker: The worker.
         settings: All settings.
+        resources: What workers use; they belong to the process, so do not close them.
 
     Returns:
         Nothing.

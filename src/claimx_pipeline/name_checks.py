@@ -188,7 +188,7 @@ class NameChecks:
         topics = {*self.topology.topics, DLQ_REPLAYED.name}
         topics |= {self.topology.physical(name) for name in topics}  # reported by _topics
         groups = {worker.group for worker in self.workers.values()}
-        families = {worker.family for worker in self.workers.values() if worker.family}
+        families = {each.family for worker in self.workers.values() for each in worker.ladders()}
         kept = settings.maintenance.retention_days
         for section, given, known, what in (
             (("broker", "topics"), settings.broker.topics, topics, "topic"),

@@ -70,9 +70,11 @@ class Parts:
     @cached_property
     def _declared(self) -> dict[str, WorkerSpec]:
         """The workers of the core, of plugins and of sources, as they are without settings."""
-        declared = self.registrations.by_name("claimx_register_workers", "worker")
+        from claimx_pipeline.workers.plugin_state import with_state_worker
         from claimx_pipeline.workers.source import source_workers
 
+        declared = self.registrations.by_name("claimx_register_workers", "worker")
+        declared = with_state_worker(declared, self.plugins, self.domains)
         return source_workers(self.registrations, self.loaded, declared)
 
     @cached_property
@@ -169,9 +171,11 @@ class Parts:
 
     def _core_topics(self) -> frozenset[str]:
         """Return every topic that is the pipeline's own, by any name that leads there."""
+        core = builtin.claimx_register_workers(tuple(self.domains.values()))
+        state = [each for name, each in self.workers.items() if name == "plugin-state"]
         own = [
             self.workers.get(declared.name, declared).topics()
-            for declared in builtin.claimx_register_workers(tuple(self.domains.values()))
+            for declared in (*core, *state)
             # The topics of a worker that serves others are theirs.
             if declared.serves is None
         ]
@@ -179,12 +183,8 @@ class Parts:
 
     def _adjusted(self, worker: WorkerSpec) -> WorkerSpec:
         """Return *worker* with what the settings say of it."""
-        from claimx_pipeline.runtime.retry_ladder import RetryLadder
-
         given = self.settings.workers.get(worker.name, WorkerSettings())
-        delays = self.settings.retry.delays_of(worker.family) if worker.family else ()
-        ladder = RetryLadder(worker.family, delays) if worker.family else None
-        return self._chains.adjusted(worker.with_settings(given, ladder), given)
+        return self._chains.adjusted(worker.with_settings(given, self.settings.retry), given)
 
     def _owner_of(self, worker: str) -> str:
         """Return the plugin that offers *worker*; empty if none does."""

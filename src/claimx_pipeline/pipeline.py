@@ -87,6 +87,8 @@ class Pipeline(Parts):
             return None
         pipeline = cls(parts.loaded, parts.plugins, clock or SystemClock(), parts.complete)
         if parts.with_settings:
+            with refusals.of():
+                pipeline.registrations.answers("claimx_settings_loaded")
             return pipeline
         refusals.add(pipeline.check_plugins())
         return None
@@ -276,18 +278,25 @@ class Pipeline(Parts):
             metrics: What plugins and workers are counted in; of their own if not given.
         """
         from claimx_pipeline.plugins.host.dispatch import Dispatcher
+        from claimx_pipeline.plugins.host.hands import Lent
         from claimx_pipeline.plugins.host.results import PublishRules
         from claimx_pipeline.plugins.host.webhooks import webhooks_of
         from claimx_pipeline.runtime.resources import Resources
+        from claimx_pipeline.runtime.retry_ladder import plugin_ladder
         from claimx_pipeline.telemetry.metrics import Metrics
 
         rules = PublishRules(
             core_topics=self._core_topics(),
             known_topics=frozenset(self.topology.topics),
             most_bytes=self.settings.broker.largest_record,
+            ladder=plugin_ladder(self.settings.retry),
         )
         metrics, clock = metrics or Metrics(), self.clock
-        dispatcher = Dispatcher.of(self.plugins, rules=rules, clock=clock, metrics=metrics.plugins)
+        connections = self.connections()
+        lent = Lent(connections, lambda: self.table_store, clock, self.settings.plugins)
+        dispatcher = Dispatcher.of(
+            self.plugins, rules=rules, clock=clock, metrics=metrics.plugins, lent=lent
+        )
         return Resources(
             settings=self.settings,
             clock=self.clock,
@@ -296,7 +305,7 @@ class Pipeline(Parts):
             topology=self.topology,
             tables=self.tables,
             open_table_store=lambda: self.table_store,
-            connections=self.connections(),
+            connections=connections,
             handlers=self.handlers,
             dispatcher=dispatcher,
             health=health,

@@ -34,6 +34,9 @@ class Topic:
     """Written from outside, so a missing writer is not a mistake."""
     terminal: bool = False
     """Read by people and tools, so a missing reader is not a mistake."""
+    late: bool = False
+    """Not there in installations of earlier versions: a worker that uses it makes it, if it is
+    missing and the broker lets it."""
     declared: bool = field(default=True, kw_only=True, eq=False, repr=False)
     """False for one that is only named: how it is made, others say."""
 
@@ -98,6 +101,15 @@ DOWNLOADS_RESULTS = _FIRST.downloads_results
 
 ACTIONS_PENDING = Topic(f"{BRAND}.actions.pending", retention_hours=WEEK_HOURS)
 ACTIONS_DLQ = Topic(f"{BRAND}.actions.dlq", partitions=1, terminal=True)
+
+PLUGIN_FAMILY = f"{BRAND}.plugins"
+"""Family of the retry topics of events and files that come back for one plugin alone."""
+
+PLUGIN_CHANGES = Topic(f"{PLUGIN_FAMILY}.changes", retention_hours=WEEK_HOURS, late=True)
+"""Changes of what plugins remember, keyed by plugin and key."""
+PLUGIN_CHANGES_DLQ = Topic(f"{PLUGIN_FAMILY}.changes.dlq", partitions=1, terminal=True, late=True)
+PLUGIN_STATES = Topic(f"{PLUGIN_FAMILY}.states", terminal=True, late=True)
+"""What plugins remember; every plugin reads it whole, and a worker keeps it short."""
 
 DLQ_REPLAYED = Topic(f"{BRAND}.dlq.replayed", partitions=1, terminal=True)
 """One mark per replayed dead letter, keyed by where the dead letter is."""

@@ -97,11 +97,12 @@ def test_it_starts_and_reads_every_row_that_was_there(went_on, expected):
 def test_every_group_and_table_goes_on_where_it_was(went_on, expected):
     refused = [row for row in went_on["offsets"] if row["refusal"]]
     assert refused == []
-    # In that version ``entities`` read no dead letters.
+    # In that version ``entities`` read no dead letters, and no event came back for a plugin.
     known = [
         row
         for row in went_on["offsets"]
         if row["worker"] != "entities" or not row["topic"].endswith(".dlq")
+        if ".plugins." not in row["topic"]
     ]
     assert stories.places(known) == expected["offsets"]
 

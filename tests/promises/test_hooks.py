@@ -27,6 +27,7 @@ from claimx_pipeline import (
 )
 from claimx_pipeline.domain import Domain, DomainExtension
 from claimx_pipeline.hooks import Command
+from claimx_pipeline.hooks.moments import DeadLetterContext, RowsCommitted, WorkerReadiness
 from claimx_pipeline.media import CachedFile, DownloadResult
 from claimx_pipeline.plugins.host.dispatch import EVENT_HOOKS, Dispatcher
 from claimx_pipeline.plugins.host.loading import PluginSet
@@ -59,6 +60,20 @@ FILES = {
     "claimx_upload_complete": DownloadResult(**FILE, status="completed", created_at=AT),
 }
 """What the hooks of files are called about."""
+MOMENTS = {
+    "claimx_dead_letter": DeadLetterContext(
+        worker="w", topic="t.dlq", origin="t/0/1", group="g", kind="record", plugin="",
+        category="bug", error_type="ValueError", error="no", attempts=1, first_failed="",
+        record_key=b"k", record_value=b"v",
+    ),
+    "claimx_rows_committed": RowsCommitted(
+        worker="w", tables={"claimx_projects": 2}, positions={"t/0": 7}
+    ),
+    "claimx_worker_readiness": WorkerReadiness(
+        worker="w", state="waiting", reason="the broker", before="ready", seconds=700.0, since=""
+    ),
+}  # fmt: skip
+"""What the hooks that are about no event are called about."""
 
 
 def name(hook) -> str:
@@ -106,7 +121,7 @@ def test_a_hook_says_when_with_what_and_what_failure_means(hook):
 
 def test_no_two_hooks_are_documented_alike():
     firsts = [inspect.getdoc(hook).splitlines()[0] for hook in HOOKS]
-    assert len(set(firsts)) == len(firsts) == 18
+    assert len(set(firsts)) == len(firsts) == 24
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=name)
@@ -117,7 +132,9 @@ async def test_the_example_of_a_hook_works(hook):
     context = EnrichmentContext(event, EntityRows(projects=[{"project_id": "1", "city": "A"}]))
     if hook.__name__ in FILES:
         context = FileContext(FILES[hook.__name__], hook.__name__.removeprefix("claimx_"))
+    context = MOMENTS.get(hook.__name__, context)
     given = {"settings": Settings(), "clock": SystemClock(), "context": context}
+    given |= {"kind": "contacts", "row": {"contact_email": "a@example.com"}}
     if "worker" in implementation.argnames:
         given["worker"] = worker()
     answer = implementation.function(*(given[each] for each in implementation.argnames))
@@ -139,7 +156,7 @@ async def test_the_example_of_a_hook_works(hook):
     if expected is not None:
         things = list(answer) if isinstance(answer, (list, types.GeneratorType)) else [answer]
         assert all(isinstance(thing, expected) for thing in things)
-    if hook.__name__ in EVENT_HOOKS:
+    if hook.__name__ in (*EVENT_HOOKS, *MOMENTS, "claimx_enrichment_starting"):
         metrics = PluginMetrics(CollectorRegistry())
         dispatcher = Dispatcher.of(
             PluginSet(manager), rules=PublishRules(), clock=SystemClock(), metrics=metrics

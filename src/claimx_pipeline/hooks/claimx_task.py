@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 from attrs import evolve, frozen
@@ -53,7 +54,7 @@ class ClaimxActions:
     if TYPE_CHECKING:
 
         @classmethod
-        def of(cls, *actions: DomainAction) -> Self:
+        def of(cls, *actions: DomainAction, after: timedelta | None = None) -> Self:
             """Return an answer with *actions*; the class that this is mixed into has it."""
             ...
 
@@ -68,8 +69,12 @@ class ClaimxActions:
         connection: str = "claimx_api",
         use_primary_contact_as_sender: bool = True,
         sender_username: str | None = None,
+        after: timedelta | None = None,
     ) -> Self:
-        """Have ClaimX create a task, in the event's own project if none is named."""
+        """Have ClaimX create a task, in the event's own project if none is named.
+
+        *after* defers it, as ``later`` does.
+        """
         wanted = CreateClaimxTask(
             task_type=task_type,
             task_data=task_data,
@@ -79,4 +84,4 @@ class ClaimxActions:
             use_primary_contact_as_sender=use_primary_contact_as_sender,
             sender_username=sender_username,
         )
-        return cls.of(wanted)
+        return cls.of(wanted, after=after)

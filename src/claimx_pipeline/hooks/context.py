@@ -10,11 +10,12 @@ from attrs import define, evolve, field, fields
 from claimx_pipeline.broker.protocol import OutRecord
 from claimx_pipeline.domain.entities import RowsByKind
 from claimx_pipeline.domain.events import DomainEvent
+from claimx_pipeline.hooks.hands import Hands, HandsOn
 from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask
 from claimx_pipeline.media.requests import checked
 from claimx_pipeline.topics import BRAND
 
-Stage = Literal["enrichment_complete"]
+Stage = Literal["enrichment_starting", "enrichment_complete"]
 FileStage = Literal["download_complete", "upload_complete"]
 
 
@@ -67,9 +68,13 @@ class HookContext(Protocol):
         """Take over what a plugin that succeeded changed in its copy."""
         ...
 
+    def lend(self, hands: Hands | None) -> None:
+        """Give the plugin that is called what it may use; None takes it back."""
+        ...
+
 
 @define
-class EnrichmentContext:
+class EnrichmentContext(HandsOn):
     """An event after the API answered, before its rows are published.
 
     The domain's own words are attributes too: every field of its event, every kind of its
@@ -99,6 +104,8 @@ class EnrichmentContext:
     """Name of the event's domain."""
     key_name: str = field()
     """The domain's word for ``key``."""
+    _reader: Any = field(default=None, repr=False, eq=False, kw_only=True)
+    _hands: Hands | None = field(default=None, init=False, repr=False, eq=False)
 
     @key_name.default
     def _word_of_event(self) -> str:
@@ -219,6 +226,10 @@ class EnrichmentContext:
             downloads=list(self.downloads),
         )
 
+    def lend(self, hands: Hands | None) -> None:
+        """Give the plugin that is called what it may use; None takes it back."""
+        self._hands = hands
+
     def adopt(self, changed: Self) -> None:
         """Take over rows, headers and the files asked for."""
         self.entities, self.headers = changed.entities, changed.headers
@@ -226,7 +237,7 @@ class EnrichmentContext:
 
 
 @define
-class FileContext:
+class FileContext(HandsOn):
     """A file on its way: fetched and checked, or stored where it belongs."""
 
     file: CachedFile | DownloadResult
@@ -238,6 +249,8 @@ class FileContext:
     """Which try this is, from 1."""
     domain: str = BRAND
     """Name of the file's domain."""
+    _reader: Any = field(default=None, init=False, repr=False, eq=False)
+    _hands: Hands | None = field(default=None, init=False, repr=False, eq=False)
 
     @property
     def event_id(self) -> str:
@@ -279,12 +292,16 @@ class FileContext:
         """Return a copy with headers of its own; the file's facts cannot be changed."""
         return evolve(self, headers=dict(self.headers))
 
+    def lend(self, hands: Hands | None) -> None:
+        """Give the plugin that is called what it may use; None takes it back."""
+        self._hands = hands
+
     def adopt(self, changed: Self) -> None:
         """Take over headers."""
         self.headers = changed.headers
 
 
-_OWN = frozenset(each.name for each in fields(EnrichmentContext))
+_OWN = frozenset(each.name for each in fields(EnrichmentContext)) | {"reader"}
 
 
 def copied(value: Any) -> Any:
@@ -308,33 +325,3 @@ class Dispatched:
     """Why the event's own rows are to be dropped; None if they are not."""
     failed: list[tuple[str, Exception]] = field(factory=list)
     """Plugins that failed, with their errors; the event goes on without them."""
-
-
-class EventHooks(Protocol):
-    """Calls the plugins: what workers and the process that runs them need of the host."""
-
-    async def enrichment_complete(
-        self, context: EnrichmentContext, only: str | None = None
-    ) -> Dispatched:
-        """Ask every listener to ``claimx_enrichment_complete``, or *only* one plugin."""
-        ...
-
-    async def file_complete(self, context: FileContext, only: str | None = None) -> Dispatched:
-        """Ask every listener to the hook of the file's stage, or *only* one plugin."""
-        ...
-
-    async def worker_starting(self, **given: Any) -> None:
-        """Call every plugin because a worker is about to start.
-
-        Raises:
-            HookFailedError: A plugin cannot start.
-        """
-        ...
-
-    async def worker_stopping(self, **given: Any) -> None:
-        """Call every plugin because a worker has stopped; errors are logged."""
-        ...
-
-    def close(self) -> None:
-        """Release what calling the plugins needs."""
-        ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any, Literal, Self
 
 from attrs import evolve, field, frozen
@@ -86,7 +87,24 @@ class Webhook:
         return None
 
 
-Action = Publish | Log | AddHeader | Metric | Webhook | DomainAction
+@frozen
+class ChangeState:
+    """Change what the plugin remembers under a key: its ``change_state`` is called once for it."""
+
+    key: str
+    change: Any
+    """Anything JSON can hold."""
+
+
+@frozen
+class Later:
+    """Do something that is published, later; see ``PluginResult.later``."""
+
+    action: Publish | Webhook | ChangeState | DomainAction
+    after: timedelta
+
+
+Action = Publish | Log | AddHeader | Metric | Webhook | ChangeState | Later | DomainAction
 
 
 @frozen(kw_only=True)
@@ -97,6 +115,10 @@ class PluginResult(ClaimxActions):
     message: str = ""
     filtered: bool = False
     """Stop here: no later plugin runs, rows that only this event needs are dropped."""
+    retried: bool = False
+    """Nothing is done now; the event comes back for this plugin alone."""
+    retry_after: timedelta | None = None
+    """How long to wait at least, if ``retried``."""
 
     @classmethod
     def ok(cls, message: str = "", *actions: Action) -> PluginResult:
@@ -118,6 +140,20 @@ class PluginResult(ClaimxActions):
         return cls(message=reason, filtered=True)
 
     @classmethod
+    def retry(cls, reason: str, after: timedelta | None = None) -> PluginResult:
+        """Have the event come back for this plugin alone, and do nothing now.
+
+        It waits in the retry topics of the family ``claimx.plugins``; after the last of them it
+        is a dead letter of the plugin. Raising ``TransientError`` does the same. The rest of the
+        pipeline, and the other plugins, are done with the event meanwhile.
+
+        Args:
+            reason: What is to pass, in one sentence: for the log, and the dead letter.
+            after: How long to wait at least; the next delay of the ladder that covers it.
+        """
+        return cls(message=reason, retried=True, retry_after=after)
+
+    @classmethod
     def publish(
         cls,
         topic: str,
@@ -125,9 +161,13 @@ class PluginResult(ClaimxActions):
         *,
         key: str | None = None,
         headers: dict[str, str] | None = None,
+        after: timedelta | None = None,
     ) -> PluginResult:
-        """Publish one message to a topic that the plugin names in ``topics()``."""
-        return cls(actions=(Publish(topic, payload, key, headers or {}),))
+        """Publish one message to a topic that the plugin names in ``topics()``.
+
+        *after* defers it, as ``later`` does.
+        """
+        return cls(actions=(Publish(topic, payload, key, headers or {}),)).later(after)
 
     @classmethod
     def log(cls, level: LogLevel, message: str) -> PluginResult:
@@ -158,8 +198,12 @@ class PluginResult(ClaimxActions):
         headers: dict[str, str] | None = None,
         headers_from: str | None = None,
         timeout: float | None = None,
+        after: timedelta | None = None,
     ) -> PluginResult:
-        """Call *url*, or *path* of *connection*; worker ``actions`` does it and tries again."""
+        """Call *url*, or *path* of *connection*; worker ``actions`` does it and tries again.
+
+        *after* defers it, as ``later`` does.
+        """
         call = Webhook(
             url=url,
             connection=connection,
@@ -170,12 +214,44 @@ class PluginResult(ClaimxActions):
             headers_from=headers_from,
             timeout=timeout,
         )
-        return cls(actions=(call,))
+        return cls(actions=(call,)).later(after)
 
     @classmethod
-    def of(cls, *actions: DomainAction) -> Self:
-        """Have domains' own services do something; worker ``actions`` does it and tries again."""
-        return cls(actions=actions)
+    def change_state(cls, key: str, change: Any) -> PluginResult:
+        """Have *change* become part of what the plugin remembers under *key*.
+
+        It is applied once, however often the event comes again, by the plugin's own
+        ``change_state(key, value, change)`` in worker ``plugin-state``.
+        """
+        return cls(actions=(ChangeState(key, change),))
+
+    @classmethod
+    def of(cls, *actions: DomainAction, after: timedelta | None = None) -> Self:
+        """Have domains' own services do something; worker ``actions`` does it and tries again.
+
+        *after* defers it, as ``later`` does.
+        """
+        return cls(actions=actions).later(after)
+
+    def later(self, after: timedelta | None) -> Self:
+        """Return the same, with everything that it publishes or asks for deferred.
+
+        It waits in the retry topics of the family ``claimx.plugins`` and nowhere in memory: at
+        least *after*, rounded up to the next of their delays, and longer than the longest of them
+        in several waits one after the other. Log lines, metrics and headers are not deferred.
+
+        Args:
+            after: How long; None or nothing defers nothing.
+        """
+        if not after:
+            return self
+        deferred = (
+            Later(each, after)
+            if isinstance(each, (Publish, Webhook, ChangeState, DomainAction))
+            else each
+            for each in self.actions
+        )
+        return evolve(self, actions=tuple(deferred))
 
     def and_then(self, other: PluginResult) -> PluginResult:
         """Return both results as one: the actions of this one first."""
@@ -184,4 +260,6 @@ class PluginResult(ClaimxActions):
             actions=self.actions + other.actions,
             message=other.message or self.message,
             filtered=self.filtered or other.filtered,
+            retried=self.retried or other.retried,
+            retry_after=other.retry_after or self.retry_after,
         )

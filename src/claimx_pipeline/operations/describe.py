@@ -82,9 +82,9 @@ def describe_worker(pipeline: Pipeline, name: str) -> DescribedWorker:
         reads=[physical(topic.name) for topic in worker.reads],
         writes=[physical(topic.name) for topic in worker.writes],
         tables=list(worker.tables),
-        retry_topics=[physical(topic.name) for topic in worker.retry.topics()]
-        if worker.retry
-        else [],
+        retry_topics=[
+            physical(topic.name) for ladder in worker.ladders() for topic in ladder.topics()
+        ],
         dead_letters=physical(worker.dead_letters.name) if worker.dead_letters else None,
         batch_size=worker.batch_size,
         linger_seconds=worker.linger_seconds,

@@ -6,6 +6,9 @@ from .conditions import (
     check_conditions,
     compile_conditions,
 )
+from .state.view import (
+    PluginState,
+)
 from .task_trigger import (
     TaskTriggerPlugin,
 )
@@ -21,6 +24,7 @@ __all__ = [
     "Holds",
     "LogAction",
     "Plugin",
+    "PluginState",
     "TaskTriggerConfig",
     "TaskTriggerPlugin",
     "Trigger",

@@ -5,8 +5,8 @@ from __future__ import annotations
 import inspect
 import logging
 import warnings
-from collections.abc import Awaitable, Iterable, Iterator, Mapping
-from typing import Any, ClassVar
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import attrs
 
@@ -14,6 +14,8 @@ from claimx_pipeline.errors import ClaimxError
 from claimx_pipeline.hooks.context import EnrichmentContext
 from claimx_pipeline.hooks.markers import hookimpl
 from claimx_pipeline.hooks.result import PluginResult
+from claimx_pipeline.plugins.state.view import PluginState
+from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.settings.loading.structure import structure_config
 from claimx_pipeline.settings.tree.settings import Settings
@@ -43,6 +45,8 @@ class Plugin:
     """Names of the domains whose events and files it wants to see; None for those of all."""
     config_class: ClassVar[type[Any] | None] = None
     """attrs class of its settings; None if it has none."""
+    state: PluginState = PluginState()
+    """What it remembers, by key, as it was a second or so ago; see ``change_state``."""
 
     def __init__(self, config: Any = None) -> None:
         if not self.name:
@@ -56,6 +60,8 @@ class Plugin:
             )
         self.config = config
         self._callers = 0
+        self._resources: Resources | None = None
+        """What ``on_load`` is given; the host fills it in."""
         self._logger = logging.getLogger(f"claimx_pipeline.plugin.{self.name}")
 
     @classmethod
@@ -110,11 +116,44 @@ class Plugin:
         """
         raise NotImplementedError(f"plugin {self.name!r} lacks execute")
 
-    async def on_load(self) -> None:
-        """Get ready; called before the enrichment worker takes its first record."""
+    def change_state(self, key: str, value: Any, change: Any) -> Any:
+        """Return what is remembered under *key* once *change* is part of it.
+
+        Written by a plugin that keeps state. It is called in worker ``plugin-state``, once for
+        each change that the plugin has asked for by ``PluginResult.change_state``, those of one
+        key in order. It only computes: the same arguments give the same value. What raises is a
+        dead letter, and the value stays as it was.
+
+        Args:
+            key: The key.
+            value: What is remembered under it; None if nothing is. It may be changed in place.
+            change: What was asked for, as JSON holds it.
+
+        Returns:
+            What is remembered now, anything JSON can hold; None to forget the key.
+        """
+        raise NotImplementedError(f"plugin {self.name!r} keeps no state: it lacks change_state")
+
+    if TYPE_CHECKING:
+        # With ``resources`` or without, as it was before.
+        on_load: Callable[..., Awaitable[None]]
+    else:
+
+        async def on_load(self, resources: Resources | None = None) -> None:
+            """Get ready; called before the first worker of a process that calls it takes a record.
+
+            It may also be written without *resources*, as it was before.
+
+            Args:
+                resources: What workers use: ``resources.connections.get(name)``,
+                    ``resources.clock`` and so on. They belong to the process: do not close them.
+            """
 
     async def on_unload(self) -> None:
-        """Release what ``on_load`` took."""
+        """Release what ``on_load`` took; called after the last worker that calls it has ended.
+
+        Also if ``on_load`` has failed half-way.
+        """
 
     @hookimpl
     def claimx_enrichment_complete(
@@ -124,12 +163,19 @@ class Plugin:
         return self.execute(context) if self.should_run(context) else None
 
     @hookimpl
-    async def claimx_worker_starting(self, worker: WorkerSpec, settings: Settings) -> None:  # noqa: ARG002 - for subclasses
+    async def claimx_worker_starting(
+        self,
+        worker: WorkerSpec,
+        settings: Settings,  # noqa: ARG002 - for subclasses
+    ) -> None:
         """Load with the first worker that calls it."""
         if self._is_called_by(worker):
             self._callers += 1
             if self._callers == 1:
-                await self.on_load()
+                wanted = inspect.signature(self.on_load).parameters
+                loading: Any = self.on_load(*((self._resources,) if wanted else ()))
+                if inspect.isawaitable(loading):
+                    await loading
                 self._logger.info("plugin %s is loaded for worker %s", self.name, worker.name)
 
     @hookimpl
@@ -138,10 +184,17 @@ class Plugin:
         if self._is_called_by(worker):
             self._callers -= 1
             if self._callers == 0:
-                await self.on_unload()
+                unloading: Any = self.on_unload()
+                if inspect.isawaitable(unloading):
+                    await unloading
 
     def _is_called_by(self, worker: WorkerSpec) -> bool:
-        return any(hasattr(self, hook) for hook in worker.calls)
+        if "change_state" in worker.calls:
+            return keeps_state(self)
+        hooks = [*worker.calls, "claimx_worker_readiness"]
+        hooks += ["claimx_rows_committed"] if worker.tables else []
+        hooks += [] if worker.stops_at_dead else ["claimx_dead_letter"]
+        return any(hasattr(self, hook) for hook in hooks)
 
     def _log(self, level: int | str, message: str, **extra: Any) -> None:
         """Write a log line with fields; reserved field names get a trailing underscore.
@@ -162,6 +215,11 @@ class Plugin:
     def _log_exception(self, error: BaseException, message: str, **extra: Any) -> None:
         """Write a log line with the traceback of *error*."""
         self._logger.error("%s", message, exc_info=error, extra=_safe(extra))
+
+
+def keeps_state(plugin: Plugin) -> bool:
+    """Return whether *plugin* remembers something."""
+    return type(plugin).change_state is not Plugin.change_state
 
 
 def reacts_by_execute(plugin: Plugin) -> bool:
@@ -200,7 +258,7 @@ def _does_something_else(plugin: Plugin) -> bool:
     """Return whether there is anything that is called and not inherited from ``Plugin``."""
     kind = type(plugin)
     names = [name for name in dir(kind) if name.startswith("claimx_")]
-    names += ["on_load", "on_unload", "topics", "webhook_urls", "webhook_headers"]
+    names += ["change_state", "on_load", "on_unload", "topics", "webhook_urls", "webhook_headers"]
     return any(getattr(kind, name) is not getattr(Plugin, name, None) for name in names)
 
 

@@ -11,7 +11,14 @@ from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import connection_of, is_missing
 from claimx_pipeline.connections.redact import Redactor
-from claimx_pipeline.errors import Category, RecordError, category_of, is_outage
+from claimx_pipeline.errors import (
+    Category,
+    HookFailedError,
+    RecordError,
+    category_of,
+    is_outage,
+    may_pass,
+)
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
 from claimx_pipeline.runtime.outcome import Dead, Held
@@ -38,6 +45,8 @@ class FailurePolicy:
     """Cleans what dead letters say."""
     domain: str = BRAND
     """The domain whose events the worker reads."""
+    plugin_ladder: RetryLadder | None = None
+    """Of the records that come back for one plugin."""
     dead_letters_of: Mapping[str, Topic] = field(factory=dict)
     """Where dead records of some topics go instead, by the logical names of those."""
 
@@ -48,6 +57,7 @@ class FailurePolicy:
             worker=spec.name,
             group=resources.topology.group(spec.group),
             ladder=spec.retry,
+            plugin_ladder=spec.plugin_retry,
             dead_letters=spec.dead_letters.name if spec.dead_letters else None,
             outage=spec.outage,
             topology=resources.topology,
@@ -93,13 +103,16 @@ class FailurePolicy:
             return self.sit_out(record, error, detour=detour)
         if category is Category.PERMANENT or (category is Category.BUG and attempts > 1):
             return Dead(error)
-        if self.ladder is None:
+        ladder = self.ladder
+        if self.plugin_ladder is not None and header(record.headers, PLUGIN):
+            ladder = self.plugin_ladder  # its tries were counted there
+        if ladder is None:
             # Without a ladder a passing failure is waited for, and a defect does not pass.
             return Dead(error) if category is Category.BUG else Held(error)
-        rung = self.ladder.rung(attempts, _retry_after(error))
+        rung = ladder.rung(attempts, _retry_after(error))
         if rung is None:
             return Dead(error)
-        return self.ladder.waiting(
+        return ladder.waiting(
             record,
             rung,
             group=self.group,
@@ -120,6 +133,31 @@ class FailurePolicy:
             return_to=self.topology.logical(record.topic),
             now=self.clock.now(),
             counted=False,
+        )
+
+    def for_plugin(self, record: Record, plugin: str, error: Exception) -> OutRecord | None:
+        """Return *record* as it waits to come back for *plugin* alone; None if it does not.
+
+        The tries are the plugin's own: those that the record itself took are not among them. An
+        outage of what the plugin needs counts as none, so the record waits however long it lasts.
+        """
+        ladder = self.plugin_ladder
+        if ladder is None or not may_pass(error):
+            return None
+        counted = not self.is_outage(error)
+        is_its_own = header(record.headers, PLUGIN) == plugin
+        attempts = attempts_of(record) + 1 if is_its_own and counted else 1
+        rung = ladder.rung(attempts, _retry_after(error))
+        if rung is None:
+            return None
+        return ladder.waiting(
+            record,
+            rung,
+            group=self.group,
+            return_to=self.topology.logical(record.topic),
+            now=self.clock.now(),
+            counted=counted,
+            plugin=plugin,
         )
 
     def dead_letter(self, record: Record, error: Exception, plugin: str = "") -> OutRecord | None:
@@ -155,4 +193,4 @@ class FailurePolicy:
 
 
 def _retry_after(error: Exception) -> float | None:
-    return error.retry_after if isinstance(error, RecordError) else None
+    return error.retry_after if isinstance(error, (RecordError, HookFailedError)) else None

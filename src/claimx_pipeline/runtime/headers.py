@@ -25,6 +25,8 @@ ATTEMPTS = "claimx-attempts"
 """How often the record was tried so far."""
 DUE = "claimx-due"
 """When a waiting record is to be tried again, milliseconds since 1970 UTC."""
+AFTER = "claimx-after"
+"""Until when a deferred action waits, as ``DUE`` is written; in several waits if it is long."""
 RETURN_TO = "claimx-return-to"
 """Topic that a waiting record goes back to."""
 FIRST_FAILED = "claimx-first-failed"
@@ -40,6 +42,9 @@ SOURCE_TIME = "claimx-source-time"
 
 AGAIN = "claimx-again"
 """Says that an operator asked for the record to be done again, even if it was done already."""
+
+REPLAY = "claimx-replay"
+"""Dead letter that the record was replayed from: a replay that is repeated is the same one."""
 
 HOPS = "claimx-hops"
 """How many plugins' messages led to the record; it stays with the record wherever it goes."""
@@ -68,6 +73,7 @@ OWN_PREFIX = "claimx-"
 
 TRAVELLING = frozenset(
     {GROUP, ORIGIN, ORIGIN_TIMESTAMP, ATTEMPTS, DUE, RETURN_TO, FIRST_FAILED, PLUGIN, AGAIN}
+    | {REPLAY, AFTER}
 )
 """Headers of a record on its way through the retry topics; not part of the original."""
 

@@ -33,6 +33,7 @@ from claimx_pipeline.runtime.delivery.committer import Committer
 from claimx_pipeline.runtime.delivery.counts import RecordCounts
 from claimx_pipeline.runtime.delivery.failures import FailureReport
 from claimx_pipeline.runtime.delivery.in_flight import InFlight
+from claimx_pipeline.runtime.delivery.moments import Moments
 from claimx_pipeline.runtime.delivery.paused import PausedPartitions
 from claimx_pipeline.runtime.delivery.processing import RecordProcessing
 from claimx_pipeline.runtime.delivery.publisher import Publisher
@@ -231,6 +232,7 @@ class WorkerLoop:
             reconnect=self._reconnect,
             counts=self._counts,
             failures=FailureReport(name, self.metrics, self.spec.domain),
+            moments=Moments(self.resources.dispatcher, self._policy, publisher.all_of),
             consumer=lambda: self._consumer,
         )
         self._in_flight = InFlight.of(self.spec, committer.commit, self._pulse, self.metrics)

@@ -32,6 +32,8 @@ class Done:
     """Why nothing was done, if nothing was."""
     failed_plugins: tuple[tuple[str, Exception], ...] = field(default=(), kw_only=True)
     """Plugins that failed on the record, which is dealt with all the same: name and error."""
+    retried_plugins: tuple[tuple[str, Exception], ...] = field(default=(), kw_only=True)
+    """Those of them for which it comes back; filled in by the runtime, which publishes it."""
     reports: tuple[OutRecord, ...] = field(default=(), kw_only=True)
     """What happened meanwhile, published first and whatever becomes of any record.
 

@@ -14,6 +14,7 @@ from attrs import define, field
 from claimx_pipeline.errors import ClaimxError
 from claimx_pipeline.isolation import message
 from claimx_pipeline.runtime.loop import WorkerLoop
+from claimx_pipeline.runtime.readiness import ReadinessWatch
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.telemetry.log_context import about, bind
@@ -60,6 +61,7 @@ class WorkerProcess:
         """
         dispatcher = self.resources.dispatcher
         started: list[WorkerSpec] = []
+        watch = ReadinessWatch(self.resources)
         try:
             for spec in self.specs:
                 self.resources.health.expect(spec.name, spec.batch_seconds)
@@ -67,14 +69,18 @@ class WorkerProcess:
                 try:
                     with about(worker=spec.name):
                         await dispatcher.worker_starting(
-                            worker=spec, settings=self.resources.settings
+                            worker=spec,
+                            settings=self.resources.settings,
+                            resources=self.resources,
                         )
                 except ClaimxError as error:
                     self._failed(spec.name, error)
                     continue
                 started.append(spec)
+            watch.start()
             await self._run_members(started)
         finally:
+            await watch.close()
             for spec in reversed(started):
                 with about(worker=spec.name):
                     await dispatcher.worker_stopping(worker=spec)

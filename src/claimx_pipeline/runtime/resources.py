@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.connections.registry import Connections
     from claimx_pipeline.delta.store import TableStore
     from claimx_pipeline.domain.handlers import EventHandler
-    from claimx_pipeline.hooks.context import EventHooks
+    from claimx_pipeline.hooks.event_hooks import EventHooks
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.telemetry.health import Health
     from claimx_pipeline.telemetry.metrics import Metrics

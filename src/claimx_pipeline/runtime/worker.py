@@ -19,7 +19,8 @@ from attrs.validators import ge, gt, optional
 from claimx_pipeline.broker.protocol import Admin, Broker, Record
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.runtime.outcome import Outcome
-from claimx_pipeline.runtime.retry_ladder import RetryLadder
+from claimx_pipeline.runtime.retry_ladder import RetryLadder, plugin_ladder
+from claimx_pipeline.settings.tree.retry import RetrySettings
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.settings.tree.workers import WorkerSettings
 from claimx_pipeline.topics import BRAND, Topic, TopicUse, Topology
@@ -130,6 +131,9 @@ class WorkerSpec:
     retry: RetryLadder | None = None
     """The ladder of ``family``: its topics and their delays. The pipeline puts it here once,
     from ``retry.delays_seconds`` and ``retry.families``; a plugin leaves it out."""
+    plugin_retry: RetryLadder | None = None
+    """The ladder of records that come back for one plugin alone, for a worker that ``calls``
+    hooks. The pipeline puts it here; a plugin leaves it out."""
     dead_letters: Topic | None = None
     """Where records go that can never work; None for a worker that stops at them."""
     drains: tuple[str, ...] = ()
@@ -179,21 +183,32 @@ class WorkerSpec:
         """Whether it has no topic for dead letters, and so cannot get past a dead record."""
         return self.dead_letters is None and not self.dead_letters_of
 
+    def ladders(self) -> tuple[RetryLadder, ...]:
+        """Return the ladders that its records climb."""
+        return tuple(each for each in (self.retry, self.plugin_retry) if each is not None)
+
     def topics(self) -> TopicUse:
         """Return every topic it reads and writes, retries and dead letters included."""
-        written = [*self.writes, *(self.retry.topics() if self.retry else ())]
+        written = [*self.writes, *(each for ladder in self.ladders() for each in ladder.topics())]
         if self.dead_letters is not None:
             written.append(self.dead_letters)
         written += {topic.name: topic for topic in self.dead_letters_of.values()}.values()
         return TopicUse(self.name, self.reads, tuple(written), self.dead_letters)
 
-    def with_settings(self, given: WorkerSettings, ladder: RetryLadder | None) -> WorkerSpec:
-        """Return the worker with what the settings say of it, and its retry ladder."""
+    def with_settings(
+        self,
+        given: WorkerSettings,
+        retry: RetrySettings,
+    ) -> WorkerSpec:
+        """Return the worker with what the settings say of it, and its retry ladders."""
         size, linger = given.batch_size, given.linger_seconds
         return evolve(
             self,
             batch_size=self.batch_size if size is None else size,
             linger_seconds=self.linger_seconds if linger is None else linger,
             outage=given.outage or self.outage,
-            retry=ladder,
+            retry=RetryLadder(self.family, retry.delays_of(self.family)) if self.family else None,
+            plugin_retry=plugin_ladder(retry)
+            if any(hook.startswith("claimx_") for hook in self.calls)
+            else None,
         )

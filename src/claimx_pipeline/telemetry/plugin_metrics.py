@@ -27,6 +27,7 @@ class PluginMetrics:
     _calls: Counter = field(init=False)
     _seconds: Histogram = field(init=False)
     _actions: Counter = field(init=False)
+    _used: Histogram = field(init=False)
     _own: dict[str, tuple[tuple[str, ...], Counter, set[tuple[str, ...]]]] = field(
         factory=dict, init=False
     )
@@ -50,6 +51,17 @@ class PluginMetrics:
             ["plugin", "action"],
             registry=self.registry,
         )
+
+        self._used = Histogram(
+            "claimx_plugin_used_seconds",
+            "How long a plugin waited for what the pipeline lends it: connection, reader, query",
+            ["plugin", "what"],
+            registry=self.registry,
+        )
+
+    def used(self, plugin: str, what: str, seconds: float) -> None:
+        """Count one use of what the pipeline lends to a plugin."""
+        self._used.labels(plugin, what).observe(seconds)
 
     def called(self, plugin: str, hook: str, outcome: CallOutcome, seconds: float) -> None:
         """Count one call."""

@@ -176,7 +176,7 @@ class Sandbox:
             TimeoutError: It took longer.
         """
         names = workers or ("claimx",)
-        if any(worker.retry for worker in self.pipeline.select(names)):
+        if any(worker.ladders() for worker in self.pipeline.select(names)):
             names = (*names, "retry")
         self._loop.run(run_until_idle(self.pipeline, *names), seconds)
 

@@ -10,23 +10,21 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from attrs import define, frozen
+from attrs import frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.domain.domain import Domain, DomainReader
-from claimx_pipeline.domain.entities import EntityRow, RowsByKind
+from claimx_pipeline.domain.entities import RowsByKind
 from claimx_pipeline.domain.events import DomainEvent
 from claimx_pipeline.domain.handlers import EventHandler, HandledEvent, HandledRows
 from claimx_pipeline.domain.incomplete import IncompleteError
-from claimx_pipeline.domain.kinds import EntityKind
-from claimx_pipeline.domain.messages import EntityMessage
 from claimx_pipeline.errors import Problem
-from claimx_pipeline.hooks.context import EnrichmentContext
+from claimx_pipeline.hooks.context import Dispatched, EnrichmentContext
 from claimx_pipeline.isolation import as_failure
 from claimx_pipeline.runtime.delivery.alone import is_worth_trying_alone
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header, hops_of
@@ -37,6 +35,12 @@ from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.telemetry.log_context import about
 from claimx_pipeline.topics import ACTIONS_PENDING
+from claimx_pipeline.workers.enrichment_result import (
+    Enriched,
+    drop_own_rows,
+    message_of,
+    with_moment,
+)
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +48,7 @@ ROLE = "enrichment"
 INCOMPLETE = "incomplete"
 """Outcome of an event of which a part is stored and the rest is tried again."""
 REASON_CHARACTERS = 500
+STARTING, ROWS = "claimx_enrichment_starting", "claimx_row_publishing"
 Handler = EventHandler[Any, Any]
 
 
@@ -65,17 +70,6 @@ class HandlerIndex:
             if event_type.startswith(prefix)
         ]
         return max(by_prefix, key=lambda pair: pair[0])[1] if by_prefix else None
-
-
-@define
-class Enriched:
-    """What the API said about one event, before plugins have seen it."""
-
-    handled: HandledEvent
-    handler: str
-    began: datetime
-    ended: datetime
-    skipped: str = ""
 
 
 class EnrichmentProcessor:
@@ -102,10 +96,12 @@ class EnrichmentProcessor:
 
     async def process(self, batch: Sequence[Received[DomainEvent]]) -> Sequence[Outcome]:
         """Return what became of each event."""
-        enriched = await self._ask(batch)
+        before = await self._before(batch)
+        left_out = {number for number, each in before.items() if each.filtered is not None}
+        enriched = await self._ask(batch, left_out)
         return [
-            await self._outcome(received, found)
-            for received, found in zip(batch, enriched, strict=True)
+            await self._outcome(received, found, before.get(number))
+            for number, (received, found) in enumerate(zip(batch, enriched, strict=True))
         ]
 
     async def close(self) -> None:
@@ -113,14 +109,47 @@ class EnrichmentProcessor:
         if self._reader is not None:
             await self._reader.close()
 
-    async def _ask(self, batch: Sequence[Received[DomainEvent]]) -> list[Enriched]:
-        """Ask the API about all events, those of one key and handler together."""
+    async def _before(self, batch: Sequence[Received[DomainEvent]]) -> dict[int, Dispatched]:
+        """Return what plugins said of events before the API is asked about them, by number."""
+        dispatcher = self._resources.dispatcher
+        if not dispatcher.listens(STARTING):
+            return {}
+        found = {}
+        for number, received in enumerate(batch):
+            only = header(received.record.headers, PLUGIN)
+            context = self._context(received, self._domain.rows(), stage="enrichment_starting")
+            found[number] = await dispatcher.ask(STARTING, context, only)
+            if only is not None:
+                found[number].filtered = None  # the others have had the event already
+        return found
+
+    def _context(
+        self, received: Received[DomainEvent], rows: RowsByKind, **known: Any
+    ) -> EnrichmentContext:
+        return EnrichmentContext(
+            received.message,
+            rows,
+            domain=self._domain.name,
+            key_name=self._domain.key_name,
+            attempt=attempts_of(received.record) + 1,
+            hops=hops_of(received.record),
+            reader=self._reader,
+            **known,
+        )
+
+    async def _ask(
+        self, batch: Sequence[Received[DomainEvent]], left_out: Container[int] = ()
+    ) -> list[Enriched]:
+        """Ask the API about all events but some, those of one key and handler together."""
         events = [received.message for received in batch]
         groups: defaultdict[tuple[str, str], list[int]] = defaultdict(list)
         found: dict[int, Enriched] = {}
         for number, event in enumerate(events):
             handler = self._index.find(event.event_type)
-            if handler is None:
+            if number in left_out:
+                now = self._clock.now()
+                found[number] = Enriched(HandledRows(self._domain.rows()), "", now, now)
+            elif handler is None:
                 now = self._clock.now()
                 reason = f"no handler for events {event.event_type}"
                 found[number] = Enriched(HandledRows(self._domain.rows()), "", now, now, reason)
@@ -160,26 +189,31 @@ class EnrichmentProcessor:
             return [one for event in events for one in await self._handled(handler, key, [event])]
         return handled
 
-    async def _outcome(self, received: Received[DomainEvent], found: Enriched) -> Outcome:
+    async def _outcome(
+        self, received: Received[DomainEvent], found: Enriched, before: Dispatched | None
+    ) -> Outcome:
         with about(RecordSubject(self._domain.name, received.record, received.message)):
             try:
-                return await self._finish(received.record, received.message, found)
+                outcome = await self._finish(received.record, received.message, found, before)
+                return outcome if before is None else with_moment(outcome, before)
             except BaseException as error:  # noqa: BLE001 - the failure of this event alone
                 return failure(error)
 
-    async def _finish(self, record: Record, event: DomainEvent, enriched: Enriched) -> Outcome:
+    async def _finish(
+        self,
+        record: Record,
+        event: DomainEvent,
+        enriched: Enriched,
+        before: Dispatched | None = None,
+    ) -> Outcome:
         """Run the plugins and return what is to be published."""
         handled, error = enriched.handled, enriched.handled.error
         if error is not None and not isinstance(error, IncompleteError):
             return failure(error)
-        context = EnrichmentContext(
-            event,
+        context = self._context(
+            Received(record, event),
             self._domain.rows_from(handled.entities if error is None else error.entities),
-            domain=self._domain.name,
-            key_name=self._domain.key_name,
-            attempt=attempts_of(record) + 1,
             handler=enriched.handler,
-            hops=hops_of(record),
             api_calls=handled.api_calls,
             duration_seconds=(enriched.ended - enriched.began).total_seconds(),
         )
@@ -189,7 +223,7 @@ class EnrichmentProcessor:
             return failure(error, reports=known)
         if only is not None:
             return await self._finish_for(only, context, enriched)
-        dispatched = await self._resources.dispatcher.enrichment_complete(context)
+        dispatched = await self._dispatched(context, before)
         log.debug("event %s (%s) is enriched", event.event_id, event.event_type)
         outcome, reason = "enriched", note_of(handled)
         if enriched.skipped:
@@ -205,6 +239,18 @@ class EnrichmentProcessor:
             skipped=enriched.skipped,
             failed_plugins=tuple(dispatched.failed),
         )
+
+    async def _dispatched(
+        self, context: EnrichmentContext, before: Dispatched | None, only: str | None = None
+    ) -> Dispatched:
+        """Run the plugins on an enriched event, then show them its rows."""
+        dispatcher = self._resources.dispatcher
+        if before is not None and before.filtered is not None:
+            return Dispatched(filtered=before.filtered)
+        dispatched = await dispatcher.enrichment_complete(context, only)
+        if dispatcher.listens(ROWS):
+            dispatched.failed += (await dispatcher.row_publishing(context, only)).failed
+        return dispatched
 
     def _known(
         self, context: EnrichmentContext, enriched: Enriched, error: Exception
@@ -233,7 +279,7 @@ class EnrichmentProcessor:
         Rows that it changes are merged again. What it would filter out is stored already.
         """
         before = context.copy().entities
-        dispatched = await self._resources.dispatcher.enrichment_complete(context, plugin)
+        dispatched = await self._dispatched(context, None, plugin)
         publish = dispatched.publish
         if context.entities != before:
             outcome = "skipped" if enriched.skipped else "enriched"
@@ -263,47 +309,6 @@ def check_results(
         )
 
 
-def drop_own_rows(entities: RowsByKind, kinds: Sequence[EntityKind]) -> None:
-    """Drop the rows that only this event needs; those of kinds that survive a filter stay."""
-    for kind in kinds:
-        if not kind.survives_filter:
-            getattr(entities, kind.name).clear()
-
-
-def message_of(
-    domain: Domain, context: EnrichmentContext, enriched: Enriched, *, outcome: str, reason: str
-) -> EntityMessage:
-    """Return the message that stores the event's rows and its line of the event log."""
-    return EntityMessage(
-        event_id=context.event_id,
-        event_type=context.event_type,
-        key=context.key,
-        log=log_row(domain, context, enriched, outcome=outcome, reason=reason),
-        rows=context.entities,
-    )
-
-
-def log_row(
-    domain: Domain, context: EnrichmentContext, enriched: Enriched, *, outcome: str, reason: str
-) -> EntityRow:
-    """Return the event's line of the event log."""
-    event = context.event
-    return {
-        "event_id": event.event_id,
-        "event_type": event.event_type,
-        domain.key_name: event.key,
-        "outcome": outcome,
-        "reason": reason,
-        "category": "",
-        "api_calls": context.api_calls,
-        **{kind.count_column: len(getattr(context.entities, kind.name)) for kind in domain.kinds},
-        "attempts": context.attempt,
-        "duration_ms": round(context.duration_seconds * 1000),
-        "ingested_at": event.ingested_at,
-        "enriched_at": enriched.ended,
-    }
-
-
 def check(domain: Domain, settings: Settings) -> Sequence[Problem]:
     """Return what is missing before the API can be asked."""
     return domain.check(settings, domain.worker_name(ROLE))
@@ -329,7 +334,7 @@ def worker(domain: Domain) -> WorkerSpec:
         check=partial(check, domain),
         family=topics.family("enrichment"),
         dead_letters=topics.enrichment_dlq,
-        calls=("claimx_enrichment_complete",),
+        calls=("claimx_enrichment_complete", STARTING, ROWS),
         build=partial(build, domain),
         batch_size=200,
         sets=domain.sets(ROLE),

@@ -20,8 +20,9 @@ from claimx_pipeline.errors import DecodeError
 from claimx_pipeline.runtime import headers
 from claimx_pipeline.runtime.outcome import Done, Held, Outcome
 from claimx_pipeline.runtime.resources import Resources
-from claimx_pipeline.runtime.retry_ladder import RETRY_GROUP
+from claimx_pipeline.runtime.retry_ladder import RETRY_GROUP, RetryLadder
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
+from claimx_pipeline.topics import PLUGIN_FAMILY, Topic
 from claimx_pipeline.workers.retry_cleaner import RetryCleaner
 
 SHORTEST_LIMIT = timedelta(days=7)
@@ -34,6 +35,8 @@ class Waiting:
 
     due: datetime
     record: OutRecord
+    after: datetime | None = None
+    """Until when an action that was deferred waits, perhaps longer than one delay."""
 
 
 class RetryProcessor:
@@ -45,7 +48,9 @@ class RetryProcessor:
         cleaner: RetryCleaner,
         longest: timedelta,
         returns_to: frozenset[str] | None = None,
+        ladder: RetryLadder | None = None,
     ) -> None:
+        self._ladder = ladder
         self._clock = clock
         self._cleaner = cleaner
         self._longest = longest
@@ -76,10 +81,11 @@ class RetryProcessor:
         kept = tuple(
             (name, value)
             for name, value in record.headers
-            if name not in (headers.DUE, headers.RETURN_TO)
+            if name not in (headers.DUE, headers.RETURN_TO, headers.AFTER)
         )
         returning = OutRecord(return_to, record.value, record.key, kept)
-        return Waiting(self._due(record), returning)
+        after = published_at(headers.number_in(record, headers.AFTER))
+        return Waiting(self._due(record), returning, after)
 
     def _due(self, record: Record) -> datetime:
         """Return when *record* is due; now, if what it says of that cannot be meant.
@@ -101,24 +107,40 @@ class RetryProcessor:
         """Return each record that is due; hold the others until they are."""
         now = self._clock.now()
         return [
-            Done(publish=(received.message.record,))
+            Done(publish=(self._next(received.message, now),))
             if received.message.due <= now
             else Held(until=received.message.due)
             for received in batch
         ]
+
+    def _next(self, waiting: Waiting, now: datetime) -> OutRecord:
+        """Return the record as it goes back, or as it waits once more."""
+        if waiting.after is None or waiting.after <= now or self._ladder is None:
+            return waiting.record
+        return self._ladder.deferred(waiting.record, waiting.after, now)
 
     async def close(self) -> None:
         """Delete no more."""
         await self._cleaner.close()
 
 
-def build(resources: Resources, returns_to: frozenset[str] | None = None) -> RetryProcessor:
+def build(
+    resources: Resources,
+    returns_to: frozenset[str] | None = None,
+    ladder: RetryLadder | None = None,
+) -> RetryProcessor:
     """Return the processor of one member.
 
     Args:
         resources: Of the worker.
-        returns_to: Logical names of the topics that records may return to; None for any.
+        returns_to: Logical names of the topics that records may return to; None for any. What
+            plugins publish to is among them.
+        ladder: Of deferred actions.
     """
+    if returns_to is not None:
+        topology = resources.topology
+        written = (name for name, by in topology.writers.items() if any(map(_is_plugin, by)))
+        returns_to = returns_to.union(written)
     settings = resources.settings.retry
     waits = [settings.delays_seconds, *(each.delays_seconds for each in settings.families.values())]
     longest = timedelta(seconds=max(map(max, waits)))
@@ -126,32 +148,38 @@ def build(resources: Resources, returns_to: frozenset[str] | None = None) -> Ret
         resources.worker, resources.topology, resources.broker.admin(), resources.clock
     )
     limit = max(longest, SHORTEST_LIMIT)
-    return RetryProcessor(resources.clock, cleaner, limit, returns_to)
+    return RetryProcessor(resources.clock, cleaner, limit, returns_to, ladder)
+
+
+def _is_plugin(writer: str) -> bool:
+    return writer.startswith("plugin ")
 
 
 def serving(retry: WorkerSpec, workers: Sequence[WorkerSpec]) -> WorkerSpec | None:
     """Return *retry* as the worker that serves the ladders of *workers*; None without any."""
-    ladders = {worker.retry.family: worker.retry for worker in workers if worker.retry}
+    ladders = {ladder.family: ladder for worker in workers for ladder in worker.ladders()}
     if not ladders:
         return None
-    return_to = {topic.name: topic for worker in workers for topic in worker.reads if worker.retry}
+    served = [worker for worker in workers if worker.ladders()]
+    return_to = {topic.name: topic for worker in served for topic in worker.reads}
     reads = tuple(topic for _, ladder in sorted(ladders.items()) for topic in ladder.topics())
-    dead_letters = {
-        topic.name: worker.dead_letters
-        for worker in workers
-        if worker.retry and worker.dead_letters
-        for topic in worker.retry.topics()
-    }
+    dead_letters: dict[str, Topic] = {}
+    for worker in served:
+        if worker.dead_letters is None:
+            continue
+        for topic in (topic for ladder in worker.ladders() for topic in ladder.topics()):
+            # The ladder of plugins has several workers: what cannot be read is the first's.
+            dead_letters.setdefault(topic.name, worker.dead_letters)
     return evolve(
         retry,
-        build=partial(build, returns_to=frozenset(return_to)),
+        build=partial(build, returns_to=frozenset(return_to), ladder=ladders.get(PLUGIN_FAMILY)),
         reads=reads,
         drains=tuple(sorted(ladders)),
         writes=tuple(return_to.values()),
         # Some of them would have none: then it stops at a dead record, as any worker does.
         dead_letters_of=dead_letters if len(dead_letters) == len(reads) else {},
         # Not of those that name one kind of worker: 'worker download' starts no other.
-        sets=frozenset().union(*(worker.sets for worker in workers if worker.retry)) - FILE_KINDS,
+        sets=frozenset().union(*(worker.sets for worker in served)) - FILE_KINDS,
     )
 
 

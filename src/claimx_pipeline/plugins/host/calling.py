@@ -13,7 +13,8 @@ from typing import Any
 from attrs import define, field, frozen
 
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.errors import HookFailedError
+from claimx_pipeline.errors import Category, HookFailedError, RecordError, may_pass
+from claimx_pipeline.hooks.result import PluginResult
 from claimx_pipeline.isolation import EscapedError, as_failure, described
 from claimx_pipeline.plugins.host import thread
 from claimx_pipeline.plugins.host.thread import PluginThread
@@ -44,6 +45,10 @@ class Listener:
     domains: tuple[str, ...] | None = None
     """Domains of which it hears; None for every one."""
 
+    def hears(self, domain: str) -> bool:
+        """Return whether it hears of *domain*; empty for what is of none."""
+        return self.domains is None or not domain or domain in self.domains
+
     def failed(self, reason: str) -> HookFailedError:
         """Return the error that says what this plugin did wrong."""
         return HookFailedError(self.plugin, self.hook, reason)
@@ -57,7 +62,17 @@ class Listener:
         failed = as_failure(error)
         raised = failed.raised if isinstance(failed, EscapedError) else failed
         raised.__traceback__ = _theirs(raised.__traceback__)
-        return self.failed(f"{described(raised)}{where}")
+        made = self.failed(f"{described(raised)}{where}")
+        if isinstance(raised, RecordError) and may_pass(raised):
+            made.category, made.outage = raised.category, raised.outage
+            made.retry_after = raised.retry_after
+        return made
+
+    def asks_again(self, result: PluginResult) -> HookFailedError:
+        """Return the error that says that this plugin wants to see the event once more."""
+        reason = f"it asks for another try: {result.message or 'it gives no reason'}"
+        after = result.retry_after.total_seconds() if result.retry_after else None
+        return HookFailedError(self.plugin, self.hook, reason, Category.TRANSIENT, after)
 
     def call(self, **given: Any) -> Any:
         """Return what the implementation answers; it may be awaitable."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import pluggy
-from attrs import define
+from attrs import define, evolve, field
 
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import HookFailedError
@@ -17,10 +18,15 @@ from claimx_pipeline.hooks.context import Dispatched, EnrichmentContext, FileCon
 from claimx_pipeline.hooks.result import PluginResult
 from claimx_pipeline.isolation import message
 from claimx_pipeline.media.codec import FileCodec
-from claimx_pipeline.plugins.base import Plugin, listens, reacts_by_execute
+from claimx_pipeline.plugins.base import Plugin, keeps_state, listens, reacts_by_execute
 from claimx_pipeline.plugins.host.calling import Listener, PluginCaller
+from claimx_pipeline.plugins.host.hands import Lent, PluginHands
 from claimx_pipeline.plugins.host.heard_domains import domains_of
+from claimx_pipeline.plugins.host.objects import plugin_objects
 from claimx_pipeline.plugins.host.results import AnswerReader, PublishRules
+from claimx_pipeline.plugins.state.follower import StateFollower
+from claimx_pipeline.plugins.state.keeper import StateKeeper
+from claimx_pipeline.settings.tree.plugins import PluginsSettings
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
 
 if TYPE_CHECKING:
@@ -34,6 +40,17 @@ ENRICHMENT_COMPLETE = "claimx_enrichment_complete"
 EVENT_HOOKS = (ENRICHMENT_COMPLETE, "claimx_download_complete", "claimx_upload_complete")
 """Hooks that are called while events flow; each takes a ``context`` and may answer."""
 
+ROW_PUBLISHING = "claimx_row_publishing"
+
+MOMENTS = (
+    "claimx_enrichment_starting",
+    ROW_PUBLISHING,
+    "claimx_dead_letter",
+    "claimx_rows_committed",
+    "claimx_worker_readiness",
+)
+"""Further hooks that are called while workers run; they cost nothing if no plugin listens."""
+
 STOP_SECONDS = 5.0
 """How long a plugin may take to stop."""
 
@@ -46,13 +63,34 @@ class Dispatcher:
     """Hook to who listens, in the order they are asked."""
     callers: Mapping[str, PluginCaller]
     answers: AnswerReader
+    hands: Mapping[str, PluginHands] = field(factory=dict)
+    """What each plugin may use while it is called; empty outside a worker."""
+    plugins: Sequence[Plugin] = ()
+    """Those made from the class."""
+    states: StateKeeper = field(factory=lambda: StateKeeper({}, {}))
+    """Applies changes of what plugins remember."""
+    _follower: StateFollower = field(factory=lambda: StateFollower(()))
 
     @classmethod
     def of(
-        cls, plugins: PluginSet, *, rules: PublishRules, clock: Clock, metrics: PluginMetrics
+        cls,
+        plugins: PluginSet,
+        *,
+        rules: PublishRules,
+        clock: Clock,
+        metrics: PluginMetrics,
+        lent: Lent | None = None,
     ) -> Dispatcher:
-        """Return the dispatcher for the loaded plugins."""
-        hooks = (*EVENT_HOOKS, "claimx_worker_starting", "claimx_worker_stopping")
+        """Return the dispatcher for the loaded plugins.
+
+        Args:
+            plugins: The plugins.
+            rules: What they may publish.
+            clock: Their limits are measured by it.
+            metrics: What they do is counted in it.
+            lent: What they may use; None if they may use nothing.
+        """
+        hooks = (*EVENT_HOOKS, *MOMENTS, "claimx_worker_starting", "claimx_worker_stopping")
         listeners = {
             name: _listeners(getattr(plugins.manager.hook, name), plugins) for name in hooks
         }
@@ -61,12 +99,31 @@ class Dispatcher:
             name: PluginCaller(name, plugins.timeout_seconds(name), clock, metrics)
             for name in names
         }
-        return cls(listeners, callers, AnswerReader(rules, metrics))
+        hands = {}
+        if lent is not None:
+            hands = {name: PluginHands(name, lent, metrics) for name in names}
+        objects = dict(plugin_objects(plugins))
+        stateful = {name: each for name, each in objects.items() if keeps_state(each)}
+        functions = {name: each.change_state for name, each in stateful.items()}
+        follower = StateFollower(frozenset(stateful))
+        for name, plugin in stateful.items():
+            plugin.state = follower.state_of(name)
+        return cls(
+            listeners,
+            callers,
+            AnswerReader(evolve(rules, stateful=frozenset(stateful)), metrics, clock),
+            hands,
+            tuple(objects.values()),
+            StateKeeper(functions, callers, lent.plugins if lent else PluginsSettings()),
+            follower,
+        )
 
     async def enrichment_complete(
         self, context: EnrichmentContext, only: str | None = None
     ) -> Dispatched:
         """Ask every listener to ``claimx_enrichment_complete``, as ``ask`` does."""
+        if not self.listeners[ENRICHMENT_COMPLETE]:
+            return Dispatched()  # so that it costs nothing
         dispatched = await self.ask(ENRICHMENT_COMPLETE, context, only)
         dispatched.publish += [
             FileCodec(task.key_name, context.domain).task_record(task) for task in context.downloads
@@ -95,18 +152,46 @@ class Dispatcher:
         for listener in self.listeners[hook]:
             if only is not None and listener.plugin != only:
                 continue
-            if listener.domains is not None and context.domain not in listener.domains:
+            if not listener.hears(context.domain):
                 continue
             with about(plugin=listener.plugin, hook=hook):
                 try:
                     result = await self._ask_one(listener, context, dispatched)
                 except HookFailedError as error:
                     dispatched.failed.append((listener.plugin, error))
-                    log.warning("event %s goes on without a plugin: %s", context.event_id, error)
+                    log.warning("%s goes on without a plugin: %s", _about(context), error)
                     continue
             if result is not None and result.filtered:
                 dispatched.filtered = result.message or f"filtered out by {listener.plugin}"
                 break
+        return dispatched
+
+    def listens(self, hook: str) -> bool:
+        """Return whether a plugin implements *hook*."""
+        return bool(self.listeners[hook])
+
+    async def row_publishing(
+        self, context: EnrichmentContext, only: str | None = None
+    ) -> Dispatched:
+        """Show every listener to ``claimx_row_publishing`` each row of *context*, in order.
+
+        What one that fails has changed is not taken over.
+        """
+        dispatched = Dispatched()
+        for listener in self.listeners[ROW_PUBLISHING]:
+            if only not in (None, listener.plugin) or not listener.hears(context.domain):
+                continue
+            its_own = context.copy()
+            looking = evolve(
+                listener, function=partial(look_at_rows, listener, its_own), arguments=()
+            )
+            try:
+                await self._call(looking, its_own)
+            except HookFailedError as error:
+                dispatched.failed.append((listener.plugin, error))
+                log.warning("%s goes on without a plugin: %s", _about(context), error)
+            else:
+                context.adopt(its_own)
         return dispatched
 
     async def _ask_one(
@@ -125,13 +210,15 @@ class Dispatcher:
                 raise listener.raised(error, " (in should_run)") from error
         # It may fail half-way, or still be at it when its time is over.
         its_own = context.copy()
-        result = await self.callers[listener.plugin].ask(listener, context=its_own)
+        result = await self._call(listener, its_own)
         if result is None:
             context.adopt(its_own)
             return None
         if not isinstance(result, PluginResult):
             reason = f"it returned {type(result).__name__}, not PluginResult or None"
             raise listener.failed(reason)
+        if result.retried:
+            raise listener.asks_again(result)
         try:
             prepared = self.answers.prepare(listener.plugin, listener.hook, its_own, result)
         except (ValueError, TypeError, AttributeError) as error:
@@ -145,18 +232,50 @@ class Dispatcher:
         dispatched.publish += prepared.records
         return result
 
+    async def _call(self, listener: Listener, context: HookContext) -> Any:
+        """Return what *listener* answers; meanwhile *context* has what the plugin may use.
+
+        Raises:
+            HookFailedError: It failed.
+        """
+        if hands := self.hands.get(listener.plugin):
+            hands.loop = asyncio.get_running_loop()
+            context.lend(hands)
+        try:
+            return await self.callers[listener.plugin].ask(listener, context=context)
+        finally:
+            context.lend(None)
+
     async def worker_starting(self, **given: Any) -> None:
-        """Tell every plugin that a worker is about to start; the first error stops the start.
+        """Call every plugin because a worker is about to start; the first error stops the start.
+
+        For those that were called already, and the one that failed, the worker then stops.
 
         Raises:
             HookFailedError: A plugin cannot start.
         """
-        for listener in self.listeners["claimx_worker_starting"]:
-            await _tell(listener, given)
+        began: set[str] = set()
+        for plugin in self.plugins:
+            plugin._resources = given.get("resources")  # noqa: SLF001 - the host's part of the class
+        if "resources" in given:
+            await self._follower.begin(given["resources"])
+        try:
+            for listener in self.listeners["claimx_worker_starting"]:
+                began.add(listener.plugin)
+                await _tell(listener, given)
+        except BaseException:
+            await self._stop(given, began)
+            raise
 
     async def worker_stopping(self, **given: Any) -> None:
         """Call every plugin because a worker has stopped; errors are logged, none is left out."""
+        await self._stop(given)
+
+    async def _stop(self, given: Mapping[str, Any], only: Collection[str] | None = None) -> None:
+        await self._follower.end()
         for listener in self.listeners["claimx_worker_stopping"]:
+            if only is not None and listener.plugin not in only:
+                continue
             try:
                 async with asyncio.timeout(STOP_SECONDS):
                     await _tell(listener, given)
@@ -167,6 +286,35 @@ class Dispatcher:
         """Let the plugins' threads end; what hangs is left behind."""
         for caller in self.callers.values():
             caller.close()
+        for hands in self.hands.values():
+            hands.close()
+
+
+def look_at_rows(listener: Listener, context: EnrichmentContext) -> None:
+    """Show *listener* each row of *context*, and leave out those that it does not want.
+
+    Raises:
+        TypeError: It is async, or answers neither None nor a bool.
+    """
+    for kind, rows in context.entities.items():
+        kept = []
+        for row in rows:
+            answer = listener.call(kind=kind, row=row, context=context)
+            if answer is not None and not isinstance(answer, bool):
+                if inspect.iscoroutine(answer):
+                    answer.close()
+                raise TypeError(
+                    f"it returned {type(answer).__name__} for a row of {kind}; change the row "
+                    "itself, and return False to leave it out; it must not be async"
+                )
+            if answer is not False:
+                kept.append(row)
+        rows[:] = kept
+
+
+def _about(context: HookContext) -> str:
+    kind = "event" if context.domain else context.event_type
+    return f"{kind} {context.event_id}"
 
 
 async def _tell(listener: Listener, given: Mapping[str, Any]) -> None:

@@ -35,6 +35,7 @@ from claimx_pipeline.plugins.host.load_checks import (
     unresolved_in,
 )
 from claimx_pipeline.plugins.literals import literal_credentials
+from claimx_pipeline.plugins.shipped import switched_on
 from claimx_pipeline.settings.tree.plugins import PluginSettings, PluginsSettings
 
 log = logging.getLogger(__name__)
@@ -147,6 +148,8 @@ def load_plugins(  # noqa: PLR0913 - each is one thing to know
     by_name: defaultdict[str, list[Candidate]] = defaultdict(list)
     for candidate in (*_installed(settings), *_in_directory(settings, directory, environ or {})):
         by_name[candidate.name].append(candidate)
+    for point in switched_on(settings):
+        by_name.setdefault(point.name, [Candidate(point.name, "shipped", point.load, True)])
     refusals = refusals or Refusals()
     for name, found in sorted(by_name.items()):
         with refusals.of(f"plugins.{name}"):

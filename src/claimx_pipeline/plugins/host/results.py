@@ -5,16 +5,20 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable, Collection
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from attrs import define, field, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord
+from claimx_pipeline.clock import Clock, SystemClock
 from claimx_pipeline.hooks.context import HookContext
 from claimx_pipeline.hooks.domain_action import DomainAction
 from claimx_pipeline.hooks.result import (
     AddHeader,
+    ChangeState,
+    Later,
     Log,
     Metric,
     PluginResult,
@@ -22,9 +26,12 @@ from claimx_pipeline.hooks.result import (
     Webhook,
 )
 from claimx_pipeline.plugins.action_messages import action_value, to_json
+from claimx_pipeline.plugins.state.changes import StateChange, check_key
+from claimx_pipeline.plugins.state.entries import key_bytes
 from claimx_pipeline.runtime import headers
+from claimx_pipeline.runtime.retry_ladder import RetryLadder
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
-from claimx_pipeline.topics import ACTIONS_PENDING
+from claimx_pipeline.topics import ACTIONS_PENDING, PLUGIN_CHANGES
 
 _LEVELS = {
     "debug": logging.DEBUG,
@@ -32,6 +39,8 @@ _LEVELS = {
     "warning": logging.WARNING,
     "error": logging.ERROR,
 }
+
+LONGEST_DEFERRAL = timedelta(days=366)
 
 _OVERHEAD_BYTES = 1024
 """What a record needs beside its value, and to spare."""
@@ -47,6 +56,10 @@ class PublishRules:
     """All topics there are; None if that is not known."""
     most_bytes: int = 1_000_000
     """What the broker takes as one record."""
+    ladder: RetryLadder | None = None
+    """In whose topics deferred actions wait; None if nothing can be deferred."""
+    stateful: Collection[str] | None = None
+    """Plugins that keep state; None if that is not known."""
 
     def check(self, topic: str) -> None:
         """Refuse a topic that a plugin must not publish to.
@@ -61,6 +74,18 @@ class PublishRules:
         if self.known_topics is not None and topic not in self.known_topics:
             raise ValueError(
                 f"there is no topic {topic!r}; a plugin names what it publishes to in 'topics()'"
+            )
+
+    def check_state(self, plugin: str) -> None:
+        """Refuse a change of what a plugin cannot remember.
+
+        Raises:
+            ValueError: The plugin says nowhere how a change becomes part of a value.
+        """
+        if self.stateful is not None and plugin not in self.stateful:
+            raise ValueError(
+                "it changes its state and has no method 'change_state(key, value, change)', which "
+                "says how; write one"
             )
 
 
@@ -79,6 +104,7 @@ class AnswerReader:
 
     rules: PublishRules
     metrics: PluginMetrics
+    clock: Clock = field(factory=SystemClock)
 
     def prepare(
         self, plugin: str, hook: str, context: HookContext, result: PluginResult
@@ -109,24 +135,59 @@ class AnswerReader:
                         raise ValueError(problem)
                     count = partial(self.metrics.count, plugin, name, value, dict(labels))
                     prepared.effects.append(count)
-                case Publish():
-                    self.rules.check(action.topic)
-                    cause = f"{hook}|{context.cause}|{plugin}|{action.topic}|{number}"
-                    key = action.key or context.event_id
-                    prepared.records.append(self._published(context, action, key, cause))
-                case Webhook() | DomainAction():
-                    cause = f"{hook}|{context.cause}|{plugin}|{ACTIONS_PENDING.name}|{number}"
-                    prepared.records.append(self._asked_for(plugin, context, action, cause))
                 case _:
-                    raise TypeError(f"{type(action).__name__} is not an action of a PluginResult")
+                    record = self._record_of(plugin, hook, context, result, number)
+                    prepared.records.append(record)
             prepared.effects.append(counted)
         return prepared
+
+    def _record_of(
+        self, plugin: str, hook: str, context: HookContext, result: PluginResult, number: int
+    ) -> OutRecord:
+        """Return the record that action *number* of *result* becomes."""
+        given = result.actions[number]
+        action = given.action if isinstance(given, Later) else given
+        cause = f"{hook}|{context.cause}|{plugin}"
+        match action:
+            case Publish():
+                self.rules.check(action.topic)
+                key = action.key or context.event_id
+                cause = f"{cause}|{action.topic}|{number}"
+                record = self._published(context, action, key, cause)
+            case ChangeState():
+                # Whatever else is answered: the same change of the same event is the same one.
+                cause = f"{cause}|{action.key}|{_nth(result, number, action.key)}"
+                record = self._change(plugin, context, action, cause)
+            case Webhook() | DomainAction():
+                cause = f"{cause}|{ACTIONS_PENDING.name}|{number}"
+                record = self._asked_for(plugin, context, action, cause)
+            case _:
+                raise TypeError(f"{type(action).__name__} is not an action of a PluginResult")
+        return self._deferred(record, given.after) if isinstance(given, Later) else record
+
+    def _deferred(self, record: OutRecord, after: timedelta) -> OutRecord:
+        if self.rules.ladder is None:
+            raise ValueError("nothing can be deferred here: there are no retry topics of plugins")
+        if after > LONGEST_DEFERRAL:
+            most = LONGEST_DEFERRAL.days
+            raise ValueError(f"an action can be deferred by {most} days at most, not by {after}")
+        now = self.clock.now()
+        return self.rules.ladder.deferred(record, now + after, now)
 
     def _published(self, context: HookContext, action: Publish, key: str, cause: str) -> OutRecord:
         for name, value in (*action.headers.items(), *context.headers.items()):
             _check_header(name, value)
         given = {**context.headers, **action.headers}
         return self._record(context, action.topic, to_json(action.payload), key, given, cause)
+
+    def _change(
+        self, plugin: str, context: HookContext, action: ChangeState, cause: str
+    ) -> OutRecord:
+        self.rules.check_state(plugin)
+        check_key(action.key)
+        value = to_json(StateChange(plugin, action.key, action.change))
+        key = key_bytes(plugin, action.key).decode()
+        return self._record(context, PLUGIN_CHANGES.name, value, key, {}, cause)
 
     def _asked_for(
         self, plugin: str, context: HookContext, action: Webhook | DomainAction, cause: str
@@ -164,6 +225,12 @@ class AnswerReader:
         return OutRecord(topic, value, key.encode(), headers.encoded({**given, **own}))
 
 
+def _nth(result: PluginResult, number: int, key: str) -> int:
+    """Return how many changes of *key* are before action *number*."""
+    before = [each.action if isinstance(each, Later) else each for each in result.actions[:number]]
+    return sum(isinstance(each, ChangeState) and each.key == key for each in before)
+
+
 def _logging(plugin: str, level: str, message: str) -> Callable[[], None]:
     if level not in _LEVELS:
         raise ValueError(f"{level!r} is not a valid log level; use {', '.join(_LEVELS)}")
@@ -179,6 +246,8 @@ def _check_header(name: str, value: str) -> None:
 
 
 def _name_of(action: object) -> str:
+    if isinstance(action, Later):
+        return _name_of(action.action)
     if isinstance(action, DomainAction):
         return action.kind
     return "add_header" if isinstance(action, AddHeader) else type(action).__name__.lower()

@@ -12,7 +12,7 @@ from typing import Literal
 
 from attrs import frozen
 
-from claimx_pipeline.broker.protocol import OutRecord, Record
+from claimx_pipeline.broker.protocol import Headers, OutRecord, Record
 from claimx_pipeline.clock import EPOCH, published_at
 from claimx_pipeline.connections.redact import Redactor
 from claimx_pipeline.errors import ClaimxError, category_of
@@ -91,9 +91,14 @@ class DeadLetter:
     @classmethod
     def read(cls, record: Record) -> DeadLetter | None:
         """Return what the headers of *record* say; None if it is not a dead letter."""
+        return cls.of_headers(record.headers)
+
+    @classmethod
+    def of_headers(cls, given: Headers) -> DeadLetter | None:
+        """Return what the headers of a dead letter say; None if they are not those of one."""
         found = {
             name.removeprefix(PREFIX): value.decode("utf-8", "replace")
-            for name, value in record.headers
+            for name, value in given
             if value is not None and name.startswith(PREFIX)
         }
         try:

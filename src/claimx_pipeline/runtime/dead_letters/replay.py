@@ -157,6 +157,7 @@ def returning(
         headers.GROUP: failure.group,
         headers.ORIGIN: str(failure.origin),
         headers.FIRST_FAILED: failure.first_failed,
+        headers.REPLAY: str(dead_letter.location),
     }
     if failure.origin_timestamp is not None:
         travelling[headers.ORIGIN_TIMESTAMP] = str(failure.origin_timestamp)

@@ -163,6 +163,9 @@ class Committable:
         for plugin, error in done.failed_plugins:
             becomes = f"are dead letters of plugin {plugin!r}, and go on without it"
             self.failed.append(FailedRecord(record, error, becomes))
+        for plugin, error in done.retried_plugins:
+            becomes = f"wait in a retry topic for plugin {plugin!r} alone, and go on without it"
+            self.failed.append(FailedRecord(record, error, becomes))
         if done.failed_plugins and not record.dead_letters_acknowledged:
             self.dead_letters += [
                 DeadLetterWanted(record, error, plugin) for plugin, error in done.failed_plugins

@@ -29,11 +29,12 @@ from claimx_pipeline.runtime.delivery.batch import (
 )
 from claimx_pipeline.runtime.delivery.counts import RecordCounts
 from claimx_pipeline.runtime.delivery.failures import FailureReport
+from claimx_pipeline.runtime.delivery.moments import Moments
 from claimx_pipeline.runtime.delivery.paused import PausedPartitions
 from claimx_pipeline.runtime.delivery.publisher import Publisher
 from claimx_pipeline.runtime.delivery.table_writes import TableWrites
 from claimx_pipeline.runtime.failure_policy import FailurePolicy
-from claimx_pipeline.runtime.outcome import Dead, Held, Retry
+from claimx_pipeline.runtime.outcome import Dead, Done, Held, Retry
 from claimx_pipeline.runtime.reconnect import Reconnect
 
 log = logging.getLogger(__name__)
@@ -51,6 +52,7 @@ class Committer:
     reconnect: Reconnect
     counts: RecordCounts
     failures: FailureReport
+    moments: Moments
     consumer: Callable[[], Consumer]
     """Returns the member of the group; another one after it has joined again."""
 
@@ -77,6 +79,7 @@ class Committer:
                 record.fail(error)
             committable = batch.committable()
         await self._write_dead_letters(committable.dead_letters)
+        await self.moments.rows(committable.rows, committable.positions)
         await self._commit_offsets(committable.positions)
         self.counts.commit(committable.counts, committable.reached())
         if self.publisher.spans is not None:
@@ -99,6 +102,7 @@ class Committer:
 
     def _route_failures(self, batch: Batch) -> None:
         """Send failed records into the retry ladder, hold them, or declare them dead."""
+        self._route_plugins(batch)
         failed = [
             (record, record.outcome)
             for record in batch
@@ -127,6 +131,26 @@ class Committer:
                 record.hold(way)
             else:
                 record.outcome = evolve(way, rows=outcome.rows)
+
+    def _route_plugins(self, batch: Batch) -> None:
+        """Let good records come back for the plugins that another try may help."""
+        for record in batch:
+            outcome = record.outcome
+            if type(outcome) is not Done or not outcome.failed_plugins:
+                continue
+            ways = [
+                (plugin, error, self.policy.for_plugin(record.record, plugin, error))
+                for plugin, error in outcome.failed_plugins
+            ]
+            record.outcome = evolve(
+                outcome,
+                publish=(*outcome.publish, *(way for *_, way in ways if way is not None)),
+                failed_plugins=tuple(each[:2] for each in ways if each[2] is None),
+                retried_plugins=(
+                    *outcome.retried_plugins,
+                    *(each[:2] for each in ways if each[2] is not None),
+                ),
+            )
 
     async def _report(self, batch: Batch) -> None:
         """Publish what happened meanwhile, whatever becomes of the records."""
@@ -180,6 +204,8 @@ class Committer:
         """Publish the dead letters that are not acknowledged yet."""
         missing = [each for each in wanted if not each.record.dead_letters_acknowledged]
         await self.publisher.dead_letters(missing)
+        if missing:
+            await self.moments.dead_letters(missing)
         for each in missing:
             each.record.dead_letters_acknowledged = True
 

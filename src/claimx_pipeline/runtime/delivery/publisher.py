@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from attrs import define
+from attrs import define, evolve
 
 from claimx_pipeline.broker.protocol import OutRecord, Producer
 from claimx_pipeline.errors import RecordTooLargeError
@@ -66,6 +66,11 @@ class Publisher:
         ]
         if going:
             await publish_dead_letters(going, self._send, self.files)
+
+    async def all_of(self, records: Sequence[OutRecord]) -> None:
+        """Publish records that belong to no single record; they are known to be small enough."""
+        physical = self.policy.topology.physical
+        await self._send([evolve(each, topic=physical(each.topic)) for each in records])
 
     async def _send(self, records: Sequence[OutRecord]) -> None:
         await self.reconnect.until_available(partial(self.producer.publish, records))

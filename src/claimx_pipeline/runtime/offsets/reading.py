@@ -14,7 +14,8 @@ from collections.abc import Collection, Iterable, Mapping
 from attrs import frozen
 
 from claimx_pipeline.broker.protocol import Admin
-from claimx_pipeline.errors import BrokerError, BrokerUnavailableError
+from claimx_pipeline.errors import BrokerError, BrokerUnavailableError, UnknownTopicError
+from claimx_pipeline.runtime.offsets.late_topics import make_late_topics
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.topics import Topology
 
@@ -66,9 +67,13 @@ def retired_topics(spec: WorkerSpec, topology: Topology, existing: Collection[st
 
 
 def topics_read(spec: WorkerSpec, topology: Topology, existing: Collection[str]) -> list[str]:
-    """Return what *spec* reads, as the broker calls it, whether it exists or not."""
-    declared = [topology.physical(topic.name) for topic in spec.reads]
-    return declared + retired_topics(spec, topology, existing)
+    """Return what *spec* reads, as the broker calls it, whether it exists or not.
+
+    Late topics that do not exist are left out: nothing is in them, and a start makes them.
+    """
+    declared = [(topology.physical(topic.name), topic.late) for topic in spec.reads]
+    found = [name for name, late in declared if not late or name in existing]
+    return found + retired_topics(spec, topology, existing)
 
 
 async def unread_topics(
@@ -93,10 +98,14 @@ async def unread_topics(
 async def topics_to_join(spec: WorkerSpec, topology: Topology, admin: Admin) -> list[str]:
     """Return what a starting member of *spec* is to read, and log what is remarkable about it.
 
+    Late topics that are missing are made; those that cannot be are left out.
+
     Raises:
+        UnknownTopicError: It would read nothing, as no topic could be made.
         BrokerUnavailableError: The broker does not answer.
         BrokerError: It does not tell which topics there are.
     """
+    missing = await make_late_topics(spec, topology, admin)
     existing = await admin.topics()
     group = topology.group(spec.group)
     for topic in retired_topics(spec, topology, existing):
@@ -117,7 +126,10 @@ async def topics_to_join(spec: WorkerSpec, topology: Topology, admin: Admin) -> 
     except BrokerError as error:
         # A user who may read the topics of a worker may not be allowed to ask about others.
         log.info("worker %s: what else its group has read is not known: %s", spec.name, error)
-    return topics_read(spec, topology, existing)
+    topics = topics_read(spec, topology, existing)
+    if missing and not topics:
+        raise UnknownTopicError(min(missing))
+    return topics
 
 
 async def left_to_read(admin: Admin, group: str, topic: str) -> int:

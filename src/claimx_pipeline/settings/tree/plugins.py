@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from attrs import field, frozen
-from attrs.validators import gt
+from attrs.validators import ge, gt, le
 
 from claimx_pipeline.settings.tree.validators import INLINE
 
@@ -29,6 +29,18 @@ class PluginSettings:
 
     timeout_seconds: float = field(default=5.0, validator=gt(0))
     """How long it may take over one event; what takes longer is a dead letter of the plugin."""
+
+    query_rows: int = field(default=10_000, validator=ge(1))
+    """Rows that one ``context.query(…)`` may answer; more are an error of the plugin."""
+
+    query_bytes: int = field(default=16 * 1024 * 1024, validator=ge(1))
+    """Bytes that the answer to one ``context.query(…)`` may have in memory."""
+
+    state_keys: int = field(default=100_000, validator=ge(1))
+    """Keys that it may remember something under; a change that adds one more is a dead letter."""
+
+    state_value_bytes: int = field(default=65_536, validator=[ge(1), le(262_144)])
+    """Bytes, as JSON, that it may remember under one key."""
 
     config: Mapping[str, Any] = field(factory=dict, repr=False)
     """The plugin's own settings."""

@@ -1,0 +1,1 @@
+"""What plugins remember: values by key, kept on a topic and changed by one owner each."""
