@@ -261,6 +261,7 @@ def pages(session: nox.Session) -> None:
         "form_mapping",
         "itel_payloads",
         "tables",
+        "metrics",
         "deployments",
     ):
         session.run("python", "-m", f"tests.pages.{page}")

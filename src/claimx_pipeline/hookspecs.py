@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.settings.tree.settings import Settings, SettingsSection
     from claimx_pipeline.sources.protocol import SourceSpec, SourceType
     from claimx_pipeline.stages.protocol import Stage
+    from claimx_pipeline.telemetry.former import FormerMetric
 
 
 @hookspec
@@ -469,6 +470,36 @@ def claimx_register_queries() -> Iterable[NamedQuery]:  # type: ignore[empty-bod
         def claimx_register_queries():
             sql = "SELECT city, count(*) AS claims FROM claimx_projects GROUP BY city"
             return [NamedQuery("acme-claims-by-city", "How many claims each city has.", sql)]
+    """
+
+
+@hookspec
+def claimx_register_former_metrics(settings: Settings) -> Iterable[FormerMetric]:  # type: ignore[empty-body]
+    """Serve metrics under the names that they had in an earlier system.
+
+    Called once, when a process begins to serve ``/metrics``. Each is made of metrics of ours at
+    every scrape and counts nothing itself.
+
+    Args:
+        settings: All settings.
+
+    Returns:
+        The metrics. A name that is served already is refused.
+
+    Raises:
+        Exception: The process does not start; the error is shown.
+
+    Example::
+
+        from claimx_pipeline import hookimpl
+        from claimx_pipeline.hooks import CountedIn, FormerMetric
+
+        @hookimpl
+        def claimx_register_former_metrics(settings):
+            received = CountedIn("claimx_records_received_total", {"worker": ["acme-claims"]})
+            return [
+                FormerMetric(name="acme_seen_total", help="Records of claims seen", of=[received])
+            ]
     """
 
 

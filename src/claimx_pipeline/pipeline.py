@@ -286,7 +286,7 @@ class Pipeline:
         Args:
             broker: The broker.
             health: Where workers report how they are.
-            metrics: What plugins and workers are counted in; of their own if not given.
+            metrics: What all are counted in; of their own if not given.
         """
         from claimx_pipeline.plugins.host.dispatch import Dispatcher
         from claimx_pipeline.plugins.host.results import PublishRules
@@ -300,9 +300,9 @@ class Pipeline:
             most_bytes=self.settings.broker.largest_record,
         )
         metrics = metrics or Metrics()
-        dispatcher = Dispatcher.of(
-            self.plugins, rules=rules, clock=self.clock, metrics=metrics.plugins
-        )
+        counted = metrics.plugins
+        self.registrations.show_drift(metrics.drift)
+        dispatcher = Dispatcher.of(self.plugins, rules=rules, clock=self.clock, metrics=counted)
         return Resources(
             settings=self.settings,
             clock=self.clock,
@@ -310,7 +310,7 @@ class Pipeline:
             topology=self.topology,
             tables=self.tables,
             table_store=self.table_store,
-            connections=self.connections(),
+            connections=self.connections(metrics),
             handlers=self.handlers,
             dispatcher=dispatcher,
             health=health,
@@ -318,9 +318,9 @@ class Pipeline:
             webhooks=webhooks_of(self._plugin_objects()),
         )
 
-    def connections(self) -> Connections:
-        """Return the named connections, those of domains among them; the caller closes them."""
-        return self.registrations.connections()
+    def connections(self, metrics: Metrics | None = None) -> Connections:
+        """Return the named connections, counted in *metrics*; the caller closes them."""
+        return self.registrations.connections(metrics)
 
     def _plugin_objects(self) -> Iterator[tuple[str, Plugin]]:
         """Yield the loaded plugins that are made from the class ``Plugin``, by name."""

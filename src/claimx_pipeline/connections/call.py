@@ -65,6 +65,8 @@ class Call:
     """An answer without JSON is the service's failure."""
     verdict: Verdict = by_status
     """Tells whether an answer is a yes."""
+    endpoint: str = "other"
+    """The declared path, under which metrics count it; never the real one."""
 
     def having(self, headers: Mapping[str, str]) -> Call:
         """Return the same request with further *headers*."""
@@ -85,6 +87,7 @@ def call_to(  # noqa: PLR0913 - the parts of an HTTP request
     verdict: Verdict = by_status,
     subject: str | None = None,
     expects_json: bool = False,
+    endpoint: str | None = None,
 ) -> Call:
     """Return the request for *path* below *base_url*, which has no slash at its end.
 
@@ -104,6 +107,7 @@ def call_to(  # noqa: PLR0913 - the parts of an HTTP request
         subject if subject is not None else idempotency_key,
         expects_json,
         verdict,
+        "other" if endpoint is None else endpoint or "/",
     )
 
 

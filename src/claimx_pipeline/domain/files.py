@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import field, frozen
 
@@ -26,6 +26,9 @@ from claimx_pipeline.media.store import FileStore
 from claimx_pipeline.media.topics import FileTopics
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.settings.tree.storage import FilesSettings
+
+if TYPE_CHECKING:
+    from claimx_pipeline.connections.registry import Connections
 
 __all__ = ["FILE_KINDS", "DomainFiles", "FileFlow", "FilesSettings", "LinkParts"]
 
@@ -44,6 +47,11 @@ class LinkParts(Protocol):
     @property
     def clock(self) -> Clock:
         """The one clock."""
+        ...
+
+    @property
+    def connections(self) -> Connections:
+        """The named connections."""
         ...
 
 

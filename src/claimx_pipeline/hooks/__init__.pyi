@@ -11,6 +11,10 @@ from .context import (
 from .domain_action import (
     DomainAction,
 )
+from .former_metrics import (
+    CountedIn,
+    FormerMetric,
+)
 from .markers import (
     API_VERSION,
     hookimpl,
@@ -33,10 +37,12 @@ __all__ = [
     "API_VERSION",
     "AddHeader",
     "Command",
+    "CountedIn",
     "CreateClaimxTask",
     "DomainAction",
     "EnrichmentContext",
     "FileContext",
+    "FormerMetric",
     "Log",
     "Metric",
     "PluginResult",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from attrs import define, frozen
 
 from claimx_pipeline.errors import UsageError
+from claimx_pipeline.operations.watching import watching
 from claimx_pipeline.runtime.idle import Progress, progress, wait_until_idle
 from claimx_pipeline.runtime.process import WorkerProcess, stop_on_signals
 from claimx_pipeline.telemetry.health import Health
@@ -173,6 +174,7 @@ async def running(
     metrics, health = Metrics(), Health(pipeline.clock)
     async with AsyncExitStack() as closing:
         port = 0
+        metrics.watch(health)
         if health_server:
             server = HealthServer(pipeline.settings.health, health, metrics)
             await server.start()
@@ -185,6 +187,8 @@ async def running(
             await closing.enter_async_context(stop_on_signals(process.stop.set))
         admin = broker.admin()
         closing.push_async_callback(admin.close)
+        if port:
+            await closing.enter_async_context(watching(pipeline, process, broker.admin()))
         task = asyncio.create_task(process.run())
         try:
             yield Running(chosen, broker.url, port, pipeline, process, admin, task)

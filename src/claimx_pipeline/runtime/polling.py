@@ -91,6 +91,7 @@ class Polling:
             # A consumer that has nothing and need not wait may return at once; without this a
             # loop of such polls would keep everything else from running.
             await asyncio.sleep(0)
+        began = self.clock.monotonic()
         try:
             batches = list(await self.consumer().poll(max_records=size, timeout=seconds))
         except BrokerUnavailableError as error:
@@ -98,6 +99,7 @@ class Polling:
             return []
         self.reconnect.recovered("poll")
         if batches:
+            self.counts.polled(self.clock.monotonic() - began)
             self.counts.receive(sum(len(batch.records) for batch in batches))
         else:
             self.checks.nothing_polled()

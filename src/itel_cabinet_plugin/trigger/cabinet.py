@@ -12,7 +12,9 @@ from claimx_pipeline import (
     WorkerSpec,
     hookimpl,
 )
+from claimx_pipeline.hooks import FormerMetric
 from claimx_pipeline.plugins import TaskTriggerConfig, Trigger, TriggerActions
+from itel_cabinet_plugin.former_metrics import former_metrics
 from itel_cabinet_plugin.settings import SECTION, ItelSettings
 from itel_cabinet_plugin.topics import TASK_TRACKING
 
@@ -35,6 +37,11 @@ class CabinetTrigger(TaskTriggerPlugin):
     def claimx_register_settings(self) -> SettingsSection:
         """Add the section ``itel_cabinet``."""
         return SettingsSection(name=SECTION, kind=ItelSettings)
+
+    @hookimpl
+    def claimx_register_former_metrics(self, settings: Settings) -> list[FormerMetric]:
+        """Serve the metrics of the predecessor's documents."""
+        return former_metrics(settings)
 
     @hookimpl
     async def claimx_worker_starting(self, worker: WorkerSpec, settings: Settings) -> None:

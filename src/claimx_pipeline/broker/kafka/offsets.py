@@ -7,9 +7,10 @@ partitions only: the member would find nothing committed and begin at the earlie
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from aiokafka import TopicPartition as KafkaPartition
 from aiokafka import errors as kafka_errors
 from aiokafka.protocol.commit import OffsetFetchRequest
 
@@ -43,3 +44,28 @@ def raise_error(answer: Any) -> None:
     error = kafka_errors.for_code(getattr(answer, "error_code", 0))
     if error is not kafka_errors.NoError:
         raise error()
+
+
+async def count_members(client: Any, group: str) -> int:
+    """Return how many members *group* has; an admin client is asked."""
+    members = 5  # of a group: error, name, state, protocol type, protocol, members
+    found = await client.describe_consumer_groups([group])
+    return sum(len(described[members]) for answer in found for described in answer.groups)
+
+
+async def group_offsets(
+    client: Any, group: str, partitions: Sequence[KafkaPartition]
+) -> Mapping[KafkaPartition, Any]:
+    """Return what *group* has committed of each partition; an offset of -1 where it has nothing.
+
+    Raises:
+        GroupLoadInProgressError: The answer is not valid: a coordinator that has just started
+            leaves out all partitions and gives the error in a field that aiokafka 0.14 does
+            not read. Taken for "nothing committed" it would look like a group that was reset.
+    """
+    found: Mapping[KafkaPartition, Any] = await client.list_consumergroup_offsets(
+        group, partitions=list(partitions)
+    )
+    if not found.keys() >= set(partitions):
+        raise kafka_errors.GroupLoadInProgressError(group)
+    return found

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from attrs import define
+from attrs import define, field
 
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock
@@ -21,6 +21,9 @@ from claimx_pipeline.topics import BRAND
 if TYPE_CHECKING:
     from claimx_pipeline.domain.domain import Domain
     from claimx_pipeline.domain.handlers import EventHandler
+    from claimx_pipeline.telemetry.drift import AnswerDrift
+    from claimx_pipeline.telemetry.former import FormerMetric
+    from claimx_pipeline.telemetry.metrics import Metrics
 
 
 @define
@@ -30,6 +33,20 @@ class Registrations:
     _plugins: PluginSet
     _settings: Settings
     _clock: Clock
+    retyped: Callable[[str, str], None] = field(default=lambda _, __: None, init=False)
+    """Called with kind of entity and column of a value that cannot be read."""
+
+    def show_drift(self, drift: AnswerDrift) -> None:
+        """Count values of answers that cannot be read; a field that a plugin reads is known."""
+        self.retyped = drift.retyped
+        for domain in self.domains.values():
+            for kind in domain.kinds:
+                for fields in kind.added_fields().values():
+                    for each in fields:
+                        drift.also_known.update(name for path in each.paths for name in path)
+
+    def _note_retyped(self, kind: str, column: str) -> None:
+        self.retyped(kind, column)
 
     def answers(self, hook: str) -> list[tuple[str, Any]]:
         """Return what each plugin answers to *hook*, the core first, then by plugin name.
@@ -161,7 +178,7 @@ class Registrations:
         offered = [
             (domain.name, f"domain {domain.name!r}", handler)
             for domain in self.domains.values()
-            for handler in domain.own_handlers(self._clock)
+            for handler in domain.own_handlers(self._clock, self._note_retyped)
         ]
         offered += [
             (domain.name, f"plugin {plugin!r}", handler)
@@ -180,11 +197,36 @@ class Registrations:
                 offered.append((domain, f"plugin {plugin!r}", handler))
         return _without_conflicts(tuple(self.domains), offered)
 
-    def connections(self) -> Connections:
-        """Return the named connections; those that domains bring may be set by the user."""
+    def connections(self, metrics: Metrics | None = None) -> Connections:
+        """Return the named connections; those that domains bring may be set by the user.
+
+        Args:
+            metrics: What their requests are counted in; in nothing if not given.
+        """
         brought = [domain.connections(self._settings) for domain in self.domains.values()]
         named = ChainMap({**self._settings.connections}, *map(dict, brought))
-        return Connections(named, self._clock)
+        if metrics is None:
+            return Connections(named, self._clock)
+        return Connections(named, self._clock, metrics=metrics.requests, drift=metrics.drift)
+
+    def former_metrics(self) -> list[FormerMetric]:
+        """Return the metrics that are served under names of earlier systems too.
+
+        Raises:
+            ClaimxError: A plugin raised, or two of them use one name.
+        """
+        hook, owners = "claimx_register_former_metrics", dict[str, str]()
+        found: list[FormerMetric] = []
+        for plugin, answer in self.answers(hook):
+            for metric in _several(hook, plugin, answer):
+                owner = owners.setdefault(metric.name, plugin)
+                if owner != plugin:
+                    raise ClaimxError(
+                        f"plugins {owner!r} and {plugin!r} both serve metric {metric.name!r}; "
+                        "disable it in one of them"
+                    )
+                found.append(metric)
+        return found
 
     def broker(self, where: str) -> Broker:
         """Return the broker that the settings name, at *where*; not connected.

@@ -89,6 +89,8 @@ class InFlight:
             first_offsets.setdefault(run.assignment, run.records[0].record.offset)
         task = None if work is None else asyncio.ensure_future(work)
         began = self.pulse.clock.monotonic()
+        if task is not None:
+            task.add_done_callback(lambda _: self._processed(began))
         started = BatchInFlight(batch, len(batch), task, began, first_offsets)
         self._batches.append(started)
         self.count += started.count
@@ -173,6 +175,9 @@ class InFlight:
             self.metrics.batch(now - each.began)
         self.pulse.step()
         self._changed.set()
+
+    def _processed(self, began: float) -> None:
+        self.metrics.phase("process", self.pulse.clock.monotonic() - began)
 
     def _failed(self) -> bool:
         return self._committing is not None and self._committing.done()

@@ -58,8 +58,11 @@ class Publisher:
             await publish_dead_letters(going, self._send, self.files)
 
     async def _send(self, records: Sequence[OutRecord]) -> None:
-        await self.reconnect.until_available(partial(self.producer.publish, records))
-        self.metrics.published(len(records))
+        if not records:
+            return
+        with self.metrics.timed("publish"):
+            await self.reconnect.until_available(partial(self.producer.publish, records))
+        self.metrics.published(record.topic for record in records)
 
     def _named(self, record: OutRecord) -> OutRecord:
         """Return *record* with its topic as the broker knows it."""
