@@ -172,6 +172,12 @@ def claimx_register_commands() -> Iterable[Command]:
         ),
         Command("simulate", "Serve simulated APIs to try things on.", f"{cli}.simulate:app", run),
         Command("export", "Write what runs workers in production.", f"{cli}.export:app", run),
+        Command(
+            "monitoring",
+            "Write dashboards for Grafana and alerts for Prometheus.",
+            f"{cli}.monitoring:app",
+            run,
+        ),
         Command("topics", "List and create topics.", f"{cli}.topics:app", run),
         Command("tables", "List, create and describe tables.", f"{cli}.tables:app", look),
         Command("compare", "Compare two tables, key by key.", f"{cli}.compare:app", look),

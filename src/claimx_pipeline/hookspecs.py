@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.hooks.command import Command
     from claimx_pipeline.hooks.context import EnrichmentContext, FileContext
     from claimx_pipeline.hooks.result import PluginResult
+    from claimx_pipeline.monitoring.model import Alert, Dashboard
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.settings.tree.settings import Settings, SettingsSection
     from claimx_pipeline.sources.protocol import SourceSpec, SourceType
@@ -474,31 +475,53 @@ def claimx_register_queries() -> Iterable[NamedQuery]:  # type: ignore[empty-bod
 
 
 @hookspec
-def claimx_register_former_metrics(settings: Settings) -> Iterable[FormerMetric]:  # type: ignore[empty-body]
-    """Serve metrics under the names that they had in an earlier system.
+def claimx_register_monitoring(  # type: ignore[empty-body]
+    settings: Settings,
+) -> Iterable[Dashboard | Alert | FormerMetric]:
+    """Add dashboards, alerts, and names that metrics had in an earlier system.
 
-    Called once, when a process begins to serve ``/metrics``. Each is made of metrics of ours at
-    every scrape and counts nothing itself.
+    Called once, when ``claimx-run monitoring export`` writes dashboards and alerts, and when a
+    process begins to serve ``/metrics``.
 
     Args:
         settings: All settings.
 
     Returns:
-        The metrics. A name that is served already is refused.
+        What is added: ``Dashboard`` and ``Alert`` are written out; a ``FormerMetric`` is served
+        beside our own, made of them at every scrape. A name that is there already is refused.
 
     Raises:
-        Exception: The process does not start; the error is shown.
+        Exception: The command, or the process, ends; the error is shown.
 
     Example::
 
         from claimx_pipeline import hookimpl
-        from claimx_pipeline.hooks import CountedIn, FormerMetric
+        from claimx_pipeline.hooks import Alert, CountedIn, Dashboard, FormerMetric, Panel, Query
+
+        RECEIVED = 'claimx_records_received_total{worker="acme-claims"}'
 
         @hookimpl
-        def claimx_register_former_metrics(settings):
-            received = CountedIn("claimx_records_received_total", {"worker": ["acme-claims"]})
+        def claimx_register_monitoring(settings):
+            panel = Panel(
+                title="Claims seen",
+                text="Claims read a second.",
+                queries=[Query(f"sum(rate({RECEIVED}[5m]))")],
+            )
+            counted = CountedIn("claimx_records_received_total", {"worker": ["acme-claims"]})
             return [
-                FormerMetric(name="acme_seen_total", help="Records of claims seen", of=[received])
+                Dashboard(uid="acme", title="Acme", text="What Acme does.", panels=[panel]),
+                Alert(
+                    name="AcmeSilent",
+                    expr=f"sum(increase({RECEIVED}[1h])) == 0",
+                    wait="10m",
+                    severity="warning",
+                    summary="no claims for an hour",
+                    means="No claim has come for an hour.",
+                    look=["Whether others get claims."],
+                    remedy=["Ask the sender."],
+                    call="The sender.",
+                ),
+                FormerMetric(name="acme_seen_total", help="Claims seen", of=[counted]),
             ]
     """
 

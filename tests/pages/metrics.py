@@ -15,7 +15,7 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from claimx_pipeline import Pipeline
 from claimx_pipeline.telemetry.broker_metrics import EmbeddedBrokerFiles
-from claimx_pipeline.telemetry.former import FormerMetrics
+from claimx_pipeline.telemetry.former import FormerMetric, FormerMetrics
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.metrics import Metrics
 
@@ -83,7 +83,9 @@ def served() -> list[ServedMetric]:
         pipeline = Pipeline.load(environ={}, cwd=Path(folder))
         metrics.watch(Health(pipeline.clock))
         EmbeddedBrokerFiles(None).register(metrics.registry)
-        FormerMetrics(pipeline.registrations.former_metrics(), metrics.registry).register()
+        parts = pipeline.registrations.monitoring()
+        former = [each for each in parts if isinstance(each, FormerMetric)]
+        FormerMetrics(former, metrics.registry).register()
     found = [each for collector in metrics.registry._collector_to_names for each in of(collector)]
     return sorted(found, key=lambda each: each.name)
 

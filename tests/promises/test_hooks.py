@@ -26,7 +26,7 @@ from claimx_pipeline import (
     hookspecs,
 )
 from claimx_pipeline.domain import Domain, DomainExtension
-from claimx_pipeline.hooks import Command, FormerMetric
+from claimx_pipeline.hooks import Alert, Command, Dashboard, FormerMetric
 from claimx_pipeline.media import CachedFile, DownloadResult
 from claimx_pipeline.plugins.host.dispatch import EVENT_HOOKS, Dispatcher
 from claimx_pipeline.plugins.host.loading import PluginSet
@@ -133,7 +133,7 @@ async def test_the_example_of_a_hook_works(hook):
         "claimx_register_queries": NamedQuery,
         "claimx_register_old_tables": OldTable,
         "claimx_register_commands": Command,
-        "claimx_register_former_metrics": FormerMetric,
+        "claimx_register_monitoring": (Alert, Dashboard, FormerMetric),
         "claimx_check_settings": Problem,
         "claimx_enrichment_complete": PluginResult,
     }.get(hook.__name__)

@@ -11,13 +11,17 @@ from .context import (
 from .domain_action import (
     DomainAction,
 )
-from .former_metrics import (
-    CountedIn,
-    FormerMetric,
-)
 from .markers import (
     API_VERSION,
     hookimpl,
+)
+from .monitoring import (
+    Alert,
+    CountedIn,
+    Dashboard,
+    FormerMetric,
+    Panel,
+    Query,
 )
 from .output import (
     note,
@@ -36,17 +40,21 @@ from .result import (
 __all__ = [
     "API_VERSION",
     "AddHeader",
+    "Alert",
     "Command",
     "CountedIn",
     "CreateClaimxTask",
+    "Dashboard",
     "DomainAction",
     "EnrichmentContext",
     "FileContext",
     "FormerMetric",
     "Log",
     "Metric",
+    "Panel",
     "PluginResult",
     "Publish",
+    "Query",
     "Webhook",
     "hookimpl",
     "note",

@@ -22,6 +22,7 @@ from .former_settings import (
     settings_from_environment,
 )
 from .left_behind import left_behind
+from .monitoring import export_monitoring
 from .offsets import ShownOffset, adopt_offsets, rewind_offsets, show_offsets
 from .old_tables import (
     Comparison,
@@ -102,6 +103,7 @@ __all__ = [
     "describe_worker",
     "export_dead_letters",
     "export_deployment",
+    "export_monitoring",
     "import_table",
     "left_behind",
     "list_tables",

@@ -11,7 +11,7 @@ from claimx_pipeline.broker.url import sqlite_path
 from claimx_pipeline.runtime.lag import LagWatch
 from claimx_pipeline.runtime.table_sizes import TableSizes
 from claimx_pipeline.telemetry.broker_metrics import EmbeddedBrokerFiles
-from claimx_pipeline.telemetry.former import FormerMetrics
+from claimx_pipeline.telemetry.former import FormerMetric, FormerMetrics
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine
@@ -38,7 +38,8 @@ async def watching(pipeline: Pipeline, process: WorkerProcess, admin: Admin) -> 
     for name, info in pipeline.plugins.infos.items():
         if info.state == "loaded":
             metrics.process.plugin(name, info.version)
-    former = pipeline.registrations.former_metrics()
+    parts = pipeline.registrations.monitoring()
+    former = [each for each in parts if isinstance(each, FormerMetric)]
     FormerMetrics(former, metrics.registry).register()
     tasks = [asyncio.create_task(each) for each in _watches(pipeline, process, admin)]
     try:

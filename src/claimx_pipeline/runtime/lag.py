@@ -202,20 +202,23 @@ class LagWatch:
 
     def _tiers(self, found: Iterable[PartitionLag]) -> tuple[RetryTier, ...]:
         """Return what waits in each retry topic that a group of retries reads."""
-        families = {
-            self.topology.physical(topic.name): spec.retry.family
+        known = {
+            self.topology.physical(topic.name): (spec.retry.family, delay)
             for spec in self.workers
             if spec.retry is not None
-            for topic in spec.retry.topics()
+            for topic, delay in zip(spec.retry.topics(), spec.retry.delays, strict=True)
         }
         tiers: dict[str, RetryTier] = {}
         for each in found:
-            if each.topic in families:
-                family = families[each.topic]
-                before = tiers.get(each.topic, RetryTier(family, each.topic, 0, None))
+            if each.topic in known:
+                family, delay = known[each.topic]
+                before = tiers.get(each.topic, RetryTier(family, each.topic, delay))
                 times = [at for at in (before.oldest_at, each.oldest_at) if at is not None]
-                records, oldest = before.records + each.records, min(times, default=None)
-                tiers[each.topic] = RetryTier(family, each.topic, records, oldest)
+                tiers[each.topic] = evolve(
+                    before,
+                    records=before.records + each.records,
+                    oldest_at=min(times, default=None),
+                )
         return tuple(tiers.values())
 
     def _forget(self, found: Iterable[PartitionLag]) -> None:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
+import attrs
 from attrs import define, field, frozen
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
@@ -58,8 +59,10 @@ class RetryTier:
 
     family: str
     topic: str
-    records: int
-    oldest_at: float | None
+    delay_seconds: float
+    """How long a record waits there on purpose."""
+    records: int = 0
+    oldest_at: float | None = None
 
 
 @define
@@ -91,17 +94,14 @@ class _Families:
     cause: GaugeMetricFamily
     tier_records: GaugeMetricFamily
     tier_oldest: GaugeMetricFamily
+    tier_delay: GaugeMetricFamily
     topic_records: GaugeMetricFamily
     dead_letters: GaugeMetricFamily
     looked_at: GaugeMetricFamily
     failures: CounterMetricFamily
 
     def all(self) -> tuple[Metric, ...]:
-        return (
-            self.records, self.seconds, self.offset, self.end, self.retention, self.cause,
-            self.tier_records, self.tier_oldest, self.topic_records, self.dead_letters,
-            self.looked_at, self.failures,
-        )  # fmt: skip
+        return attrs.astuple(self, recurse=False)
 
 
 _PARTITION = ["worker", "group", "topic", "partition"]
@@ -154,6 +154,11 @@ def _families() -> _Families:
             "topic's delay means that worker 'retry' does not bring records back",
             labels=["family", "topic"],
         ),
+        tier_delay=GaugeMetricFamily(
+            "claimx_retry_tier_delay_seconds",
+            "How long a record waits in a retry topic on purpose",
+            labels=["family", "topic"],
+        ),
         topic_records=GaugeMetricFamily(
             "claimx_topic_records", "Records that a topic holds now", labels=["topic"]
         ),
@@ -191,6 +196,7 @@ class _Scraped:
             names = [tier.family, tier.topic]
             found.tier_records.add_metric(names, tier.records)
             found.tier_oldest.add_metric(names, _age(tier.oldest_at, now))
+            found.tier_delay.add_metric(names, tier.delay_seconds)
         for topic, records in lag.topics.items():
             found.topic_records.add_metric([topic], records)
         for topic, records in lag.dead_letters.items():

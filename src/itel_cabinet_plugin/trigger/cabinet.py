@@ -12,9 +12,8 @@ from claimx_pipeline import (
     WorkerSpec,
     hookimpl,
 )
-from claimx_pipeline.hooks import FormerMetric
 from claimx_pipeline.plugins import TaskTriggerConfig, Trigger, TriggerActions
-from itel_cabinet_plugin.former_metrics import former_metrics
+from itel_cabinet_plugin.monitoring import MonitoringPart, monitoring
 from itel_cabinet_plugin.settings import SECTION, ItelSettings
 from itel_cabinet_plugin.topics import TASK_TRACKING
 
@@ -39,9 +38,9 @@ class CabinetTrigger(TaskTriggerPlugin):
         return SettingsSection(name=SECTION, kind=ItelSettings)
 
     @hookimpl
-    def claimx_register_former_metrics(self, settings: Settings) -> list[FormerMetric]:
-        """Serve the metrics of the predecessor's documents."""
-        return former_metrics(settings)
+    def claimx_register_monitoring(self, settings: Settings) -> list[MonitoringPart]:
+        """Add dashboards, alerts, and the metrics of the predecessor's documents."""
+        return monitoring(settings)
 
     @hookimpl
     async def claimx_worker_starting(self, worker: WorkerSpec, settings: Settings) -> None:

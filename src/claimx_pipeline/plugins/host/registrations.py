@@ -21,6 +21,7 @@ from claimx_pipeline.topics import BRAND
 if TYPE_CHECKING:
     from claimx_pipeline.domain.domain import Domain
     from claimx_pipeline.domain.handlers import EventHandler
+    from claimx_pipeline.monitoring.model import Alert, Dashboard
     from claimx_pipeline.telemetry.drift import AnswerDrift
     from claimx_pipeline.telemetry.former import FormerMetric
     from claimx_pipeline.telemetry.metrics import Metrics
@@ -209,23 +210,24 @@ class Registrations:
             return Connections(named, self._clock)
         return Connections(named, self._clock, metrics=metrics.requests, drift=metrics.drift)
 
-    def former_metrics(self) -> list[FormerMetric]:
-        """Return the metrics that are served under names of earlier systems too.
+    def monitoring(self) -> list[Dashboard | Alert | FormerMetric]:
+        """Return the dashboards, alerts and former names of metrics that plugins add.
 
         Raises:
             ClaimxError: A plugin raised, or two of them use one name.
         """
-        hook, owners = "claimx_register_former_metrics", dict[str, str]()
-        found: list[FormerMetric] = []
+        hook, owners = "claimx_register_monitoring", dict[str, str]()
+        found: list[Dashboard | Alert | FormerMetric] = []
         for plugin, answer in self.answers(hook):
-            for metric in _several(hook, plugin, answer):
-                owner = owners.setdefault(metric.name, plugin)
+            for part in _several(hook, plugin, answer):
+                name = str(getattr(part, "uid", None) or getattr(part, "name", part))
+                owner = owners.setdefault(name, plugin)
                 if owner != plugin:
                     raise ClaimxError(
-                        f"plugins {owner!r} and {plugin!r} both serve metric {metric.name!r}; "
-                        "disable it in one of them"
+                        f"plugins {owner!r} and {plugin!r} both bring {name!r} for monitoring; "
+                        "disable one of them"
                     )
-                found.append(metric)
+                found.append(part)
         return found
 
     def broker(self, where: str) -> Broker:

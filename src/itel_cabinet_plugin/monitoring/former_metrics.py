@@ -13,7 +13,6 @@ from typing import Final, Literal
 from claimx_pipeline import Settings
 from claimx_pipeline.hooks import CountedIn, FormerMetric
 from itel_cabinet_plugin.settings import itel_settings
-from itel_cabinet_plugin.topics import TASK_TRACKING
 
 _TRIGGER: Final = "itel_cabinet_trigger"
 _TRACKING: Final = ("itel-tracking",)
@@ -24,21 +23,27 @@ _ERRORS: Final = ("4xx", "5xx", "timeout", "unreached")
 _ALL: Final = ("2xx", "3xx", *_ERRORS)
 
 
-def former_metrics(settings: Settings) -> list[FormerMetric]:
-    """Return the predecessor's metrics; none if ``itel_cabinet.former_metrics`` is off."""
+def former_metrics(
+    settings: Settings, topic: str, connections: Sequence[str]
+) -> list[FormerMetric]:
+    """Return the predecessor's metrics; none if ``itel_cabinet.former_metrics`` is off.
+
+    Args:
+        settings: All settings.
+        topic: The plugin's topic, as the broker calls it.
+        connections: Those that forms are sent to.
+    """
     if not itel_settings(settings).former_metrics:
         return []
     return [
-        *_of_the_trigger(settings),
+        *_of_the_trigger(topic),
         *_of_both_workers(),
         *_of_tracking(),
-        *_of_submission(settings),
+        *_of_submission(connections),
     ]
 
 
-def _of_the_trigger(settings: Settings) -> Iterator[FormerMetric]:
-    topic = settings.broker.topics.get(TASK_TRACKING.name)
-    name = (topic and topic.name) or f"{settings.broker.prefix}{TASK_TRACKING.name}"
+def _of_the_trigger(topic: str) -> Iterator[FormerMetric]:
     published = {"plugin": [_TRIGGER], "action": ["publish"]}
     yield _counter(
         "itel_plugin_events_triggered_total",
@@ -48,7 +53,7 @@ def _of_the_trigger(settings: Settings) -> Iterator[FormerMetric]:
     yield _counter(
         "itel_plugin_events_published_total",
         "Messages to the plugin's topic that the broker acknowledged",
-        CountedIn("claimx_records_published_total", {"topic": [name]}),
+        CountedIn("claimx_records_published_total", {"topic": [topic]}),
     )
     failed = {"plugin": [_TRIGGER], "outcome": ["failed", "overran", "suspended"]}
     yield _counter(
@@ -92,8 +97,7 @@ def _of_tracking() -> Iterator[FormerMetric]:
     yield from _delta("itel_tracking_worker")
 
 
-def _of_submission(settings: Settings) -> Iterator[FormerMetric]:
-    itel = itel_settings(settings).connections
+def _of_submission(itel: Sequence[str]) -> Iterator[FormerMetric]:
     yield _processed("itel_api_worker_messages_processed_total", _API)
     for name, classes in (("calls", _ALL), ("errors", _ERRORS)):
         yield _counter(
