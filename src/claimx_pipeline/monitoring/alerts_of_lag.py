@@ -88,7 +88,7 @@ LAG_ALERTS: Final = (
         severity="critical",
         summary="{{ $value | humanize }} records were deleted before {{ $labels.worker }} read "
         "them",
-        means="Retention has deleted records before they were read, and the worker was told to go "
+        means="Retention has deleted records before they were read, and the worker is set to go "
         "on (`offsets.on_gap: continue`). They are lost for this worker.",
         look=("The log of the worker: `retention deleted … before they were read` has topic and "
               "offsets.",),
@@ -104,7 +104,7 @@ LAG_ALERTS: Final = (
         expr='max by (group, topic) (claimx_consumer_lag_cause{cause="no_member"}) == 1',
         wait="3m",
         severity="critical",
-        summary="nobody reads {{ $labels.topic }} for {{ $labels.group }}",
+        summary="no member of {{ $labels.group }} reads {{ $labels.topic }}",
         means="Records wait and the consumer group has no member, for 3 minutes: the worker runs "
         "nowhere, or has failed. Only a process that runs worker `retry` sees this of others.",
         look=(

@@ -94,7 +94,7 @@ WORK_ALERTS: Final = (
         expr="claimx_worker_beat_age_seconds > 60",
         wait="1m",
         severity="critical",
-        summary="the loop of {{ $labels.worker }} has not gone round for "
+        summary="the loop of {{ $labels.worker }} has stood still for "
         "{{ $value | humanizeDuration }}",
         means="A worker's loop, which goes round twice a second, has not been heard of for a "
         "minute: "

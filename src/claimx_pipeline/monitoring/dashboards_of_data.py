@@ -68,7 +68,7 @@ MEDIA: Final = Dashboard(
 RETRIES: Final = Dashboard(
     uid="claimx-retries",
     title="ClaimX: retries and dead letters",
-    text="What is tried again and when, and what has died of what.",
+    text="What is tried again and when, and what has died, by cause.",
     panels=(
         Panel(
             title="Records in retry topics",

@@ -168,7 +168,7 @@ LAG: Final = Dashboard(
     panels=(
         Panel(
             title="Why groups are behind",
-            text="One line for each cause: nobody reads, starting, waiting and for what, busy in "
+            text="One line for each cause: no member, starting, waiting and for what, busy in "
             "which phase.",
             kind="table",
             queries=(Query(
@@ -213,7 +213,7 @@ LAG: Final = Dashboard(
         ),
         Panel(
             title="Production by topic",
-            text="Records that reach a topic a second, whoever writes them.",
+            text="Records that reach a topic a second, from all who write them.",
             unit="cps",
             queries=(Query(
                 "sum by (topic) (max by (topic, partition) "

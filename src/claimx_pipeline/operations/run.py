@@ -171,7 +171,7 @@ async def running(
     if instances < 1:
         raise UsageError(f"instances is {instances}; a worker has at least one member")
     pipeline.require(chosen)
-    metrics, health = Metrics(), Health(pipeline.clock)
+    metrics, health = Metrics(clock=pipeline.clock), Health(pipeline.clock)
     async with AsyncExitStack() as closing:
         port = 0
         metrics.watch(health)

@@ -2,7 +2,7 @@
 
 Each process looks at the groups of its own workers, in all their partitions: so a member that
 is stuck is seen by the others. The one that runs the worker of retries looks at every group, so
-a worker that runs nowhere is seen too. Whoever sums up takes the largest of each partition.
+a worker that runs nowhere is seen too. A sum takes the largest of each partition.
 """
 
 from __future__ import annotations

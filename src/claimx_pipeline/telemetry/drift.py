@@ -13,7 +13,7 @@ from prometheus_client import CollectorRegistry, Counter
 log = logging.getLogger(__name__)
 
 MOST_FIELDS = 50
-"""Names of fields of one endpoint that are told apart; further ones are ``other``."""
+"""Names of fields of one endpoint that have series of their own; further ones are ``other``."""
 
 _DEEPEST = 8
 """Objects in objects that are looked into."""
@@ -38,7 +38,7 @@ class AnswerDrift:
         self._drifted = Counter(
             "claimx_answer_drift",
             "Answers in which a field was unknown, or retyped (its value cannot be read as what it "
-            f"is known as), by field; of each endpoint {MOST_FIELDS} fields are told apart",
+            f"is known as), by field; at most {MOST_FIELDS} of an endpoint, then other",
             ["endpoint", "kind", "field"],
             registry=self.registry,
         )

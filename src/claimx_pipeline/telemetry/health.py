@@ -259,11 +259,11 @@ class Health:
             for name, report in reports.items()
             if report.reasons
         }
-        told: dict[str, object] = {"workers": states} | ({"reasons": reasons} if reasons else {})
+        said: dict[str, object] = {"workers": states} | ({"reasons": reasons} if reasons else {})
         if not reports or not all(report.is_good for report in reports.values()):
-            return False, {"status": "not_ready", **told}
+            return False, {"status": "not_ready", **said}
         degraded = any(report.state == "degraded" for report in reports.values())
-        return True, {"status": "degraded" if degraded else "ready", **told}
+        return True, {"status": "degraded" if degraded else "ready", **said}
 
     def ready_worker(self, name: str) -> tuple[bool, dict[str, object]] | None:
         """Return the same of one worker; None if there is none of that name."""

@@ -1,12 +1,11 @@
 """How far consumer groups are behind, in records and in seconds, and why.
 
-Written by whoever looks at the broker, read by the thread that answers scrapes: the seconds are
+Written by what looks at the broker, read by the thread that answers scrapes: the seconds are
 counted up to the scrape, so they grow while the process is stuck.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Literal
 
@@ -15,8 +14,10 @@ from attrs import define, field, frozen
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
+from claimx_pipeline.clock import Clock
+
 Cause = Literal["no_member", "waiting", "starting", "busy"]
-"""Nobody reads; what is read waits for something; the worker is not at work yet; work is slow."""
+"""The group has none; records wait for something; the worker starts; work is slow."""
 
 
 @frozen
@@ -70,6 +71,7 @@ class LagMetrics:
     """What the last looks at the broker have shown."""
 
     registry: CollectorRegistry
+    clock: Clock
     partitions: tuple[PartitionLag, ...] = field(default=(), init=False)
     tiers: tuple[RetryTier, ...] = field(default=(), init=False)
     topics: Mapping[str, int] = field(factory=dict, init=False)
@@ -138,7 +140,7 @@ def _families() -> _Families:
         ),
         cause=GaugeMetricFamily(
             "claimx_consumer_lag_cause",
-            "1 while the group is behind in the partition: no_member (nobody reads), starting, "
+            "1 while the group is behind in the partition: no_member (there is none), starting, "
             "waiting (what names the service, table or other thing waited for), busy (what names "
             "the phase of a batch that takes longest)",
             labels=[*_PARTITION, "cause", "what"],
@@ -189,7 +191,8 @@ class _Scraped:
 
     def collect(self) -> Iterator[Metric]:
         """Yield the metrics as of now."""
-        found, now, lag = _families(), time.time(), self._lag
+        lag, found = self._lag, _families()
+        now = lag.clock.now().timestamp()
         for each in lag.partitions:
             _add_partition(found, each, now)
         for tier in lag.tiers:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import define, field
 from prometheus_client import CollectorRegistry
 
+from claimx_pipeline.clock import Clock, SystemClock
 from claimx_pipeline.telemetry.drift import AnswerDrift
 from claimx_pipeline.telemetry.file_metrics import FileMetrics
 from claimx_pipeline.telemetry.health import Health
@@ -29,6 +30,7 @@ class Metrics:
     """
 
     registry: CollectorRegistry = field(factory=CollectorRegistry)
+    clock: Clock = field(factory=SystemClock)
     records: RecordMetrics = field(init=False)
     """Records from their poll to their commit."""
     lag: LagMetrics = field(init=False)
@@ -46,7 +48,7 @@ class Metrics:
     def __attrs_post_init__(self) -> None:
         registry = self.registry
         self.records = RecordMetrics(registry)
-        self.lag = LagMetrics(registry)
+        self.lag = LagMetrics(registry, self.clock)
         self.tables = TableMetrics(registry)
         self.files = FileMetrics(registry)
         self.requests = RequestMetrics(registry)

@@ -142,7 +142,7 @@ class _Scraped:
             for one in BREAKER_STATES:
                 state.add_metric([name, one], float(one in states))
             slots = [each.slots for each in going]
-            used.add_metric([name], sum(now for now, _ in slots))
+            used.add_metric([name], sum(busy for busy, _ in slots))
             limit.add_metric([name], sum(most for _, most in slots))
         for name, counts in tuple(self._caches.items()):
             for outcome in ("hits", "shared", "misses"):

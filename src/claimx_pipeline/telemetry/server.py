@@ -48,7 +48,7 @@ METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 _CREATED = re.compile(rb"^(?:# (?:HELP|TYPE) )?\w+_created[ {].*\n", re.MULTILINE)
-"""When each series was made: twice the size of an answer, for what nobody asks."""
+"""When each series was made: twice the size of an answer, which no dashboard uses."""
 
 
 @define

@@ -13,7 +13,7 @@ from claimx_pipeline.clock import Clock
 from claimx_pipeline.telemetry.record_metrics import PHASE_BUCKETS
 
 
-class TableSizes(Protocol):
+class MeasuredTable(Protocol):
     """What a table's newest version consists of."""
 
     @property
@@ -173,7 +173,7 @@ class TableMetrics:
         """Return what writes of *worker* to *table* are counted with."""
         return TableSeries(worker, table, self)
 
-    def looked_at(self, table: str, sizes: TableSizes) -> None:
+    def looked_at(self, table: str, sizes: MeasuredTable) -> None:
         """Note what a look at the log of *table* has shown."""
         self.version.labels(table).set(sizes.version)
         self.files.labels(table).set(sizes.files)

@@ -93,7 +93,7 @@ def _of_the_original(itel: str) -> Iterator[Alert]:
         severity="critical",
         summary="{{ $labels.worker }} has read nothing for 10 minutes, and records wait",
         means="A cabinet worker has read nothing for 10 minutes although records wait for it. A "
-        "quiet night is no alert.",
+        "quiet night does not count.",
         look=["`/health/ready/WORKER` and `claimx_consumer_lag_cause`."],
         remedy=["What it waits for; a process that is stuck has to be restarted."],
         call=_OPERATOR,
@@ -115,7 +115,7 @@ def _of_forms(itel: str) -> Iterator[Alert]:
               "`claimx-run itel check-form FILE` with an answer of ClaimX."],
         remedy=["The form was edited in ClaimX: have the question restored, or tell the developers "
                 "its new wording."],
-        call="Whoever edits the form in ClaimX.",
+        call="The owner of the form in ClaimX.",
     )  # fmt: skip
     yield Alert(
         name="ItelBreakerOpen",
