@@ -34,6 +34,7 @@ claimx_register_monitoring = hookimpl(claimx_register_monitoring)
 
 
 def add_plugin(folder, name: str, uid: str, alert: str = "AcmeSilent") -> None:
+    (folder / "claimx.yaml").write_text("plugins: {dir: plugins}\n")
     body = "from claimx_pipeline import hookimpl\n" + BODY
     write_plugin(folder, name, body.replace("{uid}", uid).replace("{alert}", alert))
 

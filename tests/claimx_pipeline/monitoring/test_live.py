@@ -164,6 +164,7 @@ async def test_faults_of_a_running_pipeline_fire_their_alerts(run, tmp_path):
 MAY_BE_EMPTY = {
     "claimx-overview: Workers that are not ready",
     "claimx-overview: What workers wait for",
+    "claimx-overview: Records that wait here",
     "claimx-lag: Why groups are behind",
     "claimx-lag: Lag by partition",
     "claimx-enrichment: Renewals of credentials",
