@@ -12,6 +12,7 @@ from claimx_pipeline.delta.spec import (
     STRING,
     TIMESTAMP,
     Column,
+    ColumnType,
     TableSpec,
 )
 
@@ -24,6 +25,7 @@ __all__ = [
     "STRING",
     "TIMESTAMP",
     "Column",
+    "ColumnType",
     "NamedQuery",
     "OldColumn",
     "OldTable",

@@ -53,7 +53,7 @@ AREAS = (
      ("claimx_consumer_", "claimx_topic_", "claimx_retry_", "claimx_dead_letters_stored",
       "claimx_lag_", "claimx_embedded_")),
     ("Workers' health", "The same as `/health/ready`.", ("claimx_worker_",)),
-    ("Tables", "", ("claimx_table_",)),
+    ("Tables", "", ("claimx_table_", "claimx_maintenance_")),
     ("Requests", "To ClaimX, iTel and every other service.", ("claimx_request", "claimx_connection_",
      "claimx_token_", "claimx_cache_", "claimx_answer_")),
     ("Files", "", ("claimx_file", "claimx_link_")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, field
 
@@ -16,12 +16,14 @@ from claimx_pipeline.claimx.known_fields import (
 )
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import Answer, Answered, RequestFailedError
-from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.errors import Category, Problem, SettingsError
 from claimx_pipeline.settings.tree.claimx import ApiSettings
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.telemetry.drift import AnswerDrift
 from claimx_pipeline.telemetry.request_metrics import RequestMetrics
+
+if TYPE_CHECKING:
+    from claimx_pipeline.connections.client import Connection
 
 NAME = "claimx"
 """What the API's connection is called in errors."""
@@ -166,6 +168,8 @@ def connection_settings(api: ApiSettings) -> ConnectionSettings:
 def _connection(settings: ApiSettings, clock: Clock, metrics: RequestMetrics | None) -> Connection:
     known = connection_settings(settings)
     try:
+        from claimx_pipeline.connections.client import Connection  # noqa: PLC0415 - slow to import
+
         return Connection(NAME, known, clock, setting="claimx.api", metrics=metrics)
     except SettingsError as error:
         # The API is not a named connection; its settings have a section of their own.

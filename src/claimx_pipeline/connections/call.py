@@ -20,6 +20,14 @@ _AS_THEY_ARE = "".join(chr(code) for code in range(0x21, 0x7F))
 
 _FORM = "application/x-www-form-urlencoded"
 
+USUAL_HEADERS = {
+    "Accept": "application/json",
+    # What is unpacked here; aiohttp would ask for more.
+    "Accept-Encoding": "gzip, deflate",
+    "User-Agent": "claimx-pipeline",
+}
+"""Of every request, unless the settings say otherwise."""
+
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Methods that may be sent twice without harm (RFC 9110, 9.2.2)."""
 

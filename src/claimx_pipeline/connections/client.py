@@ -6,12 +6,10 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
-import aiohttp
 import msgspec
-from aiohttp.abc import AbstractResolver
 from attrs import define, evolve, field
 from yarl import URL
 
@@ -24,30 +22,41 @@ from claimx_pipeline.connections.answer import (
     require_json,
 )
 from claimx_pipeline.connections.breaker import Breaker, Permit
-from claimx_pipeline.connections.call import Call, Watch, base_of, body_of, call_to, merged
-from claimx_pipeline.connections.counting import Counting, lost
+from claimx_pipeline.connections.call import (
+    USUAL_HEADERS,
+    Call,
+    Watch,
+    base_of,
+    body_of,
+    call_to,
+    merged,
+)
+from claimx_pipeline.connections.counting import Counting
 from claimx_pipeline.connections.credential import check_connection, credential_headers, token_of
 from claimx_pipeline.connections.file_exchange import FileExchange
 from claimx_pipeline.connections.judge import Judge
-from claimx_pipeline.connections.network import look_ahead, proxy_failure, proxy_to
+from claimx_pipeline.connections.lost import lost, unanswered
+from claimx_pipeline.connections.network import look_ahead, proxy_to
 from claimx_pipeline.connections.opened import open_renewed
 from claimx_pipeline.connections.probe import Probe
 from claimx_pipeline.connections.redact import endpoint_of
 from claimx_pipeline.connections.renewed import RenewedCredential
-from claimx_pipeline.connections.session import USUAL_HEADERS, Sockets, new_session
 from claimx_pipeline.connections.slots import FairSlots
-from claimx_pipeline.connections.transport import UNREACHED, UNSENDABLE, Transport, described
 from claimx_pipeline.connections.verdict import Verdict, by_status
 from claimx_pipeline.connections.waits import Waits
 from claimx_pipeline.errors import Category
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.telemetry.request_metrics import RequestMetrics
 
+if TYPE_CHECKING:
+    import aiohttp
+    from aiohttp.abc import AbstractResolver
+
+    from claimx_pipeline.connections.session import Sockets
+    from claimx_pipeline.connections.transport import Transport
+
 _PROBE_SECONDS = 5.0
 """A probe that takes longer has shown that the service is not well."""
-
-_NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-"""How a request fails of which the service has seen nothing."""
 
 
 @define(eq=False)
@@ -64,9 +73,8 @@ class Connection:
     setting: str = field(default="", kw_only=True, repr=False)
     """Section of the settings that describes it, for errors; ``connections.NAME`` if not given."""
     metrics: RequestMetrics | None = field(default=None, kw_only=True, repr=False)
-    """What its requests are counted in, if they are."""
+    """What its requests are counted in, if they are; under ``counted_as`` or else its name."""
     counted_as: str = field(default="", kw_only=True, repr=False)
-    """What it is called there; its own name if not given."""
     breaker: Breaker = field(init=False, repr=False)
     """Stops sending while the service fails; its ``state`` may be shown."""
     _base_url: str = field(init=False, repr=False)
@@ -84,13 +92,11 @@ class Connection:
         check_connection(self.name, self.settings)
         parts = urlsplit(self.settings.base_url)
         self._base_url = base_of(self.settings.base_url)
-        usual = merged(USUAL_HEADERS, self.settings.headers)
         self._counting = Counting(self.metrics, self.counted_as or self.name, self.clock)
-        counted = self._counting.renewed
-        self._renewed = open_renewed(self.name, self.settings, self.clock, self._tokens, counted)
+        self._renewed = open_renewed(self.name, self.settings, self._counting, Connection)
         # A credential that may change goes with each request instead.
         fixed = {} if self._renewed else credential_headers(self.settings, self._token)
-        self._headers = merged(usual, fixed)
+        self._headers = merged(merged(USUAL_HEADERS, self.settings.headers), fixed)
         endpoint = endpoint_of(self.settings.base_url)
         self.breaker = Breaker(
             self.settings.breaker_failures,
@@ -110,6 +116,8 @@ class Connection:
         if parts.scheme == "file":
             self._files = FileExchange(Path(unquote(parts.netloc + parts.path)), self.clock)
         else:
+            from claimx_pipeline.connections.transport import Transport  # noqa: PLC0415 - slow to import
+
             self._transport = Transport(
                 self._base_url, self.settings, self._new_session, self.clock
             )
@@ -159,8 +167,7 @@ class Connection:
                 404 or 405 is answered about five different ones and nothing else, that is an
                 outage; without a subject each is the record's own.
             verdict: Tells whether an answer is a yes; without, any 2xx is.
-            endpoint: The path as it is declared, ``/notes/{id}``: metrics count the request under
-                it; without, under ``other``. Never the real path, which holds ids.
+            endpoint: The path as it is declared, ``/notes/{id}``, for metrics; else ``other``.
 
         Returns:
             The answer, which is a yes; ``json`` can read it if that was expected.
@@ -281,14 +288,12 @@ class Connection:
         reason = error.reason
         for secret in self._secrets:
             reason = reason.replace(secret, "…")
-        raise RequestFailedError(
-            reason, error.category, error.retry_after, error.outage, self.name, answer
-        )
+        why, wait, outage = error.category, error.retry_after, error.outage
+        raise RequestFailedError(reason, why, wait, outage, self.name, answer)
 
     async def _ask_probe(self) -> Answer:
         # Beside the slots: they may all be taken by requests that wait for its answer.
-        path = self.settings.probe or ""
-        call = call_to(self._base_url, "GET", path, endpoint=path.partition("?")[0])
+        call = call_to(self._base_url, "GET", self.settings.probe or "", endpoint="probe")
         return await self._answer(call, min(_PROBE_SECONDS, self.settings.timeout_seconds))
 
     async def _answer(self, call: Call, seconds: float) -> Answer:
@@ -300,21 +305,17 @@ class Connection:
             async with asyncio.timeout(seconds):
                 return await self._exchange(call)
         except TimeoutError:
-            raise lost(call, self.name, f"no answer within {seconds:g} s", timed_out=True) from None
-        except UNREACHED as error:
+            raise lost(call, f"no answer within {seconds:g} s", self.name, timed_out=True) from None
+        except Exception as error:
+            limit = self.settings.connect_timeout_seconds
+            if (failed := unanswered(call, error, self.name, limit, self._secrets)) is None:
+                raise
             # Without a cause: its text may hold the whole URL.
-            cause = error.__cause__ or error
-            if (failed := proxy_failure(cause)) is not None:
-                raise lost(call, self.name, *failed, unsent=True) from None
-            what = described(error, self.settings.connect_timeout_seconds, self._secrets)
-            raise lost(call, self.name, what, unsent=isinstance(cause, _NOT_CONNECTED)) from None
-        except UNSENDABLE as error:
-            reason = f"{call.where}: is not a request that can be sent ({type(error).__name__})"
-            raise RequestFailedError(reason, connection=self.name) from None
+            raise failed from None
 
     async def _exchange(self, call: Call) -> Answer:
         if self._transport is None or self._closed:
-            raise lost(call, self.name, f"connection {self.name!r} is closed", unsent=True)
+            raise lost(call, f"connection {self.name!r} is closed", self.name, unsent=True)
         headers = self._with_credential(call.headers)
         if self._proxy is not None:
             await look_ahead(self.resolver, URL(self._base_url))
@@ -335,10 +336,9 @@ class Connection:
             return headers
         return merged(credential_headers(self.settings, self._token), headers)
 
-    def _tokens(self, name: str, settings: ConnectionSettings) -> Connection:
-        return Connection(name, settings, self.clock, metrics=self.metrics)
-
     def _new_session(self, tls: ssl.SSLContext) -> aiohttp.ClientSession:
+        from claimx_pipeline.connections.session import new_session  # noqa: PLC0415 - slow to import
+
         return new_session(
             connections=self.settings.max_concurrent + 1,  # the probe has no slot
             tls=tls,

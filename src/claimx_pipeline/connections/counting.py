@@ -1,4 +1,4 @@
-"""Counting the requests of one connection, and how a request without an answer is called."""
+"""Counting the requests of one connection."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from claimx_pipeline.connections.answer import Answer, RequestFailedError
 from claimx_pipeline.connections.breaker import Breaker
 from claimx_pipeline.connections.call import Call
 from claimx_pipeline.connections.slots import FairSlots
-from claimx_pipeline.errors import Category
 from claimx_pipeline.telemetry.request_metrics import RequestMetrics
 
 
@@ -85,23 +84,3 @@ class Counting:
         """Count one renewal of the credential."""
         if self.metrics is not None:
             self.metrics.renewed(self.name, ok=ok)
-
-
-def lost(  # noqa: PLR0913 - what is known of it
-    call: Call,
-    connection: str,
-    what: str,
-    why: Category = Category.TRANSIENT,
-    *,
-    unsent: bool = False,
-    timed_out: bool = False,
-) -> RequestFailedError:
-    """Return the error of a request of *connection* that has got no answer."""
-    return RequestFailedError(
-        f"{call.where}: {what}",
-        why,
-        outage=why is Category.AUTH,
-        connection=connection,
-        unsent=unsent,
-        timed_out=timed_out,
-    )

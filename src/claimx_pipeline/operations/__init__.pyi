@@ -14,6 +14,11 @@ from .describe import (
     describe_plugin,
     describe_worker,
 )
+from .doctor.examine import examine, unreadable
+from .doctor.findings import Examination, Finding
+from .erasing.erase import ErasedFiles, Erasure, claims_of_person, erase
+from .erasing.records import ErasedRecords
+from .erasing.rows import ErasedRows
 from .export import export_deployment
 from .former_settings import (
     FormerSettings,
@@ -22,6 +27,8 @@ from .former_settings import (
     settings_from_environment,
 )
 from .left_behind import left_behind
+from .migrate import MigratedTable, migrate_tables
+from .moments import moment
 from .monitoring import export_monitoring
 from .offsets import ShownOffset, adopt_offsets, rewind_offsets, show_offsets
 from .old_tables import (
@@ -32,9 +39,22 @@ from .old_tables import (
     import_table,
     old_table_views,
 )
-from .replay import Replayed, ReplayPlan, plan_replay, replay_dead_letters
+from .outputs import UnreadOutput, unread_outputs
+from .probes import Probe, ask_probes
+from .publication import Publication, plan_publication, publish_planned
+from .record_filter import Condition, RecordFilter
+from .record_transform import Change, RecordTransform
+from .replay import Replayed, ReplayPlan, TransformedValue, plan_replay, replay_dead_letters
 from .run import Running, WorkerRun, run_until_idle, run_workers, running
 from .sources import Backfill, backfill_of, restart_source
+from .status import (
+    DeadCause,
+    PipelineStatus,
+    RetryTier,
+    TableAge,
+    WorkerStatus,
+    look_at_status,
+)
 from .tables import (
     CreatedTable,
     DescribedColumn,
@@ -49,6 +69,7 @@ from .tables import (
     query,
     vacuum_tables,
 )
+from .topic_reading import Bound, ShownRecord, bound, read_records
 from .topics import (
     ListedTopic,
     PublishedEvents,
@@ -59,12 +80,19 @@ from .topics import (
     publish_events,
     read_topic,
 )
+from .tracing.trace import trace
+from .tracing.views import Now, Reader, Station, Trace
 from .try_event import TriedPlugin, context_of, read_event, try_plugin
+from .verify import Verified, verify
 
 __all__ = [
     "Backfill",
+    "Bound",
+    "Change",
     "Comparison",
+    "Condition",
     "CreatedTable",
+    "DeadCause",
     "DeadLetterGroup",
     "DeadLetterGroups",
     "DeadLetterLook",
@@ -74,23 +102,49 @@ __all__ = [
     "DescribedTable",
     "DescribedWorker",
     "Difference",
+    "ErasedFiles",
+    "ErasedRecords",
+    "ErasedRows",
+    "Erasure",
+    "Examination",
+    "Finding",
     "FormerSettings",
     "FormerVariable",
     "FoundVariable",
     "ImportedTable",
     "ListedTable",
     "ListedTopic",
+    "MigratedTable",
+    "Now",
+    "PipelineStatus",
+    "Probe",
+    "Publication",
     "PublishedEvents",
+    "Reader",
+    "RecordFilter",
+    "RecordTransform",
     "RefusedLine",
     "ReplayPlan",
     "Replayed",
+    "RetryTier",
     "Running",
     "ShownDeadLetter",
     "ShownOffset",
+    "ShownRecord",
+    "Station",
+    "TableAge",
+    "Trace",
+    "TransformedValue",
     "TriedPlugin",
+    "UnreadOutput",
+    "Verified",
     "WorkerRun",
+    "WorkerStatus",
     "adopt_offsets",
+    "ask_probes",
     "backfill_of",
+    "bound",
+    "claims_of_person",
     "compact_tables",
     "compare_tables",
     "context_of",
@@ -101,6 +155,8 @@ __all__ = [
     "describe_plugin",
     "describe_table",
     "describe_worker",
+    "erase",
+    "examine",
     "export_dead_letters",
     "export_deployment",
     "export_monitoring",
@@ -109,14 +165,20 @@ __all__ = [
     "list_tables",
     "list_topics",
     "look_at_dead_letters",
+    "look_at_status",
     "maintain_tables",
+    "migrate_tables",
+    "moment",
     "named_query",
     "old_table_views",
+    "plan_publication",
     "plan_replay",
     "publish",
     "publish_events",
+    "publish_planned",
     "query",
     "read_event",
+    "read_records",
     "read_topic",
     "replay_dead_letters",
     "restart_source",
@@ -127,6 +189,10 @@ __all__ = [
     "settings_from_environment",
     "show_dead_letter",
     "show_offsets",
+    "trace",
     "try_plugin",
+    "unread_outputs",
+    "unreadable",
     "vacuum_tables",
+    "verify",
 ]

@@ -12,6 +12,7 @@ from claimx_pipeline.delta.faults import TableUnusableError
 from claimx_pipeline.delta.log_files import TOO_MANY
 from claimx_pipeline.delta.maintenance import NOTHING, SAFE_HOURS, Maintained, Maintenance
 from claimx_pipeline.delta.querying.query import run_query
+from claimx_pipeline.delta.retention import oldest_kept
 from claimx_pipeline.errors import TableError, UsageError
 from claimx_pipeline.operations.column_roles import roles_of
 from claimx_pipeline.operations.names import domains_of_tables
@@ -182,6 +183,8 @@ async def maintain_tables(
 ) -> list[Maintained]:
     """Join many small files, write a checkpoint, delete files that are no longer needed.
 
+    First rows are deleted that ``maintenance.retention_days`` does not keep any longer.
+
     Workers may go on meanwhile. Once a day is often enough. What a version of the last
     168 hours needs stays.
 
@@ -201,9 +204,14 @@ async def maintain_tables(
         TableError: A table is not declared, or does not exist; or the only one that was
             named cannot be worked with.
     """
-    return await _each(
-        pipeline, names, lambda each: each.maintain(log_retention=log_retention), dry_run=dry_run
-    )
+    days = pipeline.settings.maintenance.retention_days
+    now = pipeline.clock.now()
+
+    def maintain(each: Maintenance) -> Maintained:
+        each.oldest = oldest_kept(days, each.location.table, now)
+        return each.maintain(log_retention=log_retention)
+
+    return await _each(pipeline, names, maintain, dry_run=dry_run)
 
 
 async def compact_tables(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
@@ -10,12 +10,12 @@ from attrs import evolve, field, frozen
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.spec import TableSpec
-from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import Topology
 
 if TYPE_CHECKING:
     from claimx_pipeline.connections.registry import Connections
+    from claimx_pipeline.delta.store import TableStore
     from claimx_pipeline.domain.handlers import EventHandler
     from claimx_pipeline.hooks.context import EventHooks
     from claimx_pipeline.runtime.worker import WorkerSpec
@@ -42,7 +42,8 @@ class Resources:
     broker: Broker
     topology: Topology
     tables: Mapping[str, TableSpec]
-    table_store: TableStore
+    open_table_store: Callable[[], TableStore]
+    """Returns where the tables are; called by what has some, since the engine is slow to load."""
     connections: Connections
     handlers: Mapping[str, tuple[EventHandler[Any, Any], ...]]
     """By the name of their domain."""
@@ -52,6 +53,11 @@ class Resources:
     webhooks: Webhooks
     """Which webhooks the settings of plugins name."""
     _worker: WorkerSpec | None = field(default=None, alias="worker", repr=False)
+
+    @property
+    def table_store(self) -> TableStore:
+        """Where the tables are."""
+        return self.open_table_store()
 
     @property
     def worker(self) -> WorkerSpec:

@@ -9,9 +9,9 @@ from functools import partial
 from attrs import define
 
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.delta.faults import TableWriteError
 from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.delta.thread import TableThread
+from claimx_pipeline.delta.write_errors import TableWriteError
 from claimx_pipeline.errors import ClaimxError
 from claimx_pipeline.telemetry.table_metrics import TableMetrics
 

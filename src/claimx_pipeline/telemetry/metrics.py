@@ -60,6 +60,10 @@ class Metrics:
         """Return what worker *name* counts with."""
         return WorkerMetrics(name, self.records, self.tables, health)
 
+    def maintained(self, table: str, outcome: str) -> None:
+        """Count that a table was looked after: ``done`` or ``failed``."""
+        self.tables.maintained(table, outcome)
+
     def watch(self, health: Health) -> None:
         """Show the state of the workers that *health* knows, as of each scrape."""
         HealthMetrics(health).register(self.registry)

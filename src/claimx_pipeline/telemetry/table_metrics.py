@@ -105,6 +105,7 @@ class TableMetrics:
     bytes: Gauge = field(init=False)
     stored_rows: Gauge = field(init=False)
     log_files: Gauge = field(init=False)
+    _maintained: Counter = field(init=False)
 
     def __attrs_post_init__(self) -> None:
         self._add_writes()
@@ -135,6 +136,12 @@ class TableMetrics:
             "How long writing one batch to a table took",
             labels,
             buckets=PHASE_BUCKETS,
+            registry=registry,
+        )
+        self._maintained = Counter(
+            "claimx_maintenance",
+            "Tables looked after by the worker maintenance: done, or failed",
+            ["table", "outcome"],
             registry=registry,
         )
         self.last = Gauge(
@@ -172,6 +179,10 @@ class TableMetrics:
     def of(self, worker: str, table: str) -> TableSeries:
         """Return what writes of *worker* to *table* are counted with."""
         return TableSeries(worker, table, self)
+
+    def maintained(self, table: str, outcome: str) -> None:
+        """Count that a table was looked after: ``done`` or ``failed``."""
+        self._maintained.labels(table, outcome).inc()
 
     def looked_at(self, table: str, sizes: MeasuredTable) -> None:
         """Note what a look at the log of *table* has shown."""

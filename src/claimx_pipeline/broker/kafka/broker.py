@@ -14,7 +14,12 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.admin import NewTopic as KafkaNewTopic
 from attrs import define, field
 
-from claimx_pipeline.broker.kafka.client import ISOLATION, KafkaConnection, stopped
+from claimx_pipeline.broker.kafka.client import (
+    ISOLATION,
+    KafkaConnection,
+    know_leaders,
+    stopped,
+)
 from claimx_pipeline.broker.kafka.consumer import KafkaConsumer
 from claimx_pipeline.broker.kafka.offsets import count_members, group_offsets
 from claimx_pipeline.broker.kafka.producer import KafkaProducer
@@ -263,6 +268,7 @@ class KafkaAdmin:
         partitions = await self._partitions(topic)
         reader = await self._groupless_reader()
         async with self._connection.answering():
+            await know_leaders(reader, topic)
             found = await _with_retries(lambda: question(reader, partitions))
         return {at.partition: offset for at, offset in sorted(found.items())}
 

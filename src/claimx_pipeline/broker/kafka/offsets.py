@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from aiokafka import TopicPartition as KafkaPartition
+from aiokafka import TopicPartition
 from aiokafka import errors as kafka_errors
 from aiokafka.protocol.commit import OffsetFetchRequest
 
@@ -54,8 +54,8 @@ async def count_members(client: Any, group: str) -> int:
 
 
 async def group_offsets(
-    client: Any, group: str, partitions: Sequence[KafkaPartition]
-) -> Mapping[KafkaPartition, Any]:
+    client: Any, group: str, partitions: Sequence[TopicPartition]
+) -> Mapping[TopicPartition, Any]:
     """Return what *group* has committed of each partition; an offset of -1 where it has nothing.
 
     Raises:
@@ -63,7 +63,7 @@ async def group_offsets(
             leaves out all partitions and gives the error in a field that aiokafka 0.14 does
             not read. Taken for "nothing committed" it would look like a group that was reset.
     """
-    found: Mapping[KafkaPartition, Any] = await client.list_consumergroup_offsets(
+    found: Mapping[TopicPartition, Any] = await client.list_consumer_group_offsets(
         group, partitions=list(partitions)
     )
     if not found.keys() >= set(partitions):

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from attrs import frozen
 
 from claimx_pipeline.connections.answer import connection_of
-from claimx_pipeline.delta.faults import TableWriteError
+from claimx_pipeline.delta.write_errors import TableWriteError
 from claimx_pipeline.errors import category_of
 from claimx_pipeline.isolation import message
 from claimx_pipeline.runtime.dead_letters.fingerprint import pattern
