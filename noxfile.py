@@ -263,6 +263,8 @@ def pages(session: nox.Session) -> None:
         "form_mapping",
         "itel_payloads",
         "tables",
+        "metrics",
+        "monitoring",
         "deployments",
         "settings",
         "commands",
@@ -400,6 +402,17 @@ def bring_validators(session: nox.Session, tools: pathlib.Path) -> None:
         for file in files:
             source = pathlib.Path(json.loads(str(found))["Dir"], file)
             (definitions / source.name).write_bytes(source.read_bytes())
+
+
+@nox.session
+def monitoring(session: nox.Session) -> None:
+    """Fire every alert on a real Prometheus and run every panel's query on one under load.
+
+    Needs ``prometheus`` and ``promtool`` (Debian's package ``prometheus``). Prints each answer.
+    """
+    install(session, CORE, PLUGIN, *group("tests"))
+    tests = "tests/claimx_pipeline/monitoring"
+    session.run("pytest", tests, "-s", "-m", "monitoring or not monitoring", *session.posargs)
 
 
 @nox.session

@@ -48,8 +48,15 @@ async def run_worker(topic: FilledTopic, spec: WorkerSpec, pipeline: Pipeline) -
     health.expect(spec.name)
     resources = pipeline.resources(topic.broker(), health)
     used = evolve(spec, group=f"bench-{uuid.uuid4().hex}", reads=(Topic(topic.name),))
+    counted = Metrics()
     metrics = MeasuringMetrics(
-        spec.name, Metrics(), health, watch=watch, expected=topic.count, finished=stop.set
+        spec.name,
+        counted.records,
+        counted.tables,
+        health,
+        watch=watch,
+        expected=topic.count,
+        finished=stop.set,
     )
     await WorkerLoop(used, resources, metrics, stop).run()
     await resources.connections.close()

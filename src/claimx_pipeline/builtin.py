@@ -180,6 +180,12 @@ def claimx_register_commands() -> Iterable[Command]:
         ),
         Command("simulate", "Serve simulated APIs to try things on.", f"{cli}.simulate:app", run),
         Command("export", "Write what runs workers in production.", f"{cli}.export:app", run),
+        Command(
+            "monitoring",
+            "Write dashboards for Grafana and alerts for Prometheus.",
+            f"{cli}.monitoring:app",
+            run,
+        ),
         Command("status", "Show how everything is, in one screen.", f"{cli}.status:app", look),
         Command("doctor", "Say what is wrong, and what to do about it.", f"{cli}.doctor:app", look),
         Command("verify", "Send marked events through your settings.", f"{cli}.verify:app", look),

@@ -37,11 +37,13 @@ if TYPE_CHECKING:
     from claimx_pipeline.hooks.context import EnrichmentContext, FileContext
     from claimx_pipeline.hooks.moments import DeadLetterContext, RowsCommitted, WorkerReadiness
     from claimx_pipeline.hooks.result import PluginResult
+    from claimx_pipeline.monitoring.model import Alert, Dashboard
     from claimx_pipeline.runtime.resources import Resources
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.settings.tree.settings import Settings, SettingsSection
     from claimx_pipeline.sources.protocol import SourceSpec, SourceType
     from claimx_pipeline.stages.protocol import Stage
+    from claimx_pipeline.telemetry.former import FormerMetric
 
 
 @hookspec
@@ -474,6 +476,58 @@ def claimx_register_queries() -> Iterable[NamedQuery]:  # type: ignore[empty-bod
         def claimx_register_queries():
             sql = "SELECT city, count(*) AS claims FROM claimx_projects GROUP BY city"
             return [NamedQuery("acme-claims-by-city", "How many claims each city has.", sql)]
+    """
+
+
+@hookspec
+def claimx_register_monitoring(  # type: ignore[empty-body]
+    settings: Settings,
+) -> Iterable[Dashboard | Alert | FormerMetric]:
+    """Add dashboards, alerts, and names that metrics had in an earlier system.
+
+    Called once, when ``claimx-run monitoring export`` writes dashboards and alerts, and when a
+    process begins to serve ``/metrics``.
+
+    Args:
+        settings: All settings.
+
+    Returns:
+        What is added: ``Dashboard`` and ``Alert`` are written out; a ``FormerMetric`` is served
+        beside our own, made of them at every scrape. A name that is there already is refused.
+
+    Raises:
+        Exception: The command, or the process, ends; the error is shown.
+
+    Example::
+
+        from claimx_pipeline import hookimpl
+        from claimx_pipeline.hooks import Alert, CountedIn, Dashboard, FormerMetric, Panel, Query
+
+        RECEIVED = 'claimx_records_received_total{worker="acme-claims"}'
+
+        @hookimpl
+        def claimx_register_monitoring(settings):
+            panel = Panel(
+                title="Claims seen",
+                text="Claims read a second.",
+                queries=[Query(f"sum(rate({RECEIVED}[5m]))")],
+            )
+            counted = CountedIn("claimx_records_received_total", {"worker": ["acme-claims"]})
+            return [
+                Dashboard(uid="acme", title="Acme", text="What Acme does.", panels=[panel]),
+                Alert(
+                    name="AcmeSilent",
+                    expr=f"sum(increase({RECEIVED}[1h])) == 0",
+                    wait="10m",
+                    severity="warning",
+                    summary="no claims for an hour",
+                    means="No claim has come for an hour.",
+                    look=["Whether others get claims."],
+                    remedy=["Ask the sender."],
+                    call="The sender.",
+                ),
+                FormerMetric(name="acme_seen_total", help="Claims seen", of=[counted]),
+            ]
     """
 
 

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.runtime.worker import Processor, WorkerSpec
     from claimx_pipeline.stages.from_settings import ChainWriter
     from claimx_pipeline.stages.protocol import Stage
+    from claimx_pipeline.telemetry.metrics import Metrics
     from claimx_pipeline.topics import Topic, Topology
 
 
@@ -165,9 +166,9 @@ class Parts:
         limit = storage.table_timeout_seconds
         return TableStore(merged, self.tables, self.clock, time_limit=limit)
 
-    def connections(self) -> Connections:
-        """Return the named connections, those of domains among them; the caller closes them."""
-        return self.registrations.connections()
+    def connections(self, metrics: Metrics | None = None) -> Connections:
+        """Return the named connections, counted in *metrics*; the caller closes them."""
+        return self.registrations.connections(metrics)
 
     def _core_topics(self) -> frozenset[str]:
         """Return every topic that is the pipeline's own, by any name that leads there."""

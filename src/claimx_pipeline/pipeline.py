@@ -275,7 +275,7 @@ class Pipeline(Parts):
         Args:
             broker: The broker.
             health: Where workers report how they are.
-            metrics: What plugins and workers are counted in; of their own if not given.
+            metrics: What all are counted in; of their own if not given.
         """
         from claimx_pipeline.plugins.host.dispatch import Dispatcher
         from claimx_pipeline.plugins.host.hands import Lent
@@ -292,7 +292,8 @@ class Pipeline(Parts):
             ladder=plugin_ladder(self.settings.retry),
         )
         metrics, clock = metrics or Metrics(), self.clock
-        connections = self.connections()
+        self.registrations.show_drift(metrics.drift)
+        connections = self.connections(metrics)
         lent = Lent(connections, lambda: self.table_store, clock, self.settings.plugins)
         dispatcher = Dispatcher.of(
             self.plugins, rules=rules, clock=clock, metrics=metrics.plugins, lent=lent

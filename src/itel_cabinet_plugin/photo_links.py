@@ -82,7 +82,12 @@ class PhotoLinks:
 
     async def _ask(self, path: str, ids: str) -> Links:
         answer = await self._connection.request(
-            "GET", path, params={self._parameter: ids}, expect="json", subject=path
+            "GET",
+            path,
+            params={self._parameter: ids},
+            expect="json",
+            subject=path,
+            endpoint=self._endpoint,
         )
         body = answer.json()
         listed = body.get("data") if isinstance(body, dict) else body

@@ -60,7 +60,9 @@ class ProjectExport:
         return await self._kept.get(path, partial(self._ask, path))
 
     async def _ask(self, path: str) -> ExportedProject:
-        answer = await self._connection.request("GET", path, expect="json", subject=path)
+        answer = await self._connection.request(
+            "GET", path, expect="json", subject=path, endpoint=self._endpoint
+        )
         body = answer.json()
         data = body.get("data", body) if isinstance(body, dict) else None
         project = data.get("project", data) if isinstance(data, dict) else None

@@ -139,6 +139,10 @@ class ItelSettings:
     accepted_remembered: int = field(default=50_000, validator=ge(1))
     """Forms that iTel accepted, the latest, that are known not to be sent again; some 20 MB."""
 
+    former_metrics: bool = True
+    """Whether ``/metrics`` also has the names of the predecessor's documents: ``itel_plugin_…``,
+    ``itel_worker_…``, ``itel_tracking_worker_…`` and ``itel_api_worker_…``."""
+
     @property
     def payloads(self) -> frozenset[str]:
         """Every payload that a form may be sent as."""

@@ -26,7 +26,7 @@ from claimx_pipeline import (
     hookspecs,
 )
 from claimx_pipeline.domain import Domain, DomainExtension
-from claimx_pipeline.hooks import Command
+from claimx_pipeline.hooks import Alert, Command, Dashboard, FormerMetric
 from claimx_pipeline.hooks.moments import DeadLetterContext, RowsCommitted, WorkerReadiness
 from claimx_pipeline.media import CachedFile, DownloadResult
 from claimx_pipeline.plugins.host.dispatch import EVENT_HOOKS, Dispatcher
@@ -121,7 +121,7 @@ def test_a_hook_says_when_with_what_and_what_failure_means(hook):
 
 def test_no_two_hooks_are_documented_alike():
     firsts = [inspect.getdoc(hook).splitlines()[0] for hook in HOOKS]
-    assert len(set(firsts)) == len(firsts) == 24
+    assert len(set(firsts)) == len(firsts) == 25
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=name)
@@ -150,6 +150,7 @@ async def test_the_example_of_a_hook_works(hook):
         "claimx_register_queries": NamedQuery,
         "claimx_register_old_tables": OldTable,
         "claimx_register_commands": Command,
+        "claimx_register_monitoring": (Alert, Dashboard, FormerMetric),
         "claimx_check_settings": Problem,
         "claimx_enrichment_complete": PluginResult,
     }.get(hook.__name__)

@@ -260,6 +260,14 @@ class Admin(Protocol):
         """Return the topics that *group* has ever committed an offset of, as far as is known."""
         ...
 
+    async def members(self, group: str) -> int:
+        """Return how many members *group* has now; 0 if it does not exist.
+
+        Raises:
+            BrokerUnavailableError: No answer within the deadline.
+        """
+        ...
+
     async def committed(self, group: str, topic: str) -> Mapping[int, int]:
         """Return, by partition, what *group* committed; partitions without are left out."""
         ...

@@ -7,17 +7,29 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, field
 
+from claimx_pipeline.claimx.known_fields import (
+    ASSIGNMENT,
+    KNOWN_FIELDS,
+    MEDIA,
+    PROJECT,
+    REPORT,
+)
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import Answer, Answered, RequestFailedError
 from claimx_pipeline.errors import Category, Problem, SettingsError
 from claimx_pipeline.settings.tree.claimx import ApiSettings
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from claimx_pipeline.telemetry.drift import AnswerDrift
+from claimx_pipeline.telemetry.request_metrics import RequestMetrics
 
 if TYPE_CHECKING:
     from claimx_pipeline.connections.client import Connection
 
 NAME = "claimx"
 """What the API's connection is called in errors."""
+
+DRIFT_SECONDS = 1.0
+"""Of each endpoint, at most one answer in so many seconds is searched for unknown fields."""
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -33,21 +45,26 @@ class ClaimxApi:
 
     settings: ApiSettings
     clock: Clock
+    metrics: RequestMetrics | None = None
+    """What its requests are counted in, if they are."""
+    drift: AnswerDrift | None = None
+    """Where fields of answers that are not known are counted, if they are."""
     _connection: Connection = field(init=False)
+    _looked_at: dict[str, float] = field(factory=dict, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._connection = _connection(self.settings, self.clock)
+        self._connection = _connection(self.settings, self.clock, self.metrics)
 
     async def get(
         self, path: str, params: Mapping[str, str | int] | None, project_id: int | None
     ) -> Answered[Any]:
         """Return the JSON that is answered to ``GET`` of *path*, whatever its shape."""
-        answer = await self._ask("GET", path, project_id, params=params)
+        answer = await self._ask("GET", path, project_id, "other", params=params)
         return Answered(answer.json(), answer.answered_at)
 
     async def project(self, project_id: int) -> Answered[Json]:
         """Return a project, without the ``data`` around it."""
-        answer = await self._ask("GET", f"/export/project/{project_id}", project_id)
+        answer = await self._ask("GET", f"/export/project/{project_id}", project_id, PROJECT)
         body = answer.json()
         found = body.get("data", body) if isinstance(body, dict) else body
         if not isinstance(found, dict) or not isinstance(found.get("project"), dict):
@@ -59,7 +76,7 @@ class ClaimxApi:
         named = {self.settings.media_parameter: ",".join(map(str, media_ids))}
         params = named if media_ids else None
         path = f"/export/project/{project_id}/media"
-        answer = await self._ask("GET", path, project_id, params=params)
+        answer = await self._ask("GET", path, project_id, MEDIA, params=params)
         body = answer.json()
         if isinstance(body, dict):
             body = _first_of(body, ("data", "media"), one_item=("mediaID", "mediaId"))
@@ -74,7 +91,7 @@ class ClaimxApi:
                 assignments.
         """
         path = f"/customTasks/assignment/{assignment_id}"
-        answer = await self._ask("GET", path, project_id, params={"full": "true"})
+        answer = await self._ask("GET", path, project_id, ASSIGNMENT, params={"full": "true"})
         body = answer.json()
         if isinstance(body, dict) and "assignmentId" not in body:
             body = body.get("data", body)
@@ -90,7 +107,7 @@ class ClaimxApi:
             "senderUsername": self.settings.sender_username,
         }
         # A report: it reads only, so asking twice does no harm.
-        answer = await self._ask("POST", "/data", project_id, json=question, repeatable=True)
+        answer = await self._ask("POST", REPORT, project_id, REPORT, json=question, repeatable=True)
         body = answer.json()
         if isinstance(body, dict):
             names = ("data", "collaborations", "videoCollaboration")
@@ -103,9 +120,24 @@ class ClaimxApi:
         """Close the connections."""
         await self._connection.close()
 
-    async def _ask(self, method: str, path: str, project_id: int | None, **parts: Any) -> Answer:
+    async def _ask(
+        self, method: str, path: str, project_id: int | None, endpoint: str, **parts: Any
+    ) -> Answer:
         subject = None if project_id is None else str(project_id)
-        return await self._connection.request(method, path, expect="json", subject=subject, **parts)
+        answer = await self._connection.request(
+            method, path, expect="json", subject=subject, endpoint=endpoint, **parts
+        )
+        self._look_for_drift(endpoint, answer)
+        return answer
+
+    def _look_for_drift(self, endpoint: str, answer: Answer) -> None:
+        """See whether the answer has fields that are not known, at most once a second."""
+        if self.drift is None or endpoint not in KNOWN_FIELDS:
+            return
+        now = self.clock.monotonic()
+        if now - self._looked_at.get(endpoint, -DRIFT_SECONDS) >= DRIFT_SECONDS:
+            self._looked_at[endpoint] = now
+            self.drift.look(endpoint, answer.json(), KNOWN_FIELDS[endpoint])
 
 
 def connection_settings(api: ApiSettings) -> ConnectionSettings:
@@ -133,11 +165,12 @@ def connection_settings(api: ApiSettings) -> ConnectionSettings:
     )
 
 
-def _connection(settings: ApiSettings, clock: Clock) -> Connection:
+def _connection(settings: ApiSettings, clock: Clock, metrics: RequestMetrics | None) -> Connection:
+    known = connection_settings(settings)
     try:
         from claimx_pipeline.connections.client import Connection  # noqa: PLC0415 - slow to import
 
-        return Connection(NAME, connection_settings(settings), clock, setting="claimx.api")
+        return Connection(NAME, known, clock, setting="claimx.api", metrics=metrics)
     except SettingsError as error:
         # The API is not a named connection; its settings have a section of their own.
         problems = []

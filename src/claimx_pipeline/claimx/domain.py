@@ -30,8 +30,9 @@ def decoder(settings: Settings) -> Decode:
 
 def reader(parts: ReaderParts) -> ClaimxReader:
     """Return what asks the API for handlers."""
-    settings = parts.settings.claimx.api
-    return ClaimxReader.of(ClaimxApi(settings, parts.clock), settings, parts.clock)
+    settings, connections = parts.settings.claimx.api, parts.connections
+    api = ClaimxApi(settings, parts.clock, connections.metrics, connections.drift)
+    return ClaimxReader.of(api, settings, parts.clock, connections.counts("claimx"))
 
 
 def check(settings: Settings, worker: str) -> list[Problem]:

@@ -53,7 +53,7 @@ def download_tasks(
 
 def links(parts: LinkParts) -> ClaimxLinks:
     """Return what asks the ClaimX API for new links."""
-    return ClaimxLinks(ClaimxApi(parts.settings.claimx.api, parts.clock))
+    return ClaimxLinks(ClaimxApi(parts.settings.claimx.api, parts.clock, parts.connections.metrics))
 
 
 def _hosts(settings: Settings) -> Sequence[str]:

@@ -57,6 +57,7 @@ async def find_project(connection: Connection, claim_number: str) -> int:
         "/export/project/projectId",
         params={"projectNumber": claim_number},
         expect="json",
+        endpoint="/export/project/projectId",
     )
     found = answer.json()
     if isinstance(found, dict):
@@ -99,6 +100,7 @@ async def create_task(  # noqa: PLR0913 - the parts of the request
         json=body,
         idempotency_key=idempotency_key,
         verdict=_ANY_JSON,
+        endpoint="/import/project/actions",
     )
 
 

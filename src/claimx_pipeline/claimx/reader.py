@@ -15,6 +15,7 @@ from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import Answered
 from claimx_pipeline.connections.cache import AnswerCache
 from claimx_pipeline.settings.tree.claimx import ApiSettings
+from claimx_pipeline.telemetry.request_metrics import CacheCounts
 
 ProjectAnswer = Answered[Json]
 
@@ -33,10 +34,19 @@ class ClaimxReader:
     calls: int = field(default=0, init=False)
 
     @classmethod
-    def of(cls, api: ClaimxApi, settings: ApiSettings, clock: Clock) -> ClaimxReader:
-        """Return a reader with a cache of its own, as the settings say."""
+    def of(
+        cls,
+        api: ClaimxApi,
+        settings: ApiSettings,
+        clock: Clock,
+        counts: CacheCounts | None = None,
+    ) -> ClaimxReader:
+        """Return a reader with a cache of its own, as the settings say; *counts* counts it."""
         cache: AnswerCache[Answered[Any]] = AnswerCache(
-            settings.project_cache_seconds, settings.project_cache_entries, clock
+            settings.project_cache_seconds,
+            settings.project_cache_entries,
+            clock,
+            counts=counts or CacheCounts(),
         )
         return cls(api, cache)
 

@@ -102,6 +102,8 @@ class RequestFailedError(RecordError):
     """What came back, if anything did."""
     unsent: bool = False
     """Surely nothing reached the service: no connection to it could be made."""
+    timed_out: bool = False
+    """No answer came within the time that it may take."""
 
     @property
     def status(self) -> int | None:

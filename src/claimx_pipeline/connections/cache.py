@@ -13,6 +13,7 @@ from attrs import define, field, frozen
 from attrs.validators import ge
 
 from claimx_pipeline.clock import Clock
+from claimx_pipeline.telemetry.request_metrics import CacheCounts
 
 T = TypeVar("T")
 
@@ -54,6 +55,8 @@ class AnswerCache(Generic[T]):
     entries: int = field(validator=ge(1))
     """Answers kept at most."""
     _clock: Clock
+    counts: CacheCounts = field(factory=CacheCounts, kw_only=True)
+    """How often it was asked; metrics read it."""
     most_bytes: int = MOST_BYTES
     """Size of the answers kept at most, as JSON."""
     _kept: OrderedDict[Hashable, _Kept[T]] = field(factory=OrderedDict, init=False)
@@ -82,11 +85,14 @@ class AnswerCache(Generic[T]):
             kept = self._kept.get(key)
             if kept and kept.expires > self._clock.monotonic() and _recent(kept.asked_at, bound):
                 self._kept.move_to_end(key)
+                self.counts.hits += 1
                 return kept.value
             flight = self._flights.get(key)
             if flight is None or flight.task.done():
+                self.counts.misses += 1
                 return await self._wait(key, self._start(key, fetch))
             if _recent(flight.asked_at, bound):
+                self.counts.shared += 1
                 return await self._wait(key, flight)
             await asyncio.wait([flight.task])
 

@@ -20,6 +20,14 @@ _AS_THEY_ARE = "".join(chr(code) for code in range(0x21, 0x7F))
 
 _FORM = "application/x-www-form-urlencoded"
 
+USUAL_HEADERS = {
+    "Accept": "application/json",
+    # What is unpacked here; aiohttp would ask for more.
+    "Accept-Encoding": "gzip, deflate",
+    "User-Agent": "claimx-pipeline",
+}
+"""Of every request, unless the settings say otherwise."""
+
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE"})
 """Methods that may be sent twice without harm (RFC 9110, 9.2.2)."""
 
@@ -65,6 +73,8 @@ class Call:
     """An answer without JSON is the service's failure."""
     verdict: Verdict = by_status
     """Tells whether an answer is a yes."""
+    endpoint: str = "other"
+    """The declared path, under which metrics count it; never the real one."""
 
     def having(self, headers: Mapping[str, str]) -> Call:
         """Return the same request with further *headers*."""
@@ -85,6 +95,7 @@ def call_to(  # noqa: PLR0913 - the parts of an HTTP request
     verdict: Verdict = by_status,
     subject: str | None = None,
     expects_json: bool = False,
+    endpoint: str | None = None,
 ) -> Call:
     """Return the request for *path* below *base_url*, which has no slash at its end.
 
@@ -104,6 +115,7 @@ def call_to(  # noqa: PLR0913 - the parts of an HTTP request
         subject if subject is not None else idempotency_key,
         expects_json,
         verdict,
+        "other" if endpoint is None else endpoint or "/",
     )
 
 

@@ -22,22 +22,31 @@ from claimx_pipeline.connections.answer import (
     require_json,
 )
 from claimx_pipeline.connections.breaker import Breaker, Permit
-from claimx_pipeline.connections.call import Call, Watch, base_of, body_of, call_to, merged
+from claimx_pipeline.connections.call import (
+    USUAL_HEADERS,
+    Call,
+    Watch,
+    base_of,
+    body_of,
+    call_to,
+    merged,
+)
+from claimx_pipeline.connections.counting import Counting
 from claimx_pipeline.connections.credential import check_connection, credential_headers, token_of
 from claimx_pipeline.connections.file_exchange import FileExchange
 from claimx_pipeline.connections.judge import Judge
 from claimx_pipeline.connections.lost import lost, unanswered
 from claimx_pipeline.connections.network import look_ahead, proxy_to
-from claimx_pipeline.connections.oauth2 import OAuth2Token, token_service_settings
+from claimx_pipeline.connections.opened import open_renewed
 from claimx_pipeline.connections.probe import Probe
 from claimx_pipeline.connections.redact import endpoint_of
 from claimx_pipeline.connections.renewed import RenewedCredential
 from claimx_pipeline.connections.slots import FairSlots
-from claimx_pipeline.connections.token_file import open_token_file
 from claimx_pipeline.connections.verdict import Verdict, by_status
 from claimx_pipeline.connections.waits import Waits
 from claimx_pipeline.errors import Category
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from claimx_pipeline.telemetry.request_metrics import RequestMetrics
 
 if TYPE_CHECKING:
     import aiohttp
@@ -45,14 +54,6 @@ if TYPE_CHECKING:
 
     from claimx_pipeline.connections.session import Sockets
     from claimx_pipeline.connections.transport import Transport
-
-USUAL_HEADERS = {
-    "Accept": "application/json",
-    # What is unpacked here; aiohttp would ask for more.
-    "Accept-Encoding": "gzip, deflate",
-    "User-Agent": "claimx-pipeline",
-}
-"""Of every request, unless the settings say otherwise."""
 
 _PROBE_SECONDS = 5.0
 """A probe that takes longer has shown that the service is not well."""
@@ -71,12 +72,16 @@ class Connection:
     """Makes the sockets, if they are not to be plain ones."""
     setting: str = field(default="", kw_only=True, repr=False)
     """Section of the settings that describes it, for errors; ``connections.NAME`` if not given."""
+    metrics: RequestMetrics | None = field(default=None, kw_only=True, repr=False)
+    """What its requests are counted in, if they are; under ``counted_as`` or else its name."""
+    counted_as: str = field(default="", kw_only=True, repr=False)
     breaker: Breaker = field(init=False, repr=False)
     """Stops sending while the service fails; its ``state`` may be shown."""
     _base_url: str = field(init=False, repr=False)
     _headers: Mapping[str, str] = field(init=False, repr=False)
     _renewed: RenewedCredential | None = field(init=False, repr=False)
     _judge: Judge = field(init=False, repr=False)
+    _counting: Counting = field(init=False, repr=False)
     _slots: FairSlots = field(init=False, repr=False)
     _transport: Transport | None = field(init=False, repr=False)
     _files: FileExchange | None = field(init=False, repr=False)
@@ -87,11 +92,11 @@ class Connection:
         check_connection(self.name, self.settings)
         parts = urlsplit(self.settings.base_url)
         self._base_url = base_of(self.settings.base_url)
-        usual = merged(USUAL_HEADERS, self.settings.headers)
-        self._renewed = self._open_renewed()
+        self._counting = Counting(self.metrics, self.counted_as or self.name, self.clock)
+        self._renewed = open_renewed(self.name, self.settings, self._counting, Connection)
         # A credential that may change goes with each request instead.
         fixed = {} if self._renewed else credential_headers(self.settings, self._token)
-        self._headers = merged(usual, fixed)
+        self._headers = merged(merged(USUAL_HEADERS, self.settings.headers), fixed)
         endpoint = endpoint_of(self.settings.base_url)
         self.breaker = Breaker(
             self.settings.breaker_failures,
@@ -105,6 +110,7 @@ class Connection:
         self._judge = Judge(endpoint, setting, self.breaker, probe, self.clock)
         self._waits = Waits(self.settings, self.breaker)
         self._slots = FairSlots(self.settings.max_concurrent)
+        self._counting.show(self.breaker, self._slots, self.settings.max_concurrent)
         self._transport, self._files = None, None
         self._proxy = proxy_to(self._base_url, self.settings.network)
         if parts.scheme == "file":
@@ -132,6 +138,7 @@ class Connection:
         verdict: Verdict = by_status,
         expect: Literal["any", "json"] = "any",
         subject: str | None = None,
+        endpoint: str | None = None,
     ) -> Answer:
         """Send a request and return its answer, read up to ``max_answer_bytes``.
 
@@ -160,6 +167,7 @@ class Connection:
                 404 or 405 is answered about five different ones and nothing else, that is an
                 outage; without a subject each is the record's own.
             verdict: Tells whether an answer is a yes; without, any 2xx is.
+            endpoint: The path as it is declared, ``/notes/{id}``, for metrics; else ``other``.
 
         Returns:
             The answer, which is a yes; ``json`` can read it if that was expected.
@@ -195,8 +203,10 @@ class Connection:
             verdict=verdict,
             subject=subject,
             expects_json=expect == "json",
+            endpoint=endpoint,
         )
-        permit = self.breaker.admit()
+        with self._counting.refusing():
+            permit = self.breaker.admit()
         try:
             answer = await self._persist(call, permit, watch)
             self._judge.succeeded(permit)
@@ -278,22 +288,24 @@ class Connection:
         reason = error.reason
         for secret in self._secrets:
             reason = reason.replace(secret, "…")
-        raise RequestFailedError(
-            reason, error.category, error.retry_after, error.outage, self.name, answer
-        )
+        why, wait, outage = error.category, error.retry_after, error.outage
+        raise RequestFailedError(reason, why, wait, outage, self.name, answer)
 
     async def _ask_probe(self) -> Answer:
         # Beside the slots: they may all be taken by requests that wait for its answer.
-        call = call_to(self._base_url, "GET", self.settings.probe or "")
+        call = call_to(self._base_url, "GET", self.settings.probe or "", endpoint="probe")
         return await self._answer(call, min(_PROBE_SECONDS, self.settings.timeout_seconds))
 
     async def _answer(self, call: Call, seconds: float) -> Answer:
-        """Return the answer to *call*, whatever its status."""
+        """Return the answer to *call*, whatever its status, and count it."""
+        return await self._counting.answered(call, self._within(call, seconds))
+
+    async def _within(self, call: Call, seconds: float) -> Answer:
         try:
             async with asyncio.timeout(seconds):
                 return await self._exchange(call)
         except TimeoutError:
-            raise lost(call, f"no answer within {seconds:g} s", self.name) from None
+            raise lost(call, f"no answer within {seconds:g} s", self.name, timed_out=True) from None
         except Exception as error:
             limit = self.settings.connect_timeout_seconds
             if (failed := unanswered(call, error, self.name, limit, self._secrets)) is None:
@@ -303,8 +315,7 @@ class Connection:
 
     async def _exchange(self, call: Call) -> Answer:
         if self._transport is None or self._closed:
-            what = f"connection {self.name!r} is closed"
-            raise lost(call, what, self.name, unsent=True)
+            raise lost(call, f"connection {self.name!r} is closed", self.name, unsent=True)
         headers = self._with_credential(call.headers)
         if self._proxy is not None:
             await look_ahead(self.resolver, URL(self._base_url))
@@ -324,15 +335,6 @@ class Connection:
         if self._renewed is None:
             return headers
         return merged(credential_headers(self.settings, self._token), headers)
-
-    def _open_renewed(self) -> RenewedCredential | None:
-        """Return where a credential that changes comes from; None if it never does."""
-        oauth2 = self.settings.oauth2
-        if self.settings.auth_type != "oauth2" or oauth2 is None:
-            return open_token_file(self.name, self.settings, self.clock)
-        service = token_service_settings(self.settings, oauth2)
-        tokens = Connection(f"{self.name} (tokens)", service, self.clock)
-        return OAuth2Token(self.name, oauth2, tokens, self.clock)
 
     def _new_session(self, tls: ssl.SSLContext) -> aiohttp.ClientSession:
         from claimx_pipeline.connections.session import new_session  # noqa: PLC0415 - slow to import

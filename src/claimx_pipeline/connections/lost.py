@@ -40,13 +40,14 @@ def unanswered(
     return None
 
 
-def lost(
+def lost(  # noqa: PLR0913 - what is known of it
     call: Call,
     what: str,
     connection: str,
     why: Category = Category.TRANSIENT,
     *,
     unsent: bool = False,
+    timed_out: bool = False,
 ) -> RequestFailedError:
     """Return the error for *call*, which *what* has happened to."""
     return RequestFailedError(
@@ -55,4 +56,5 @@ def lost(
         outage=why is Category.AUTH,
         connection=connection,
         unsent=unsent,
+        timed_out=timed_out,
     )

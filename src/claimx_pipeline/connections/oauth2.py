@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
@@ -80,6 +80,8 @@ class OAuth2Token:
     _settings: OAuth2Settings
     _service: TokenService
     _clock: Clock
+    _on_renewal: Callable[[bool], None] = field(default=lambda _: None, kw_only=True)
+    """Called after each request for a token, with whether there is one."""
     _owner: str = field(default="", kw_only=True)
     """Who gets the token, for errors and the log; the connection if not given."""
     token: str = field(default="", init=False, repr=False)
@@ -179,6 +181,7 @@ class OAuth2Token:
             answer = await self._service.request("POST", path, form=form, repeatable=True)
             token, life = _token_in(answer)
         except RecordError as error:
+            self._on_renewal(False)
             reason = error.reason.replace(secret, "…") if secret else error.reason
             # Without an answer: it is about the token, and the caller looks for one of its own.
             raise RequestFailedError(
@@ -188,6 +191,7 @@ class OAuth2Token:
                 outage=True,
                 connection=self.name,
             ) from None  # its answer may hold the credential
+        self._on_renewal(True)
         if token != self.token:
             self.token, self.before = token, self.token
         self._ends_at = asked_at + life

@@ -13,6 +13,8 @@ from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.cache import AnswerCache
 from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from claimx_pipeline.telemetry.drift import AnswerDrift
+from claimx_pipeline.telemetry.request_metrics import CacheCounts, RequestMetrics
 
 if TYPE_CHECKING:
     from claimx_pipeline.connections.client import Connection
@@ -29,6 +31,10 @@ class Connections:
 
     _settings: Mapping[str, ConnectionSettings]
     _clock: Clock
+    metrics: RequestMetrics | None = field(default=None, kw_only=True)
+    """What their requests are counted in, if they are."""
+    drift: AnswerDrift | None = field(default=None, kw_only=True)
+    """Where fields of answers that are not known are counted, if they are."""
     _open: dict[str, Connection] = field(factory=dict, init=False)
     _answers: dict[Hashable, AnswerCache[Any]] = field(factory=dict, init=False)
 
@@ -51,7 +57,9 @@ class Connections:
                 )
             from claimx_pipeline.connections.client import Connection  # noqa: PLC0415 - slow to import
 
-            self._open[name] = Connection(name, self._settings[name], self._clock)
+            self._open[name] = Connection(
+                name, self._settings[name], self._clock, metrics=self.metrics
+            )
         return self._open[name]
 
     def answers(
@@ -70,8 +78,14 @@ class Connections:
         """
         wanted = (name, ttl_seconds, entries)
         if wanted not in self._answers:
-            self._answers[wanted] = AnswerCache(ttl_seconds, entries, clock)
+            self._answers[wanted] = AnswerCache(
+                ttl_seconds, entries, clock, counts=self.counts(name)
+            )
         return self._answers[wanted]
+
+    def counts(self, name: str) -> CacheCounts:
+        """Return what a cache of answers called *name* counts in."""
+        return CacheCounts() if self.metrics is None else self.metrics.cache(name)
 
     async def close(self) -> None:
         """Close every connection, each whatever becomes of the others."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from attrs import define, field
@@ -38,6 +39,7 @@ class TokenFile:
     name: str
     """Name of the connection, for the log."""
     _clock: Clock
+    _on_renewal: Callable[[bool], None] = field(default=lambda _: None)
     token: str = field(init=False, repr=False)
     """The credential, ready to be sent."""
     before: str = field(default="", init=False, repr=False)
@@ -90,6 +92,7 @@ class TokenFile:
         try:
             token = await asyncio.to_thread(_read, self.path, self.auth_type)
         except (OSError, ValueError) as error:
+            self._on_renewal(False)
             self._warn(_reason(error))
             self._stamp = stamp
             return
@@ -99,6 +102,7 @@ class TokenFile:
         self._stamp = stamp
         if token != self.token:
             self.token, self.before = token, self.token
+            self._on_renewal(True)
             logger.info("connection %r has a new credential from %s", self.name, self.path)
 
     def _warn(self, what: str) -> None:
@@ -110,8 +114,20 @@ class TokenFile:
         )
 
 
-def open_token_file(name: str, settings: ConnectionSettings, clock: Clock) -> TokenFile | None:
+def open_token_file(
+    name: str,
+    settings: ConnectionSettings,
+    clock: Clock,
+    on_renewal: Callable[[bool], None] = lambda _: None,
+) -> TokenFile | None:
     """Return the token file of connection *name*, read; None if it has none.
+
+    Args:
+        name: The connection.
+        settings: Its settings.
+        clock: Says when the file is looked at.
+        on_renewal: Called after each new credential with True, and with False for one that
+            cannot be read.
 
     Raises:
         SettingsError: The file cannot be read, or holds no credential.
@@ -120,7 +136,7 @@ def open_token_file(name: str, settings: ConnectionSettings, clock: Clock) -> To
         return None
     path = Path(settings.auth_token_file)
     try:
-        return TokenFile(path, settings.auth_type, name, clock)
+        return TokenFile(path, settings.auth_type, name, clock, on_renewal)
     except (OSError, ValueError) as error:
         where = f"connections.{name}.auth_token_file"
         raise SettingsError([Problem(where, f"{path}: {_reason(error)}")]) from None

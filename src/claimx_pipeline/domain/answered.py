@@ -152,10 +152,13 @@ class Unreadable:
     """By kind of entity and column."""
     added: Mapping[tuple[str, str], tuple[Field, ...]] = field(factory=dict)
     """Columns that plugins added, by kind of entity and part of the answer: read as well."""
+    report: Callable[[str, str], None] = lambda _, __: None
+    """Called with kind and column of each; metrics count them."""
 
     def note(self, kind: str, column: str, value: Any, why: str) -> None:
         """Count a value; log it if it is the first of its field."""
         self.counts[kind, column] += 1
+        self.report(kind, column)
         if self.counts[kind, column] > 1:
             return
         shown = redacted(repr(value))[:_SHOWN] if isinstance(value, (str, int, float)) else "…"

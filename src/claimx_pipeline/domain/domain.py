@@ -222,13 +222,20 @@ class Domain:
         files = () if self.files is None else (self.files.table,)
         return (self.events_table, self.event_log, *kinds, *files, *self.tables)
 
-    def own_handlers(self, clock: Clock) -> Iterator[EventHandler[Any, Any]]:
-        """Yield the handlers of the domain itself."""
+    def own_handlers(
+        self, clock: Clock, retyped: Callable[[str, str], None] = lambda _, __: None
+    ) -> Iterator[EventHandler[Any, Any]]:
+        """Yield the handlers of the domain itself.
+
+        Args:
+            clock: The pipeline's.
+            retyped: Called with kind of entity and column of a value that cannot be read.
+        """
         added = {
             part: fields for kind in self.kinds for part, fields in kind.added_fields().items()
         }
         yield from self.handlers(clock)
-        yield from self.answer_handlers(clock, Unreadable(added=added))
+        yield from self.answer_handlers(clock, Unreadable(added=added, report=retyped))
 
     def worker_name(self, role: str) -> str:
         """Return the name of its worker for *role*, for example ``enrichment``."""

@@ -26,6 +26,7 @@ from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.settings.tree.storage import FilesSettings
 
 if TYPE_CHECKING:
+    from claimx_pipeline.connections.registry import Connections
     from claimx_pipeline.media.store import FileStore
 
 __all__ = ["FILE_KINDS", "DomainFiles", "FileFlow", "FilesSettings", "LinkParts"]
@@ -45,6 +46,11 @@ class LinkParts(Protocol):
     @property
     def clock(self) -> Clock:
         """The one clock."""
+        ...
+
+    @property
+    def connections(self) -> Connections:
+        """The named connections."""
         ...
 
 

@@ -32,6 +32,7 @@ from .former_settings import (
 from .left_behind import left_behind
 from .migrate import MigratedTable, migrate_tables
 from .moments import moment
+from .monitoring import export_monitoring
 from .offsets import ShownOffset, adopt_offsets, rewind_offsets, show_offsets
 from .old_tables import (
     Comparison,
@@ -158,6 +159,7 @@ __all__ = [
     "examine",
     "export_dead_letters",
     "export_deployment",
+    "export_monitoring",
     "import_table",
     "left_behind",
     "list_tables",

@@ -17,6 +17,7 @@ from attrs import define, evolve, frozen
 from claimx_pipeline.connections.known_secrets import redactor_of
 from claimx_pipeline.errors import UsageError
 from claimx_pipeline.operations.checking import to_start
+from claimx_pipeline.operations.watching import watching
 from claimx_pipeline.runtime.idle import Progress, progress, wait_until_idle
 from claimx_pipeline.runtime.process import WorkerProcess, stop_on_signals
 from claimx_pipeline.telemetry.health import Health
@@ -177,9 +178,10 @@ async def running(
     if instances < 1:
         raise UsageError(f"instances is {instances}; a worker has at least one member")
     chosen = to_start(pipeline, workers)
-    metrics, health = Metrics(), Health(pipeline.clock)
+    metrics, health = Metrics(clock=pipeline.clock), Health(pipeline.clock)
     async with AsyncExitStack() as closing:
         port = 0
+        metrics.watch(health)
         if health_server:
             server = HealthServer(
                 pipeline.settings.health, health, metrics, redactor_of(pipeline.loaded)
@@ -195,6 +197,8 @@ async def running(
             await closing.enter_async_context(stop_on_signals(process.stop.set))
         admin = broker.admin()
         closing.push_async_callback(admin.close)
+        if port:
+            await closing.enter_async_context(watching(pipeline, process, broker.admin()))
         task = asyncio.create_task(process.run())
         summaries = _summaries(pipeline, process, health)
         try:

@@ -227,7 +227,7 @@ class WorkerLoop:
             worker=name,
             policy=self._policy,
             publisher=publisher,
-            tables=TableWrites(name, self._sinks, self.metrics),
+            tables=TableWrites(name, self._sinks, self.metrics, clock),
             paused=self._paused,
             reconnect=self._reconnect,
             counts=self._counts,

@@ -145,6 +145,7 @@ class Polling:
             # A consumer that has nothing and need not wait may return at once; without this a
             # loop of such polls would keep everything else from running.
             await asyncio.sleep(0)
+        began = self.clock.monotonic()
         try:
             consumer = self.consumer()
             polled = await consumer.poll(max_records=size, timeout=seconds, without=without)
@@ -154,6 +155,7 @@ class Polling:
             return []
         self.reconnect.recovered("poll")
         if batches:
+            self.counts.polled(self.clock.monotonic() - began)
             self.counts.receive(sum(len(batch.records) for batch in batches))
         elif not without:
             self.checks.nothing_polled()

@@ -150,6 +150,10 @@ class SourceAdmin:
         """Return the topics that *group* has ever committed an offset of."""
         return await self._admin.topics_of(group)
 
+    async def members(self, group: str) -> int:
+        """Return how many members *group* has now."""
+        return await self._admin.members(group)
+
     async def committed(self, group: str, topic: str) -> Mapping[int, int]:
         """Return what *group* committed; of a source that is never unknown."""
         return {0: 0} if topic == self._topic else await self._admin.committed(group, topic)

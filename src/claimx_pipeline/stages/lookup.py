@@ -136,7 +136,12 @@ class LookupStage:
 
     async def _ask(self, path: str, params: Mapping[str, str]) -> tuple[Any, datetime]:
         answer = await self._connection.request(
-            "GET", path, params=dict(params) or None, expect="json", subject=self._subject(path)
+            "GET",
+            path,
+            params=dict(params) or None,
+            expect="json",
+            subject=self._subject(path),
+            endpoint=self.config.endpoint,
         )
         return answer.json(), answer.answered_at
 

@@ -139,6 +139,7 @@ class SendStage:
             json=body,
             idempotency_key=key,
             verdict=self._verdict,
+            endpoint=self.config.endpoint,
         )
         found = {"status_code": answer.status, "body": answer.body.decode("utf-8", "replace")}
         for item in items:

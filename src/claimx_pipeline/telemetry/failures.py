@@ -57,16 +57,21 @@ class RecentFailures:
         if self._slots:
             self._slots[-1].partly += count
 
-    def state(self, now: float) -> str:
-        """Return ``degraded`` or ``nothing gets through`` and why; empty if all is well."""
+    def judged(self, now: float) -> tuple[str, str]:
+        """Return ``ready``, ``degraded`` or ``nothing_gets_through``, and why it is not ready."""
         slots = [each for each in tuple(self._slots) if now - each.began <= WINDOW_SECONDS]
         done = sum(each.done for each in slots)
         retried, dead = sum(each.retried for each in slots), sum(each.dead for each in slots)
         if not retried + dead:
-            return ""
+            return "ready", ""
         through = done or any(each.partly for each in slots)
-        word = "degraded" if through or retried + dead < ENOUGH else "nothing gets through"
-        return (
-            f"{word}: {done} done, {retried} to be retried and {dead} dead in the last "
+        state = "degraded" if through or retried + dead < ENOUGH else "nothing_gets_through"
+        return state, (
+            f"{done} done, {retried} to be retried and {dead} dead in the last "
             f"{WINDOW_SECONDS / 60:g} minutes; the last because of: {self.cause}"
         )
+
+    def state(self, now: float) -> str:
+        """Return the same as a sentence; empty if all is well."""
+        state, text = self.judged(now)
+        return f"{state.replace('_', ' ')}: {text}" if text else ""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 import sys
 import threading
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import unquote
 
 import msgspec
 from attrs import define, field
@@ -40,14 +42,23 @@ REQUEST_SECONDS = 5.0
 JSON_TYPE = "application/json"
 
 
+ONE_WORKER = "/health/ready/"
+
+
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+
+
+_CREATED = re.compile(rb"^(?:# (?:HELP|TYPE) )?\w+_created[ {].*\n", re.MULTILINE)
+"""When each series was made: twice the size of an answer, which no dashboard uses."""
 
 
 @define
 class HealthServer:
     """``/health/live``, ``/health/ready`` and ``/metrics`` on one port, in a thread of its own.
 
-    So it answers while the event loop is blocked, and reports that.
+    ``/healthz`` is the first of them and ``/readyz`` the second, as Kubernetes calls them;
+    ``/health/ready/WORKER`` is about one worker. It answers while the event loop is blocked, and
+    reports that.
     """
 
     settings: HealthSettings
@@ -102,13 +113,28 @@ class HealthServer:
 
     def answer(self, path: str) -> tuple[HTTPStatus, str, bytes]:
         """Return status, content type and body of the answer to *path*."""
-        probes = {"/health/live": self.health.live, "/health/ready": self.health.ready}
+        probes = {
+            "/health/live": self.health.live,
+            "/healthz": self.health.live,
+            "/health/ready": self.health.ready,
+            "/readyz": self.health.ready,
+        }
         if path == "/metrics":
-            return HTTPStatus.OK, METRICS_TYPE, generate_latest(self.metrics.registry)
-        probe = probes.get(path)
-        if probe is None:
-            return HTTPStatus.NOT_FOUND, JSON_TYPE, b'{"status":"unknown path"}'
-        good, details = probe()
+            return (
+                HTTPStatus.OK,
+                METRICS_TYPE,
+                _CREATED.sub(b"", generate_latest(self.metrics.registry)),
+            )
+        if (probe := probes.get(path)) is not None:
+            answered = probe()
+        else:
+            # By its name: a worker may be called anything.
+            name = unquote(path.removeprefix(ONE_WORKER)) if path.startswith(ONE_WORKER) else ""
+            found = self.health.ready_worker(name)
+            if found is None:
+                return HTTPStatus.NOT_FOUND, JSON_TYPE, b'{"status":"unknown path"}'
+            answered = found
+        good, details = answered
         status = HTTPStatus.OK if good else HTTPStatus.SERVICE_UNAVAILABLE
         return status, JSON_TYPE, msgspec.json.encode(self._cleaned(details))
 

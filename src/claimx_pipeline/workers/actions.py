@@ -31,6 +31,7 @@ from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.telemetry.log_context import about
+from claimx_pipeline.telemetry.request_metrics import OTHER
 from claimx_pipeline.topics import ACTIONS_DLQ, ACTIONS_PENDING, BRAND
 
 if TYPE_CHECKING:
@@ -92,13 +93,15 @@ class Hosts:
             max_answer_bytes=MOST_OF_AN_ANSWER,
             network=self._resources.settings.network,
         )
-        clock = self._resources.clock
+        clock, metrics = self._resources.clock, self._resources.metrics.requests
         if origin in self._known:
-            return Connection(origin, settings, clock)
+            return Connection(origin, settings, clock, metrics=metrics, counted_as=OTHER)
         return Connection(
             origin,
             settings,
             clock,
+            metrics=metrics,
+            counted_as=OTHER,  # any host may be called; its name is not a bounded label
             resolver=GuardedResolver(PUBLIC_HOSTS),
             sockets=GuardedSockets(PUBLIC_HOSTS),
         )
@@ -176,6 +179,7 @@ class ActionsProcessor:
             idempotency_key=key,
             timeout_seconds=call.timeout,
             subject=subject,
+            endpoint="webhook",
         )
 
     async def _carry_out(self, kind: ActionKind, asked: Any, key: str) -> None:

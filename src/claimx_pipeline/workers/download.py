@@ -121,7 +121,7 @@ class DownloadProcessor:
             await self._cache.close(self._clock)
 
     async def _counted(self, received: Received[DownloadTask]) -> Outcome:
-        metrics, began = self._resources.metrics, self._clock.monotonic()
+        began = self._clock.monotonic()
         file = received.message
         subject = RecordSubject(self._flow.domain, received.record, file)
         with about(subject), about(media_id=file.media_id):
@@ -132,13 +132,13 @@ class DownloadProcessor:
             case Done():
                 label = "fetched"
             case Held(error=None):
-                label = "goes on"
+                label = "in_progress"
             case Retry(error=error) | Dead(error=error):
                 label = category_of(error).value
             case _:
                 label = "held"
-        metrics.files.labels(self._name, label).inc()
-        metrics.file_seconds.labels(self._name).observe(self._clock.monotonic() - began)
+        seconds = self._clock.monotonic() - began
+        self._resources.metrics.files.handled(self._name, label, seconds)
         return outcome
 
     async def _outcome(self, received: Received[DownloadTask]) -> Outcome:
@@ -199,9 +199,9 @@ class DownloadProcessor:
             discard = category_of(error) is Category.PERMANENT
             raise
         finally:
-            self._resources.metrics.link_renewals.inc(link.renewals)
+            self._resources.metrics.files.renewed(link.renewals)
             await buffer.close(discard=discard)
-        self._resources.metrics.file_bytes.labels(self._name).inc(cached.bytes_downloaded)
+        self._resources.metrics.files.moved(self._name, cached.bytes_downloaded)
         return cached
 
     async def _put(self, task: DownloadTask, whole: WholeFile, kind: FileType) -> CachedFile:

@@ -102,17 +102,16 @@ class UploadProcessor:
         return DONE
 
     async def _counted(self, record: Record, file: CachedFile) -> Outcome:
-        metrics, began = self._resources.metrics, self._resources.clock.monotonic()
-        name = self._flow.worker(KIND)
+        files, clock = self._resources.metrics.files, self._resources.clock
+        name, began = self._flow.worker(KIND), clock.monotonic()
         try:
             outcome = await self._upload(record, file)
         except Exception as error:
-            metrics.files.labels(name, category_of(error).value).inc()
+            files.handled(name, category_of(error).value, clock.monotonic() - began)
             raise
         log.debug("file %s is stored at %s", file.media_id, file.blob_path)
-        metrics.files.labels(name, "stored").inc()
-        metrics.file_bytes.labels(name).inc(file.bytes_downloaded)
-        metrics.file_seconds.labels(name).observe(self._resources.clock.monotonic() - began)
+        files.handled(name, "stored", clock.monotonic() - began)
+        files.moved(name, file.bytes_downloaded)
         return outcome
 
     async def _upload(self, record: Record, file: CachedFile) -> Outcome:

@@ -19,6 +19,7 @@ from itel_cabinet_plugin.looked_up_task import ANSWERED_AT_FIELD, TASK_FIELD, ta
 log = logging.getLogger(__name__)
 
 _TOLD_AT_MOST: Final = 1000
+_ENTRY_POINT: Final = "itel_cabinet_form"
 
 
 @frozen(kw_only=True)
@@ -49,11 +50,12 @@ class FormStage(RecordStage):
     def __init__(self, config: FormConfig) -> None:
         self.config = config
         self._clock: Clock
+        self._resources: Resources
         self._told: set[tuple[str, str, str]] = set()
 
     async def open(self, resources: Resources) -> None:
-        """Take the clock."""
-        self._clock = resources.clock
+        """Take the clock, and where misfits are counted."""
+        self._clock, self._resources = resources.clock, resources
 
     async def process_one(self, item: Item) -> None:
         """Parse one form.
@@ -81,6 +83,9 @@ class FormStage(RecordStage):
         item.data[self.config.result_field] = parsed
         reasons = Counter(misfit.reason for misfit in parsed.unmatched)
         item.data[self.config.misfits_field] = dict(reasons)
+        for reason, count in reasons.items():
+            counted = {"reason": str(reason)}
+            self._resources.metrics.plugins.count(_ENTRY_POINT, "form_misfits", count, counted)
         self._tell_unmatched(parsed)
 
     def _tell_unmatched(self, parsed: ParsedForm) -> None:

@@ -154,6 +154,7 @@ class Sender:
                 idempotency_key=_key(requests),
                 watch=attempts,
                 verdict=AcceptingVerdict(rules),
+                endpoint=profile.endpoint,
             )
         except BaseException as error:  # noqa: BLE001 - one form's failure is its own records' outcome
             for item in items:

@@ -13,6 +13,7 @@ from claimx_pipeline import (
     hookimpl,
 )
 from claimx_pipeline.plugins import TaskTriggerConfig, Trigger, TriggerActions
+from itel_cabinet_plugin.monitoring import MonitoringPart, monitoring
 from itel_cabinet_plugin.settings import SECTION, ItelSettings
 from itel_cabinet_plugin.topics import TASK_TRACKING
 
@@ -35,6 +36,11 @@ class CabinetTrigger(TaskTriggerPlugin):
     def claimx_register_settings(self) -> SettingsSection:
         """Add the section ``itel_cabinet``."""
         return SettingsSection(name=SECTION, kind=ItelSettings)
+
+    @hookimpl
+    def claimx_register_monitoring(self, settings: Settings) -> list[MonitoringPart]:
+        """Add dashboards, alerts, and the metrics of the predecessor's documents."""
+        return monitoring(settings)
 
     @hookimpl
     async def claimx_worker_starting(self, worker: WorkerSpec, settings: Settings) -> None:

@@ -182,7 +182,7 @@ async def test_one_that_waits_for_a_service_says_so_as_probes_and_metrics_do(who
     assert (state.state, status.ready) == ("waiting", ready) == ("waiting", False)
     assert state.reason in str(details["workers"]["enrichment"])
     parked = whole.process.metrics.registry.get_sample_value(
-        "claimx_records_parked", {"worker": "enrichment"}
+        "claimx_records_waiting", {"worker": "enrichment"}
     )
     assert 0 < parked <= state.lag
     await whole.stop()

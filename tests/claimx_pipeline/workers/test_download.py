@@ -229,8 +229,8 @@ async def test_files_are_counted(rig: DownloadRig):
     await running
     value = loop.resources.metrics.registry.get_sample_value
     assert value("claimx_files_total", {"worker": "download", "outcome": "fetched"}) == 1
-    assert value("claimx_file_bytes_total", {"worker": "download"}) == len(rig.content(media))
-    assert value("claimx_file_seconds_count", {"worker": "download"}) == 1
+    assert value("claimx_files_bytes_total", {"worker": "download"}) == len(rig.content(media))
+    assert value("claimx_file_duration_seconds_count", {"worker": "download"}) == 1
     assert value("claimx_link_renewals_total") == 1
 
 

@@ -21,7 +21,7 @@ from claimx_pipeline.broker.kafka.client import (
     stopped,
 )
 from claimx_pipeline.broker.kafka.consumer import KafkaConsumer
-from claimx_pipeline.broker.kafka.offsets import group_offsets
+from claimx_pipeline.broker.kafka.offsets import count_members, group_offsets
 from claimx_pipeline.broker.kafka.producer import KafkaProducer
 from claimx_pipeline.broker.kafka.raw_log import count_records
 from claimx_pipeline.broker.naming import has_members
@@ -170,6 +170,10 @@ class KafkaAdmin:
         """Return the topics of which *group* has committed an offset."""
         found = await self._ask(lambda client: client.list_consumer_group_offsets(group))
         return {at.topic for at, stored in found.items() if stored.offset >= 0}
+
+    async def members(self, group: str) -> int:
+        """Return how many members *group* has now."""
+        return await self._ask(partial(count_members, group=group))
 
     async def committed(self, group: str, topic: str) -> Mapping[int, int]:
         """Return, by partition, what *group* committed; partitions without are left out.

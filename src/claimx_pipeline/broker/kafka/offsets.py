@@ -46,6 +46,13 @@ def raise_error(answer: Any) -> None:
         raise error()
 
 
+async def count_members(client: Any, group: str) -> int:
+    """Return how many members *group* has; an admin client is asked."""
+    members = 5  # of a group: error, name, state, protocol type, protocol, members
+    found = await client.describe_consumer_groups([group])
+    return sum(len(described[members]) for answer in found for described in answer.groups)
+
+
 async def group_offsets(
     client: Any, group: str, partitions: Sequence[TopicPartition]
 ) -> Mapping[TopicPartition, Any]:

@@ -203,6 +203,16 @@ class SqliteAdmin:
         except MissingFileError:
             return frozenset()
 
+    async def members(self, group: str) -> int:
+        """Return how many members *group* has whose lease has not ended; 0 without a file."""
+        now = self._clock.now().timestamp()
+        try:
+            return await self._ask(
+                functools.partial(sqlite_groups.count_members, group=group, now=now)
+            )
+        except MissingFileError:
+            return 0
+
     async def committed(self, group: str, topic: str) -> Mapping[int, int]:
         """Return, by partition, what *group* committed; partitions without are left out.
 

@@ -181,6 +181,12 @@ def committed(connection: sqlite3.Connection, group: str, topic: str) -> dict[in
     )
 
 
+def count_members(connection: sqlite3.Connection, group: str, now: float) -> int:
+    """Return how many members of *group* have a lease at *now*, seconds since 1970 UTC."""
+    question = "SELECT count(*) FROM member WHERE grp = ? AND lease_until >= ?"
+    return int(connection.execute(question, (group, now)).fetchone()[0])
+
+
 def topics_of(connection: sqlite3.Connection, group: str) -> frozenset[str]:
     """Return the topics of which *group* has committed an offset."""
     rows = connection.execute(

@@ -45,6 +45,10 @@ class WriteResult:
     """Position in the batch, and why the table can never take that row."""
     skipped: int = 0
     """Rows that the table had already."""
+    version: int | None = None
+    """Version of the table that holds them; None if nothing was committed."""
+    conflicts: int = 0
+    """How often another writer was first."""
 
 
 @frozen
@@ -254,10 +258,14 @@ class DeltaSink:
     async def _commit(self, prepared: Any, claim: Claim) -> Committed:
         wait = _FIRST_WAIT
         cause = ""
-        for _ in range(self.tries):
+        for conflicts in range(self.tries):
             writer = self._opened()
             try:
-                return await self._run(partial(writer.commit, prepared, claim))
+                done = await self._run(partial(writer.commit, prepared, claim))
+                version = done.positions.version if done.result.written else None
+                return evolve(
+                    done, result=evolve(done.result, version=version, conflicts=conflicts)
+                )
             except CommitFailedError as error:
                 cause = one_line(error)
                 if not await self._run(writer.reload):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -44,6 +45,7 @@ def of_domains(
     owners: Mapping[tuple[str, str], str],
     clock: Clock,
     refusals: Refusals,
+    retyped: Callable[[str, str], None],
 ) -> list[Offered]:
     """Return the handlers of the domains, those of extensions included.
 
@@ -52,6 +54,7 @@ def of_domains(
         owners: ``domain`` and its name to the plugin that registers it.
         clock: The pipeline's clock.
         refusals: Where what is wrong is raised or collected.
+        retyped: Called with kind of entity and column of a value that cannot be read.
 
     Raises:
         ClaimxError: One cannot be made, or is not a handler.
@@ -60,7 +63,8 @@ def of_domains(
     for domain in domains.values():
         hook = f"the handlers of domain {domain.name!r}"
         makers: list[tuple[str, str, Callable[[Clock], Iterable[Any]]]]
-        makers = [(owners["domain", domain.name], f"domain {domain.name!r}", domain.own_handlers)]
+        own = partial(domain.own_handlers, retyped=retyped)
+        makers = [(owners["domain", domain.name], f"domain {domain.name!r}", own)]
         makers += [(by, owner(by), extension.handlers) for by, extension in domain.extensions]
         for plugin, by, make in makers:
             where, made = section_of(plugin), list[Any]()

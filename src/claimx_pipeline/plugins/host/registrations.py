@@ -30,6 +30,10 @@ from claimx_pipeline.settings.tree.settings import Settings
 if TYPE_CHECKING:
     from claimx_pipeline.domain.domain import Domain
     from claimx_pipeline.domain.handlers import EventHandler
+    from claimx_pipeline.monitoring.model import Alert, Dashboard
+    from claimx_pipeline.telemetry.drift import AnswerDrift
+    from claimx_pipeline.telemetry.former import FormerMetric
+    from claimx_pipeline.telemetry.metrics import Metrics
     from claimx_pipeline.topics import Topic
 
 
@@ -46,6 +50,20 @@ class Registrations:
     """False if the settings were refused: who looks at them is not asked."""
     owners: dict[tuple[str, str], str] = field(factory=dict, init=False)
     """What is registered, such as ``table``, and its name to the plugin that registers it."""
+    retyped: Callable[[str, str], None] = field(default=lambda _, __: None, init=False)
+    """Called with kind of entity and column of a value that cannot be read."""
+
+    def show_drift(self, drift: AnswerDrift) -> None:
+        """Count values of answers that cannot be read; a field that a plugin reads is known."""
+        self.retyped = drift.retyped
+        for domain in self.domains.values():
+            for kind in domain.kinds:
+                for fields in kind.added_fields().values():
+                    for each in fields:
+                        drift.also_known.update(name for path in each.paths for name in path)
+
+    def _note_retyped(self, kind: str, column: str) -> None:
+        self.retyped(kind, column)
 
     def answers(self, hook: str) -> list[tuple[str, Any]]:
         """Return what each plugin answers to *hook*, the core first, then by plugin name.
@@ -194,7 +212,7 @@ class Registrations:
         )
 
         offered = [
-            *of_domains(self.domains, self.owners, self._clock, self.refusals),
+            *of_domains(self.domains, self.owners, self._clock, self.refusals, self._note_retyped),
             *of_plugins(self.answers(HOOK), self.domains, self.refusals),
         ]
         return without_conflicts(tuple(self.domains), offered, self.refusals)
@@ -241,10 +259,36 @@ class Registrations:
                         found[name] = each
         return found
 
-    def connections(self) -> Connections:
-        """Return the named connections; those that domains bring may be set by the user."""
-        own = {**self._settings.connections}
-        return Connections(ChainMap(own, {**self.brought_connections}), self._clock)
+    def connections(self, metrics: Metrics | None = None) -> Connections:
+        """Return the named connections; those that domains bring may be set by the user.
+
+        Args:
+            metrics: What their requests are counted in; in nothing if not given.
+        """
+        named = ChainMap({**self._settings.connections}, {**self.brought_connections})
+        if metrics is None:
+            return Connections(named, self._clock)
+        return Connections(named, self._clock, metrics=metrics.requests, drift=metrics.drift)
+
+    def monitoring(self) -> list[Dashboard | Alert | FormerMetric]:
+        """Return the dashboards, alerts and former names of metrics that plugins add.
+
+        Raises:
+            ClaimxError: A plugin raised, or two of them use one name.
+        """
+        hook, owners = "claimx_register_monitoring", dict[str, str]()
+        found: list[Dashboard | Alert | FormerMetric] = []
+        for plugin, answer in self.answers(hook):
+            for part in several(hook, plugin, answer):
+                name = str(getattr(part, "uid", None) or getattr(part, "name", part))
+                owner = owners.setdefault(name, plugin)
+                if owner != plugin:
+                    raise ClaimxError(
+                        f"plugins {owner!r} and {plugin!r} both bring {name!r} for monitoring; "
+                        "disable one of them"
+                    )
+                found.append(part)
+        return found
 
     def broker(self, where: str) -> Broker:
         """Return the broker that the settings name, at *where*; not connected.

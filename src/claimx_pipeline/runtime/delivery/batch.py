@@ -15,6 +15,7 @@ from claimx_pipeline.runtime.outcome import Dead, Done, Held, Outcome, Retry
 from claimx_pipeline.runtime.worker import Received
 
 RETRIED = "wait in a retry topic, others go on"
+DEAD = "are dead letters"
 _OUTCOMES = (Done, Retry, Dead, Held)
 
 
@@ -141,7 +142,7 @@ class Committable:
             self._add_done(record, outcome)
         elif type(outcome) is Dead and not dead_end:
             self.counts["dead"] += 1
-            self.failed.append(FailedRecord(record, outcome.error, "are dead letters"))
+            self.failed.append(FailedRecord(record, outcome.error, DEAD))
             if not record.dead_letters_acknowledged:
                 self.dead_letters.append(DeadLetterWanted(record, outcome.error))
             self._add_rows(record, outcome)

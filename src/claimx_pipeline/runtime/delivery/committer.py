@@ -28,7 +28,7 @@ from claimx_pipeline.runtime.delivery.batch import (
     DeadLetterWanted,
 )
 from claimx_pipeline.runtime.delivery.counts import RecordCounts
-from claimx_pipeline.runtime.delivery.failures import FailureReport
+from claimx_pipeline.runtime.delivery.failures import FailureReport, service_of
 from claimx_pipeline.runtime.delivery.moments import Moments
 from claimx_pipeline.runtime.delivery.paused import PausedPartitions
 from claimx_pipeline.runtime.delivery.publisher import Publisher
@@ -213,7 +213,8 @@ class Committer:
         if not positions:
             return
         try:
-            await self.reconnect.until_available(lambda: self.consumer().commit(positions))
+            with self.publisher.metrics.timed("commit"):
+                await self.reconnect.until_available(lambda: self.consumer().commit(positions))
         except FencedError as error:
             # The new owner reads these records again; every output is keyed, so nothing doubles.
             log.info("worker %s: %s, its records are worked on there", self.worker, error)
@@ -232,4 +233,6 @@ class Committer:
         if error := self.paused.new_reason():
             log.warning("worker %s waits: %s", self.worker, error)
         reason = self.paused.reason()
-        self.reconnect.pulse.waits_for("parked", message(reason) if reason else "")
+        self.reconnect.pulse.records_wait(
+            message(reason) if reason else "", service_of(reason) if reason else ""
+        )

@@ -18,6 +18,10 @@ class RecordCounts:
     in_flight: int = field(default=0, init=False)
     paused: int = field(default=0, init=False)
 
+    def polled(self, seconds: float) -> None:
+        """Note how long the broker took to return records."""
+        self._metrics.phase("poll", seconds)
+
     def receive(self, count: int) -> None:
         """Count records taken from the broker; they are in flight."""
         self.in_flight += count

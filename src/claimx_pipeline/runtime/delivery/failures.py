@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from attrs import frozen
 
 from claimx_pipeline.connections.answer import connection_of
+from claimx_pipeline.delta.write_errors import TableWriteError
 from claimx_pipeline.errors import category_of
 from claimx_pipeline.isolation import message
 from claimx_pipeline.runtime.dead_letters.fingerprint import pattern
-from claimx_pipeline.runtime.delivery.batch import FailedRecord
+from claimx_pipeline.runtime.delivery.batch import DEAD, RETRIED, FailedRecord
 from claimx_pipeline.runtime.headers import DUE, header
 from claimx_pipeline.runtime.log_subject import fields_of
 from claimx_pipeline.runtime.outcome import Retry
@@ -62,8 +63,18 @@ class FailureReport:
                     "connection": connection_of(records[0].error) or "",
                 },
             )
+            outcome = {RETRIED: "retry", DEAD: "record"}.get(becomes, "plugin")
+            self.metrics.failed(outcome, category, len(records))
             partly = sum(1 for each in records if _is_partly_done(each))
             self.metrics.failing(cause, _due(records[-1]), partly=partly)
+
+
+def service_of(error: BaseException) -> str:
+    """Return what *error* says is unavailable, as health and metrics name it; empty if unknown."""
+    if isinstance(error, TableWriteError) and error.table:
+        return f"table {error.table}"
+    connection = connection_of(error)
+    return f"connection {connection}" if connection else ""
 
 
 def _cause(error: Exception, name: str) -> str:

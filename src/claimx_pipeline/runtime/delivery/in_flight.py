@@ -103,6 +103,8 @@ class InFlight:
         else:
             task.add_done_callback(lambda _: self._worked.set())
         began = self.pulse.clock.monotonic()
+        if task is not None:
+            task.add_done_callback(lambda _: self._worked_on(began))
         started = BatchInFlight(batch, len(batch), task, began, first_offsets)
         self._batches.append(started)
         self.count += started.count
@@ -227,6 +229,9 @@ class InFlight:
             # One that gets nowhere shows, whatever is committed beside it.
             self.pulse.step()
         self._changed.set()
+
+    def _worked_on(self, began: float) -> None:
+        self.metrics.phase("process", self.pulse.clock.monotonic() - began)
 
     def _failed(self) -> bool:
         return self._committing is not None and self._committing.done()

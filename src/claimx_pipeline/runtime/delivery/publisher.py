@@ -73,8 +73,11 @@ class Publisher:
         await self._send([evolve(each, topic=physical(each.topic)) for each in records])
 
     async def _send(self, records: Sequence[OutRecord]) -> None:
-        await self.reconnect.until_available(partial(self.producer.publish, records))
-        self.metrics.published(len(records))
+        if not records:
+            return
+        with self.metrics.timed("publish"):
+            await self.reconnect.until_available(partial(self.producer.publish, records))
+        self.metrics.published(record.topic for record in records)
 
     def _passed_on(
         self, record: BatchRecord, out: OutRecord, *, of_its_own: bool = False

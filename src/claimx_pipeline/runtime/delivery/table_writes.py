@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from attrs import define
 
 from claimx_pipeline.broker.protocol import Assignment, TopicPartition
+from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.delta.write_errors import TableWriteError
 from claimx_pipeline.errors import Category, RecordError, TableError
@@ -28,6 +29,7 @@ class TableWrites:
     worker: str
     sinks: Mapping[str, TableSink]
     metrics: WorkerMetrics
+    clock: Clock
 
     def __iter__(self) -> Iterator[str]:
         return iter(self.sinks)
@@ -67,8 +69,10 @@ class TableWrites:
         """
         sources = [record.record for record, _ in rows]
         after = {TopicPartition(at.topic, at.partition): end for at, end in positions.items()}
+        series, began = self.metrics.table(table), self.clock.monotonic()
         try:
-            result = await self.sinks[table].write([row for _, row in rows], sources, after)
+            with self.metrics.timed("write"), series.failing(self.clock):
+                result = await self.sinks[table].write([row for _, row in rows], sources, after)
         except TableError as error:
             # It was moved, say; what is worked out is kept until it is back.
             unavailable = TableWriteError(error.reason, Category.TRANSIENT, table=table)
@@ -77,8 +81,12 @@ class TableWrites:
             if error.category is not Category.TRANSIENT:
                 raise
             return [(record, Held(error)) for record, _ in rows]
-        self.metrics.written(
-            table, written=result.written, skipped=result.skipped, refused=len(result.refused)
+        series.written(written=result.written, skipped=result.skipped, refused=len(result.refused))
+        series.committed(
+            self.clock.monotonic() - began,
+            at=self.clock.now().timestamp(),
+            conflicts=result.conflicts,
+            version=result.version,
         )
         return [
             (rows[index][0], Dead(RecordError(f"table {table!r} refuses it: {reason}")))

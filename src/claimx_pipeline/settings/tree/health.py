@@ -17,3 +17,11 @@ class HealthSettings:
 
     port: int | None = field(default=None, validator=optional([ge(0), le(65535)]))
     """Its port; 0 for none. Not given: 8080, or the next free one."""
+
+    lag_seconds: float = field(default=15.0, validator=[ge(0), le(3600)])
+    """Seconds between two looks at how far consumer groups are behind, for metrics and alerts;
+    0 for none."""
+
+    table_sizes_seconds: float = field(default=300.0, validator=[ge(0), le(86400)])
+    """Seconds between two looks at the sizes of the tables that the process writes, for metrics;
+    0 for none."""

@@ -342,7 +342,7 @@ async def test_calls_seconds_failures_and_actions_are_counted(context):
     hook = 'hook="claimx_enrichment_complete"'
     assert f'claimx_plugin_calls_total{{{hook},outcome="ok",plugin="good"}} 1.0' in text
     assert f'claimx_plugin_calls_total{{{hook},outcome="failed",plugin="bad"}} 1.0' in text
-    assert f'claimx_plugin_seconds_count{{{hook},plugin="bad"}} 1.0' in text
+    assert f'claimx_plugin_call_duration_seconds_count{{{hook},plugin="bad"}} 1.0' in text
     assert 'claimx_plugin_actions_total{action="publish",plugin="good"} 1.0' in text
 
 

@@ -417,10 +417,10 @@ async def test_received_is_settled_plus_parked(rig):
         return rig.metrics.registry.get_sample_value(name, {"worker": "scripted", **labels}) or 0
 
     settled = {
-        outcome: count("claimx_records_settled_total", outcome=outcome)
+        outcome: count("claimx_records_committed_total", outcome=outcome)
         for outcome in ("done", "skipped", "retry", "dead")
     }
-    held = count("claimx_records_parked")
+    held = count("claimx_records_waiting")
     await watch.stop()
     assert settled == {"done": 1, "skipped": 0, "retry": 1, "dead": 2}
     assert count("claimx_records_received_total") == sum(settled.values()) + held == 6

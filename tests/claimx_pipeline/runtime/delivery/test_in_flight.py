@@ -47,16 +47,12 @@ async def finish(loop, running) -> None:
 
 def counted(rig: Rig) -> dict[str, float]:
     """Return what the counters of the worker say."""
-    found = {"received": 0.0, "settled": 0.0, "given_up": 0.0, "parked": 0.0, "in_flight": 0.0}
+    found = dict.fromkeys(("received", "committed", "revoked", "waiting", "in_flight"), 0.0)
     for metric in rig.metrics.registry.collect():
         for sample in metric.samples:
-            if sample.name == "claimx_records_received_total":
-                found["received"] += sample.value
-            elif sample.name == "claimx_records_settled_total":
-                given_up = sample.labels["outcome"] == "given_up"
-                found["given_up" if given_up else "settled"] += sample.value
-            elif sample.name in ("claimx_records_parked", "claimx_records_in_flight"):
-                found[sample.name.removeprefix("claimx_records_")] += sample.value
+            name = sample.name.removeprefix("claimx_records_").removesuffix("_total")
+            if name in found:
+                found[name] += sample.value
     return found
 
 
@@ -167,7 +163,7 @@ async def test_a_held_record_holds_what_is_in_flight_behind_it_and_its_work_is_d
     running = asyncio.create_task(loop.run())
     await until(lambda: len(processor.seen) == 30)
     processor.gate.set()
-    await until(lambda: counted(rig)["parked"] == 30)
+    await until(lambda: counted(rig)["waiting"] == 30)
     assert_adds_up(rig)
     assert await rig.committed() == 0
     away = False
@@ -180,7 +176,7 @@ async def test_a_held_record_holds_what_is_in_flight_behind_it_and_its_work_is_d
 @pytest.mark.incident("RET-09")
 @pytest.mark.incident("REB-01")
 async def test_the_counters_add_up_at_every_moment_of_a_rebalance(rig):
-    """A second member joins and leaves; received = settled + given up + parked + in flight."""
+    """A second member joins and leaves; received = committed + revoked + waiting + in flight."""
     attempts: dict[str, int] = {}
 
     def act(text: str):
@@ -209,7 +205,7 @@ async def test_the_counters_add_up_at_every_moment_of_a_rebalance(rig):
         return attempts.keys() == set(texts) and counted(rig)["in_flight"] == 0
 
     await until(done)
-    await until(lambda: not counted(rig)["parked"])
+    await until(lambda: not counted(rig)["waiting"])
     first.stop.set()
     second.stop.set()
     await asyncio.gather(*tasks)
@@ -313,7 +309,7 @@ async def test_a_record_that_is_due_behind_what_is_in_flight_does_not_keep_the_l
     running = asyncio.create_task(loop.run())
     await until(lambda: len(processor.seen) == 20)
     processor.gate.set()
-    await until(lambda: counted(rig)["parked"] == 10)
+    await until(lambda: counted(rig)["waiting"] == 10)
     assert counted(rig)["in_flight"] == 10
     collect, polls = Polling.collect, 0
 
