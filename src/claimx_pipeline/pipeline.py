@@ -345,6 +345,8 @@ class Pipeline:
         from claimx_pipeline.runtime.retry_ladder import RetryLadder
 
         given = self.settings.workers.get(worker.name, WorkerSettings())
-        delays = self.settings.retry.delays_of(worker.family) if worker.family else ()
-        ladder = RetryLadder(worker.family, delays) if worker.family else None
-        return self._chains.adjusted(worker.with_settings(given, ladder), given)
+        # What a chain calls is known once the settings have been laid over it.
+        adjusted = self._chains.adjusted(worker, given)
+        family = adjusted.own_family
+        ladder = RetryLadder(family, self.settings.retry.delays_of(family)) if family else None
+        return evolve(adjusted.with_settings(given, ladder), family=family)

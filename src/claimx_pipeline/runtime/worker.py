@@ -125,8 +125,12 @@ class WorkerSpec:
     tables: tuple[str, ...] = ()
     """Tables written, parents before children: they are written in this order."""
     family: str | None = None
-    """Prefix of the retry topics through which a failing record returns; None for a worker
-    that waits."""
+    """Prefix of the retry topics through which a failing record returns. If it is left out, a
+    worker that calls a service has the family of its own name, so that one record that fails does
+    not hold those behind it, and any other worker waits."""
+    waits: bool = False
+    """Whether it has no retry topics although it calls a service: a record that fails for now then
+    waits in its partition, and so does what is behind it. For order that may not be broken."""
     retry: RetryLadder | None = None
     """The ladder of ``family``: its topics and their delays. The pipeline puts it here once,
     from ``retry.delays_seconds`` and ``retry.families``; a plugin leaves it out."""
@@ -171,6 +175,19 @@ class WorkerSpec:
     """A batch that gets nowhere for this long counts as stuck: the process is not live."""
     stop_seconds: float = field(default=8.0, validator=gt(0))
     """How long a stopping worker may take to finish what is in flight."""
+
+    @property
+    def calls_a_service(self) -> bool:
+        """Whether ``needs`` name a connection, or an API of a domain."""
+        return any(need.startswith("connections.") or need.endswith(".api") for need in self.needs)
+
+    @property
+    def own_family(self) -> str | None:
+        """Prefix of its retry topics, its own name if it calls a service and does not say one."""
+        if self.family or self.waits:
+            return None if self.waits else self.family
+        reads_a_topic = self.intake is None and self.serves is None
+        return self.name if reads_a_topic and self.calls_a_service else None
 
     @property
     def stops_at_dead(self) -> bool:
