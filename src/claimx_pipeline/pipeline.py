@@ -53,8 +53,11 @@ class Pipeline:
     """Settings, plugins and everything they declare. Making one connects to nothing."""
 
     loaded: LoadedSettings
+    """The settings, and where each comes from."""
     plugins: PluginSet
+    """Every plugin that was found."""
     clock: Clock
+    """Tells the time to everything."""
 
     @classmethod
     def load(
@@ -342,11 +345,6 @@ class Pipeline:
 
     def _adjusted(self, worker: WorkerSpec) -> WorkerSpec:
         """Return *worker* with what the settings say of it."""
-        from claimx_pipeline.runtime.retry_ladder import RetryLadder
-
         given = self.settings.workers.get(worker.name, WorkerSettings())
-        # What a chain calls is known once the settings have been laid over it.
-        adjusted = self._chains.adjusted(worker, given)
-        family = adjusted.own_family
-        ladder = RetryLadder(family, self.settings.retry.delays_of(family)) if family else None
-        return evolve(adjusted.with_settings(given, ladder), family=family)
+        adjusted = self._chains.adjusted(worker, given)  # then it is known what a chain calls
+        return adjusted.with_settings(given, self.settings.retry)

@@ -19,6 +19,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def demo(
+    context: typer.Context,
     domain: Annotated[str, typer.Option(help="Domain that is shown.")] = BRAND,
     events: Annotated[int, typer.Option(help="How many events happen.", min=1, max=100_000)] = 200,
     seed: Annotated[int, typer.Option(help="Which world they happen in.")] = 7,
@@ -57,7 +58,7 @@ def demo(
     from claimx_pipeline.cli.demo_run import Demo
     from claimx_pipeline.cli.demo_settings import DemoSettings
 
-    own = DemoSettings.read(data_dir, config, changes or [])
+    own = DemoSettings.read(data_dir, config, changes or [], context.obj.environ)
     run = Demo(
         domain=domain, events=events, seed=seed, data_dir=data_dir, broker_url=broker, own=own
     )

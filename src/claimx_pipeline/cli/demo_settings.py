@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
-from attrs import frozen
+from attrs import field, frozen
 
 from claimx_pipeline.errors import UsageError
 from claimx_pipeline.pipeline import Pipeline
@@ -35,9 +34,17 @@ class DemoSettings:
     config: Path | None
     changes: Mapping[str, Any]
     """The settings of ``--set`` as a tree."""
+    environ: Mapping[str, str] = field(factory=dict, repr=False)
+    """The environment."""
 
     @classmethod
-    def read(cls, data_dir: Path, config: Path | None, changes: Sequence[str]) -> DemoSettings:
+    def read(
+        cls,
+        data_dir: Path,
+        config: Path | None,
+        changes: Sequence[str],
+        environ: Mapping[str, str],
+    ) -> DemoSettings:
         """Return what the command line says.
 
         Raises:
@@ -46,7 +53,7 @@ class DemoSettings:
         tree: dict[str, Any] = {}
         for change in changes:
             _put(tree, change)
-        return cls(data_dir, config, tree)
+        return cls(data_dir, config, tree, environ)
 
     @property
     def written(self) -> Path:
@@ -103,17 +110,15 @@ class DemoSettings:
         """
         if self.config is None:
             return {}
-        sources = read_sources(self.config, environ=os.environ, cwd=Path.cwd())
-        folder = Path(plugins_settings(sources).dir or os.devnull)
-        files = [
-            *self._files(),
-            *folder.glob("*/*.yaml"),
-            *folder.glob("shared/connections/*.yaml"),
-        ]
+        sources = read_sources(self.config, environ=self.environ, cwd=Path.cwd())
+        wanted = plugins_settings(sources).dir
+        in_folder = ("*/*.yaml", "shared/connections/*.yaml") if wanted else ()
+        beside = (file for glob in in_folder for file in Path(wanted).glob(glob))
+        files = [*self._files(), *beside]
         texts = [file.read_text(encoding="utf-8", errors="replace") for file in files]
         of_settings = {*CORE_ENVIRONMENT, *(name for table in tables for name in table)}
         named = {name for text in texts for name in _REFERENCE.findall(text)} - of_settings
-        return {name: os.environ[name] for name in named if name in os.environ}
+        return {name: self.environ[name] for name in named if name in self.environ}
 
 
 def _put(tree: dict[str, Any], change: str) -> None:

@@ -1,3 +1,34 @@
+from ..claimx.task_trigger.conditions import (
+    Holds,
+    check_conditions,
+    compile_conditions,
+)
+from ..claimx.task_trigger.plugin import (
+    TaskTriggerPlugin,
+)
+from ..claimx.task_trigger.triggers import (
+    LogAction,
+    TaskTriggerConfig,
+    Trigger,
+    TriggerActions,
+    WebhookAction,
+)
+from ..errors import (
+    Problem,
+)
+from ..plugins.base import (
+    Plugin,
+)
+from ..settings.secret import (
+    Secret,
+)
+from ..settings.tree.settings import (
+    Settings,
+    SettingsSection,
+)
+from ..telemetry.plugin_metrics import (
+    PluginMetrics,
+)
 from .claimx_task import (
     CreateClaimxTask,
 )
@@ -5,7 +36,9 @@ from .command import (
     Command,
 )
 from .context import (
+    Dispatched,
     EnrichmentContext,
+    EventHooks,
     FileContext,
 )
 from .domain_action import (
@@ -34,14 +67,31 @@ __all__ = [
     "AddHeader",
     "Command",
     "CreateClaimxTask",
+    "Dispatched",
     "DomainAction",
     "EnrichmentContext",
+    "EventHooks",
     "FileContext",
+    "Holds",
     "Log",
+    "LogAction",
     "Metric",
+    "Plugin",
+    "PluginMetrics",
     "PluginResult",
+    "Problem",
     "Publish",
+    "Secret",
+    "Settings",
+    "SettingsSection",
+    "TaskTriggerConfig",
+    "TaskTriggerPlugin",
+    "Trigger",
+    "TriggerActions",
     "Webhook",
+    "WebhookAction",
+    "check_conditions",
+    "compile_conditions",
     "hookimpl",
     "note",
     "print_json",

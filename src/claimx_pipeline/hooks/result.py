@@ -23,6 +23,7 @@ class Publish:
     key: str | None = None
     """Key of the record; the event id if not given."""
     headers: dict[str, str] = field(factory=dict)
+    """Headers of the record."""
 
 
 @frozen
@@ -30,7 +31,9 @@ class Log:
     """Write a log line."""
 
     level: LogLevel
+    """``debug``, ``info``, ``warning`` or ``error``."""
     message: str
+    """The line, taken as it is."""
 
 
 @frozen
@@ -38,7 +41,9 @@ class AddHeader:
     """Put a header on all that this plugin and those after it publish for the event."""
 
     name: str
+    """Its name; none that begins with ``claimx-``."""
     value: str
+    """Its text."""
 
 
 @frozen
@@ -46,6 +51,7 @@ class Metric:
     """Count something; ``/metrics`` shows it as ``claimx_plugin_metric_<name>_total``."""
 
     name: str
+    """Lower case letters, digits and ``_``."""
     value: float = 1.0
     """How much is added; not below 0."""
     labels: dict[str, str] = field(factory=dict)
@@ -63,6 +69,7 @@ class Webhook:
     path: str = "/"
     """Path below the connection's base URL."""
     method: str = "POST"
+    """``POST``, ``PUT``, ``PATCH``, ``DELETE`` or ``GET``."""
     body: Any = None
     """Anything JSON can hold. None sends no body."""
     headers: dict[str, str] = field(factory=dict, repr=False)
@@ -94,7 +101,9 @@ class PluginResult(ClaimxActions):
     """What a plugin made of an event."""
 
     actions: tuple[Action, ...] = ()
+    """What is to be done, in order."""
     message: str = ""
+    """Why, for the log."""
     filtered: bool = False
     """Stop here: no later plugin runs, rows that only this event needs are dropped."""
 

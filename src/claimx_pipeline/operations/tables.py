@@ -28,6 +28,7 @@ class ListedTable:
     """A table, and how much is in it."""
 
     table: str
+    """Name of the table."""
     mode: str
     """``append`` or ``merge``."""
     location: str
@@ -35,7 +36,9 @@ class ListedTable:
     rows: int | None = None
     """None if it has not been created, as of the next three."""
     version: int | None = None
+    """Its newest version."""
     bytes: int | None = None
+    """Size of its files."""
     log_files: int | None = None
     """Files of its log; every commit lists them."""
     domain: str = ""
@@ -64,6 +67,7 @@ class CreatedTable:
     """A table that was missing."""
 
     table: str
+    """Name of the table."""
     location: str
     """Path or URL."""
 
@@ -73,13 +77,17 @@ class DescribedColumn:
     """A column of a table."""
 
     column: str
+    """Name of the column."""
     type: str
+    """Its type."""
     nullable: bool
+    """Whether it may be empty."""
     roles: Sequence[str]
     """Of ``key``, ``partition``, ``event time``, ``answer time``, ``set by events`` and
     ``bookkeeping`` those that it has.
     """
     meaning: str
+    """What it holds."""
     source: str
     """Where its value comes from."""
     plugin: str = ""
@@ -91,8 +99,11 @@ class DescribedTable:
     """A table with its columns."""
 
     listed: ListedTable
+    """As ``tables list`` shows it."""
     summary: str
+    """What it holds, in one line."""
     key: Sequence[str]
+    """Columns of its key."""
     partitions: Sequence[str]
     """Columns it is partitioned by."""
     written: str
@@ -100,6 +111,7 @@ class DescribedTable:
     been created or cannot be opened.
     """
     columns: Sequence[DescribedColumn]
+    """Its columns."""
     plugin: str = ""
     """The plugin that added it to a domain, as the table of an entity kind; else empty."""
 

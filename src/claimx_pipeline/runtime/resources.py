@@ -38,17 +38,27 @@ class Resources:
     """Everything a processor or a stage may reach; no other way leads outside."""
 
     settings: Settings
+    """All settings."""
     clock: Clock
+    """The one clock."""
     broker: Broker
+    """The broker."""
     topology: Topology
+    """What each topic and group is called on the broker."""
     tables: Mapping[str, TableSpec]
+    """Every declared table by name."""
     table_store: TableStore
+    """Where the tables are."""
     connections: Connections
+    """The named HTTP services."""
     handlers: Mapping[str, tuple[EventHandler[Any, Any], ...]]
     """By the name of their domain."""
     dispatcher: EventHooks
+    """What calls the plugins."""
     health: Health
+    """Where workers report how they are."""
     metrics: Metrics
+    """Where they count."""
     webhooks: Webhooks
     """Which webhooks the settings of plugins name."""
     _worker: WorkerSpec | None = field(default=None, alias="worker", repr=False)

@@ -20,6 +20,7 @@ from claimx_pipeline.broker.protocol import Admin, Broker, Record
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.runtime.outcome import Outcome
 from claimx_pipeline.runtime.retry_ladder import RetryLadder
+from claimx_pipeline.settings.tree.retry import RetrySettings
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.settings.tree.workers import WorkerSettings
 from claimx_pipeline.topics import Topic, TopicUse, Topology
@@ -35,7 +36,9 @@ class Received(Generic[M]):
     """A record and the message it holds."""
 
     record: Record
+    """The record, as the broker gave it."""
     message: M
+    """What ``decode`` made of it."""
 
 
 class Processor(Protocol):
@@ -116,12 +119,15 @@ class WorkerSpec:
     """Declares a worker; the runtime does the rest."""
 
     name: str
+    """What it is called on the command line, in settings and metrics."""
     summary: str
     """One line for ``claimx-run worker --list``."""
     group: str
     """Consumer group; one per worker, so that one failing never holds another."""
     reads: tuple[Topic, ...]
+    """Topics that it reads."""
     writes: tuple[Topic, ...] = ()
+    """Topics that it publishes to, besides retries and dead letters."""
     tables: tuple[str, ...] = ()
     """Tables written, parents before children: they are written in this order."""
     family: str | None = None
@@ -129,8 +135,8 @@ class WorkerSpec:
     worker that calls a service has the family of its own name, so that one record that fails does
     not hold those behind it, and any other worker waits."""
     waits: bool = False
-    """Whether it has no retry topics although it calls a service: a record that fails for now then
-    waits in its partition, and so does what is behind it. For order that may not be broken."""
+    """Whether it has no retry topics although it calls a service: a record whose failure may pass
+    then waits in its partition, and so does what is behind it. For order that may not be broken."""
     retry: RetryLadder | None = None
     """The ladder of ``family``: its topics and their delays. The pipeline puts it here once,
     from ``retry.delays_seconds`` and ``retry.families``; a plugin leaves it out."""
@@ -202,13 +208,15 @@ class WorkerSpec:
         written += {topic.name: topic for topic in self.dead_letters_of.values()}.values()
         return TopicUse(self.name, self.reads, tuple(written), self.dead_letters)
 
-    def with_settings(self, given: WorkerSettings, ladder: RetryLadder | None) -> WorkerSpec:
+    def with_settings(self, given: WorkerSettings, retry: RetrySettings) -> WorkerSpec:
         """Return the worker with what the settings say of it, and its retry ladder."""
         size, linger = given.batch_size, given.linger_seconds
+        family = self.own_family
         return evolve(
             self,
             batch_size=self.batch_size if size is None else size,
             linger_seconds=self.linger_seconds if linger is None else linger,
             outage=given.outage or self.outage,
-            retry=ladder,
+            family=family,
+            retry=RetryLadder(family, retry.delays_of(family)) if family else None,
         )

@@ -24,6 +24,7 @@ class SimulatedRoute:
     answer: Callable[[Mapping[str, str]], Any]
     """Returns the JSON that is answered, None for a 404, from the parameters of path and query."""
     method: str = "GET"
+    """HTTP method that it answers to."""
 
 
 @frozen

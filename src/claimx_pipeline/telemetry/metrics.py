@@ -20,6 +20,7 @@ class Metrics:
     """The metrics of a process. Labels are names of workers and tables, never ids."""
 
     registry: CollectorRegistry = field(factory=CollectorRegistry)
+    """Where they are registered."""
     received: Counter = field(init=False)
     outcomes: Counter = field(init=False)
     published: Counter = field(init=False)
@@ -126,6 +127,7 @@ class WorkerMetrics:
     """One worker's share of the metrics, and the way to its signs of life."""
 
     name: str
+    """The worker's name."""
     _metrics: Metrics
     _health: Health
     records: int = field(default=0, init=False)

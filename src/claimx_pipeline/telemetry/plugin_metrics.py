@@ -24,6 +24,7 @@ class PluginMetrics:
     """Calls, seconds and failures per plugin and hook; actions; the plugins' own counters."""
 
     registry: CollectorRegistry
+    """Where they are registered."""
     _calls: Counter = field(init=False)
     _seconds: Histogram = field(init=False)
     _actions: Counter = field(init=False)

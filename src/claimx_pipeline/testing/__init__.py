@@ -7,11 +7,12 @@ are test suites to inherit.
 """
 
 from claimx_pipeline.simulator.routes import SimulatedRoute
-from claimx_pipeline.testing.builders import make_event, make_item, make_record
+from claimx_pipeline.testing.builders import MadeRecord, make_event, make_item, make_record
 from claimx_pipeline.testing.contracts import PluginContract, StageContract
 from claimx_pipeline.testing.sandbox import Sandbox
 
 __all__ = [
+    "MadeRecord",
     "PluginContract",
     "Sandbox",
     "SimulatedRoute",

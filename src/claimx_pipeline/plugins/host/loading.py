@@ -5,21 +5,23 @@ from __future__ import annotations
 import inspect
 import logging
 import re
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 import pluggy
-from attrs import define, field, frozen
+from attrs import define, field
 
 from claimx_pipeline import hookspecs
 from claimx_pipeline.errors import ClaimxError, PluginLoadError, Problem, SettingsError
 from claimx_pipeline.hooks.markers import API_VERSION, PROJECT
 from claimx_pipeline.isolation import as_failure, described, message
 from claimx_pipeline.plugins.host.heard_domains import domains_of
+from claimx_pipeline.plugins.host.info import DEFAULT_PRIORITY, PluginInfo
 from claimx_pipeline.plugins.literals import literal_credentials
 from claimx_pipeline.settings.loading.unresolved import Unresolved, missing_of
 from claimx_pipeline.settings.tree.plugins import PluginSettings, PluginsSettings
@@ -28,29 +30,6 @@ log = logging.getLogger(__name__)
 
 CORE = "core"
 """Name under which the pipeline's own parts are registered."""
-
-DEFAULT_PRIORITY = 100
-
-State = Literal["loaded", "disabled", "failed"]
-
-
-@frozen
-class PluginInfo:
-    """One plugin as ``claimx-run plugins list`` shows it."""
-
-    name: str
-    origin: str
-    """Distribution and version, or the file it was read from."""
-    state: State
-    priority: int = DEFAULT_PRIORITY
-    hooks: tuple[str, ...] = ()
-    problem: str = ""
-    """Why it could not be loaded."""
-    version: str = ""
-    timeout_seconds: float = 5.0
-    description: str = ""
-    domains: tuple[str, ...] | None = None
-    """Domains whose events and files it wants to see; None for those of all."""
 
 
 @define
@@ -80,7 +59,9 @@ class PluginSet:
     """All plugins that were found, and pluggy's manager with those that were loaded."""
 
     manager: pluggy.PluginManager
+    """pluggy's manager, with those that were loaded."""
     infos: dict[str, PluginInfo] = field(factory=dict)
+    """Every plugin that was found, by name."""
     warnings: list[Problem] = field(factory=list)
     """What is unwise in their settings."""
     unresolved: list[Problem] = field(factory=list)
@@ -214,7 +195,7 @@ def _load(
     try:
         _check_name(name, found)
         plugin = _made(plugins, candidate, settings)
-        plugins.manager.register(plugin, name=name)
+        plugins.warnings += _registered(plugins.manager, plugin, name)
         plugins.manager.check_pending()
         _refuse_wrappers(plugins, plugin)
         plugins.infos[name] = _info(plugins, candidate, plugin, settings)
@@ -232,6 +213,14 @@ def _load(
         plugins.infos[name] = PluginInfo(
             name, origin, "failed", problem=reason, version=candidate.version
         )
+
+
+def _registered(manager: pluggy.PluginManager, plugin: Any, name: str) -> list[Problem]:
+    """Register *plugin*; return a warning for each hook of its that is about to leave."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        manager.register(plugin, name=name)
+    return [Problem(f"plugins.{name}", str(each.message)) for each in caught]
 
 
 def _check_name(name: str, found: list[Candidate]) -> None:

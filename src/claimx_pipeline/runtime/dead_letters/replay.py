@@ -32,6 +32,7 @@ class Refused:
     location: Origin
     """Of the dead letter."""
     reason: str
+    """Why it was not replayed."""
 
 
 @define

@@ -1,0 +1,65 @@
+from .delta.importing.old_table import (
+    OldColumn,
+    OldTable,
+    old_columns,
+    with_words,
+)
+from .delta.importing.progress import (
+    Counts,
+    ImportState,
+)
+from .delta.location import (
+    TableLocation,
+)
+from .delta.maintenance import (
+    Maintained,
+    Size,
+)
+from .delta.querying.queries import (
+    NamedQuery,
+    Parameter,
+)
+from .delta.rows import (
+    TableRow,
+)
+from .delta.spec import (
+    BOOL,
+    DATE,
+    DOUBLE,
+    INT,
+    LONG,
+    STRING,
+    TIMESTAMP,
+    Column,
+    TableSpec,
+)
+from .delta.store import (
+    TableFacts,
+    TableStore,
+)
+
+__all__ = [
+    "BOOL",
+    "DATE",
+    "DOUBLE",
+    "INT",
+    "LONG",
+    "STRING",
+    "TIMESTAMP",
+    "Column",
+    "Counts",
+    "ImportState",
+    "Maintained",
+    "NamedQuery",
+    "OldColumn",
+    "OldTable",
+    "Parameter",
+    "Size",
+    "TableFacts",
+    "TableLocation",
+    "TableRow",
+    "TableSpec",
+    "TableStore",
+    "old_columns",
+    "with_words",
+]
