@@ -8,6 +8,10 @@ from ..errors import (
 from ..settings.tree.broker import (
     BrokerSettings,
 )
+from .own import (
+    embedded_broker,
+    kafka_broker,
+)
 from .protocol import (
     Admin,
     Assignment,
@@ -46,4 +50,6 @@ __all__ = [
     "TopicPartition",
     "UnknownTopicError",
     "UnreadableRecords",
+    "embedded_broker",
+    "kafka_broker",
 ]

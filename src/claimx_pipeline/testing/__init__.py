@@ -2,16 +2,18 @@
 
 ``Sandbox`` is a pipeline of a test's own: simulated APIs behind real HTTP,
 the embedded broker, real Delta tables. Installing ``claimx-pipeline`` gives pytest its
-fixtures (``claimx_sandbox`` and those beside it). ``StageContract`` and ``PluginContract``
-are test suites to inherit.
+fixtures (``claimx_sandbox`` and those beside it). ``StageContract``, ``PluginContract`` and
+``BrokerContract`` are test suites to inherit.
 """
 
 from claimx_pipeline.simulator.routes import SimulatedRoute
+from claimx_pipeline.testing.broker_contract import BrokerContract
 from claimx_pipeline.testing.builders import MadeRecord, make_event, make_item, make_record
 from claimx_pipeline.testing.contracts import PluginContract, StageContract
 from claimx_pipeline.testing.sandbox import Sandbox
 
 __all__ = [
+    "BrokerContract",
     "MadeRecord",
     "PluginContract",
     "Sandbox",
