@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import re
+import shutil
 
 import nox
 
@@ -47,6 +48,7 @@ DEFINITIONS = {
         "example/prometheus-operator-crd-full/monitoring.coreos.com_servicemonitors.yaml",
     ),
 }
+D2 = "v0.7.2"
 VERSION_FILE = pathlib.Path("src/claimx_pipeline/_version.py")
 
 
@@ -262,8 +264,53 @@ def pages(session: nox.Session) -> None:
         "itel_payloads",
         "tables",
         "deployments",
+        "settings",
+        "commands",
+        "topics",
+        "stages",
     ):
         session.run("python", "-m", f"tests.pages.{page}")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the site and look at every page; ``-- DIR`` adds it to the versions in DIR.
+
+    A link, an anchor or a page that is not there fails the build.
+    """
+    install(session, CORE, PLUGIN, *group("docs"), *group("tests"))
+    session.run("zensical", "build", "--strict", "--clean", "-f", "docs/zensical.toml")
+    session.run("pytest", "tests/site")
+    for folder in map(pathlib.Path, session.posargs):
+        publish_site(pathlib.Path("docs/build"), folder)
+
+
+def publish_site(built: pathlib.Path, versions: pathlib.Path) -> None:
+    """Put the site that is *built* among the *versions*, newest first."""
+    text = VERSION_FILE.read_text()
+    version = re.search(r'"(\d+\.\d+)', text)[1]
+    shutil.copytree(built, versions / version, dirs_exist_ok=True)
+    found = [each.name for each in versions.iterdir() if re.fullmatch(r"\d+\.\d+", each.name)]
+    found.sort(key=lambda name: tuple(map(int, name.split("."))), reverse=True)
+    listed = [{"version": name, "title": name, "aliases": []} for name in found]
+    (versions / "versions.json").write_text(json.dumps(listed, indent=2))
+    (versions / "index.html").write_text(
+        f'<!doctype html><meta http-equiv="refresh" content="0; url={found[0]}/index.html">'
+    )
+
+
+@nox.session
+def diagrams(session: nox.Session) -> None:
+    """Draw the pictures of the documentation from their sources; needs Go, which brings D2."""
+    folder = pathlib.Path(session.create_tmp()).resolve()
+    env = {"GOBIN": str(folder)}
+    session.run("go", "install", f"oss.terrastruct.com/d2@{D2}", env=env, external=True)
+    for source in sorted(pathlib.Path("docs/diagrams").glob("*.d2")):
+        look = ("--theme", "0", "--dark-theme", "200", "--pad", "20", "--layout", "elk")
+        session.run(
+            str(folder / "d2"), *look, str(source), str(source.with_suffix(".svg")), external=True
+        )
+        source.with_suffix(".svg").chmod(0o644)
 
 
 @nox.session

@@ -8,6 +8,7 @@ from collections.abc import Awaitable, Callable, Hashable
 from datetime import datetime
 from typing import Generic, TypeVar
 
+import msgspec
 from attrs import define, field, frozen
 from attrs.validators import ge
 
@@ -15,12 +16,18 @@ from claimx_pipeline.clock import Clock
 
 T = TypeVar("T")
 
+MOST_BYTES = 8 * 1024 * 1024
+"""What a cache keeps at most, as JSON; decoded it takes about six times as much memory."""
+
+_ENCODER = msgspec.json.Encoder(enc_hook=repr)
+
 
 @frozen
 class _Kept(Generic[T]):
     value: T
     asked_at: datetime
     expires: float
+    size: int
 
 
 @define(eq=False)
@@ -38,7 +45,8 @@ class AnswerCache(Generic[T]):
 
     One request per key is under way at a time, and all who ask meanwhile get its
     answer. Errors go to those who wait and are not kept. The answer unused for longest
-    leaves first.
+    leaves first, and with it those that have expired: neither their number nor their size
+    grows with what was ever asked.
     """
 
     ttl_seconds: float = field(validator=ge(0))
@@ -46,8 +54,11 @@ class AnswerCache(Generic[T]):
     entries: int = field(validator=ge(1))
     """Answers kept at most."""
     _clock: Clock
+    most_bytes: int = MOST_BYTES
+    """Size of the answers kept at most, as JSON."""
     _kept: OrderedDict[Hashable, _Kept[T]] = field(factory=OrderedDict, init=False)
     _flights: dict[Hashable, _Flight[T]] = field(factory=dict, init=False)
+    _bytes: int = field(default=0, init=False)
 
     async def get(
         self,
@@ -81,7 +92,8 @@ class AnswerCache(Generic[T]):
 
     def discard(self, key: Hashable) -> None:
         """Forget the answer of *key*, if there is one."""
-        self._kept.pop(key, None)
+        if (kept := self._kept.pop(key, None)) is not None:
+            self._bytes -= kept.size
 
     def _start(self, key: Hashable, fetch: Callable[[], Awaitable[T]]) -> _Flight[T]:
         asked_at = self._clock.now()
@@ -122,10 +134,27 @@ class AnswerCache(Generic[T]):
     def _keep(self, key: Hashable, value: T, asked_at: datetime) -> None:
         if self.ttl_seconds <= 0:
             return
-        self._kept[key] = _Kept(value, asked_at, self._clock.monotonic() + self.ttl_seconds)
-        self._kept.move_to_end(key)
-        while len(self._kept) > self.entries:
-            self._kept.popitem(last=False)
+        self.discard(key)
+        now, size = self._clock.monotonic(), _size(value)
+        self._kept[key] = _Kept(value, asked_at, now + self.ttl_seconds, size)
+        self._bytes += size
+        while self._kept and self._is_over(now):
+            _, oldest = self._kept.popitem(last=False)
+            self._bytes -= oldest.size
+
+    def _is_over(self, now: float) -> bool:
+        """Return whether the answer unused for longest has to leave."""
+        oldest = next(iter(self._kept.values()))
+        too_many = len(self._kept) > self.entries or self._bytes > self.most_bytes
+        return too_many or oldest.expires <= now
+
+
+def _size(value: object) -> int:
+    """Return the size of *value* as JSON; 0 for what JSON cannot hold."""
+    try:
+        return len(_ENCODER.encode(value))
+    except (TypeError, ValueError, OverflowError, RecursionError):
+        return 0
 
 
 def _recent(asked_at: datetime, bound: datetime | None) -> bool:

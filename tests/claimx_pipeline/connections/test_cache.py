@@ -180,3 +180,39 @@ async def test_a_request_that_fails_after_all_have_left_is_not_warned_about(cach
     with pytest.raises(asyncio.CancelledError):
         await asking
     await settle()
+
+
+async def test_answers_that_have_expired_leave_the_memory(cache, clock, service):
+    await cache.get("a", service)
+    await cache.get("b", service)
+    clock.move(61)
+    await cache.get("c", service)
+    assert list(cache._kept) == ["c"]
+
+
+async def test_the_size_of_all_answers_is_bounded(clock):
+    cache = AnswerCache(60, 1000, clock, most_bytes=1000)
+    asked = []
+
+    async def large(name):
+        asked.append(name)
+        return {"tasks": ["x" * 300]}
+
+    for name in "abcd":
+        await cache.get(name, lambda name=name: large(name))
+    assert sorted(cache._kept) == ["b", "c", "d"]
+    await cache.get("d", lambda: large("d"))
+    await cache.get("a", lambda: large("a"))
+    assert asked == ["a", "b", "c", "d", "a"]
+    assert cache._bytes == sum(kept.size for kept in cache._kept.values()) <= 1000
+
+
+async def test_an_answer_larger_than_all_may_be_serves_those_who_wait_and_is_not_kept(clock):
+    cache = AnswerCache(60, 1000, clock, most_bytes=1000)
+
+    async def huge():
+        return "x" * 2000
+
+    assert await asyncio.gather(cache.get("a", huge), cache.get("a", huge)) == ["x" * 2000] * 2
+    assert not cache._kept
+    assert cache._bytes == 0

@@ -1,0 +1,24 @@
+"""Pages of the reference that are made from the code are what the code says."""
+
+import pytest
+
+from tests.pages import commands, settings, stages, topics
+
+
+@pytest.mark.plugin
+@pytest.mark.parametrize(
+    "made", [commands, settings, stages, topics], ids=lambda made: made.__name__
+)
+def test_the_page_is_up_to_date(made):
+    assert made.PAGE.read_text(encoding="utf-8") == made.page(), f"run {made.COMMAND}"
+
+
+@pytest.mark.plugin
+def test_every_setting_says_what_it_does():
+    silent = [line for line in settings.page().splitlines() if line.endswith("|  |")]
+    assert silent == []
+
+
+@pytest.mark.plugin
+def test_every_option_of_a_stage_says_what_it_does():
+    assert [line for line in stages.page().splitlines() if line.endswith("|  |")] == []
