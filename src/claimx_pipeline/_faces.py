@@ -19,6 +19,10 @@ INTERNAL = frozenset(
         "TableStore.positions_of_rows",
         "TableStore.set_positions",
         "TableStore.sink",
+        "World.expected",
+        "World.expected_files",
+        "World.expected_submissions",
+        "World.resubmitted",
     }
 )
 """Parts of public classes that the pipeline alone uses: nothing is promised of them."""

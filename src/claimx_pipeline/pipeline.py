@@ -278,7 +278,7 @@ class Pipeline:
             topology=self.topology,
             plugins=frozenset(self.plugins.infos),
             published=self.published_by_plugins,
-            core_topics=self._core_topics(),
+            core_topics=self.core_topics(),
         ).found()
 
     def resources(
@@ -298,7 +298,7 @@ class Pipeline:
         from claimx_pipeline.telemetry.metrics import Metrics
 
         rules = PublishRules(
-            core_topics=self._core_topics(),
+            core_topics=self.core_topics(),
             known_topics=frozenset(self.topology.topics),
             most_bytes=self.settings.broker.largest_record,
         )
@@ -333,7 +333,7 @@ class Pipeline:
             if isinstance(plugin, Plugin):
                 yield name, plugin
 
-    def _core_topics(self) -> frozenset[str]:
+    def core_topics(self) -> frozenset[str]:
         """Return every topic that is the pipeline's own, by any name that leads there."""
         own = [
             self.workers.get(declared.name, declared).topics()

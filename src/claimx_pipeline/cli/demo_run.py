@@ -18,7 +18,7 @@ from attrs import define, field
 from claimx_pipeline import operations
 from claimx_pipeline.cli.demo_settings import DEMO_FILE, MARK, DemoSettings, as_json
 from claimx_pipeline.delta.querying.queries import NamedQuery
-from claimx_pipeline.domain.demonstration import Demonstration, Wave
+from claimx_pipeline.domain.demonstration import Demonstration, Extensible, Wave
 from claimx_pipeline.errors import UsageError
 from claimx_pipeline.hooks.output import note
 from claimx_pipeline.operations import Running
@@ -97,7 +97,10 @@ class Demo:
         began = time.monotonic()
         configure(LoggingSettings(level="WARNING", format="plain"))
         bare = self.own.bare()
-        async with demonstration_of(bare, self.domain)(self.seed, self.events) as played:
+        shown = demonstration_of(bare, self.domain)(self.seed, self.events)
+        if isinstance(shown, Extensible):
+            shown.extend(bare.plugins)
+        async with shown as played:
             self._played = played
             pipeline = self._pipeline = self._load(bare)
             await operations.create_all(pipeline)
@@ -139,11 +142,7 @@ class Demo:
         calls a real service by itself. Plugins that are not for its domain take no part.
         """
         folder = self.data_dir.resolve()
-        strangers = [
-            name
-            for name, plugin in bare.plugins.infos.items()
-            if plugin.domains is not None and self.domain not in plugin.domains
-        ]
+        strangers = self._strangers(bare)
         plugins: dict[str, Any] = {name: {"enabled": False} for name in strangers}
         plugins["dir"] = self.own.plugins_dir(bare)
         text = SETTINGS.format(
@@ -158,6 +157,14 @@ class Demo:
             plugins=as_json(plugins),
         )
         return self.own.load(text + self._played.settings(), bare)
+
+    def _strangers(self, bare: Pipeline) -> list[str]:
+        """Return the plugins that hear of other domains only."""
+        return [
+            name
+            for name, plugin in bare.plugins.infos.items()
+            if plugin.domains is not None and self.domain not in plugin.domains
+        ]
 
     async def _topics(self, pipeline: Pipeline) -> dict[str, int]:
         """Return how many records each topic has, without those of other domains."""

@@ -18,7 +18,6 @@ from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.errors import ClaimxError, DecodeError, UsageError
 from claimx_pipeline.hooks.output import note, print_json, print_table
-from claimx_pipeline.topics import BRAND
 
 if TYPE_CHECKING:
     from claimx_pipeline.domain.events import DomainEvent
@@ -99,27 +98,27 @@ def try_(
     simulated: Annotated[
         bool, typer.Option("--simulated", help="Ask a simulated ClaimX about the event.")
     ] = False,
-    domain: Annotated[str, typer.Option(help="Domain of the event.")] = BRAND,
+    domain: Annotated[
+        str | None,
+        typer.Option(help="Domain of the event; the plugin's own if it hears of one only."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show what a plugin would do about an event. Nothing is sent, published or written.
 
     The event is enriched by the API of the settings, which is only read from, or
-    with --simulated by a simulated one.
+    with --simulated by a simulated one. The plugin is called as a worker calls it.
     """
-    from claimx_pipeline.cli.plugins_try import tried
+    from claimx_pipeline.cli.plugins_try import domain_of, text_of, tried
 
     command_line: CommandLine = context.obj
-    outcome = tried(
-        command_line, name, first_event(event, command_line.pipeline(), domain), simulated=simulated
-    )
+    pipeline = command_line.pipeline()
+    found = first_event(event, pipeline, domain_of(pipeline, name, domain))
+    outcome = tried(command_line, name, found, simulated=simulated)
     if json:
         print_json(outcome)
-        return
-    note(f"event    {outcome['event_type']} about {outcome['about']}")
-    note(f"answer   {outcome['answer']}")
-    if outcome["actions"]:
-        print_table(outcome["actions"], ["action", "to", "what"], "Would be done")
+    else:
+        sys.stdout.write(text_of(outcome))
 
 
 @app.command()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections import Counter
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from collections.abc import Sequence
 from claimx_pipeline.broker.protocol import Assignment, OutRecord
 from claimx_pipeline.errors import FencedError
 from claimx_pipeline.testing.broker_room import (
+    CLOCK,
     Room,
     commit_all,
     in_room,
@@ -154,10 +154,10 @@ class GroupsContract:
         first = await room.consumer(topic, "g")
         await polled_until(owner_count(first, 1), first)
         second = await room.consumer(topic, "g")
-        started = time.monotonic()
+        started = CLOCK.monotonic()
         idle = second if not second.assignments() else first
         assert await idle.poll(max_records=10, timeout=0.1) == []
-        assert time.monotonic() - started < 2
+        assert CLOCK.monotonic() - started < 2
 
     @in_room
     async def test_a_paused_partition_is_silent_and_loses_nothing(self, room: Room) -> None:

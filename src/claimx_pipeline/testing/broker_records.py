@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import time
 import uuid
 
 from claimx_pipeline.broker.protocol import Consumer, NewTopic, OutRecord, Producer
 from claimx_pipeline.errors import UnknownTopicError
 from claimx_pipeline.testing.broker_room import (
+    CLOCK,
     Room,
     in_room,
     numbered,
@@ -30,7 +30,7 @@ class RecordsContract:
         """Nothing of a record is changed; an empty value is not a tombstone."""
         topic = await room.topic()
         headers = (("b", b"1"), ("a", b"\x00\xff"), ("b", b"2"), ("empty", b""), ("ü", b"x"))
-        before = time.time() * 1000
+        before = CLOCK.now().timestamp() * 1000
         await room.publish(
             OutRecord(topic, b"\x00\xffvalue", key=b"\x01key", headers=headers),
             OutRecord(topic, b""),
@@ -43,17 +43,17 @@ class RecordsContract:
             headers,
         )
         assert (bare.key, bare.value, tuple(bare.headers)) == (None, b"", ())
-        assert before - 1000 <= full.timestamp <= time.time() * 1000 + 1000
+        assert before - 1000 <= full.timestamp <= CLOCK.now().timestamp() * 1000 + 1000
 
     @in_room
     async def test_polling_an_empty_topic_keeps_its_time_limit(self, room: Room) -> None:
-        """It waits for the first record no longer than it was told."""
+        """It waits for the first record no longer than it was given."""
         topic = await room.topic()
         consumer = await room.consumer(topic, "g")
         await polled_until(owner_count(consumer, 1), consumer)
-        started = time.monotonic()
+        started = CLOCK.monotonic()
         assert await consumer.poll(max_records=10, timeout=0.3) == []
-        assert 0.25 <= time.monotonic() - started < 2
+        assert 0.25 <= CLOCK.monotonic() - started < 2
 
     @in_room
     async def test_an_unknown_topic_is_refused_both_ways_and_not_created(self, room: Room) -> None:

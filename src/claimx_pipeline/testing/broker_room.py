@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 import re
 import tempfile
-import time
 import uuid
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
@@ -21,10 +20,12 @@ from claimx_pipeline.broker.protocol import (
     Producer,
     Record,
 )
+from claimx_pipeline.clock import SystemClock
 
 # These are tests, and tests assert.
 # ruff: noqa: S101
 
+CLOCK = SystemClock()
 PATIENCE_SECONDS = 30.0
 
 
@@ -76,9 +77,9 @@ def numbered(topic: str, count: int, start: int = 0) -> list[OutRecord]:
 async def read(consumer: Consumer, count: int) -> list[Record]:
     """Read exactly *count* records; more than that would be a fault."""
     found: list[Record] = []
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = CLOCK.monotonic() + PATIENCE_SECONDS
     while len(found) < count:
-        assert time.monotonic() < end, f"only {len(found)} of {count} records came"
+        assert CLOCK.monotonic() < end, f"only {len(found)} of {count} records came"
         for batch in await consumer.poll(max_records=count - len(found), timeout=0.2):
             found.extend(batch.records)
     assert len(found) == count
@@ -94,9 +95,9 @@ async def commit_all(consumer: Consumer, records: Sequence[Record]) -> None:
 async def polled_until(condition: Callable[[], bool], *consumers: Consumer) -> list[Record]:
     """Poll *consumers* until *condition* holds; return what they read meanwhile."""
     found: list[Record] = []
-    end = time.monotonic() + PATIENCE_SECONDS
+    end = CLOCK.monotonic() + PATIENCE_SECONDS
     while not condition():
-        assert time.monotonic() < end, "it never came true"
+        assert CLOCK.monotonic() < end, "it never came true"
         for consumer in consumers:
             for batch in await consumer.poll(max_records=1000, timeout=0.05):
                 found.extend(batch.records)

@@ -67,8 +67,69 @@ def test_try_shows_what_would_be_done_and_does_nothing(folder):
         set(),  # a completed task of another template
     )
     text = run(*arguments, cwd=folder)
-    assert "answer" in text.stderr
+    assert "answer" in text.stdout
     assert not (folder / "claimx-data").exists()
+
+
+OPENING = """
+from claimx_pipeline import Plugin, PluginResult, Topic
+
+class Opening(Plugin):
+    name = "opening"
+
+    async def on_load(self):
+        self.greeting = "hello"
+
+    async def on_unload(self):
+        print("closed")
+
+    def topics(self):
+        return [Topic("greetings", terminal=True)]
+
+    def execute(self, context):
+        found = {"text": self.greeting, "project": context.project_id}
+        return PluginResult.publish("greetings", found, key="k").and_then(
+            PluginResult.publish(TOPIC, {})
+        )
+"""
+
+
+@pytest.mark.incident("STR-49")
+@pytest.mark.parametrize(
+    ("topic", "answer"),
+    [("greetings", "2 actions"), ("others", "a failure: there is no topic 'others'")],
+)
+def test_try_calls_what_a_worker_calls_and_prints_what_can_be_read(tmp_path, topic, answer):
+    place = tmp_path / "plugins" / "config" / "opening"
+    place.mkdir(parents=True)
+    (place / "config.yaml").write_text("{module: opening, class: Opening}")
+    (place / "opening.py").write_text(f"TOPIC = {topic!r}\n{OPENING}")
+    event = event_of(tmp_path, "PROJECT_CREATED")
+    done = run("plugins", "try", "opening", "--event", str(event), "--simulated", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    lines = done.stdout.splitlines()
+    assert lines[0] == "closed", "on_unload is called"
+    assert lines[2].startswith(f"answer   {answer}")
+    assert "1. publish to greetings" in done.stdout
+    assert '       "text": "hello",' in done.stdout
+
+
+def test_try_of_a_plugin_that_hears_of_another_domain_says_so(folder):
+    config = folder / "plugins" / "config" / "task_trigger" / "other.py"
+    config.write_text(
+        "from claimx_pipeline.hooks import TaskTriggerPlugin\n"
+        "class Other(TaskTriggerPlugin):\n"
+        "    domains = ('weather',)\n"
+    )
+    text = CONFIG.replace("claimx_pipeline.plugins.task_trigger", "other")
+    (config.parent / "config.yaml").write_text(text.replace("TaskTriggerPlugin", "Other"))
+    event = event_of(folder, "CUSTOM_TASK_COMPLETED")
+    arguments = ("plugins", "try", "task_trigger", "--event", str(event), "--simulated")
+    done = run(*arguments, "--domain", "claimx", cwd=folder)
+    assert "answer   nothing: it hears of events of weather only" in done.stdout
+    done = run(*arguments, cwd=folder)
+    assert done.returncode == 2
+    assert "domain 'weather'" in done.stderr
 
 
 def test_try_without_an_api_says_how_to_go_on(folder):
