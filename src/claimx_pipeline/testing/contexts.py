@@ -37,7 +37,7 @@ def make_context(event_type: str = "", **rows: list[EntityRow]) -> EnrichmentCon
     context = _sampled(event_type)
     if context is None:
         context = (_sampled(USUAL) or _none()).copy()
-        context.event = make_event(event_type, project_id=context.project_id)
+        context.event = make_event(event_type, **{context.key_name: context.key})
     else:
         context = context.copy()
     for kind, given in rows.items():
