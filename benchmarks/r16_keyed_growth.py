@@ -30,8 +30,8 @@ from claimx_pipeline.delta.spec import BUCKETS, bucket_of
 from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.delta.writing import merge
 from claimx_pipeline.delta.writing.files import TableFiles
+from claimx_pipeline.delta.writing.held_positions import Claim
 from claimx_pipeline.delta.writing.merge import MergeWriter
-from claimx_pipeline.delta.writing.positions import Claim
 from claimx_pipeline.settings.tree.tables import TablesSettings
 
 SPEC = ENTITY_TABLES["projects"]

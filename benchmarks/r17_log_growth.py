@@ -13,8 +13,8 @@ from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.delta.store import TableStore
+from claimx_pipeline.delta.writing.held_positions import Claim
 from claimx_pipeline.delta.writing.merge import MergeWriter
-from claimx_pipeline.delta.writing.positions import Claim
 from claimx_pipeline.settings.tree.tables import TablesSettings
 
 SPEC = ENTITY_TABLES["task_templates"]

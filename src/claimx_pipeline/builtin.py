@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from claimx_pipeline.hooks.command import Command
 from claimx_pipeline.hooks.markers import hookimpl
 
 if TYPE_CHECKING:
-    from claimx_pipeline.broker.protocol import BrokerFactory
+    from claimx_pipeline.broker.protocol import Broker, BrokerFactory
     from claimx_pipeline.delta.importing.old_table import OldTable
     from claimx_pipeline.delta.querying.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
@@ -29,20 +29,32 @@ log = logging.getLogger(__name__)
 
 @hookimpl
 def claimx_register_settings() -> SettingsSection:
-    """Know the predecessor's variables; no section of its own."""
+    """Know the predecessor's variables and keys; no section of its own."""
+    from claimx_pipeline.claimx.predecessor.keys import KEYS
     from claimx_pipeline.claimx.predecessor.variables import PREFIXES, VARIABLES
     from claimx_pipeline.settings.tree.settings import SettingsSection
 
-    return SettingsSection(name="predecessor", former=VARIABLES, former_prefixes=PREFIXES)
+    return SettingsSection(
+        name="predecessor", former=VARIABLES, former_prefixes=PREFIXES, former_keys=KEYS
+    )
 
 
 @hookimpl
 def claimx_register_brokers() -> Mapping[str, BrokerFactory]:
     """Offer Kafka and the embedded broker."""
+    return {"kafka": _kafka, "sqlite": _sqlite}
+
+
+def _kafka(url: str, settings: Any) -> Broker:
     from claimx_pipeline.broker.kafka.broker import KafkaBroker
+
+    return KafkaBroker(url, settings)
+
+
+def _sqlite(url: str, settings: Any) -> Broker:
     from claimx_pipeline.broker.sqlite.broker import SqliteBroker
 
-    return {"kafka": KafkaBroker, "sqlite": SqliteBroker}
+    return SqliteBroker(url, settings)
 
 
 @hookimpl
@@ -88,30 +100,24 @@ def claimx_register_stages() -> Mapping[str, type[Stage]]:
 @hookimpl
 def claimx_register_workers(domains: Sequence[Domain]) -> Iterable[WorkerSpec]:
     """Offer the workers of every domain, and those that serve all of them."""
-    from claimx_pipeline.workers import actions, retry
+    from claimx_pipeline.workers import actions, maintenance, retry
 
     yield from (worker for domain in domains for worker in _workers_of(domain))
     yield actions.worker(domains)
     yield retry.WORKER
+    yield maintenance.worker()
 
 
 def _workers_of(domain: Domain) -> Iterator[WorkerSpec]:
     """Yield the workers of *domain*, in the order of the flow."""
-    from claimx_pipeline.workers import (
-        download,
-        enrichment,
-        entities,
-        events,
-        ingest,
-        results,
-        upload,
-    )
+    from claimx_pipeline.workers import enrichment, entities, events, file_workers, ingest
 
     for room in (ingest, events, enrichment, entities):
         yield room.worker(domain)
     if (flow := domain.file_flow) is not None:
-        for files in (download, upload, results):
-            yield files.worker(flow)
+        yield file_workers.download_worker(flow)
+        yield file_workers.upload_worker(flow)
+        yield file_workers.results_worker(flow)
 
 
 @hookimpl
@@ -163,7 +169,9 @@ def claimx_register_commands() -> Iterable[Command]:
         Command("config", "Check and show the settings.", f"{cli}.config:app", start),
         Command("worker", "Run workers, or list them.", f"{cli}.worker:app", run),
         Command("up", "Run every worker.", f"{cli}.up:app", run),
-        Command("publish", "Publish events from a file.", f"{cli}.publish:app", run),
+        Command(
+            "publish", "Publish events from a file, or any records.", f"{cli}.publish:app", run
+        ),
         Command(
             "backfill",
             "Publish the events of files or a table, at a rate.",
@@ -172,8 +180,13 @@ def claimx_register_commands() -> Iterable[Command]:
         ),
         Command("simulate", "Serve simulated APIs to try things on.", f"{cli}.simulate:app", run),
         Command("export", "Write what runs workers in production.", f"{cli}.export:app", run),
-        Command("topics", "List and create topics.", f"{cli}.topics:app", run),
+        Command("status", "Show how everything is, in one screen.", f"{cli}.status:app", look),
+        Command("doctor", "Say what is wrong, and what to do about it.", f"{cli}.doctor:app", look),
+        Command("verify", "Send marked events through your settings.", f"{cli}.verify:app", look),
+        Command("trace", "Find an event and say where it is.", f"{cli}.trace:app", look),
+        Command("topics", "List, create and read topics.", f"{cli}.topics:app", run),
         Command("tables", "List, create and describe tables.", f"{cli}.tables:app", look),
+        Command("erase", "Erase projects from tables, files and topics.", f"{cli}.erase:app", look),
         Command("compare", "Compare two tables, key by key.", f"{cli}.compare:app", look),
         Command("query", "Ask the tables with SQL.", f"{cli}.query:app", look),
         Command(

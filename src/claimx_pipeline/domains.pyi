@@ -67,6 +67,7 @@ from .domain.messages import (
     DomainMessages,
     EntityMessage,
 )
+from .domain.people import PersonColumns
 from .media.codec import (
     FileCodec,
     Wire,
@@ -155,6 +156,7 @@ __all__ = [
     "LinkTimes",
     "Named",
     "Part",
+    "PersonColumns",
     "ReaderParts",
     "RowsByKind",
     "Source",

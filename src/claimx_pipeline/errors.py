@@ -84,8 +84,11 @@ class PluginLoadError(ClaimxError):
     """An installed plugin cannot be used."""
 
     plugin: str
+    """Name of the plugin."""
     origin: str
+    """Where it was found."""
     reason: str
+    """Why it cannot be loaded."""
 
     def __str__(self) -> str:
         return (

@@ -55,9 +55,8 @@ class NameChecks:
 
     def found(self) -> Findings:
         """Return everything that is wrong or doubtful."""
-        found = Findings(
-            [*self._published(), *self._groups(), *self._topics()], [*self._read_dead_letters()]
-        )
+        problems = (self._published(), self._groups(), self._topics(), self._never_too_old())
+        found = Findings([each for some in problems for each in some], [*self._read_dead_letters()])
         self._misspelt(found)
         return found
 
@@ -169,11 +168,13 @@ class NameChecks:
         topics |= {self.topology.physical(name) for name in topics}  # reported by _topics
         groups = {worker.group for worker in self.workers.values()}
         families = {worker.family for worker in self.workers.values() if worker.family}
+        kept = settings.maintenance.retention_days
         for section, given, known, what in (
             (("broker", "topics"), settings.broker.topics, topics, "topic"),
             (("broker", "groups"), settings.broker.groups, groups, "consumer group"),
             (("retry", "families"), settings.retry.families, families, "family of retry topics"),
             (("tables", "paths"), settings.tables.paths, {*self.tables}, "table"),
+            (("maintenance", "retention_days"), kept, {*self.tables}, "table"),
         ):
             for name in given:
                 if name not in known:
@@ -194,6 +195,14 @@ class NameChecks:
             # One near to another that the settings have as well is its sister.
             said = f"no worker and no stage uses connection {name!r}"
             self._judge(found, ("connections", name), said, used - written)
+
+    def _never_too_old(self) -> Iterator[Problem]:
+        """Yield a problem for each table that is to delete rows and cannot tell their age."""
+        for name in self.loaded.settings.maintenance.retention_days:
+            spec = self.tables.get(name)
+            if spec is not None and (why := spec.why_kept()):
+                where = self._where(format_path(("maintenance", "retention_days", name)))
+                yield Problem(where, f"table {name!r}: {why}")
 
     def _judge(
         self, found: Findings, path: tuple[str, ...], said: str, known: Iterable[str]

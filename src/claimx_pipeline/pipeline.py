@@ -312,7 +312,7 @@ class Pipeline:
             broker=broker,
             topology=self.topology,
             tables=self.tables,
-            table_store=self.table_store,
+            open_table_store=lambda: self.table_store,
             connections=self.connections(),
             handlers=self.handlers,
             dispatcher=dispatcher,

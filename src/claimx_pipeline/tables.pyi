@@ -22,6 +22,7 @@ from .delta.querying.queries import (
 from .delta.rows import (
     TableRow,
 )
+from .delta.schemas import SchemaChange
 from .delta.spec import (
     BOOL,
     DATE,
@@ -31,6 +32,7 @@ from .delta.spec import (
     STRING,
     TIMESTAMP,
     Column,
+    ColumnType,
     TableSpec,
 )
 from .delta.store import (
@@ -47,6 +49,7 @@ __all__ = [
     "STRING",
     "TIMESTAMP",
     "Column",
+    "ColumnType",
     "Counts",
     "ImportState",
     "Maintained",
@@ -54,6 +57,7 @@ __all__ = [
     "OldColumn",
     "OldTable",
     "Parameter",
+    "SchemaChange",
     "Size",
     "TableFacts",
     "TableLocation",

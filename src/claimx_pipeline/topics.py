@@ -113,6 +113,12 @@ POSITIONS_BYTES = 16 * 1024 * 1024
 """Older positions of a source are of no use; the newest is always kept."""
 
 
+MAINTENANCE_POSITION = Topic(
+    f"{BRAND}.maintenance.position", partitions=1, retention_bytes=POSITIONS_BYTES
+)
+"""Which beginning of the worker ``maintenance`` was the last; its newest record counts."""
+
+
 def positions_topic(source: str) -> Topic:
     """Return the topic that holds how far *source* was read; its newest record counts."""
     name = f"{BRAND}.sources.{source}.position"

@@ -88,7 +88,7 @@ class Deaf:
         self.settled = dict(self._next)
         connection.close()
 
-    async def poll(self, *, max_records: int, timeout: float) -> Sequence[PolledBatch]:
+    async def poll(self, *, max_records: int, timeout: float, without=()) -> Sequence[PolledBatch]:
         connection = self._connect()
         partition = self._rnd.randrange(PARTITIONS)
         place = Wanted(self._topic, partition, self._logs[partition], self._next[partition])
@@ -170,10 +170,11 @@ async def run(kind: str, folder: Path, url: str, seed: int, total: int) -> None:
     )
     health = Health(pipeline.clock)
     health.expect("writer")
+    store = store_of(folder)
     resources = evolve(
         pipeline.resources(pipeline.broker(), health),
         tables={"rows": ROWS},
-        table_store=store_of(folder),
+        open_table_store=lambda: store,
     )
     stop = asyncio.Event()
     member = loops.WorkerLoop(spec, resources, Metrics().worker("writer", health), stop)

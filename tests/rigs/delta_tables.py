@@ -24,7 +24,7 @@ from claimx_pipeline.delta.spec import (
     TableSpec,
 )
 from claimx_pipeline.delta.store import TableStore
-from claimx_pipeline.delta.writing.positions import Claim
+from claimx_pipeline.delta.writing.held_positions import Claim
 from claimx_pipeline.settings.tree.tables import TablesSettings
 from tests.fakes.hasty_clock import HastyClock
 
@@ -139,7 +139,7 @@ def minutes(count):
 
 
 def micros_of(value):
-    return micros_in(pa.array([value], TIMESTAMP))[0]
+    return micros_in(pa.array([value], TIMESTAMP.arrow))[0]
 
 
 GROUP = "group"

@@ -15,7 +15,8 @@ from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.connections.stream import StreamClient
 from claimx_pipeline.media.content import FileType, expected_type
 from claimx_pipeline.media.download_buffer import DownloadBuffer
-from claimx_pipeline.media.guard import Guard, GuardedResolver, GuardedSockets
+from claimx_pipeline.media.guard import Guard
+from claimx_pipeline.media.guarded_network import GuardedResolver, GuardedSockets
 from claimx_pipeline.media.links import CurrentLink
 from claimx_pipeline.media.messages import DownloadTask
 from claimx_pipeline.media.transfer import Transfer

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from attrs import define, field
 
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import Answer, Answered, RequestFailedError
-from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.errors import Category, Problem, SettingsError
 from claimx_pipeline.settings.tree.claimx import ApiSettings
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
+
+if TYPE_CHECKING:
+    from claimx_pipeline.connections.client import Connection
 
 NAME = "claimx"
 """What the API's connection is called in errors."""
@@ -133,6 +135,8 @@ def connection_settings(api: ApiSettings) -> ConnectionSettings:
 
 def _connection(settings: ApiSettings, clock: Clock) -> Connection:
     try:
+        from claimx_pipeline.connections.client import Connection  # noqa: PLC0415 - slow to import
+
         return Connection(NAME, connection_settings(settings), clock, setting="claimx.api")
     except SettingsError as error:
         # The API is not a named connection; its settings have a section of their own.

@@ -10,10 +10,12 @@ from claimx_pipeline.claimx.event_tables import EVENT_LOG, EVENTS, event_columns
 from claimx_pipeline.claimx.events import Event, event_decoder
 from claimx_pipeline.claimx.files import FILES
 from claimx_pipeline.claimx.handlers import core_handlers
+from claimx_pipeline.claimx.marked import marked_events
 from claimx_pipeline.claimx.project_actions import CREATE_TASK
 from claimx_pipeline.claimx.reader import ClaimxReader
 from claimx_pipeline.domain.domain import Domain, ReaderParts
 from claimx_pipeline.domain.events import Decode
+from claimx_pipeline.domain.people import PersonColumns
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.settings.tree.connections import CLAIMX_API, ConnectionSettings
 from claimx_pipeline.settings.tree.settings import Settings
@@ -57,18 +59,32 @@ CLAIMX = Domain(
     event_log=EVENT_LOG,
     answer_handlers=core_handlers,
     reader=reader,
+    marked_events=marked_events,
     needs=("claimx.api", "claimx.media.path"),
     check=check,
     files=FILES,
+    people=(
+        PersonColumns(
+            table="claimx_contacts",
+            names=("first_name", "last_name"),
+            addresses=("contact_email", "phone_number"),
+            only={"contact_type": "POLICYHOLDER"},
+        ),
+        PersonColumns(
+            table="claimx_projects",
+            names=("customer_first_name", "customer_last_name"),
+            addresses=("primary_email", "primary_phone"),
+        ),
+    ),
     connections=connections,
     actions=(CREATE_TASK,),
     demo="claimx_pipeline.simulator.demonstration:ClaimxDemonstration",
     worker_prefix="",
     formerly={
-        "ingest": frozenset({"event_ingester"}),
-        "events": frozenset({"delta_events_writer"}),
-        "enrichment": frozenset({"enrichment_worker"}),
-        "entities": frozenset({"entity_delta_writer"}),
+        "ingest": frozenset({"claimx-ingester", "event_ingester"}),
+        "events": frozenset({"claimx-delta-writer", "delta_events_writer"}),
+        "enrichment": frozenset({"claimx-enricher", "enrichment_worker"}),
+        "entities": frozenset({"claimx-entity-writer", "entity_delta_writer"}),
     },
 )
 """The first domain: its workers have no prefix."""

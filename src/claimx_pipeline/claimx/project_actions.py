@@ -7,15 +7,17 @@ writes ``senderUserName`` where ``/data`` writes ``senderUsername``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.connections.registry import Connections
 from claimx_pipeline.connections.verdict import JsonVerdict
 from claimx_pipeline.domain.domain import ActionKind
 from claimx_pipeline.errors import Category, RecordError
 from claimx_pipeline.hooks.claimx_task import CreateClaimxTask
 from claimx_pipeline.values import integer
+
+if TYPE_CHECKING:
+    from claimx_pipeline.connections.client import Connection
 
 _ANY_JSON = JsonVerdict(field="")
 """A page that something in between answers with is not ClaimX's yes."""

@@ -17,6 +17,7 @@ from attrs import define, field
 
 from claimx_pipeline import operations
 from claimx_pipeline.cli.demo_settings import DEMO_FILE, MARK, DemoSettings, as_json
+from claimx_pipeline.cli.garbage import rarely
 from claimx_pipeline.delta.querying.queries import NamedQuery
 from claimx_pipeline.domain.demonstration import Demonstration, Extensible, Wave
 from claimx_pipeline.errors import UsageError
@@ -195,7 +196,7 @@ class Demo:
         """Run all workers while the events are published part by part."""
         names = [worker.name for worker in self._workers(pipeline)]
         note(f"running {', '.join(names)}")
-        async with operations.running(pipeline, *names, signals=True) as run:
+        async with operations.running(pipeline, *names, signals=True) as run, rarely(run):
             for wave in self._played.waves():
                 await self._wave(pipeline, wave, run)
                 if run.stopping:

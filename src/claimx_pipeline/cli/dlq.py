@@ -12,6 +12,7 @@ import typer
 
 from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
+from claimx_pipeline.cli.dlq_report import counted, note_previews, report
 from claimx_pipeline.errors import Category, UsageError
 from claimx_pipeline.hooks.output import note, print_json, print_table
 
@@ -26,8 +27,6 @@ app = typer.Typer(
     rich_markup_mode=None,
     help="See, replay and export dead letters.",
 )
-
-REFUSED_SHOWN = 20
 
 Topic = Annotated[str | None, typer.Option(help="Only this topic of dead letters.")]
 Kind = Annotated[
@@ -49,6 +48,13 @@ EventId = Annotated[str | None, typer.Option(help="Only dead letters about this 
 Fingerprint = Annotated[
     str | None, typer.Option(help="Only this group of 'dlq list'; its first characters will do.")
 ]
+Where = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="PATH=TEXT",
+        help="Only dead letters whose record this is true of: as 'topics read --where'.",
+    ),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -63,6 +69,7 @@ def list_(
     until: Until = None,
     event_id: EventId = None,
     fingerprint: Fingerprint = None,
+    where: Where = None,
     all_: Annotated[
         bool, typer.Option("--all", "--again", help="Also those that were replayed.")
     ] = False,
@@ -77,7 +84,17 @@ def list_(
     command_line: CommandLine = context.obj
     pipeline = command_line.pipeline()
     wanted = chosen(
-        pipeline, topic, kind, category, worker, since, until, event_id, fingerprint, replayed=all_
+        pipeline,
+        topic,
+        kind,
+        category,
+        worker,
+        since,
+        until,
+        event_id,
+        fingerprint,
+        where,
+        replayed=all_,
     )
     look = asyncio.run(operations.look_at_dead_letters(pipeline, wanted))
     rows = rows_of(look.groups)
@@ -122,10 +139,19 @@ def replay(
     until: Until = None,
     event_id: EventId = None,
     fingerprint: Fingerprint = None,
+    where: Where = None,
     again: Annotated[
         bool, typer.Option("--again", help="Also those that were replayed already.")
     ] = False,
     limit: Annotated[int | None, typer.Option(help="This many at most.", min=1)] = None,
+    transform: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH=VALUE",
+            help="Change each value first: PATH=JSON, PATH=@OTHER to copy, PATH= to remove. May "
+            "be repeated; one of each group is shown before and after.",
+        ),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be replayed.")
     ] = False,
@@ -141,16 +167,34 @@ def replay(
     command_line: CommandLine = context.obj
     pipeline = command_line.pipeline()
     wanted = chosen(
-        pipeline, topic, kind, category, worker, since, until, event_id, fingerprint, replayed=again
+        pipeline,
+        topic,
+        kind,
+        category,
+        worker,
+        since,
+        until,
+        event_id,
+        fingerprint,
+        where,
+        replayed=again,
     )
-    planning = operations.plan_replay(pipeline, wanted, locations=dead_letters or (), limit=limit)
+    planning = operations.plan_replay(
+        pipeline,
+        wanted,
+        locations=dead_letters or (),
+        limit=limit,
+        transform=operations.RecordTransform.parse(transform or ()),
+    )
     plan = asyncio.run(planning)
+    if not json:
+        note_previews(plan)
     outcome = operations.Replayed(plan.groups, plan.refused)
     if plan.count and not dry_run:
         if not yes:
             confirm(plan.count, json=json)
         outcome = asyncio.run(carried_out(pipeline, plan))
-    report(outcome, planned=plan.count, hidden=plan.hidden, dry_run=dry_run, json=json)
+    report(outcome, plan, dry_run=dry_run, json=json)
     if outcome.error is not None:
         raise outcome.error
     if outcome.refused or outcome.interrupted:
@@ -169,6 +213,7 @@ def export(
     until: Until = None,
     event_id: EventId = None,
     fingerprint: Fingerprint = None,
+    where: Where = None,
     all_: Annotated[
         bool, typer.Option("--all", "--again", help="Also those that were replayed.")
     ] = False,
@@ -180,7 +225,17 @@ def export(
     command_line: CommandLine = context.obj
     pipeline = command_line.pipeline()
     wanted = chosen(
-        pipeline, topic, kind, category, worker, since, until, event_id, fingerprint, replayed=all_
+        pipeline,
+        topic,
+        kind,
+        category,
+        worker,
+        since,
+        until,
+        event_id,
+        fingerprint,
+        where,
+        replayed=all_,
     )
     if str(file) == "-":
         count = asyncio.run(operations.export_dead_letters(pipeline, sys.stdout.buffer, wanted))
@@ -205,6 +260,7 @@ def chosen(
     until: str | None,
     event_id: str | None,
     fingerprint: str | None,
+    where: Sequence[str] | None,
     *,
     replayed: bool,
 ) -> DeadLetterFilter:
@@ -220,6 +276,7 @@ def chosen(
         event_id=event_id,
         fingerprint=fingerprint,
         replayed=replayed,
+        where=where or (),
     )
 
 
@@ -232,13 +289,6 @@ async def carried_out(pipeline: Pipeline, plan: ReplayPlan) -> Replayed:
         return await operations.replay_dead_letters(pipeline, plan, stop=stop)
 
 
-def counted(count: int) -> str:
-    """Return *count* dead letters in words."""
-    if not count:
-        return "no dead letters"
-    return "1 dead letter" if count == 1 else f"{count} dead letters"
-
-
 def confirm(count: int, *, json: bool) -> None:
     """Ask whether to go on.
 
@@ -249,42 +299,3 @@ def confirm(count: int, *, json: bool) -> None:
     if json or not sys.stdin.isatty():
         raise UsageError(f"this replays {counted(count)}; say so with --yes, or see --dry-run")
     typer.confirm(f"Replay {counted(count)}?", abort=True, err=True)
-
-
-def report(outcome: Replayed, *, planned: int, hidden: int, dry_run: bool, json: bool) -> None:
-    """Say what was replayed, by cause, and what was not."""
-    from claimx_pipeline.cli.dlq_output import COLUMNS, readable, rows_of
-
-    rows = rows_of(outcome.groups)
-    if json:
-        print_json(
-            {
-                "dry_run": dry_run,
-                "replayed": 0 if dry_run else outcome.groups.count,
-                "interrupted": outcome.interrupted,
-                "groups": rows,
-                "refused": [
-                    {"letter": str(each.location), "reason": each.reason}
-                    for each in outcome.refused
-                ],
-            }
-        )
-        return
-    if rows:
-        print_table(readable(rows), COLUMNS, "Would be replayed" if dry_run else "Replayed")
-    note_refused([f"{each.location}: {each.reason}" for each in outcome.refused])
-    if outcome.interrupted:
-        note(f"interrupted after {outcome.groups.count} of {planned}; the same command goes on")
-    elif planned:
-        note(f"{'would replay' if dry_run else 'replayed'} {counted(outcome.groups.count)}")
-    else:
-        known = f"; {hidden} were replayed already, --again does it again" if hidden else ""
-        note(f"nothing to replay{known}")
-
-
-def note_refused(lines: Sequence[str]) -> None:
-    """Say which dead letters were left as they are."""
-    for line in lines[:REFUSED_SHOWN]:
-        note(f"not replayed: {line}")
-    if len(lines) > REFUSED_SHOWN:
-        note(f"not replayed: {len(lines) - REFUSED_SHOWN} more; --json names them all")

@@ -20,12 +20,15 @@ def rows_of(groups: DeadLetterGroups) -> list[dict[str, Any]]:
 
 
 def readable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return *rows* of groups as people want them: short times, plugins beside workers."""
+    """Return *rows* of groups as people want them: short times, plugins beside workers.
+
+    The error is that of the newest, whole: others of the group differ in ids and numbers.
+    """
     return [
         {
             **row,
             "worker": f"{row['worker']} ({row['plugin']})" if row["plugin"] else row["worker"],
-            "error": ": ".join(filter(None, (row["error_type"], row["error"]))),
+            "error": ": ".join(filter(None, (row["error_type"], row["example"]))),
             "first": row["first"][:19],
             "last": row["last"][:19],
         }

@@ -46,7 +46,11 @@ class LazyGroup(TyperGroup):
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
         """Import the command that is to be run; None if there is none of that name."""
         del ctx
-        command = self.known.get(cmd_name)
+        from claimx_pipeline import builtin
+
+        # The core's own win over those of plugins, which need not be loaded to find one.
+        core = (each for each in builtin.claimx_register_commands() if each.name == cmd_name)
+        command = next(core, None) or self.known.get(cmd_name)
         if command is None:
             return None
         module, _, attribute = command.target.partition(":")

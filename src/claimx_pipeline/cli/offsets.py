@@ -48,7 +48,7 @@ def show(
         print_json(rows)
         end_with((each.table or "", each.error) for each in shown if each.error)
         return
-    columns = ["worker", "table", "topic", "partition", "stored", "group", "begin", "end"]
+    columns = ["worker", "table", "topic", "partition", "stored", "group", "begin", "end", "lag"]
     if any(each.overtaken for each in shown):
         columns.append("overtaken")
     print_table(rows, [*columns, "state"], f"Offsets on {pipeline.broker().url}")
@@ -97,6 +97,12 @@ def rewind(
             "--to", metavar="[PARTITION:]OFFSET", help="Go on at this offset; may be repeated."
         ),
     ] = None,
+    to_time: Annotated[
+        str | None,
+        typer.Option(
+            "--to-time", metavar="TIME", help="Go on with what was published then: a time, or 2h."
+        ),
+    ] = None,
     topic: Annotated[str | None, typer.Option(help="Only this topic of those it reads.")] = None,
     json: JSON = False,
 ) -> None:
@@ -104,11 +110,14 @@ def rewind(
 
     Rows that an append table has already are found and not written twice.
     """
-    if [to_table, to_earliest, bool(to)].count(True) != 1:
-        raise UsageError("say where to: --to-table, --to-earliest or --to OFFSET")
-    where: RewindTo = "table" if to_table else "earliest" if to_earliest else _named(to or [])
+    if [to_table, to_earliest, bool(to), to_time is not None].count(True) != 1:
+        raise UsageError("say where to: --to-table, --to-earliest, --to-time TIME or --to OFFSET")
     command_line: CommandLine = context.obj
-    rewinding = operations.rewind_offsets(command_line.pipeline(), worker, where, topic=topic)
+    pipeline = command_line.pipeline()
+    where: RewindTo = "table" if to_table else "earliest" if to_earliest else _named(to or [])
+    if to_time is not None:
+        where = operations.moment(to_time, pipeline.clock.now())
+    rewinding = operations.rewind_offsets(pipeline, worker, where, topic=topic)
     _print_moved(asyncio.run(rewinding), json=json)
 
 
@@ -137,6 +146,7 @@ def _row(shown: ShownOffset) -> dict[str, Any]:
         "group": shown.committed,
         "begin": shown.log_start,
         "end": shown.log_end,
+        "lag": shown.lag,
         "overtaken": shown.overtaken,
         "state": shown.state,
         "refusal": shown.refusal,

@@ -1,12 +1,12 @@
-"""``claimx-run publish``: events from a file onto the topic of raw events."""
+"""``claimx-run publish``: events from a file, or records of one's own for any topic."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -16,6 +16,10 @@ from claimx_pipeline.errors import UsageError
 from claimx_pipeline.hooks.output import note, print_json
 from claimx_pipeline.operations.names import one_domain
 from claimx_pipeline.topics import BRAND
+
+if TYPE_CHECKING:
+    from claimx_pipeline.operations import RefusedLine
+    from claimx_pipeline.pipeline import Pipeline
 
 SHOWN = 20
 """Lines that are not events are reported up to this number, and counted beyond."""
@@ -32,7 +36,26 @@ def publish(
             help="JSON events, one per line or in an array, also gzip; - for standard input."
         ),
     ],
-    domain: Annotated[str, typer.Option(help="Domain of the events.")] = BRAND,
+    domain: Annotated[
+        str | None, typer.Option(help=f"Domain of the events; {BRAND} if not given.")
+    ] = None,
+    topic: Annotated[
+        str | None,
+        typer.Option(help="Publish to this topic instead, as records that are taken as they are."),
+    ] = None,
+    key: Annotated[str | None, typer.Option(help="With --topic: key of every record.")] = None,
+    key_from: Annotated[
+        str | None,
+        typer.Option(metavar="PATH", help="With --topic: where in each value its key is."),
+    ] = None,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME=TEXT", help="With --topic: a header; may be repeated."),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="With --topic: only show what would be published.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="With --topic: do not ask.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print the outcome as JSON.")] = False,
 ) -> None:
     """Publish events, one JSON object per line.
@@ -40,18 +63,30 @@ def publish(
     A JSON array, objects that are spread over lines, gzip and UTF-16 are read as well. A line
     that is not a valid event, or is larger than broker.max_record_bytes, is reported with its
     number and left out; the others are published. Ends with 1 if a line was left out.
+
+    With --topic the values go to any topic as they are; what would be done is shown first.
     """
+    from claimx_pipeline.cli.publish_records import Options, publish_records
+
     command_line: CommandLine = context.obj
     pipeline = command_line.pipeline()
+    options = Options(key, key_from, tuple(header or ()), dry_run, yes, json)
+    if topic is None:
+        options.refuse_without_topic()
+        _publish_events(pipeline, file, domain or BRAND, json=json)
+    elif domain is not None:
+        raise UsageError("--domain and --topic both say where to publish to; give one of them")
+    else:
+        publish_records(pipeline, topic, file, options)
+
+
+def _publish_events(pipeline: Pipeline, file: Path, domain: str, *, json: bool) -> None:
     one_domain(pipeline, domain)
     try:
-        done = asyncio.run(operations.publish_events(pipeline, _lines(file), domain))
+        done = asyncio.run(operations.publish_events(pipeline, lines_of(file), domain))
     except UsageError as error:
         raise UsageError(f"{file} {error}") from error
-    for each in done.refused[:SHOWN]:
-        note(f"{file}:{each.line}: {each.reason}")
-    if len(done.refused) > SHOWN:
-        note(f"{file}: {len(done.refused) - SHOWN} more lines are not events")
+    note_refused(file, done.refused)
     if json:
         refused = [{"line": each.line, "reason": each.reason} for each in done.refused]
         print_json({"published": done.published, "refused": refused})
@@ -64,7 +99,16 @@ def publish(
         raise typer.Exit(1)
 
 
-def _lines(file: Path) -> Iterator[bytes]:
+def note_refused(file: Path, refused: Sequence[RefusedLine]) -> None:
+    """Say which lines are left out, and why."""
+    for each in refused[:SHOWN]:
+        note(f"{file}:{each.line}: {each.reason}")
+    if len(refused) > SHOWN:
+        note(f"{file}: {len(refused) - SHOWN} more lines are left out")
+
+
+def lines_of(file: Path) -> Iterator[bytes]:
+    """Yield the lines of a file, or of standard input."""
     if str(file) == "-":
         yield from sys.stdin.buffer
         return

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli.garbage import rarely
 from claimx_pipeline.hooks.output import note
 
 if TYPE_CHECKING:
@@ -44,7 +45,10 @@ async def _run(
             pipeline, *names, instances=instances, signals=True, health_server=True
         ) as run:
             _announce(pipeline, run)
-            await (run.until_idle() if until_idle else run.until_ended())
+            for unread in await operations.unread_outputs(pipeline, names):
+                note(f"warning: {unread}")
+            async with rarely(run):
+                await (run.until_idle() if until_idle else run.until_ended())
     finally:
         # Also where one has failed: what the others did is not lost with it.
         for each in run.done() if run is not None else ():
@@ -75,9 +79,6 @@ def _announce(pipeline: Pipeline, run: Running) -> None:
     for worker in run.workers:
         reads = ", ".join(topology.physical(topic.name) for topic in worker.reads)
         note(f"worker  {worker.name}: reads {reads} as group {topology.group(worker.group)}")
-    for topic in topology.without_reader():
-        if any(topic == written.name for worker in run.workers for written in worker.writes):
-            note(f"warning: nothing reads {topology.physical(topic)}, which is written here")
 
 
 def _plugins(pipeline: Pipeline) -> str:

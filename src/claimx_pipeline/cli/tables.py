@@ -143,6 +143,9 @@ def maintain(
 ) -> None:
     """Do what keeps tables quick: join small files, write a checkpoint, delete unused files.
 
+    Rows that maintenance.retention_days of the settings does not keep any longer go first. The
+    worker 'maintenance' does the same by a schedule.
+
     Workers may go on meanwhile. Once a day is often enough. Files go that no version of the
     last seven days needs.
 
@@ -157,6 +160,38 @@ def maintain(
     _print_maintained(work, dry_run=dry_run, json=json)
     if log_retention and not json:
         note(LOST)
+
+
+@app.command()
+def migrate(
+    context: typer.Context, names: NAMES = None, dry_run: DRY_RUN = False, json: JSON = False
+) -> None:
+    """Add the columns that this version declares and a table lacks, as workers do at their start.
+
+    Workers of this version and of the one before may go on meanwhile. Ends with 1 if a table
+    differs in more than new columns; nothing of that one is changed.
+    """
+    work = operations.migrate_tables(_pipeline(context), *(names or ()), dry_run=dry_run)
+    done = asyncio.run(work)
+    rows: list[dict[str, Any]] = [
+        {"table": each.table, "added": list(each.added), "foreign": list(each.foreign)}
+        | ({"error": each.error} if each.error else {})
+        for each in done
+    ]
+    if json:
+        print_json({"dry_run": dry_run, "tables": rows})
+    else:
+        shown = [
+            {name: ", ".join(row[name]) for name in ("added", "foreign")} | {"table": row["table"]}
+            for row in rows
+            if row["added"] or row["foreign"]
+        ]
+        title = "What would be changed" if dry_run else "What was changed"
+        if shown:
+            print_table(shown, ["table", "added", "foreign"], title)
+        else:
+            note("no table lacks a column")
+    end_with([(each.table, f"table {each.table!r}: {each.error}") for each in done if each.error])
 
 
 @app.command()
@@ -209,7 +244,7 @@ def _print_maintained(
         end_with(errors)
         return
     columns = ["table", "files", "files_after", "bytes", "bytes_after"]
-    columns += ["compacted", "busy", "deleted", "checkpoint", "log_deleted"]
+    columns += ["expired", "compacted", "busy", "deleted", "checkpoint", "log_deleted"]
     print_table(rows, columns, "What would be done" if dry_run else "What was done")
     if any(row["busy"] for row in rows):
         note("busy partitions were left as they are; the next time will do")
@@ -223,6 +258,7 @@ def _maintained(done: Maintained) -> dict[str, Any]:
         "files_after": done.after.files,
         "bytes": done.before.bytes,
         "bytes_after": done.after.bytes,
+        "expired": done.expired,
         "compacted": done.compacted,
         "busy": done.busy,
         "deleted": done.deleted,

@@ -1,4 +1,4 @@
-"""``claimx-run topics``: list and create topics."""
+"""``claimx-run topics``: list, create and read topics."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="List and create topics.",
+    help="List, create and read topics.",
 )
 
 
@@ -58,6 +58,64 @@ def create(
         note(f"created {name}")
     if not created:
         note("every topic exists already")
+
+
+@app.command()
+def read(
+    context: typer.Context,
+    topic: Annotated[str, typer.Argument(help="Topic; 'topics list' shows them.")],
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="PATH=TEXT",
+            help="Only records of which this is true: a dotted path into the value, headers.NAME, "
+            "key, partition or offset; also != ~ < > <= >=. May be repeated.",
+        ),
+    ] = None,
+    from_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--from",
+            metavar="TIME|[PARTITION:]OFFSET",
+            help="Begin here: a time, how long ago (2h), or an offset; -10 are the last ten.",
+        ),
+    ] = None,
+    to: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TIME|[PARTITION:]OFFSET", help="End before this; as --from."),
+    ] = None,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Wait for more at the end, until Ctrl-C.")
+    ] = False,
+    limit: Annotated[
+        int | None, typer.Option(min=1, help="This many records at most.", show_default=False)
+    ] = None,
+    headers: Annotated[
+        bool, typer.Option("--headers/--no-headers", help="Show the headers too.")
+    ] = True,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object per record.")] = False,
+) -> None:
+    """Read records of a topic in the order in which they were published.
+
+    Joins no group and changes nothing. Without --from it begins at the oldest record.
+    """
+    from claimx_pipeline.cli.topic_records import print_records
+
+    command_line: CommandLine = context.obj
+    pipeline = command_line.pipeline()
+    now = pipeline.clock.now()
+    reading = operations.read_records(
+        pipeline,
+        topic,
+        where=operations.RecordFilter.parse(where or ()),
+        start=operations.bound(from_ or (), now),
+        stop=operations.bound(to or (), now),
+        limit=limit,
+        follow=follow,
+    )
+    count = asyncio.run(print_records(reading, headers=headers, json=json))
+    if not json:
+        note("no record matches" if not count else f"{count} record{'s' if count > 1 else ''}")
 
 
 def _row(topic: ListedTopic) -> dict[str, Any]:

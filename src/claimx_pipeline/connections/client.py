@@ -6,12 +6,10 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote, urlsplit
 
-import aiohttp
 import msgspec
-from aiohttp.abc import AbstractResolver
 from attrs import define, evolve, field
 from yarl import URL
 
@@ -28,25 +26,36 @@ from claimx_pipeline.connections.call import Call, Watch, base_of, body_of, call
 from claimx_pipeline.connections.credential import check_connection, credential_headers, token_of
 from claimx_pipeline.connections.file_exchange import FileExchange
 from claimx_pipeline.connections.judge import Judge
-from claimx_pipeline.connections.network import look_ahead, proxy_failure, proxy_to
+from claimx_pipeline.connections.lost import lost, unanswered
+from claimx_pipeline.connections.network import look_ahead, proxy_to
 from claimx_pipeline.connections.oauth2 import OAuth2Token, token_service_settings
 from claimx_pipeline.connections.probe import Probe
 from claimx_pipeline.connections.redact import endpoint_of
 from claimx_pipeline.connections.renewed import RenewedCredential
-from claimx_pipeline.connections.session import USUAL_HEADERS, Sockets, new_session
 from claimx_pipeline.connections.slots import FairSlots
 from claimx_pipeline.connections.token_file import open_token_file
-from claimx_pipeline.connections.transport import UNREACHED, UNSENDABLE, Transport, described
 from claimx_pipeline.connections.verdict import Verdict, by_status
 from claimx_pipeline.connections.waits import Waits
 from claimx_pipeline.errors import Category
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 
+if TYPE_CHECKING:
+    import aiohttp
+    from aiohttp.abc import AbstractResolver
+
+    from claimx_pipeline.connections.session import Sockets
+    from claimx_pipeline.connections.transport import Transport
+
+USUAL_HEADERS = {
+    "Accept": "application/json",
+    # What is unpacked here; aiohttp would ask for more.
+    "Accept-Encoding": "gzip, deflate",
+    "User-Agent": "claimx-pipeline",
+}
+"""Of every request, unless the settings say otherwise."""
+
 _PROBE_SECONDS = 5.0
 """A probe that takes longer has shown that the service is not well."""
-
-_NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
-"""How a request fails of which the service has seen nothing."""
 
 
 @define(eq=False)
@@ -99,6 +108,8 @@ class Connection:
         if parts.scheme == "file":
             self._files = FileExchange(Path(unquote(parts.netloc + parts.path)), self.clock)
         else:
+            from claimx_pipeline.connections.transport import Transport  # noqa: PLC0415 - slow to import
+
             self._transport = Transport(
                 self._base_url, self.settings, self._new_session, self.clock
             )
@@ -280,36 +291,22 @@ class Connection:
             async with asyncio.timeout(seconds):
                 return await self._exchange(call)
         except TimeoutError:
-            raise self._lost(call, f"no answer within {seconds:g} s") from None
-        except UNREACHED as error:
+            raise lost(call, f"no answer within {seconds:g} s", self.name) from None
+        except Exception as error:
+            limit = self.settings.connect_timeout_seconds
+            if (failed := unanswered(call, error, self.name, limit, self._secrets)) is None:
+                raise
             # Without a cause: its text may hold the whole URL.
-            cause = error.__cause__ or error
-            if (failed := proxy_failure(cause)) is not None:
-                raise self._lost(call, *failed, unsent=True) from None
-            what = described(error, self.settings.connect_timeout_seconds, self._secrets)
-            raise self._lost(call, what, unsent=isinstance(cause, _NOT_CONNECTED)) from None
-        except UNSENDABLE as error:
-            reason = f"{call.where}: is not a request that can be sent ({type(error).__name__})"
-            raise RequestFailedError(reason, connection=self.name) from None
+            raise failed from None
 
     async def _exchange(self, call: Call) -> Answer:
         if self._transport is None or self._closed:
-            raise self._lost(call, f"connection {self.name!r} is closed", unsent=True)
+            what = f"connection {self.name!r} is closed"
+            raise lost(call, what, self.name, unsent=True)
         headers = self._with_credential(call.headers)
         if self._proxy is not None:
             await look_ahead(self.resolver, URL(self._base_url))
         return await self._transport.exchange(call, headers, self.settings.max_answer_bytes)
-
-    def _lost(
-        self, call: Call, what: str, why: Category = Category.TRANSIENT, *, unsent: bool = False
-    ) -> RequestFailedError:
-        return RequestFailedError(
-            f"{call.where}: {what}",
-            why,
-            outage=why is Category.AUTH,
-            connection=self.name,
-            unsent=unsent,
-        )
 
     @property
     def _token(self) -> str:
@@ -336,6 +333,8 @@ class Connection:
         return OAuth2Token(self.name, oauth2, tokens, self.clock)
 
     def _new_session(self, tls: ssl.SSLContext) -> aiohttp.ClientSession:
+        from claimx_pipeline.connections.session import new_session  # noqa: PLC0415 - slow to import
+
         return new_session(
             connections=self.settings.max_concurrent + 1,  # the probe has no slot
             tls=tls,

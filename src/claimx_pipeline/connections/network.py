@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import aiohttp
-from aiohttp.abc import AbstractResolver
 from yarl import URL
 
 from claimx_pipeline.errors import Category
 from claimx_pipeline.settings.tree.network import DIRECT, NetworkSettings
+
+if TYPE_CHECKING:
+    from aiohttp.abc import AbstractResolver
 
 _PORTS = {"http": 80, "https": 443}
 _LOGIN_WANTED = 407
@@ -54,6 +56,8 @@ async def look_ahead(resolver: AbstractResolver | None, url: URL) -> None:
 
 def proxy_failure(error: BaseException) -> tuple[str, Category] | None:
     """Return what is wrong with the proxy, and how a record fails of it; None if nothing is."""
+    import aiohttp  # noqa: PLC0415 - slow to import, and loaded since a connection was made
+
     if isinstance(error, aiohttp.ClientHttpProxyError):
         if error.status == _LOGIN_WANTED:
             hint = "check network.proxy_username and network.proxy_password"

@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Hashable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.cache import AnswerCache
-from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
+
+if TYPE_CHECKING:
+    from claimx_pipeline.connections.client import Connection
 
 logger = logging.getLogger(__name__)
 
@@ -42,6 +44,8 @@ class Connections:
                 raise SettingsError(
                     [Problem(f"connections.{name}", f"is not set; known connections: {known}")]
                 )
+            from claimx_pipeline.connections.client import Connection  # noqa: PLC0415 - slow to import
+
             self._open[name] = Connection(name, self._settings[name], self._clock)
         return self._open[name]
 

@@ -20,14 +20,6 @@ A request sent on a connection that the server is just closing fails.
 Sockets = Callable[[tuple[Any, ...]], socket.socket]
 """Makes the socket for an entry as ``socket.getaddrinfo`` gives them."""
 
-USUAL_HEADERS = {
-    "Accept": "application/json",
-    # What is unpacked here; aiohttp would ask for more.
-    "Accept-Encoding": "gzip, deflate",
-    "User-Agent": "claimx-pipeline",
-}
-"""Of every request, unless the settings say otherwise."""
-
 
 def new_session(  # noqa: PLR0913 - what a pool is made of
     *,

@@ -30,6 +30,9 @@ from claimx_pipeline.settings.tree.network import NetworkSettings
 UNREACHED = (httpx.HTTPError, aiohttp.ClientError, OSError)
 """What an exchange raises if no whole answer came."""
 
+NOT_CONNECTED = (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError)
+"""How a request fails of which the service has seen nothing."""
+
 UNSENDABLE = (httpx.InvalidURL, ValueError)
 """What an exchange raises for a request that cannot be sent; also of no use otherwise."""
 

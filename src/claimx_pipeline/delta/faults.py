@@ -13,7 +13,6 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from attrs import define, field
 from deltalake.exceptions import (
     CommitFailedError,
     DeltaError,
@@ -21,45 +20,29 @@ from deltalake.exceptions import (
     SchemaMismatchError,
 )
 
-from claimx_pipeline.errors import Category, ClaimxError, RecordError, TableError
+from claimx_pipeline.delta.write_errors import (
+    TableFencedError,
+    TableUnusableError,
+    TableWriteError,
+)
+from claimx_pipeline.errors import Category, ClaimxError
+
+__all__ = [
+    "TableFencedError",
+    "TableUnusableError",
+    "TableWriteError",
+    "as_table_error",
+    "category_of_engine",
+    "engine_errors",
+    "one_line",
+    "write_error",
+]
 
 _TREE = re.compile(r"^\s*↳\s*")
 _COLOURS = re.compile(r"\x1b\[[0-9;]*m")
 _TOOK = re.compile(r" in \d+(\.\d+)?(ns|µs|ms|s)\b")
 _LONGEST = 600
 """Characters of a cause that are shown."""
-
-
-@define
-class TableWriteError(RecordError):
-    """A batch could not be written to a table; none of its rows is known to be in."""
-
-    table: str = field(default="", kw_only=True)
-
-    def __str__(self) -> str:
-        return f"table {self.table!r}: {self.reason}"
-
-
-@define
-class TableFencedError(ClaimxError):
-    """A partition's rows are written to the table by another worker now; nothing was written.
-
-    The worker drops its batch, leaves its partitions and joins its group again.
-    """
-
-    table: str
-    reason: str
-
-    def __str__(self) -> str:
-        return f"table {self.table!r}: {self.reason}"
-
-
-@define
-class TableUnusableError(TableError):
-    """A table is there, or may be, and the engine cannot work with it; the reason says why."""
-
-    category: Category = Category.TRANSIENT
-    """Whether another try can help, as of a failure to write."""
 
 
 def write_error(table: str, error: BaseException) -> TableWriteError:

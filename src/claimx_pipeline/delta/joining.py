@@ -49,7 +49,7 @@ class Joining:
     def of(cls, table: DeltaTable, location: TableLocation) -> Joining:
         """Return it for the version of the handle."""
         files = TableFiles.of(table, location, ())
-        return cls(location, table, files, _counted(table, files))
+        return cls(location, table, files, counted(table, files))
 
     def join(self, partition: Partition, properties: CommitProperties) -> None:
         """Join the small files of *partition*, in one commit that changes no row.
@@ -140,7 +140,7 @@ def _is_quiet(table: DeltaTable) -> bool:
     return "true" in (set_to.get(_ONLY_GROWS), set_to.get(CHANGE_FEED))
 
 
-def _counted(table: DeltaTable, files: TableFiles) -> Sequence[str]:
+def counted(table: DeltaTable, files: TableFiles) -> Sequence[str]:
     """Return the columns of *table* that the log is to have statistics of."""
     set_to = table.metadata().configuration
     flat = [column.name for column in files.schema if not pa.types.is_nested(column.type)]

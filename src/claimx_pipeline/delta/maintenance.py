@@ -11,11 +11,12 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from datetime import datetime
 from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 from deltalake import CommitProperties, DeltaTable
 from deltalake.exceptions import CommitFailedError
 
@@ -25,6 +26,7 @@ from claimx_pipeline.delta.joining import Joining
 from claimx_pipeline.delta.location import TableLocation
 from claimx_pipeline.delta.log_files import COMMITS, KEPT_COMMITS, LogFiles, kept_commits, trim
 from claimx_pipeline.delta.relayout import Relayout, Unsorted
+from claimx_pipeline.delta.retention import Retention
 from claimx_pipeline.delta.small_files import Partition, SmallFiles, small_files, why_not_joined
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.form import StoredForm
@@ -77,6 +79,8 @@ class Maintained:
     """Version that a checkpoint was written of."""
     log_deleted: int = 0
     """Files deleted from the log, because it keeps a number of commits only."""
+    expired: int = 0
+    """Rows deleted because they were older than the settings let the table keep them."""
     error: str = ""
     """Why nothing could be done; empty otherwise."""
 
@@ -89,30 +93,36 @@ class Maintenance:
     dry_run: bool = False
     spec: TableSpec | None = None
     """Declaration of the table; a keyed one has a layout of its own, which is kept."""
+    oldest: datetime | None = None
+    """``maintain`` deletes the rows that are older; None keeps all. Needs ``spec``."""
     _busy: int = field(default=0, init=False)
     _compacted: int = field(default=0, init=False)
 
     def maintain(self, *, log_retention: bool = False) -> Maintained:
         """Do what pays: join many small files, write a checkpoint, delete what is left over.
 
+        Rows that the table is not to keep any longer are deleted first.
+
         Args:
             log_retention: Bound the log of a table that keeps all its commits, from now on.
 
         Raises:
-            TableError: There is no table.
+            TableError: There is no table, or rows are to be deleted from one that keeps all.
         """
         before = self._size()
+        expired = self._expire()
         after = self._compact(before, at_least=WORTH_FILES, only_if_it_pays=True)
         if log_retention:
             self._bound_log()
         checkpoint = self._checkpoint()
-        return self._told(
+        done = self._told(
             before,
             after,
             deleted=self._vacuum(SAFE_HOURS),
             checkpoint=checkpoint,
             log_deleted=self._cut_log(bound=log_retention),
         )
+        return evolve(done, expired=expired)
 
     def compact(self) -> Maintained:
         """Join the small files of every partition that has more than one.
@@ -145,6 +155,16 @@ class Maintenance:
         with self._failing("its log cannot be read"):
             found = small_files(self.location.open())
         return [each for each in found if each.count >= at_least]
+
+    def _expire(self) -> int:
+        """Delete what is too old; return how many rows."""
+        if self.spec is None:
+            return 0
+        retention = Retention(self.location, self.spec, self.dry_run)
+        if self.oldest is None:
+            retention.lift()
+            return 0
+        return retention.delete_before(self.oldest).rows
 
     def _compact(self, before: Size, *, at_least: int, only_if_it_pays: bool) -> Size:
         spec = self._spec_of_layout()

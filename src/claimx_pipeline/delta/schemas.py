@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import pyarrow as pa
-from attrs import define, field
+from attrs import define, field, frozen
 from deltalake import DeltaTable, Field, Schema
 
 from claimx_pipeline.delta.features import refuse_unwritable
-from claimx_pipeline.delta.spec import TableSpec
+from claimx_pipeline.delta.log_files import COMMITS, KEPT_COMMITS
+from claimx_pipeline.delta.spec import BUCKETS, TableSpec
 from claimx_pipeline.delta.writing.form import StoredForm, generated_columns
+from claimx_pipeline.delta.writing.marks import floor_of
 from claimx_pipeline.errors import TableError
 
 CHECKPOINT_INTERVAL = 20
@@ -27,6 +29,61 @@ def configuration(spec: TableSpec) -> dict[str, str]:
         found["delta.dataSkippingStatsColumns"] = ",".join(skipping)
     return found
 
+
+def own_properties(spec: TableSpec) -> dict[str, str]:
+    """Return the properties a new table gets that only this pipeline knows."""
+    found = {KEPT_COMMITS: str(COMMITS)}
+    if spec.bucket_column:
+        found[BUCKETS_OF] = str(BUCKETS)
+    return found
+
+
+@frozen(kw_only=True)
+class SchemaChange:
+    """In what a stored table is not what is declared."""
+
+    added: tuple[str, ...] = ()
+    """Columns that it lacks, with their types; they can be added."""
+    foreign: tuple[str, ...] = ()
+    """Columns that others have added; they stay, and are null in rows that are written here."""
+    refused: str = ""
+    """Why it cannot be made what is declared; empty if it can."""
+
+
+def change_of(spec: TableSpec, table: DeltaTable) -> SchemaChange:
+    """Return what would be changed of *table* before rows of *spec* are written to it."""
+    try:
+        refuse_forgetting(spec, table)
+        refuse_unwritable(spec.name, table)
+        refuse_differences(spec, table)
+    except TableError as error:
+        return SchemaChange(refused=error.reason)
+    stored = {column.name for column in table.schema().fields}
+    declared = spec.schema()
+    return SchemaChange(
+        added=tuple(f"{each.name} {each.type}" for each in declared if each.name not in stored),
+        foreign=tuple(sorted(stored - {*declared.names})),
+    )
+
+
+def refuse_differences(spec: TableSpec, table: DeltaTable) -> None:
+    """See that nullable columns are all that *table* lacks.
+
+    Raises:
+        TableError: It differs in another way; both sides are shown.
+    """
+    if differences := _differences(spec, table):
+        raise TableError(
+            spec.name,
+            f"what is declared is not what is stored: {'; '.join(differences)}; "
+            "change the table to match, or point the setting at another one",
+        )
+
+
+BUCKETS_OF = "claimx.buckets"
+"""Property of a table: over how many buckets its rows are spread. Without it, 16."""
+_FIRST_BUCKETS = 16
+"""The number that tables have which do not say it: there was no other one."""
 
 FORGETTING = "delta.setTransactionRetentionDuration"
 """Property under which a table forgets positions that have not moved for some time."""
@@ -59,20 +116,25 @@ def add_missing_columns(spec: TableSpec, table: DeltaTable) -> tuple[str, ...]:
         TableError: The table cannot be written to, or differs in another way; both sides
             are shown.
     """
-    refuse_forgetting(spec, table)
-    refuse_unwritable(spec.name, table)
-    if differences := _differences(spec, table):
-        raise TableError(
-            spec.name,
-            f"what is declared is not what is stored: {'; '.join(differences)}; "
-            "change the table to match, or point the setting at another one",
-        )
+    refuse_other_schema(spec, table)
     stored = {column.name for column in table.schema().fields}
     missing = [column for column in spec.schema() if column.name not in stored]
     if missing:
         fields = Schema.from_arrow(pa.schema(missing)).fields
         table.alter.add_columns([Field(f.name, f.type, nullable=True) for f in fields])
     return tuple(column.name for column in missing)
+
+
+def refuse_other_schema(spec: TableSpec, table: DeltaTable) -> None:
+    """See that *table* is what *spec* declares, but for nullable columns that are missing.
+
+    Raises:
+        TableError: The table cannot be written to, or differs in another way; both sides
+            are shown.
+    """
+    refuse_forgetting(spec, table)
+    refuse_unwritable(spec.name, table)
+    refuse_differences(spec, table)
 
 
 def stored_form(spec: TableSpec, table: DeltaTable) -> StoredForm:
@@ -95,6 +157,8 @@ class FormWatch:
     """The stored form of one table, looked at again only when others have committed to it."""
 
     spec: TableSpec
+    floor: int | None = field(default=None, init=False)
+    """As of the version looked at last: the time before which no row is written any more."""
     _form: StoredForm | None = field(default=None, init=False)
     _version: int = field(default=-1, init=False)
 
@@ -106,6 +170,7 @@ class FormWatch:
         """
         if self._form is None or table.version() != self._version:
             self._form = stored_form(self.spec, table)
+            self.floor = floor_of(table)
             self._version = table.version()
         return self._form
 
@@ -131,6 +196,12 @@ def _differences(spec: TableSpec, table: DeltaTable) -> list[str]:
     partitions = tuple(metadata.partition_columns)
     if partitions != spec.partitions():
         found.append(f"the partitions are declared {spec.partitions()} and stored {partitions}")
+    buckets = metadata.configuration.get(BUCKETS_OF, str(_FIRST_BUCKETS))
+    if spec.bucket_column and buckets != str(BUCKETS):
+        found.append(
+            f"its rows are in {buckets} buckets, and this version spreads them over {BUCKETS}, so "
+            "a key would be found in another one"
+        )
     if spec.mode == "merge" and metadata.configuration.get(APPEND_ONLY) == "true":
         found.append(f"rows of it are replaced, and {APPEND_ONLY} is set")
     return found

@@ -87,15 +87,15 @@ def small_files(table: DeltaTable) -> list[SmallFiles]:
     """
     names = table.metadata().partition_columns
     found = pa.table(table.get_add_actions(flatten=True))
-    marked = _marked(table)
+    vectored = marked(table)
     columns = [found[name].to_pylist() for name in ("path", "size_bytes", "modification_time")]
     values = [found[f"partition.{name}"].to_pylist() for name in names]
     by_partition: defaultdict[Partition, list[SmallFile]] = defaultdict(list)
     for logged, size, modified, *shared in zip(*columns, *values, strict=True):
         path = stored(logged)
-        if path is None or size >= TARGET_BYTES or _name(path) in marked:
+        if path is None or size >= TARGET_BYTES or _name(path) in vectored:
             continue
-        partition = tuple(zip(names, map(_as_logged, shared), strict=True))
+        partition = partition_of(names, shared)
         by_partition[partition].append(SmallFile(path, size, modified))
     return [
         SmallFiles(partition, tuple(files))
@@ -134,6 +134,11 @@ def _is_named(kind: pa.DataType) -> bool:
     return bool(named or types.is_date(kind) or types.is_timestamp(kind))
 
 
+def partition_of(names: Sequence[str], values: Sequence[object]) -> Partition:
+    """Return the partition in which the columns called *names* have *values*."""
+    return tuple(zip(names, map(_as_logged, values), strict=True))
+
+
 def _as_logged(value: object) -> str | None:
     """Return the value of a partition as the log holds it."""
     if value is None:
@@ -146,7 +151,7 @@ def _as_logged(value: object) -> str | None:
     return value.isoformat() if isinstance(value, date) else str(value)
 
 
-def _marked(table: DeltaTable) -> set[str]:
+def marked(table: DeltaTable) -> set[str]:
     """Return the names of files of which rows are deleted by a vector."""
     if _VECTORS not in (table.protocol().writer_features or ()):
         return set()

@@ -4,21 +4,42 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-import pyarrow as pa
 from attrs import field, frozen
+
+from claimx_pipeline.delta.column_types import (
+    BOOL,
+    DATE,
+    DOUBLE,
+    INT,
+    LONG,
+    STRING,
+    TIMESTAMP,
+    ColumnType,
+    arrow_type,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+__all__ = [
+    "BOOL",
+    "BUCKETS",
+    "DATE",
+    "DOUBLE",
+    "INT",
+    "LONG",
+    "STRING",
+    "TIMESTAMP",
+    "Column",
+    "ColumnType",
+    "TableSpec",
+    "bucket_of",
+]
 
 BUCKETS = 16
 """Fixed at creation: a table's rows are spread over this many ``_bucket`` partitions."""
-
-TIMESTAMP = pa.timestamp("us", tz="UTC")
-STRING = pa.string()
-LONG = pa.int64()
-INT = pa.int32()
-DOUBLE = pa.float64()
-BOOL = pa.bool_()
-DATE = pa.date32()
 
 
 def bucket_of(key: str) -> int:
@@ -32,8 +53,8 @@ class Column:
 
     name: str
     """Name of the column."""
-    type: pa.DataType
-    """Its type, such as ``STRING``."""
+    declared: ColumnType | pa.DataType = field(alias="type")
+    """Its type as it was declared."""
     nullable: bool = field(default=True, kw_only=True)
     """Whether it may be empty."""
     bookkeeping: bool = field(default=False, kw_only=True)
@@ -49,6 +70,11 @@ class Column:
     """Where its value comes from, for people; `` ` `` marks names as in Markdown."""
     plugin: str = field(default="", kw_only=True)
     """The plugin that added it to a table of the pipeline; the pipeline fills this in."""
+
+    @property
+    def type(self) -> pa.DataType:
+        """The Arrow type."""
+        return arrow_type(self.declared)
 
 
 _ROW_HASH = Column(
@@ -95,6 +121,9 @@ class TableSpec:
 
     What an event said is replaced only by what a later event says.
     """
+    age: str | None = None
+    """The column with the time from which retention counts how old a row is; of an append table
+    ``event_time`` if not given. A table without one keeps all its rows."""
     doc: str = ""
     """More about the table, for people: who writes it, and what to know when reading it."""
     plugin: str = ""
@@ -102,7 +131,7 @@ class TableSpec:
 
     def __attrs_post_init__(self) -> None:
         names = [column.name for column in self.columns]
-        single = (self.bucket_column, self.event_time, self.answer_time)
+        single = (self.bucket_column, self.event_time, self.answer_time, self.age)
         mentioned = [*self.key, *self.partition_by, *filter(None, single)]
         mentioned += [*self.event_columns, *self.event_columns.values()]
         unknown = sorted(set(mentioned) - set(names) - {"_bucket"})
@@ -124,6 +153,8 @@ class TableSpec:
 
     def schema(self) -> pa.Schema:
         """Return the Arrow schema of the stored table."""
+        import pyarrow as pa  # noqa: PLC0415 - workers without tables do without it
+
         return pa.schema(
             [pa.field(c.name, c.type, nullable=c.nullable) for c in self.stored_columns()]
         )
@@ -131,6 +162,19 @@ class TableSpec:
     def partitions(self) -> tuple[str, ...]:
         """Return the partition columns of the stored table."""
         return ("_bucket", *self.partition_by) if self.bucket_column else self.partition_by
+
+    def aged_by(self) -> str | None:
+        """Return the column that retention goes by; None if the table keeps all its rows."""
+        found = self.age or (self.event_time if self.mode == "append" else None)
+        return found if found and pa.types.is_timestamp(self.column(found).type) else None
+
+    def why_kept(self) -> str:
+        """Return why no row can be too old; empty if one can."""
+        if self.aged_by() is not None:
+            return ""
+        if self.mode == "merge":
+            return "it keeps the latest state of each key, so it has no retention"
+        return "no column says how old a row is, so it has no retention"
 
     def identity(self) -> tuple[str, ...]:
         """Return the columns that tell stored rows apart: the key and what buckets it.

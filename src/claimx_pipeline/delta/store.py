@@ -18,15 +18,21 @@ from claimx_pipeline.delta.faults import TableUnusableError, as_table_error, one
 from claimx_pipeline.delta.features import refuse_unwritable
 from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.location import TableLocation, locate
-from claimx_pipeline.delta.log_files import COMMITS, KEPT_COMMITS, LogFiles
-from claimx_pipeline.delta.schemas import add_missing_columns, configuration
+from claimx_pipeline.delta.log_files import LogFiles
+from claimx_pipeline.delta.schemas import (
+    SchemaChange,
+    add_missing_columns,
+    change_of,
+    configuration,
+    own_properties,
+    refuse_other_schema,
+)
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.append import AppendWriter
+from claimx_pipeline.delta.writing.held_positions import Acquired, Positions
 from claimx_pipeline.delta.writing.layout import way_of_writing
 from claimx_pipeline.delta.writing.merge import MergeWriter
 from claimx_pipeline.delta.writing.positions import (
-    Acquired,
-    Positions,
     acquire_keyed,
     acquire_positions,
     positions_of_rows,
@@ -118,7 +124,7 @@ class TableStore:
                     partition_by=list(spec.partitions()) or None,
                     name=spec.name,
                     description=spec.summary,
-                    configuration={**configuration(spec), KEPT_COMMITS: str(COMMITS)},
+                    configuration={**configuration(spec), **own_properties(spec)},
                     raise_if_key_not_exists=False,
                     storage_options=location.revealed(),
                 )
@@ -145,6 +151,25 @@ class TableStore:
                 log.info("table %r changed while it was compared, again: %s", name, why)
         with as_table_error(name, "its columns cannot be added"):
             return add_missing_columns(self.spec(name), self.open(name))
+
+    def compare(self, name: str) -> None:
+        """Compare the stored with the declared schema; nothing is changed.
+
+        Raises:
+            TableError: There is no table, it differs in more than a new nullable column,
+                or it would forget positions.
+        """
+        refuse_other_schema(self.spec(name), self.open(name))
+
+    def change(self, name: str) -> SchemaChange:
+        """Return in what a stored table is not what is declared; changes nothing.
+
+        Raises:
+            TableError: There is no table, or it cannot be read.
+        """
+        table = self.open(name)
+        with as_table_error(name, f"its log cannot be read at {self.location(name).uri}"):
+            return change_of(self.spec(name), table)
 
     def open(self, name: str) -> DeltaTable:
         """Open a table at its newest version.

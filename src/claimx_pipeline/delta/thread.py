@@ -12,8 +12,6 @@ from typing import TypeVar
 
 from attrs import define, field
 
-from claimx_pipeline.delta.faults import write_error
-
 T = TypeVar("T")
 _Jobs = queue.SimpleQueue[Callable[[], None] | None]
 
@@ -51,6 +49,8 @@ class TableThread:
             future.add_done_callback(_forget)
             self.abandon()
             late = TimeoutError(f"no answer within {self.time_limit:g} s, outcome unknown")
+            from claimx_pipeline.delta.faults import write_error  # noqa: PLC0415 - workers without tables do without it
+
             raise write_error(self.table, late) from error
 
     def later(self, work: Callable[[], None]) -> None:
@@ -96,6 +96,8 @@ def _tamed(table: str, work: Callable[[], T]) -> T:
     except BaseException as error:
         # A Rust panic arrives as PanicException, which is not an Exception: it would pass
         # every handler of the worker and end the process.
+        from claimx_pipeline.delta.faults import write_error  # noqa: PLC0415 - as above
+
         raise write_error(table, error) from error
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from attrs import define, field, frozen
 
 from claimx_pipeline.connections.redact import redacted
-from claimx_pipeline.delta.spec import Column
+from claimx_pipeline.delta.spec import Column, ColumnType
 from claimx_pipeline.domain.entities import EntityRow
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 logger = logging.getLogger(__name__)
 
@@ -75,7 +77,7 @@ class AnsweredColumn(Column):
 
 def answered(  # noqa: PLR0913 - one column, side by side with where it comes from
     name: str,
-    type: pa.DataType,  # noqa: A002 - as Column calls it
+    type: ColumnType | pa.DataType,  # noqa: A002 - as Column calls it
     spelled: str,
     read: Read,
     *,
@@ -111,7 +113,7 @@ def answered(  # noqa: PLR0913 - one column, side by side with where it comes fr
 
 def gathered(  # noqa: PLR0913 - one column, side by side with where it comes from
     name: str,
-    type: pa.DataType,  # noqa: A002 - as Column calls it
+    type: ColumnType | pa.DataType,  # noqa: A002 - as Column calls it
     where: Mapping[Part, tuple[str, Read]],
     *,
     doc: str,

@@ -26,6 +26,7 @@ from claimx_pipeline.domain.files import FILE_KINDS, DomainFiles, FileFlow
 from claimx_pipeline.domain.handlers import EventHandler, FoundRows
 from claimx_pipeline.domain.kinds import EntityKind
 from claimx_pipeline.domain.messages import DomainMessages
+from claimx_pipeline.domain.people import PersonColumns
 from claimx_pipeline.errors import ClaimxError, Problem, RecordError
 from claimx_pipeline.isolation import as_failure, described
 from claimx_pipeline.media.topics import FileTopics
@@ -143,6 +144,8 @@ class Domain:
     """Says what is missing in the settings before the worker of this name can ask the API."""
     files: DomainFiles | None = None
     """What its files are; None if it has none."""
+    people: tuple[PersonColumns, ...] = ()
+    """Where the people are named whose claims they are: ``claimx-run erase`` looks there."""
     connections: Callable[[Settings], Mapping[str, ConnectionSettings]] = lambda _: {}
     """Returns the connections that it brings, by name, for plugins, stages and actions."""
     actions: tuple[ActionKind, ...] = ()
@@ -150,6 +153,9 @@ class Domain:
     demo: str = ""
     """``module:Class`` of its ``Demonstration`` for ``claimx-run demo``, imported only there;
     empty if it has none."""
+    marked_events: Callable[[str, str, datetime], Sequence[bytes]] | None = None
+    """Returns raw events for ``claimx-run verify``: about a key, with ids that begin with a mark,
+    and of a time. None if the user is to give some."""
     worker_prefix: str = field()
     """In front of the names of its workers: ``xact-enrichment``."""
     extensions: tuple[tuple[str, DomainExtension], ...] = ()

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import pyarrow as pa
 from attrs import evolve, field, frozen
 
 from claimx_pipeline.clock import Clock
@@ -159,6 +158,8 @@ def _refuse_event_columns(kind: str, columns: Sequence[Column], events: Mapping[
                 f"its event column {name!r} of {kind!r} and its time {time!r} must both be columns "
                 f"that it adds; it adds {', '.join(own) or 'none'}"
             )
+        import pyarrow as pa  # noqa: PLC0415 - workers without tables do without it
+
         if not pa.types.is_timestamp(own[time].type):
             raise ValueError(f"its column {time!r} of {kind!r} must be a TIMESTAMP: it is a time")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from attrs import field, frozen
 
@@ -21,11 +21,12 @@ from claimx_pipeline.media.codec import FileCodec
 from claimx_pipeline.media.guard import HostPort
 from claimx_pipeline.media.links import LinkSource
 from claimx_pipeline.media.messages import DownloadResult, DownloadTask
-from claimx_pipeline.media.open_store import open_cache, open_files
-from claimx_pipeline.media.store import FileStore
 from claimx_pipeline.media.topics import FileTopics
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.settings.tree.storage import FilesSettings
+
+if TYPE_CHECKING:
+    from claimx_pipeline.media.store import FileStore
 
 __all__ = ["FILE_KINDS", "DomainFiles", "FileFlow", "FilesSettings", "LinkParts"]
 
@@ -140,6 +141,8 @@ class FileFlow:
         Raises:
             SettingsError: ``storage.cache`` does not name a store that can be opened.
         """
+        from claimx_pipeline.media.open_store import open_cache  # noqa: PLC0415 - slow to import
+
         return open_cache(settings.storage, self._folder)
 
     def store(self, settings: Settings) -> FileStore:
@@ -152,6 +155,8 @@ class FileFlow:
         chosen = self.files.store(settings)
         if chosen is not settings.storage.files:
             where = f"the store of the files of {self.domain}"
+        from claimx_pipeline.media.open_store import open_files  # noqa: PLC0415 - slow to import
+
         return open_files(settings.storage, chosen, where)
 
     def partial_files(self, settings: Settings) -> Path:

@@ -42,6 +42,7 @@ def event_log(  # noqa: PLR0913 - what differs from domain to domain
         key=("event_id",),
         bucket_column=key_name,
         answer_time="enriched_at",
+        age="ingested_at",
         columns=(
             Column(
                 "event_id",

@@ -282,9 +282,9 @@ def _decoded(value: bytes | None, decode: Callable[[bytes], M], what: str) -> M:
 def _columns_with_times(spec: TableSpec) -> tuple[tuple[str, Any], ...]:
     readers = {TIMESTAMP: read_time, DATE: read_date}
     return tuple(
-        (column.name, readers[column.type])
+        (column.name, readers[column.declared])
         for column in spec.columns
-        if column.type in (TIMESTAMP, DATE)
+        if column.declared in readers
     )
 
 

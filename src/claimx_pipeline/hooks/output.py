@@ -7,9 +7,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table
 
 
 def print_json(value: Any) -> None:
@@ -31,6 +28,10 @@ def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title
 
 def draw_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title: str = "") -> None:
     """Print rows as a drawn table, wherever the output goes."""
+    from rich.box import SIMPLE  # noqa: PLC0415 - most output is not drawn
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+
     table = Table(title=title or None, title_justify="left", header_style="bold", box=SIMPLE)
     for column in columns:
         table.add_column(column, overflow="fold")

@@ -1,66 +1,22 @@
-from ..delta.importing.progress import (
-    Counts,
-    ImportState,
-)
-from ..delta.maintenance import (
-    Maintained,
-    Size,
-)
-from ..pipeline import (
-    Pipeline,
-)
-from ..plugins.host.info import (
-    PluginInfo,
-)
-from ..plugins.host.loading import (
-    PluginSet,
-)
-from ..runtime.dead_letters.dead_letter import (
-    DeadLetter,
-)
-from ..runtime.dead_letters.reader import (
-    DeadLetterFilter,
-    FoundDeadLetter,
-)
-from ..runtime.dead_letters.replay import (
-    Refused,
-)
-from ..runtime.headers import (
-    Origin,
-)
-from ..runtime.idle import (
-    Progress,
-)
-from ..runtime.offsets.repair import (
-    Moved,
-)
-from ..settings.loader import (
-    LoadedSettings,
-)
-from ..settings.loading.unresolved import (
-    Missing,
-    UnresolvedSetting,
-)
-from ..telemetry.failures import (
-    RecentFailures,
-)
-from ..telemetry.health import (
-    Health,
-    Pulse,
-    WorkerHealth,
-)
-from ..telemetry.metrics import (
-    Metrics,
-    WorkerMetrics,
-)
-from .create import (
-    create_all,
-)
-from .dead_letter_views import (
-    DeadLetterGroup,
-    DeadLetterGroups,
-    ShownDeadLetter,
-)
+from ..delta.importing.progress import Counts, ImportState
+from ..delta.maintenance import Maintained, Size
+from ..errors import PluginLoadError
+from ..pipeline import Pipeline
+from ..plugins.host.info import PluginInfo
+from ..plugins.host.loading import PluginSet
+from ..runtime.dead_letters.dead_letter import DeadLetter
+from ..runtime.dead_letters.reader import DeadLetterFilter, FoundDeadLetter
+from ..runtime.dead_letters.replay import Refused
+from ..runtime.headers import Origin
+from ..runtime.idle import Progress
+from ..runtime.offsets.repair import Moved
+from ..settings.loader import LoadedSettings
+from ..settings.loading.unresolved import Missing, UnresolvedSetting
+from ..telemetry.failures import RecentFailures
+from ..telemetry.health import Health, Pulse, WorkerHealth
+from ..telemetry.metrics import Metrics, WorkerMetrics
+from .create import create_all
+from .dead_letter_views import DeadLetterGroup, DeadLetterGroups, ShownDeadLetter
 from .dead_letters import (
     DeadLetterLook,
     dead_letter_filter,
@@ -75,24 +31,22 @@ from .describe import (
     describe_plugin,
     describe_worker,
 )
-from .export import (
-    export_deployment,
-)
+from .doctor.examine import examine, unreadable
+from .doctor.findings import Examination, Finding
+from .erasing.erase import ErasedFiles, Erasure, claims_of_person, erase
+from .erasing.records import ErasedRecords
+from .erasing.rows import ErasedRows
+from .export import export_deployment
 from .former_settings import (
     FormerSettings,
     FormerVariable,
     FoundVariable,
     settings_from_environment,
 )
-from .left_behind import (
-    left_behind,
-)
-from .offsets import (
-    ShownOffset,
-    adopt_offsets,
-    rewind_offsets,
-    show_offsets,
-)
+from .left_behind import left_behind
+from .migrate import MigratedTable, migrate_tables
+from .moments import moment
+from .offsets import ShownOffset, adopt_offsets, rewind_offsets, show_offsets
 from .old_tables import (
     Comparison,
     Difference,
@@ -101,29 +55,18 @@ from .old_tables import (
     import_table,
     old_table_views,
 )
-from .replay import (
-    Replayed,
-    ReplayPlan,
-    plan_replay,
-    replay_dead_letters,
-)
-from .run import (
-    Running,
-    WorkerRun,
-    run_until_idle,
-    run_workers,
-    running,
-)
-from .sources import (
-    Backfill,
-    backfill_of,
-    restart_source,
-)
+from .outputs import UnreadOutput, unread_outputs
+from .probes import Probe, ask_probes
+from .publication import Publication, plan_publication, publish_planned
+from .record_filter import Condition, RecordFilter
+from .record_transform import Change, RecordTransform
+from .replay import Replayed, ReplayPlan, TransformedValue, plan_replay, replay_dead_letters
+from .run import Running, WorkerRun, run_until_idle, run_workers, running
+from .sources import Backfill, backfill_of, restart_source
+from .status import look_at_status
+from .status_views import DeadCause, PipelineStatus, RetryTier, TableAge, WorkerStatus
+from .table_views import CreatedTable, DescribedColumn, DescribedTable, ListedTable
 from .tables import (
-    CreatedTable,
-    DescribedColumn,
-    DescribedTable,
-    ListedTable,
     compact_tables,
     create_tables,
     describe_table,
@@ -133,6 +76,7 @@ from .tables import (
     query,
     vacuum_tables,
 )
+from .topic_reading import Bound, ShownRecord, bound, read_records
 from .topics import (
     ListedTopic,
     PublishedEvents,
@@ -143,18 +87,20 @@ from .topics import (
     publish_events,
     read_topic,
 )
-from .try_event import (
-    TriedPlugin,
-    context_of,
-    read_event,
-    try_plugin,
-)
+from .tracing.trace import trace
+from .tracing.views import Now, Reader, Station, Trace
+from .try_event import TriedPlugin, context_of, read_event, try_plugin
+from .verify import Verified, verify
 
 __all__ = [
     "Backfill",
+    "Bound",
+    "Change",
     "Comparison",
+    "Condition",
     "Counts",
     "CreatedTable",
+    "DeadCause",
     "DeadLetter",
     "DeadLetterFilter",
     "DeadLetterGroup",
@@ -166,6 +112,12 @@ __all__ = [
     "DescribedTable",
     "DescribedWorker",
     "Difference",
+    "ErasedFiles",
+    "ErasedRecords",
+    "ErasedRows",
+    "Erasure",
+    "Examination",
+    "Finding",
     "FormerSettings",
     "FormerVariable",
     "FoundDeadLetter",
@@ -178,31 +130,52 @@ __all__ = [
     "LoadedSettings",
     "Maintained",
     "Metrics",
+    "MigratedTable",
     "Missing",
     "Moved",
+    "Now",
     "Origin",
     "Pipeline",
+    "PipelineStatus",
     "PluginInfo",
+    "PluginLoadError",
     "PluginSet",
+    "Probe",
     "Progress",
+    "Publication",
     "PublishedEvents",
     "Pulse",
+    "Reader",
     "RecentFailures",
+    "RecordFilter",
+    "RecordTransform",
     "Refused",
     "RefusedLine",
     "ReplayPlan",
     "Replayed",
+    "RetryTier",
     "Running",
     "ShownDeadLetter",
     "ShownOffset",
+    "ShownRecord",
     "Size",
+    "Station",
+    "TableAge",
+    "Trace",
+    "TransformedValue",
     "TriedPlugin",
+    "UnreadOutput",
     "UnresolvedSetting",
+    "Verified",
     "WorkerHealth",
     "WorkerMetrics",
     "WorkerRun",
+    "WorkerStatus",
     "adopt_offsets",
+    "ask_probes",
     "backfill_of",
+    "bound",
+    "claims_of_person",
     "compact_tables",
     "compare_tables",
     "context_of",
@@ -213,6 +186,8 @@ __all__ = [
     "describe_plugin",
     "describe_table",
     "describe_worker",
+    "erase",
+    "examine",
     "export_dead_letters",
     "export_deployment",
     "import_table",
@@ -220,14 +195,20 @@ __all__ = [
     "list_tables",
     "list_topics",
     "look_at_dead_letters",
+    "look_at_status",
     "maintain_tables",
+    "migrate_tables",
+    "moment",
     "named_query",
     "old_table_views",
+    "plan_publication",
     "plan_replay",
     "publish",
     "publish_events",
+    "publish_planned",
     "query",
     "read_event",
+    "read_records",
     "read_topic",
     "replay_dead_letters",
     "restart_source",
@@ -238,6 +219,10 @@ __all__ = [
     "settings_from_environment",
     "show_dead_letter",
     "show_offsets",
+    "trace",
     "try_plugin",
+    "unread_outputs",
+    "unreadable",
     "vacuum_tables",
+    "verify",
 ]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
 from attrs import define, field, frozen
 
+from claimx_pipeline.operations.topic_reading import as_text
 from claimx_pipeline.runtime.dead_letters.dead_letter import PREFIX
 from claimx_pipeline.runtime.dead_letters.fingerprint import pattern
 from claimx_pipeline.runtime.dead_letters.reader import FoundDeadLetter
@@ -40,6 +40,12 @@ class DeadLetterGroup:
         if dead_letter.failed_at >= self.newest.failed_at:
             self.newest = dead_letter
 
+    @property
+    def example(self) -> str:
+        """The error of the newest of them, whole: its ids and numbers are not replaced."""
+        failed = self.newest.failure
+        return failed.error if failed else FOREIGN
+
     def as_json(self) -> dict[str, Any]:
         """Return the group as ``claimx-run dlq list --json`` prints it."""
         failed = self.newest.failure
@@ -52,6 +58,7 @@ class DeadLetterGroup:
             "category": failed.category if failed else "",
             "error_type": failed.error_type if failed else "",
             "error": pattern(failed.error) if failed else FOREIGN,
+            "example": self.example,
             "topics": list(self.topics),
             "first": self.first.isoformat(),
             "last": self.newest.failed_at.isoformat(),
@@ -98,8 +105,8 @@ class ShownDeadLetter:
         ``claimx-run dlq show --json`` prints this, ``dlq export`` writes one per line.
         """
         dead_letter, failed = self.letter, self.letter.failure
-        text, encoding = _text(self.value)
-        key, key_encoding = _text(dead_letter.record.key)
+        text, encoding = as_text(self.value)
+        key, key_encoding = as_text(dead_letter.record.key)
         known = {
             name: getattr(failed, name, None)
             for name in ("group", "worker", "kind", "plugin", "category", "error_type", "error")
@@ -118,7 +125,7 @@ class ShownDeadLetter:
                 {"name": name, "value": shown, "encoding": kind}
                 for name, content in dead_letter.record.headers
                 if not name.startswith(PREFIX) or failed is None
-                for shown, kind in (_text(content),)
+                for shown, kind in (as_text(content),)
             ],
             "key": key,
             "key_encoding": key_encoding,
@@ -126,12 +133,3 @@ class ShownDeadLetter:
             "value_encoding": encoding,
             "value_missing": self.value_missing or None,
         }
-
-
-def _text(content: bytes | None) -> tuple[str | None, str | None]:
-    if content is None:
-        return None, None
-    try:
-        return content.decode(), "utf-8"
-    except UnicodeDecodeError:
-        return base64.b64encode(content).decode(), "base64"

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import IO, TYPE_CHECKING, Literal
 
 import msgspec
@@ -14,6 +13,8 @@ from attrs import define, evolve, field
 
 from claimx_pipeline.errors import Category, DeadLetterError, UsageError
 from claimx_pipeline.operations.dead_letter_views import DeadLetterGroups, ShownDeadLetter
+from claimx_pipeline.operations.moments import moment
+from claimx_pipeline.operations.record_filter import RecordFilter
 from claimx_pipeline.operations.topics import open_admin
 from claimx_pipeline.runtime.dead_letters.large_values import ValueFiles
 from claimx_pipeline.runtime.dead_letters.reader import (
@@ -26,9 +27,6 @@ from claimx_pipeline.runtime.headers import Origin
 
 if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline
-
-_AGO = re.compile(r"(\d+)\s*([smhd])")
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
 @define
@@ -53,6 +51,7 @@ def dead_letter_filter(
     event_id: str | None = None,
     fingerprint: str | None = None,
     replayed: bool = False,
+    where: Sequence[str] | RecordFilter = (),
 ) -> DeadLetterFilter:
     """Return which dead letters are meant; what is not given does not matter.
 
@@ -68,21 +67,25 @@ def dead_letter_filter(
         event_id: Dead letters about one event.
         fingerprint: One group, or how its fingerprint begins.
         replayed: Those that were replayed already are meant as well.
+        where: Conditions on dotted paths into the dead letter's record, as
+            ``data.projectId=700100``; all of them must hold.
 
     Raises:
-        UsageError: The topic is not one of dead letters, or a time is not valid.
+        UsageError: The topic is not one of dead letters, or a time or a condition is not valid.
     """
     now = pipeline.clock.now()
+    filtering = where if isinstance(where, RecordFilter) else RecordFilter.parse(where)
     return DeadLetterFilter(
         topic=None if topic is None else _physical(pipeline, topic),
         kind=kind,
         category=None if category is None else category.value,
         workers=None if worker is None else _workers(pipeline, worker),
-        since=_moment(since, now),
-        until=_moment(until, now),
+        since=None if since is None else moment(since, now),
+        until=None if until is None else moment(until, now),
         event_id=event_id,
         fingerprint=fingerprint,
         replayed=replayed,
+        where=filtering.matches if filtering.conditions else None,
         decoders=tuple(domain.reading(pipeline.settings) for domain in pipeline.domains.values()),
     )
 
@@ -217,32 +220,3 @@ def _workers(pipeline: Pipeline, name: str) -> frozenset[str]:
     return frozenset(
         {name, *(each.name for each in pipeline.workers.values() if name in each.sets)}
     )
-
-
-def _moment(given: str | datetime | None, now: datetime) -> datetime | None:
-    """Return the time that is meant, UTC unless it says otherwise.
-
-    Raises:
-        UsageError: The text is neither ISO 8601 nor how long ago.
-    """
-    if given is None:
-        return None
-    if isinstance(given, str):
-        if ago := _AGO.fullmatch(given.strip()):
-            return _ago(now, ago[1], _UNITS[ago[2]])
-        try:
-            given = datetime.fromisoformat(given)
-        except ValueError as error:
-            raise UsageError(
-                f"{given!r} is not a valid time; give ISO 8601, as 2026-01-31T08:00, or how long "
-                "ago, as 2h"
-            ) from error
-    return given if given.tzinfo else given.replace(tzinfo=UTC)
-
-
-def _ago(now: datetime, number: str, unit: str) -> datetime:
-    """Return the time so long before *now*; the beginning of all time if it is longer ago."""
-    try:
-        return now - timedelta(**{unit: int(number)})
-    except (OverflowError, ValueError):  # Python reads no number of thousands of digits
-        return datetime.min.replace(tzinfo=UTC)

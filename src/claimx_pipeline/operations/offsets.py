@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
 from claimx_pipeline.errors import TableError, UnknownTopicError, UsageError
 from claimx_pipeline.operations.names import one_worker
+from claimx_pipeline.operations.offset_search import offsets_at
 from claimx_pipeline.operations.topics import open_admin
 from claimx_pipeline.runtime.offsets.reading import unread_topics
 from claimx_pipeline.runtime.offsets.repair import Moved, Targets, WorkerOffsets
@@ -24,12 +26,12 @@ RETIRED = "retired: no delay of the settings has it any more; it is read until i
 UNREAD = "not read with these settings"
 UNREADABLE = "the table cannot be read"
 
-RewindTo = Literal["table", "earliest"] | int | Mapping[int | None, int]
+RewindTo = Literal["table", "earliest"] | int | Mapping[int | None, int] | datetime
 """Where a group goes on.
 
 ``"table"``: after the rows that its tables have. ``"earliest"``: with the oldest record that is
 kept. A number: at this offset in each partition. A mapping: partition to offset, with None for
-every partition that is not named.
+every partition that is not named. A time: with the first record that was published then or later.
 """
 
 
@@ -63,6 +65,13 @@ class ShownOffset:
     """Why the worker would not start, and which command repairs it; empty if it would.
 
     Also what waits in a topic that the group has read and the worker does not read any more."""
+
+    @property
+    def lag(self) -> int | None:
+        """Offsets that the group has not read; None if the topic has not been created."""
+        if self.log_end is None:
+            return None
+        return max(0, self.log_end - max(self.committed or 0, self.log_start or 0))
 
     @property
     def topic_created(self) -> bool:
@@ -145,6 +154,8 @@ async def _targets(offsets: WorkerOffsets, to: RewindTo) -> Targets:
         return await offsets.of_tables()
     if to == "earliest":
         return await offsets.earliest()
+    if isinstance(to, datetime):
+        return await _at_time(offsets, to)
     named: Mapping[int | None, int] = {None: to} if isinstance(to, int) else dict(to)
     partitions = await offsets.partitions()
     for number in named.keys() - {None}:
@@ -152,6 +163,15 @@ async def _targets(offsets: WorkerOffsets, to: RewindTo) -> Targets:
             raise UsageError(f"there is no partition {number}")
     found = {at: named.get(at.partition, named.get(None)) for at in partitions}
     return {at: offset for at, offset in found.items() if offset is not None}
+
+
+async def _at_time(offsets: WorkerOffsets, when: datetime) -> Targets:
+    partitions = await offsets.partitions()
+    by_topic = {
+        topic: await offsets_at(offsets.admin, topic, when)
+        for topic in dict.fromkeys(at.topic for at in partitions)
+    }
+    return {at: by_topic[at.topic][at.partition] for at in partitions}
 
 
 async def _shown(offsets: WorkerOffsets) -> list[ShownOffset]:

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from typing import TYPE_CHECKING
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 
-from claimx_pipeline.errors import BrokerError
+from claimx_pipeline.errors import BrokerError, DeadLetterError
 from claimx_pipeline.operations.dead_letter_views import DeadLetterGroups
 from claimx_pipeline.operations.dead_letters import location_of, open_reader, value_files
 from claimx_pipeline.operations.topics import open_admin
@@ -18,7 +18,7 @@ from claimx_pipeline.runtime.dead_letters.reader import (
     Ends,
     FoundDeadLetter,
 )
-from claimx_pipeline.runtime.dead_letters.replay import Refused, Replayer
+from claimx_pipeline.runtime.dead_letters.replay import Refused, Replayer, Transform
 from claimx_pipeline.runtime.headers import Origin
 from claimx_pipeline.topics import DLQ_REPLAYED
 
@@ -40,6 +40,20 @@ class Replayed:
     """What ended it early; the dead letters of that moment may be replayed once more."""
 
 
+@frozen
+class TransformedValue:
+    """A dead letter's value before and after it is changed."""
+
+    location: Origin
+    """Where the dead letter is."""
+    fingerprint: str
+    """Its cause."""
+    before: bytes | None
+    """The value that failed."""
+    after: bytes | None
+    """The value that is replayed."""
+
+
 @define
 class ReplayPlan:
     """What a replay is going to do."""
@@ -58,6 +72,10 @@ class ReplayPlan:
     """Dead letters that no worker here would take up, with the reason."""
     hidden: int = 0
     """Left out because they were replayed already."""
+    transform: Transform | None = None
+    """Changes each value before it goes back."""
+    previews: list[TransformedValue] = field(factory=list)
+    """What *transform* makes of one dead letter of each group."""
 
     @property
     def count(self) -> int:
@@ -71,6 +89,7 @@ async def plan_replay(
     *,
     locations: Sequence[str] = (),
     limit: int | None = None,
+    transform: Transform | None = None,
 ) -> ReplayPlan:
     """Return what a replay would do; nothing is changed.
 
@@ -79,6 +98,8 @@ async def plan_replay(
         wanted: From ``dead_letter_filter``; all that were not replayed if not given.
         locations: Only these, each ``topic/partition/offset``.
         limit: This many at most.
+        transform: Changes each value before it goes back, as a ``RecordTransform`` does; one that
+            it cannot change is not replayed. The plan shows one of each group changed.
 
     Raises:
         UsageError: A location is not a valid one of a dead letter.
@@ -89,17 +110,38 @@ async def plan_replay(
     origins = [location_of(pipeline, each) for each in locations]
     replayer = _replayer(pipeline)
     async with open_reader(pipeline) as reader:
-        plan = ReplayPlan(wanted, origins, limit, reader.ends)
+        plan = ReplayPlan(wanted, origins, limit, reader.ends, transform=transform)
         everything = evolve(wanted, replayed=True)
         async for dead_letters in _chosen(reader, everything, origins):
             fresh = [dead_letter for dead_letter in dead_letters if wanted.matches(dead_letter)]
             plan.hidden += len(dead_letters) - len(fresh)
             for dead_letter in fresh:
-                if (reason := replayer.refusal(dead_letter)) is not None:
+                reason = replayer.refusal(dead_letter)
+                if reason is None and transform is not None:
+                    reason = await _previewed(pipeline, plan, dead_letter, transform)
+                if reason is not None:
                     plan.refused.append(Refused(dead_letter.location, reason))
                 elif limit is None or plan.count < limit:
                     plan.groups.add([dead_letter])
     return plan
+
+
+async def _previewed(
+    pipeline: Pipeline, plan: ReplayPlan, dead_letter: FoundDeadLetter, transform: Transform
+) -> str | None:
+    """Return why *dead_letter* cannot be changed; else note the first of each group changed."""
+    try:
+        before = await asyncio.to_thread(value_files(pipeline).value, dead_letter.record)
+        after = transform(before)
+    except DeadLetterError as error:
+        return error.reason
+    except ValueError as error:
+        return str(error)
+    if dead_letter.fingerprint not in {each.fingerprint for each in plan.previews}:
+        plan.previews.append(
+            TransformedValue(dead_letter.location, dead_letter.fingerprint, before, after)
+        )
+    return None
 
 
 async def replay_dead_letters(
@@ -127,10 +169,17 @@ async def replay_dead_letters(
             async for dead_letters in _chosen(reader, plan.wanted, plan.locations):
                 if stop.is_set() or done.groups.count == plan.limit:
                     break
-                going = [each for each in dead_letters if replayer.refusal(each) is None]
+                known = {each.location for each in plan.refused}
+                going = [
+                    each
+                    for each in dead_letters
+                    if each.location not in known and replayer.refusal(each) is None
+                ]
                 if plan.limit is not None:
                     going = going[: plan.limit - done.groups.count]
-                page = await replayer.replay(going, producer, again=plan.wanted.replayed)
+                page = await replayer.replay(
+                    going, producer, again=plan.wanted.replayed, transform=plan.transform
+                )
                 done.groups.add(page.replayed)
                 done.refused += page.refused
     except BrokerError as error:

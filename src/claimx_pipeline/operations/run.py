@@ -76,6 +76,10 @@ class Running:
         """Whether they were asked to end, or all have ended."""
         return self._process.stop.is_set()
 
+    async def until_loaded(self) -> None:
+        """Return once every worker has begun to poll or has failed, or all are to end."""
+        await self._process.loaded.wait()
+
     async def until_ended(self) -> None:
         """Return once the workers have ended, because they were stopped.
 

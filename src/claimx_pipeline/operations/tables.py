@@ -6,114 +6,27 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from claimx_pipeline.delta.faults import TableUnusableError
-from claimx_pipeline.delta.log_files import TOO_MANY
 from claimx_pipeline.delta.maintenance import NOTHING, SAFE_HOURS, Maintained, Maintenance
 from claimx_pipeline.delta.querying.query import run_query
+from claimx_pipeline.delta.retention import oldest_kept
 from claimx_pipeline.errors import TableError, UsageError
 from claimx_pipeline.operations.column_roles import roles_of
 from claimx_pipeline.operations.names import domains_of_tables
+from claimx_pipeline.operations.table_views import (
+    CreatedTable,
+    DescribedColumn,
+    DescribedTable,
+    ListedTable,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
     from claimx_pipeline.delta.store import TableStore
     from claimx_pipeline.pipeline import Pipeline
-
-
-@frozen(kw_only=True)
-class ListedTable:
-    """A table, and how much is in it."""
-
-    table: str
-    """Name of the table."""
-    mode: str
-    """``append`` or ``merge``."""
-    location: str
-    """Path or URL."""
-    rows: int | None = None
-    """None if it has not been created, as of the next three."""
-    version: int | None = None
-    """Its newest version."""
-    bytes: int | None = None
-    """Size of its files."""
-    log_files: int | None = None
-    """Files of its log; every commit lists them."""
-    domain: str = ""
-    """The domain that it is of; empty for one that a plugin brought."""
-    error: str = ""
-    """Why it cannot be opened; empty if it can, or does not exist."""
-
-    @property
-    def warning(self) -> str:
-        """What to do about the table; empty if there is nothing."""
-        if (self.log_files or 0) <= TOO_MANY:
-            return ""
-        return (
-            f"its log has {self.log_files:,} files, which slow down every commit; "
-            f"'claimx-run tables maintain {self.table} --log-retention' bounds it"
-        )
-
-    @property
-    def created(self) -> bool:
-        """Whether it exists, as far as is known."""
-        return self.version is not None or bool(self.error)
-
-
-@frozen
-class CreatedTable:
-    """A table that was missing."""
-
-    table: str
-    """Name of the table."""
-    location: str
-    """Path or URL."""
-
-
-@frozen(kw_only=True)
-class DescribedColumn:
-    """A column of a table."""
-
-    column: str
-    """Name of the column."""
-    type: str
-    """Its type."""
-    nullable: bool
-    """Whether it may be empty."""
-    roles: Sequence[str]
-    """Of ``key``, ``partition``, ``event time``, ``answer time``, ``set by events`` and
-    ``bookkeeping`` those that it has.
-    """
-    meaning: str
-    """What it holds."""
-    source: str
-    """Where its value comes from."""
-    plugin: str = ""
-    """The plugin that added it to a table of the pipeline; empty for the table's own."""
-
-
-@frozen(kw_only=True)
-class DescribedTable:
-    """A table with its columns."""
-
-    listed: ListedTable
-    """As ``tables list`` shows it."""
-    summary: str
-    """What it holds, in one line."""
-    key: Sequence[str]
-    """Columns of its key."""
-    partitions: Sequence[str]
-    """Columns it is partitioned by."""
-    written: str
-    """How rows are written: ``append``, ``copy-on-write``, or MERGE and why; empty if it has not
-    been created or cannot be opened.
-    """
-    columns: Sequence[DescribedColumn]
-    """Its columns."""
-    plugin: str = ""
-    """The plugin that added it to a domain, as the table of an entity kind; else empty."""
 
 
 async def list_tables(pipeline: Pipeline) -> list[ListedTable]:
@@ -194,6 +107,8 @@ async def maintain_tables(
 ) -> list[Maintained]:
     """Join many small files, write a checkpoint, delete files that are no longer needed.
 
+    First rows are deleted that ``maintenance.retention_days`` does not keep any longer.
+
     Workers may go on meanwhile. Once a day is often enough. What a version of the last
     168 hours needs stays.
 
@@ -213,9 +128,14 @@ async def maintain_tables(
         TableError: A table is not declared, or does not exist; or the only one that was
             named cannot be worked with.
     """
-    return await _each(
-        pipeline, names, lambda each: each.maintain(log_retention=log_retention), dry_run=dry_run
-    )
+    days = pipeline.settings.maintenance.retention_days
+    now = pipeline.clock.now()
+
+    def maintain(each: Maintenance) -> Maintained:
+        each.oldest = oldest_kept(days, each.location.table, now)
+        return each.maintain(log_retention=log_retention)
+
+    return await _each(pipeline, names, maintain, dry_run=dry_run)
 
 
 async def compact_tables(

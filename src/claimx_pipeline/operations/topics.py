@@ -198,7 +198,7 @@ async def publish(
         raise UsageError(f"there are {len(keys)} keys for {len(values)} messages; give as many")
     encoded = [key.encode() for key in keys] if keys is not None else [None] * len(values)
     records = [OutRecord(topic, value, key) for value, key in zip(values, encoded, strict=True)]
-    async with _open_producer(pipeline) as producer:
+    async with open_producer(pipeline) as producer:
         await producer.publish([_named(pipeline, record) for record in records])
 
 
@@ -224,7 +224,7 @@ async def publish_events(
     events = list(_events(lines, refused, limit, of, decode))
     published = 0
     if events:
-        async with _open_producer(pipeline) as producer:
+        async with open_producer(pipeline) as producer:
             for start in range(0, len(events), BATCH):
                 part = events[start : start + BATCH]
                 too_large = await _publish_part(pipeline, producer, part)
@@ -279,7 +279,7 @@ def _named(pipeline: Pipeline, record: OutRecord) -> OutRecord:
 
 
 @asynccontextmanager
-async def _open_producer(pipeline: Pipeline) -> AsyncIterator[Producer]:
+async def open_producer(pipeline: Pipeline) -> AsyncIterator[Producer]:
     """Give a producer on the pipeline's broker, and close it."""
     producer = pipeline.broker().producer()
     await producer.start()

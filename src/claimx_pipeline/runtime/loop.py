@@ -14,12 +14,12 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from attrs import define, field
 
 from claimx_pipeline.broker.protocol import Admin, Assignment, Consumer, PolledBatch
-from claimx_pipeline.delta.faults import TableFencedError, TableWriteError
-from claimx_pipeline.delta.writing.sink import TableSink
+from claimx_pipeline.delta.write_errors import TableFencedError, TableWriteError
 from claimx_pipeline.errors import (
     BrokerUnavailableError,
     ClaimxError,
@@ -50,6 +50,9 @@ from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.telemetry.health import Pulse
 from claimx_pipeline.telemetry.metrics import WorkerMetrics
 
+if TYPE_CHECKING:
+    from claimx_pipeline.delta.writing.sink import TableSink
+
 log = logging.getLogger(__name__)
 
 RECONNECT_SECONDS = 1.0
@@ -66,6 +69,7 @@ class WorkerLoop:
     stop: asyncio.Event
     ends_if_refused: Callable[[], bool] = lambda: False
     """Whether it ends rather than waits for a person, since the end of the run is waited for."""
+    on_up: Callable[[], None] = lambda: None
     _processing: RecordProcessing = field(init=False)
     _consumer: Consumer = field(init=False)
     _sinks: dict[str, TableSink] = field(init=False, factory=dict)
@@ -135,21 +139,15 @@ class WorkerLoop:
         self._pulse.beat()
         self._in_flight.raise_failure()
         self._checks.tick()
-        if not self._in_flight.has_room():
+        crowding = self._in_flight.crowding()
+        if not self._in_flight.has_room(beside=crowding):
             await self._in_flight.changed(POLL_SECONDS)
             return
         runs = self._polling.due()
         self._polling.keep_near()
-        batches = await self._polling.collect(hurry=bool(runs))
+        batches = await self._polling.collect(hurry=bool(runs), beside=crowding)
         owned = await self._assigned()
-        for run in runs:
-            if run.assignment not in owned:
-                self._counts.revoke(len(run.records))
-        for batch in batches:
-            if batch.assignment not in owned:
-                self._counts.revoke(len(batch.records))
-        batches = [batch for batch in batches if batch.assignment in owned]
-        runs = [run for run in runs if run.assignment in owned]
+        runs, batches = self._polling.still_owned(owned, runs, batches)
         if jumps := self._assignments.polled.take(batches):
             try:
                 await self._reconnect.until_available(lambda: self._checks.judge(jumps))
@@ -266,6 +264,7 @@ class WorkerLoop:
     def _up(self) -> None:
         self._is_up = True
         self.metrics.up()
+        self.on_up()
 
     async def _down(self) -> None:
         if self._is_up:
@@ -339,10 +338,11 @@ class WorkerLoop:
 
     def _launch(self, runs: list[PartitionRun], batches: Sequence[PolledBatch]) -> None:
         """Let waiting and new records go on their way."""
-        batch = Batch(runs, dead_end=self.spec.stops_at_dead)
-        for polled in batches:
-            records = self._processing.decoded(polled.records)
-            batch.runs.append(PartitionRun(polled.assignment, records))
-        if batch.runs:
-            records = batch.unprocessed()
-            self._in_flight.start(batch, self._processing.process(records) if records else None)
+        for part in self._polling.apart(batches):
+            batch, runs = Batch(runs, dead_end=self.spec.stops_at_dead), []
+            for polled in part:
+                records = self._processing.decoded(polled.records)
+                batch.runs.append(PartitionRun(polled.assignment, records))
+            if batch.runs:
+                records = batch.unprocessed()
+                self._in_flight.start(batch, self._processing.process(records) if records else None)

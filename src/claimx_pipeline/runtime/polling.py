@@ -14,7 +14,7 @@ from claimx_pipeline.errors import BrokerUnavailableError
 from claimx_pipeline.runtime.delivery.batch import PartitionRun
 from claimx_pipeline.runtime.delivery.counts import RecordCounts
 from claimx_pipeline.runtime.delivery.in_flight import InFlight
-from claimx_pipeline.runtime.delivery.paused import PausedPartitions
+from claimx_pipeline.runtime.delivery.paused import LOOK_SECONDS, PausedPartitions
 from claimx_pipeline.runtime.offsets.running_checks import RunningChecks
 from claimx_pipeline.runtime.reconnect import Reconnect
 from claimx_pipeline.runtime.worker import WorkerSpec
@@ -40,6 +40,8 @@ class Polling:
     counts: RecordCounts
     reconnect: Reconnect
     checks: RunningChecks
+    _long: frozenset[Assignment] = field(init=False, default=frozenset())
+    """Partitions that had the last batch to themselves, with more to come: others go first."""
     far: frozenset[Assignment] = field(init=False, default=frozenset())
     """Partitions that are paused because too much of them is in flight."""
 
@@ -66,19 +68,69 @@ class Polling:
         consumer.resume(each for each in self.far - far if each not in self.paused.paused)
         self.far = far
 
-    async def collect(self, *, hurry: bool) -> list[PolledBatch]:
-        """Return new records: what is there, or what gathers within the linger."""
+    def still_owned(
+        self,
+        owned: frozenset[Assignment],
+        runs: Sequence[PartitionRun],
+        batches: Sequence[PolledBatch],
+    ) -> tuple[list[PartitionRun], list[PolledBatch]]:
+        """Return those of partitions *owned*, and count the others as revoked."""
+        lost = [len(run.records) for run in runs if run.assignment not in owned]
+        lost += [len(batch.records) for batch in batches if batch.assignment not in owned]
+        self.counts.revoke(sum(lost))
+        return (
+            [run for run in runs if run.assignment in owned],
+            [batch for batch in batches if batch.assignment in owned],
+        )
+
+    def apart(self, batches: Sequence[PolledBatch]) -> list[list[PolledBatch]]:
+        """Return what was polled as one batch, or that of a long partition as one of its own.
+
+        A batch is committed once all of it is worked on, and in the order of each partition.
+        Where tables are written one commit of many rows is worth more.
+        """
+        if self.spec.tables or sum(len(each.records) for each in batches) < self.spec.batch_size:
+            return [[*batches]]
+        half = self.spec.batch_size // 2
+        long = [each for each in batches if len(each.records) > half]
+        others = [each for each in batches if len(each.records) <= half]
+        return [part for part in (others, long) if part]
+
+    async def collect(
+        self, *, hurry: bool, beside: frozenset[Assignment] = frozenset()
+    ) -> list[PolledBatch]:
+        """Return new records: what is there, or what gathers within the linger.
+
+        Nothing is waited for if no commit was made for as long as the linger: the next one is as
+        small then, and only later.
+
+        Args:
+            hurry: Take what is there.
+            beside: Partitions that crowd the room: only those of others are returned.
+        """
         size, linger = self.spec.batch_size, self.spec.linger_seconds
+        if beside or (self._long and not self.spec.tables):
+            batches, self._long = await self._poll(size, 0.0, beside or self._long), frozenset()
+            if batches or hurry:
+                return batches
+            if beside:
+                await self.in_flight.changed(LOOK_SECONDS)
+                return []
         batches = await self._poll(size, 0.0 if hurry else self._longest_wait())
+        if len(batches) == 1 and len(batches[0].records) >= size:
+            self._long = frozenset({batches[0].assignment})
         if not batches or not linger or hurry:
             return batches
         deadline = self.clock.monotonic() + linger
         count = sum(len(batch.records) for batch in batches)
         while count < size and not self.stop.is_set():
-            left = deadline - self.clock.monotonic()
-            if left <= 0:
+            now = self.clock.monotonic()
+            left = min(deadline, self.in_flight.quiet_since() + linger) - now
+            if deadline <= now:
                 break
-            more = await self._poll(size - count, min(left, POLL_SECONDS))
+            more = await self._poll(size - count, max(0.0, min(left, POLL_SECONDS)))
+            if not more and left <= 0:
+                break
             count += sum(len(batch.records) for batch in more)
             batches += more
         return batches
@@ -86,20 +138,24 @@ class Polling:
     def _longest_wait(self) -> float:
         return self.paused.seconds_to_next(POLL_SECONDS, self.in_flight.first_offsets())
 
-    async def _poll(self, size: int, seconds: float) -> list[PolledBatch]:
+    async def _poll(
+        self, size: int, seconds: float, without: frozenset[Assignment] = frozenset()
+    ) -> list[PolledBatch]:
         if not seconds:
             # A consumer that has nothing and need not wait may return at once; without this a
             # loop of such polls would keep everything else from running.
             await asyncio.sleep(0)
         try:
-            batches = list(await self.consumer().poll(max_records=size, timeout=seconds))
+            consumer = self.consumer()
+            polled = await consumer.poll(max_records=size, timeout=seconds, without=without)
+            batches = list(polled)
         except BrokerUnavailableError as error:
             await self.reconnect.wait(error, "poll")
             return []
         self.reconnect.recovered("poll")
         if batches:
             self.counts.receive(sum(len(batch.records) for batch in batches))
-        else:
+        elif not without:
             self.checks.nothing_polled()
         return batches
 

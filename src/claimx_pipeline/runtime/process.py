@@ -36,11 +36,19 @@ class WorkerProcess:
     """Ends every worker; set as well once the last one has ended."""
     ends_if_refused: bool = False
     """Whether a worker that must not go on ends, rather than waits for a person."""
+    loaded: asyncio.Event = field(factory=asyncio.Event, init=False)
+    """Set once every worker has been up or has failed, or all are to end."""
     counters: dict[str, WorkerMetrics] = field(factory=dict, init=False)
     failures: dict[str, BaseException] = field(factory=dict, init=False)
     """What workers have failed with, by name."""
+    _opening: set[str] = field(init=False)
+    """Workers that have not been up yet."""
     _stops: dict[str, asyncio.Event] = field(factory=dict, init=False)
     """What ends the members of one worker."""
+
+    @_opening.default
+    def _all(self) -> set[str]:
+        return {spec.name for spec in self.specs}
 
     async def run(self) -> None:
         """Work until ``stop`` is set or no worker is left.
@@ -65,6 +73,7 @@ class WorkerProcess:
         finally:
             for spec in reversed(started):
                 await dispatcher.worker_stopping(worker=spec)
+            self.loaded.set()
             dispatcher.close()
             await self.resources.connections.close()
         if self.failures:
@@ -115,6 +124,7 @@ class WorkerProcess:
             log.warning("another member of worker %s ended as well: %s", name, error)
             return
         self.failures[name] = error
+        self._opened(name)
         self.resources.health.failed(name, message(error) or type(error).__name__)
         others = len(self.specs) - len(self.failures)
         if others or len(self.failures) > 1:
@@ -134,7 +144,19 @@ class WorkerProcess:
             spec.name, self.metrics.worker(spec.name, self.resources.health)
         )
         stop = self._stops.setdefault(spec.name, asyncio.Event())
-        return WorkerLoop(spec, self.resources, counted, stop, lambda: self.ends_if_refused)
+        return WorkerLoop(
+            spec,
+            self.resources,
+            counted,
+            stop,
+            lambda: self.ends_if_refused,
+            lambda: self._opened(spec.name),
+        )
+
+    def _opened(self, name: str) -> None:
+        self._opening.discard(name)
+        if not self._opening:
+            self.loaded.set()
 
 
 @asynccontextmanager

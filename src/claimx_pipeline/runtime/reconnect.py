@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from attrs import define, field
 
 from claimx_pipeline.clock import Clock, doubled
-from claimx_pipeline.delta.faults import TableWriteError
+from claimx_pipeline.delta.write_errors import TableWriteError
 from claimx_pipeline.errors import BrokerUnavailableError, Category
 from claimx_pipeline.telemetry.health import Pulse
 

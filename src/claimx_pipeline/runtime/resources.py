@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from attrs import evolve, field, frozen
@@ -10,12 +10,12 @@ from attrs import evolve, field, frozen
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.spec import TableSpec
-from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import Topology
 
 if TYPE_CHECKING:
     from claimx_pipeline.connections.registry import Connections
+    from claimx_pipeline.delta.store import TableStore
     from claimx_pipeline.domain.handlers import EventHandler
     from claimx_pipeline.hooks.context import EventHooks
     from claimx_pipeline.runtime.worker import WorkerSpec
@@ -47,8 +47,8 @@ class Resources:
     """What each topic and group is called on the broker."""
     tables: Mapping[str, TableSpec]
     """Every declared table by name."""
-    table_store: TableStore
-    """Where the tables are."""
+    open_table_store: Callable[[], TableStore]
+    """Returns where the tables are; called by what has some, since the engine is slow to load."""
     connections: Connections
     """The named HTTP services."""
     handlers: Mapping[str, tuple[EventHandler[Any, Any], ...]]
@@ -62,6 +62,11 @@ class Resources:
     webhooks: Webhooks
     """Which webhooks the settings of plugins name."""
     _worker: WorkerSpec | None = field(default=None, alias="worker", repr=False)
+
+    @property
+    def table_store(self) -> TableStore:
+        """Where the tables are."""
+        return self.open_table_store()
 
     @property
     def worker(self) -> WorkerSpec:

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 
 from attrs import define, field
 
-from claimx_pipeline.delta.faults import TableWriteError
+from claimx_pipeline.delta.write_errors import TableWriteError
 from claimx_pipeline.errors import (
     BrokerUnavailableError,
     ClaimxError,

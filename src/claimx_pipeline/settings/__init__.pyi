@@ -27,6 +27,7 @@ from .tree.health import (
 from .tree.logging import (
     LoggingSettings,
 )
+from .tree.maintenance import MaintenanceSettings
 from .tree.media import (
     MediaSettings,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "KafkaOAuthSettings",
     "KafkaSettings",
     "LoggingSettings",
+    "MaintenanceSettings",
     "MediaSettings",
     "NetworkSettings",
     "OAuth2Settings",

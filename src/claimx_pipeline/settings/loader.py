@@ -19,6 +19,7 @@ from claimx_pipeline.settings.loading.environment import (
     unread_variables,
 )
 from claimx_pipeline.settings.loading.expand import expand
+from claimx_pipeline.settings.loading.former_keys import without_former
 from claimx_pipeline.settings.loading.leaves import leaves
 from claimx_pipeline.settings.loading.nodes import (
     Block,
@@ -112,6 +113,8 @@ def load_settings(
     for section in sections:
         lowest = merge(lowest, _plugin_defaults(section, problems))
     root = _layered(sources, merge(lowest, sources.root), sections, problems)
+    former_keys = {key: advice for each in sections for key, advice in each.former_keys.items()}
+    root = without_former(root, former_keys, problems)
     structurer = Structurer({each.name: each.kind for each in sections if each.kind is not None})
     settings: Settings | None = None
     try:

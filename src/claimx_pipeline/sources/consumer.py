@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from attrs import define, field
@@ -103,7 +103,13 @@ class SourceConsumer:
         await self.producer.start()
         await self.inner.start()
 
-    async def poll(self, *, max_records: int, timeout: float) -> Sequence[PolledBatch]:  # noqa: ASYNC109 - the protocol's
+    async def poll(
+        self,
+        *,
+        max_records: int,
+        timeout: float,  # noqa: ASYNC109 - the protocol's
+        without: Collection[Assignment] = (),  # noqa: ARG002 - it has one partition
+    ) -> Sequence[PolledBatch]:
         """Return up to *max_records* records that may go now, waiting *timeout* seconds at most.
 
         Raises:

@@ -23,7 +23,7 @@ from claimx_pipeline.sources.pace import Pace
 from claimx_pipeline.sources.positions import newest_position
 from claimx_pipeline.sources.protocol import SourceSpec
 from claimx_pipeline.sources.reading import close_source, read_page
-from claimx_pipeline.topics import Topology, positions_topic
+from claimx_pipeline.topics import Topic, Topology, positions_topic
 
 NO_END = 2**62
 """Where a source ends is not known, so nothing that was read is ever beyond it."""
@@ -34,15 +34,21 @@ class SourceIntake:
     """Makes the broker of a worker that reads *source*."""
 
     source: SourceSpec
+    positions: Topic = field()
+    """The topic that holds how far it was read."""
+
+    @positions.default
+    def _positions_of_source(self) -> Topic:
+        return positions_topic(self.source.name)
 
     def broker(self, resources: Resources) -> Broker:
         """Return the broker that the worker's members are to use."""
-        topic = resources.topology.physical(positions_topic(self.source.name).name)
+        topic = resources.topology.physical(self.positions.name)
         return SourceBroker(resources.broker.url, resources, self.source, topic)
 
     async def left(self, admin: Admin, topology: Topology, since: int) -> int:
         """Return 0 if the newest position says that there was nothing more, else 1."""
-        topic = topology.physical(positions_topic(self.source.name).name)
+        topic = topology.physical(self.positions.name)
         newest = await newest_position(admin, topic)
         return 0 if newest is not None and newest[0].drained and newest[1] >= since else 1
 

@@ -10,7 +10,6 @@ from claimx_pipeline.settings.tree.sources import SourceSettings
 from claimx_pipeline.sources.blocking import BlockingSource
 from claimx_pipeline.sources.files import FilesReader
 from claimx_pipeline.sources.protocol import Source, SourceType
-from claimx_pipeline.sources.rows import DeltaFiles, ParquetFiles, RowsReader
 
 
 def _files(settings: SourceSettings, _: Any, resources: Resources) -> Source:
@@ -19,11 +18,15 @@ def _files(settings: SourceSettings, _: Any, resources: Resources) -> Source:
 
 
 def _parquet(settings: SourceSettings, _: Any, resources: Resources) -> Source:  # noqa: ARG001 - as all types
+    from claimx_pipeline.sources.rows import ParquetFiles, RowsReader  # noqa: PLC0415 - Arrow is slow to import
+
     path = settings.path or ""
     return BlockingSource(path, lambda: RowsReader(ParquetFiles(path), settings.column))
 
 
 def _delta(settings: SourceSettings, _: Any, resources: Resources) -> Source:
+    from claimx_pipeline.sources.rows import DeltaFiles, RowsReader  # noqa: PLC0415 - Arrow is slow to import
+
     path, all_settings = settings.path or "", resources.settings
     options = all_settings.storage.limited(all_settings.tables.storage_options)
     revealed = {name: secret.reveal() for name, secret in options.items()}

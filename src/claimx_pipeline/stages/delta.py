@@ -129,7 +129,7 @@ def widened(spec: TableSpec, config: DeltaConfig) -> TableSpec:
     Raises:
         SettingsError: A column is there already, with another type.
     """
-    own = {column.name: column.type for column in spec.columns}
+    own = {column.name: column.declared for column in spec.columns}
     added = []
     for name, kind in config.extra_columns.items():
         if name not in own:

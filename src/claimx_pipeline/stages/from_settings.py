@@ -25,10 +25,20 @@ from claimx_pipeline.stages.delta import DeltaConfig, delta_problems, widened
 from claimx_pipeline.stages.protocol import Stage, StageSpec
 from claimx_pipeline.topics import Topic
 
+_BATCHING = "set the worker's batch_size and linger_seconds, and batch_size of stage 'send'"
+_DELTA = "write 'delta', and set the worker's batch_size and linger_seconds"
 RETIRED_STAGES: Mapping[str, str] = {
-    "batching": "set the worker's batch_size and linger_seconds, and batch_size of stage 'send'",
+    "batching": _BATCHING,
+    "batchinghandler": _BATCHING,
+    "deltatablewriter": "write 'delta'",
+    "deltatablebatchwriter": _DELTA,
+    "transformhandler": "write 'transform'",
+    "validationhandler": "write 'validation'",
+    "lookuphandler": "write 'lookup'",
+    "pluginactionworker": "what it did is the stage 'send', as the last one; write 'send'",
 }
-"""Stages of the system before, each with what to write instead."""
+"""Stages of the system before, by name or class in lower case, each with what to write
+instead."""
 
 
 @frozen
@@ -209,10 +219,10 @@ class ChainWriter:
         return specs
 
     def _no_stage(self, name: str) -> str:
-        if name in RETIRED_STAGES:
-            return f"there is no stage {name!r}; {RETIRED_STAGES[name]}"
-        known = ", ".join(sorted(self.stages))
         last = name.replace(":", ".").rpartition(".")[2]
+        if (instead := RETIRED_STAGES.get(last.casefold())) is not None:
+            return f"there is no stage {name!r}; {instead}"
+        known = ", ".join(sorted(self.stages))
         for registered, kind in self.stages.items():
             if kind.__name__.casefold() == last.casefold():
                 return f"{name!r} is code, and settings hold names; write {registered!r}"

@@ -6,14 +6,13 @@ import asyncio
 import logging
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from attrs import field, frozen
 from attrs.validators import ge
 
 from claimx_pipeline.clock import Clock, published_at
 from claimx_pipeline.connections.cache import AnswerCache
-from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.isolation import as_failure
 from claimx_pipeline.runtime.outcome import failure
 from claimx_pipeline.runtime.resources import Resources
@@ -21,6 +20,9 @@ from claimx_pipeline.settings.kinds import KIND
 from claimx_pipeline.settings.kinds import endpoint as is_endpoint
 from claimx_pipeline.stages.placeholders import filled, filled_path
 from claimx_pipeline.stages.protocol import Item
+
+if TYPE_CHECKING:
+    from claimx_pipeline.connections.client import Connection
 
 log = logging.getLogger(__name__)
 

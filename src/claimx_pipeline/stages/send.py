@@ -7,12 +7,11 @@ import contextlib
 import hashlib
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from attrs import field, frozen
 from attrs.validators import ge, min_len, optional
 
-from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.connections.verdict import JsonVerdict, Verdict, by_status
 from claimx_pipeline.runtime.headers import ID, header, origin_of
 from claimx_pipeline.runtime.outcome import failure
@@ -22,6 +21,9 @@ from claimx_pipeline.settings.kinds import endpoint as is_endpoint
 from claimx_pipeline.stages.fields import read_field
 from claimx_pipeline.stages.placeholders import filled, filled_path
 from claimx_pipeline.stages.protocol import Item
+
+if TYPE_CHECKING:
+    from claimx_pipeline.connections.client import Connection
 
 
 @frozen(kw_only=True)

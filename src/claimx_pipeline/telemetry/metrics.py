@@ -34,6 +34,7 @@ class Metrics:
     file_bytes: Counter = field(init=False)
     file_seconds: Histogram = field(init=False)
     link_renewals: Counter = field(init=False)
+    maintained_tables: Counter = field(init=False)
     plugins: PluginMetrics = field(init=False)
     """What is counted about plugins, and what they count themselves."""
 
@@ -91,7 +92,17 @@ class Metrics:
             ["worker"],
             registry=registry,
         )
+        self.maintained_tables = Counter(
+            "claimx_maintenance",
+            "Tables looked after by the worker maintenance: done, or failed",
+            ["table", "outcome"],
+            registry=registry,
+        )
         self._add_files()
+
+    def maintained(self, table: str, outcome: str) -> None:
+        """Count that a table was looked after: ``done`` or ``failed``."""
+        self.maintained_tables.labels(table, outcome).inc()
 
     def _add_files(self) -> None:
         registry = self.registry

@@ -10,21 +10,15 @@ import logging
 import re
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from attrs import define, field
 
 from claimx_pipeline.broker.protocol import Record
-from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.connections.origin import url_origin
 from claimx_pipeline.domain.domain import ActionKind, Domain
 from claimx_pipeline.errors import Category, RecordError, SettingsError
-from claimx_pipeline.media.guard import (
-    Guard,
-    GuardedResolver,
-    GuardedSockets,
-    LinkRefusedError,
-)
+from claimx_pipeline.media.guard import Guard, LinkRefusedError
 from claimx_pipeline.plugins.action_messages import (
     ActionMessage,
     WebhookCall,
@@ -36,6 +30,9 @@ from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received, WorkerSpec
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.topics import ACTIONS_DLQ, ACTIONS_PENDING, BRAND
+
+if TYPE_CHECKING:
+    from claimx_pipeline.connections.client import Connection
 
 log = logging.getLogger(__name__)
 
@@ -85,6 +82,9 @@ class Hosts:
         return self._open[origin]
 
     def _connection(self, origin: str) -> Connection:
+        from claimx_pipeline.connections.client import Connection  # noqa: PLC0415 - slow to import
+        from claimx_pipeline.media.guarded_network import GuardedResolver, GuardedSockets  # noqa: PLC0415 - as above
+
         settings = ConnectionSettings(
             base_url=origin,
             max_answer_bytes=MOST_OF_AN_ANSWER,

@@ -14,19 +14,19 @@ import re
 from collections import defaultdict
 from collections.abc import AsyncIterator, Sequence
 from datetime import datetime, timedelta
-from functools import partial
 
 from attrs import evolve
 
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.connections.stream import StreamClient
 from claimx_pipeline.domain.files import FileFlow
-from claimx_pipeline.errors import Category, Problem, category_of
+from claimx_pipeline.errors import Category, category_of
 from claimx_pipeline.hooks.context import FileContext
 from claimx_pipeline.media.cache_mark import mark
 from claimx_pipeline.media.content import FileType, expected_type, type_of_extension
 from claimx_pipeline.media.download_buffer import DownloadBuffer, WholeFile, disk_error
-from claimx_pipeline.media.guard import Guard, GuardedResolver, GuardedSockets
+from claimx_pipeline.media.guard import Guard
+from claimx_pipeline.media.guarded_network import GuardedResolver, GuardedSockets
 from claimx_pipeline.media.links import CurrentLink, LinkSource
 from claimx_pipeline.media.messages import CachedFile, DownloadTask, facts_of
 from claimx_pipeline.media.names import cache_folder, cache_name
@@ -37,8 +37,7 @@ from claimx_pipeline.media.transfer import Transfer
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
 from claimx_pipeline.runtime.outcome import Dead, Done, Held, Outcome, Retry, failure
 from claimx_pipeline.runtime.resources import Resources
-from claimx_pipeline.runtime.worker import Received, WorkerSpec
-from claimx_pipeline.settings.tree.settings import Settings
+from claimx_pipeline.runtime.worker import Received
 
 KIND = "download"
 """Name of the worker, after the domain's prefix."""
@@ -247,30 +246,4 @@ def _cached_file(  # noqa: PLR0913 - what is known of a cached file
         checksum=checksum,
         content_type=kind.content_types[0],
         downloaded_at=at,
-    )
-
-
-def check(flow: FileFlow, settings: Settings) -> list[Problem]:
-    """Return what is missing before files can be fetched and links renewed."""
-    return [*flow.files.check(settings, flow.worker(KIND)), *flow.wrong_hosts(settings)]
-
-
-def worker(flow: FileFlow) -> WorkerSpec:
-    """Return the worker that fetches the files of a domain."""
-    topics = flow.topics
-    return WorkerSpec(
-        name=flow.worker(KIND),
-        summary="Fetches the files behind signed links into the cache.",
-        group=f"{flow.domain}-download-worker",
-        formerly=frozenset() if flow.worker_prefix else frozenset({"download_worker"}),
-        reads=(topics.pending,),
-        writes=(topics.cached,),
-        needs=("broker", *flow.files.settings, "media", "storage"),
-        check=partial(check, flow),
-        family=flow.family,
-        dead_letters=topics.dlq,
-        calls=("claimx_download_complete",),
-        build=partial(DownloadProcessor, flow),
-        batch_size=50,
-        sets=flow.sets(KIND),
     )

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from functools import partial
 
 from attrs import frozen
 
@@ -21,7 +20,7 @@ from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadT
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter, last_failed_at
 from claimx_pipeline.runtime.outcome import Done, Outcome
 from claimx_pipeline.runtime.resources import Resources
-from claimx_pipeline.runtime.worker import Received, WorkerSpec
+from claimx_pipeline.runtime.worker import Received
 
 KIND = "results"
 """Name of the worker, after the domain's prefix."""
@@ -117,23 +116,3 @@ def _failed_file(
     if failed_at == flow.worker("upload"):
         return flow.codec.decode_cached(value)
     return None
-
-
-def worker(flow: FileFlow) -> WorkerSpec:
-    """Return the worker that keeps the results of a domain's files."""
-    topics = flow.topics
-    return WorkerSpec(
-        name=flow.worker(KIND),
-        summary="Keeps a row of every file that was stored or failed.",
-        group=f"{flow.domain}-result-processor",
-        formerly=frozenset() if flow.worker_prefix else frozenset({"result_processor"}),
-        reads=(topics.results, topics.dlq),
-        writes=(topics.results,),
-        tables=(flow.files.table.name,),
-        needs=("broker", "tables"),
-        dead_letters=topics.dlq,
-        build=partial(ResultsProcessor, flow),
-        batch_size=500,
-        linger_seconds=1.0,
-        sets=flow.sets(KIND),
-    )

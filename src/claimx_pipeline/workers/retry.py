@@ -159,6 +159,7 @@ WORKER = WorkerSpec(
     name="retry",
     summary="Brings failed records back when they are due.",
     group=RETRY_GROUP,
+    formerly=frozenset({"claimx-delta-retry", "claimx-retry-scheduler"}),
     reads=(),
     needs=("broker", "retry"),
     build=build,

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Sequence
 from datetime import timedelta
-from functools import partial
 
 from attrs import define, evolve, field
 
@@ -28,7 +27,7 @@ from claimx_pipeline.runtime.offsets.reading import retired_tiers
 from claimx_pipeline.runtime.outcome import DONE, Done, Outcome, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.retry_ladder import RETRY_GROUP
-from claimx_pipeline.runtime.worker import Received, WorkerSpec
+from claimx_pipeline.runtime.worker import Received
 
 KIND = "upload"
 """Name of the worker, after the domain's prefix."""
@@ -161,24 +160,3 @@ def cache_cleaner(cache: FileStore, resources: Resources) -> CacheCleaner:
 
     keep = timedelta(hours=resources.settings.storage.cache.keep_hours)
     return CacheCleaner(cache, resources.broker, resources.clock, keep, naming)
-
-
-def worker(flow: FileFlow) -> WorkerSpec:
-    """Return the worker that stores the files of a domain."""
-    topics = flow.topics
-    return WorkerSpec(
-        name=flow.worker(KIND),
-        summary="Copies fetched files from the cache to the object store.",
-        group=f"{flow.domain}-upload-worker",
-        formerly=frozenset() if flow.worker_prefix else frozenset({"upload_worker"}),
-        reads=(topics.cached, topics.results),
-        writes=(topics.results,),
-        needs=("broker", *flow.store_settings),
-        calls=("claimx_upload_complete",),
-        family=flow.family,
-        dead_letters=topics.dlq,
-        build=partial(UploadProcessor, flow),
-        batch_size=100,
-        sets=flow.sets(KIND),
-        stop_seconds=30.0,
-    )

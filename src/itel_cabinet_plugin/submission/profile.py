@@ -5,12 +5,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from attrs import frozen
 
 from claimx_pipeline import Problem, Resources, SettingsError
-from claimx_pipeline.connections import Connection
 from itel_cabinet_plugin.form.model import ParsedForm
 from itel_cabinet_plugin.form.values import written
 from itel_cabinet_plugin.photo_links import Links, PhotoLinks, links_until
@@ -31,6 +30,9 @@ from itel_cabinet_plugin.submission.vendor_2026 import (
     check_fit,
     vendor_2026_submission_of,
 )
+
+if TYPE_CHECKING:
+    from claimx_pipeline.connections import Connection
 
 log = logging.getLogger(__name__)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from importlib import resources
 from typing import Any, Final
 
-import jsonschema_rs
 import msgspec
 
 from claimx_pipeline import RecordError
@@ -20,6 +19,8 @@ class SubmissionSchema:
     """A JSON Schema (draft 7) of what iTel is sent."""
 
     def __init__(self, schema: str = V1_SCHEMA) -> None:
+        import jsonschema_rs  # noqa: PLC0415 - only the worker that sends needs it
+
         content = resources.files("itel_cabinet_plugin").joinpath(schema).read_bytes()
         # Masked, because the errors end in logs and dead letters and the values are people's.
         self._validator = jsonschema_rs.Draft7Validator(

@@ -16,6 +16,7 @@ SUBMISSIONS: Final = TableSpec(
     ),
     mode="merge",
     key=("idempotency_key", "attempt_id"),
+    age="ended_at",
     columns=(
         Column(
             "idempotency_key",

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import time
 import uuid
+from collections import Counter
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,6 +17,7 @@ from claimx_pipeline.broker.protocol import (
     Broker,
     NewTopic,
     OutRecord,
+    Record,
     TopicPartition,
 )
 from claimx_pipeline.broker.sizes import size_of
@@ -83,6 +87,27 @@ async def test_polling_without_an_assignment_returns_nothing(room):
 @pytest.mark.incident("REB-01")
 async def test_polling_an_empty_topic_keeps_its_time_limit(room):
     await kept("test_polling_an_empty_topic_keeps_its_time_limit", room)
+
+
+async def test_a_partition_that_is_left_out_of_a_poll_keeps_its_records_for_later(room):
+    topic = await room.topic(partitions=2)
+    await room.publish(*(OutRecord(topic, b"x", bucket=n % 2) for n in range(200)))
+    consumer = await room.consumer(topic, "g")
+    first = await read(consumer, 10)
+    left = [a for a in consumer.assignments() if a.partition == first[0].partition]
+    others: list[Record] = []
+    while len(others) < 100 - sum(r.partition != left[0].partition for r in first):
+        for batch in await consumer.poll(max_records=30, timeout=5.0, without=left):
+            others += batch.records
+        await asyncio.sleep(0)
+    assert {r.partition for r in others} == {1 - left[0].partition}
+    everything = consumer.assignments()
+    began = time.monotonic()
+    assert await consumer.poll(max_records=30, timeout=5.0, without=everything) == []
+    assert time.monotonic() - began < 2.5, "it waits for nothing"
+    rest = await read(consumer, 200 - len(first) - len(others))
+    seen = Counter((r.partition, r.offset) for r in [*first, *others, *rest])
+    assert seen == Counter((p, o) for p in range(2) for o in range(100))
 
 
 @pytest.mark.incident("RET-07")

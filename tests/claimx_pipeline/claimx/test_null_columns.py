@@ -40,7 +40,7 @@ def row(spec: TableSpec, number: int, *, nulls: frozenset[str]) -> dict:
         for column in spec.columns
     }
     keys = {
-        column.name: str(number) if column.type is STRING else number
+        column.name: str(number) if column.type == STRING else number
         for column in spec.columns
         if column.name in spec.key and column.type in (STRING, LONG, INT)
     }

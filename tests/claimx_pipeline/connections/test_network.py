@@ -14,7 +14,8 @@ from claimx_pipeline.connections.network import proxy_to
 from claimx_pipeline.connections.registry import Connections
 from claimx_pipeline.connections.stream import StreamClient
 from claimx_pipeline.errors import Category
-from claimx_pipeline.media.guard import Guard, GuardedResolver, GuardedSockets, LinkRefusedError
+from claimx_pipeline.media.guard import Guard, LinkRefusedError
+from claimx_pipeline.media.guarded_network import GuardedResolver, GuardedSockets
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.broker import KafkaOAuthSettings
 from claimx_pipeline.settings.tree.connections import ConnectionSettings

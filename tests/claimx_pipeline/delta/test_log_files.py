@@ -11,7 +11,7 @@ from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.log_files import COMMITS, KEPT_COMMITS, SLACK, LogFiles, trim
 from claimx_pipeline.delta.maintenance import Maintenance
 from claimx_pipeline.delta.schemas import CHECKPOINT_INTERVAL
-from claimx_pipeline.delta.writing.positions import Claim
+from claimx_pipeline.delta.writing.held_positions import Claim
 from tests.rigs.delta_tables import (
     GROUP,
     acquired,

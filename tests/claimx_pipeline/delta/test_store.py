@@ -38,6 +38,7 @@ def test_a_new_table_has_its_partitions_and_properties(tmp_path):
         "delta.checkpointInterval": "20",
         "delta.dataSkippingStatsColumns": "project_id,answered_at,file_name_at,created_at,updated_at",
         "claimx.logCommits": "400",
+        "claimx.buckets": "16",
     }
     assert store.open("events").metadata().partition_columns == ["day"]
 

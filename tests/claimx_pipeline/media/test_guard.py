@@ -16,13 +16,12 @@ from claimx_pipeline.connections.stream import StreamClient
 from claimx_pipeline.errors import Category, category_of
 from claimx_pipeline.media.guard import (
     Guard,
-    GuardedResolver,
-    GuardedSockets,
     HostPort,
     LinkRefusedError,
     forbidden,
     literal_address,
 )
+from claimx_pipeline.media.guarded_network import GuardedResolver, GuardedSockets
 from tests.fakes.http_service import Reply, http_service
 from tests.rigs.media import media_rig
 

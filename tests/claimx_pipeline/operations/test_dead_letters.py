@@ -8,7 +8,11 @@ from datetime import timedelta
 import pytest
 
 from claimx_pipeline import Category, UsageError, operations
+from claimx_pipeline.broker.sqlite.log import StoredRecord
 from claimx_pipeline.errors import BrokerError, DeadLetterError
+from claimx_pipeline.operations.topics import open_producer
+from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
+from claimx_pipeline.runtime.headers import Origin
 
 RAW, DEAD = "claimx.events.raw", "claimx.events.dlq"
 
@@ -153,3 +157,51 @@ async def test_where_nothing_was_created_there_are_none_and_nothing_is_created(p
     assert await count(pipeline) == 0
     assert (await operations.plan_replay(pipeline)).count == 0
     assert not (tmp_path / "claimx-data").exists()
+
+
+async def test_conditions_on_what_is_in_them_leave_only_those(poisoned):
+    (first, *_) = (await operations.look_at_dead_letters(poisoned)).groups.largest_first()
+    worker = f"headers.claimx-dlq-worker={first.newest.failure.worker}"
+    assert await count(poisoned, where=[worker]) >= first.count
+    assert await count(poisoned, where=[worker, f"offset={first.newest.record.offset}"]) >= 1
+    assert await count(poisoned, where=["headers.claimx-dlq-worker=another"]) == 0
+
+
+async def test_a_group_shows_one_whole_error_beside_its_pattern(poisoned):
+    for group in (await operations.look_at_dead_letters(poisoned)).groups.largest_first():
+        shown = group.as_json()
+        assert shown["example"] == group.newest.failure.error
+        assert "<n>" not in shown["example"]
+
+
+async def test_a_transform_is_previewed_and_what_it_cannot_change_is_not_replayed(ready):
+    topic = "claimx.enrichment.pending"
+    worker = ready.workers["enrichment"]
+    dead_letters = ready.topology.physical(worker.dead_letters.name)
+    failure = DeadLetter(
+        origin=Origin(topic, 0, 0),
+        group=ready.topology.group(worker.group),
+        worker="enrichment",
+        category="permanent",
+        error_type="RecordError",
+        error="project 7 is unknown",
+        attempts=1,
+        first_failed="2026-01-15T12:00:00+00:00",
+        last_failed="2026-01-15T12:00:00+00:00",
+    )
+    values = (b'{"projectId": 7, "old": 1, "amount": 2.00}', b"nothing")
+    records = [StoredRecord(topic, 0, at, b"7", value, (), 0) for at, value in enumerate(values)]
+    async with open_producer(ready) as producer:
+        await producer.publish([failure.to_record(each, dead_letters) for each in records])
+    transform = operations.RecordTransform.parse(["project.id=@projectId", "n=1.50", "old="])
+    plan = await operations.plan_replay(ready, transform=transform)
+    (preview,) = plan.previews
+    assert preview.before == b'{"projectId": 7, "old": 1, "amount": 2.00}'
+    assert preview.after == b'{"projectId":7,"amount":2.00,"project":{"id":7},"n":1.50}'
+    (refused,) = plan.refused
+    assert "not JSON" in refused.reason
+    done = await operations.replay_dead_letters(ready, plan)
+    assert (done.groups.count, len(done.refused)) == (1, 1)
+    values = [each.value for each in await operations.read_topic(ready, topic)]
+    assert values == [preview.after]
+    assert (await operations.look_at_dead_letters(ready)).groups.count == 1

@@ -1,5 +1,7 @@
 """Offsets from Python: shown side by side, set back, and accepted as they are."""
 
+from datetime import timedelta
+
 import pytest
 
 from claimx_pipeline import UsageError, operations
@@ -88,3 +90,19 @@ async def test_what_cannot_be_done_is_said_in_one_sentence(written, worker, to, 
     with pytest.raises(UsageError, match=what):
         await operations.rewind_offsets(written, worker, to, topic=topic)
     assert (await used(written)).committed == 6
+
+
+async def test_a_group_is_rewound_to_a_time(ready):
+    raw = "claimx.events.raw"
+    await operations.publish(ready, raw, [{"n": 1}, {"n": 2}], keys=["k", "k"])
+    between = ready.clock.now() + timedelta(milliseconds=5)
+    while ready.clock.now() < between + timedelta(milliseconds=5):
+        await ready.clock.sleep(0.005)
+    await operations.publish(ready, raw, [{"n": 3}], keys=["k"])
+    (number,) = {record.partition for record in await operations.read_topic(ready, raw)}
+    await operations.rewind_offsets(ready, "ingest", {None: 0, number: 3})
+    moved = await operations.rewind_offsets(ready, "ingest", between)
+    assert [(each.partition.partition, each.after) for each in moved] == [(number, 2)]
+    shown = await operations.show_offsets(ready, "ingest")
+    assert {each.partition: each.lag for each in shown}[number] == 1
+    assert sum(each.lag for each in shown) == 1

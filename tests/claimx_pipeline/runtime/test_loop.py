@@ -178,6 +178,14 @@ async def test_a_batch_waits_for_its_linger_and_no_longer(rig):
     assert len(batches) < 5
 
 
+async def test_a_record_that_comes_after_a_pause_does_not_wait_for_the_linger(rig):
+    """The commit before it was longer ago than the linger, so no more than before are made."""
+    loop = rig.loop(rig.spec(Scripted(), linger_seconds=3600.0, batch_size=1000), asyncio.Event())
+    await rig.publish("m0")
+    await rig.run_until(lambda: loop.metrics.records == 1, loop)
+    assert await rig.committed() == 1
+
+
 async def test_two_members_share_the_partitions_and_lose_nothing(rig):
     first, second = Scripted(echo), Scripted(echo)
     stop = asyncio.Event()

@@ -14,8 +14,14 @@ from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
 from aiokafka.admin import NewTopic as KafkaNewTopic
 from attrs import define, field
 
-from claimx_pipeline.broker.kafka.client import ISOLATION, KafkaConnection, stopped
+from claimx_pipeline.broker.kafka.client import (
+    ISOLATION,
+    KafkaConnection,
+    know_leaders,
+    stopped,
+)
 from claimx_pipeline.broker.kafka.consumer import KafkaConsumer
+from claimx_pipeline.broker.kafka.offsets import group_offsets
 from claimx_pipeline.broker.kafka.producer import KafkaProducer
 from claimx_pipeline.broker.kafka.raw_log import count_records
 from claimx_pipeline.broker.naming import has_members
@@ -172,7 +178,7 @@ class KafkaAdmin:
             UnknownTopicError: The topic does not exist.
         """
         partitions = await self._partitions(topic)
-        found = await self._ask(lambda client: _group_offsets(client, group, partitions))
+        found = await self._ask(lambda client: group_offsets(client, group, partitions))
         return {at.partition: stored.offset for at, stored in found.items() if stored.offset >= 0}
 
     async def commit_offsets(self, group: str, topic: str, positions: Mapping[int, int]) -> None:
@@ -258,6 +264,7 @@ class KafkaAdmin:
         partitions = await self._partitions(topic)
         reader = await self._groupless_reader()
         async with self._connection.answering():
+            await know_leaders(reader, topic)
             found = await _with_retries(lambda: question(reader, partitions))
         return {at.partition: offset for at, offset in sorted(found.items())}
 
@@ -315,24 +322,6 @@ async def _with_retries(question: Callable[[], Awaitable[T]]) -> T:
             if not error.retriable:
                 raise
             await asyncio.sleep(ASK_AGAIN_SECONDS)
-
-
-async def _group_offsets(
-    client: Any, group: str, partitions: Sequence[KafkaPartition]
-) -> Mapping[KafkaPartition, Any]:
-    """Return what *group* has committed of each partition; an offset of -1 where it has nothing.
-
-    Raises:
-        GroupLoadInProgressError: The answer is not valid: a coordinator that has just started
-            leaves out all partitions and gives the error in a field that aiokafka 0.14 does
-            not read. Taken for "nothing committed" it would look like a group that was reset.
-    """
-    found: Mapping[KafkaPartition, Any] = await client.list_consumer_group_offsets(
-        group, partitions=list(partitions)
-    )
-    if not found.keys() >= set(partitions):
-        raise kafka_errors.GroupLoadInProgressError(group)
-    return found
 
 
 def _kafka_topic(topic: NewTopic) -> KafkaNewTopic:

@@ -266,3 +266,13 @@ def retrieved(future: asyncio.Future[Any]) -> None:
 
 def _text(error: Exception) -> str:
     return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+async def know_leaders(reader: Any, topic: str) -> None:
+    """Let a reader that is a member of no group learn who leads the partitions of *topic*.
+
+    Its first look for their offsets would find no leader and sleep for 100 ms.
+    """
+    client = reader._client  # noqa: SLF001 - aiokafka offers no other way
+    if client.cluster.partitions_for_topic(topic) is None:
+        await client.add_topic(topic)

@@ -84,7 +84,13 @@ class KafkaConsumer:
         self._client, self._joined = client, False
         self._heard = asyncio.get_running_loop().time()
 
-    async def poll(self, *, max_records: int, timeout: float) -> Sequence[PolledBatch]:  # noqa: ASYNC109 - the protocol's
+    async def poll(
+        self,
+        *,
+        max_records: int,
+        timeout: float,  # noqa: ASYNC109 - the protocol's
+        without: Collection[Assignment] = (),
+    ) -> Sequence[PolledBatch]:
         """Return up to *max_records* new records, waiting *timeout* seconds at most.
 
         Raises:
@@ -95,7 +101,8 @@ class KafkaConsumer:
         self._connection.stay_logged_in()
         try:
             async with asyncio.timeout(timeout + POLL_GRACE_SECONDS):
-                polled = await self._positions.getmany(client, timeout, max_records)
+                left = {_topic_partition(each) for each in without}
+                polled = await self._positions.getmany(client, timeout, max_records, left)
         except TimeoutError:
             polled = {}
         except UNREADABLE as error:
@@ -103,6 +110,8 @@ class KafkaConsumer:
         except kafka_errors.KafkaError as error:
             await self._drop(client)
             raise self._connection.translated(error) from error
+        if not polled and without:
+            return []
         if not polled:
             await self._check_alive(client)
             await self._commit_marks(client)
@@ -113,9 +122,7 @@ class KafkaConsumer:
             return []
         self._heard = asyncio.get_running_loop().time()
         self._positions.handed_out(polled)
-        return [
-            PolledBatch(self._owned[partition], records) for partition, records in polled.items()
-        ]
+        return [PolledBatch(self._owned[at], records) for at, records in polled.items()]
 
     async def _skip_unreadable(self, client: Any, error: Exception) -> Sequence[PolledBatch]:
         """Return what cannot be read as one record each, and continue after it.
@@ -295,8 +302,7 @@ class KafkaConsumer:
     async def _assign(self, client: Any, partitions: Iterable[TopicPartition]) -> None:
         # No await before this is complete: records of the new assignment must find it.
         self._owned = {
-            partition: Assignment(partition.topic, partition.partition, next(self._epochs))
-            for partition in sorted(partitions)
+            at: Assignment(at.topic, at.partition, next(self._epochs)) for at in sorted(partitions)
         }
         self._positions.forget()
         self._joined = True
@@ -305,9 +311,7 @@ class KafkaConsumer:
         await self._report_earliest(client)
 
     async def _report_earliest(self, client: Any) -> None:
-        unknown = [
-            partition for partition in self._owned if partition not in self._reported_earliest
-        ]
+        unknown = [at for at in self._owned if at not in self._reported_earliest]
         try:
             async with self._connection.answering():
                 offsets = await asyncio.gather(*(client.committed(at) for at in unknown))

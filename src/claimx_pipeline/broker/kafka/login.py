@@ -8,6 +8,7 @@ logs in with the token of that moment.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from aiokafka import errors as kafka_errors
 from aiokafka.abc import AbstractTokenProvider
@@ -15,11 +16,13 @@ from attrs import define, field
 
 from claimx_pipeline.clock import Clock, SystemClock, doubled
 from claimx_pipeline.connections.answer import Answer, RequestFailedError
-from claimx_pipeline.connections.client import Connection
 from claimx_pipeline.connections.oauth2 import OAuth2Token, token_service_settings
 from claimx_pipeline.errors import Category, RecordError
 from claimx_pipeline.settings.tree.broker import KafkaOAuthSettings
 from claimx_pipeline.settings.tree.connections import ConnectionSettings, OAuth2Settings
+
+if TYPE_CHECKING:
+    pass
 
 SECTION = "broker.kafka.oauth"
 
@@ -54,6 +57,8 @@ class _Issuer:
         self, method: str, path: str, *, form: Mapping[str, str], repeatable: bool
     ) -> Answer:
         """Send a form; see ``Connection.request``."""
+        from claimx_pipeline.connections.client import Connection  # noqa: PLC0415 - slow to import
+
         self.refused = None
         connection = Connection(SECTION, self.settings, SystemClock(), setting=SECTION)
         try:

@@ -7,7 +7,7 @@ here, byte by byte.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 from aiokafka import TopicPartition
@@ -90,14 +90,26 @@ class PositionTracker:
         for partition, records in polled.items():
             self._next[partition] = records[-1].offset + 1
 
-    async def getmany(self, client: Any, seconds: float, max_records: int) -> Any:
+    async def getmany(
+        self,
+        client: Any,
+        seconds: float,
+        max_records: int,
+        without: Collection[TopicPartition] = (),
+    ) -> Any:
         """Return new records; none that would be read together with unreadable ones.
+
+        Those of the partitions in *without* are left for a later call; then nothing is waited for.
 
         Raises:
             Exception: One of ``UNREADABLE``; what was read in the same call is lost until
                 ``skip_unreadable`` has returned.
         """
         try:
+            if without:
+                if self._readable or not (others := client.assignment() - {*without}):
+                    return {}
+                return await client.getmany(*others, timeout_ms=0, max_records=max_records)
             return await self._getmany(client, round(seconds * 1000), max_records)
         except UNREADABLE:
             self._certain = False

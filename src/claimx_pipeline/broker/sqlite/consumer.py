@@ -6,7 +6,7 @@ import asyncio
 import functools
 import logging
 import sqlite3
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 from attrs import define, field
 
@@ -73,7 +73,13 @@ class SqliteConsumer:
             raise
         self._lease_task = asyncio.create_task(self._keep_lease(), name=f"lease of {self._me.name}")
 
-    async def poll(self, *, max_records: int, timeout: float) -> Sequence[PolledBatch]:  # noqa: ASYNC109 - the protocol's
+    async def poll(
+        self,
+        *,
+        max_records: int,
+        timeout: float,  # noqa: ASYNC109 - the protocol's
+        without: Collection[Assignment] = (),
+    ) -> Sequence[PolledBatch]:
         """Return up to *max_records* new records, waiting *timeout* seconds at most.
 
         Raises:
@@ -85,11 +91,13 @@ class SqliteConsumer:
             # It ends only by an unexpected error, and without it the lease is not renewed.
             self._lease_task.result()
         try:
-            return await self._poll(max_records, timeout)
+            return await self._poll(max_records, timeout, without)
         except MissingFileError as error:
             raise UnknownTopicError(self._me.topics[0]) from error
 
-    async def _poll(self, max_records: int, seconds: float) -> Sequence[PolledBatch]:
+    async def _poll(
+        self, max_records: int, seconds: float, without: Collection[Assignment]
+    ) -> Sequence[PolledBatch]:
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         while True:
@@ -97,10 +105,10 @@ class SqliteConsumer:
                 await self._balance()
             state = (self._thread.changes, self._resumed)
             if state != self._drained:
-                if batches := await self._read(max_records):
+                if (batches := await self._read(max_records, without)) or without:
                     return batches
                 self._drained = state
-            if (left := end - loop.time()) <= 0:
+            if without or (left := end - loop.time()) <= 0:
                 return []
             # Also woken by a tick: a resumed or newly owned partition is not a change of the file.
             await self._thread.wait_for_change(state[0], min(left, TICK_SECONDS))
@@ -155,8 +163,8 @@ class SqliteConsumer:
         finally:
             await self._thread.leave()
 
-    async def _read(self, max_records: int) -> list[PolledBatch]:
-        reading = [a for a in self._owned if a not in self._paused]
+    async def _read(self, max_records: int, without: Collection[Assignment]) -> list[PolledBatch]:
+        reading = [a for a in self._owned if a not in self._paused and a not in without]
         if not reading:
             return []
         # Each call begins with another partition, so that a busy one starves none.

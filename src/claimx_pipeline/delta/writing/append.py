@@ -18,11 +18,9 @@ from claimx_pipeline.delta.schemas import FormWatch
 from claimx_pipeline.delta.spec import TableSpec, bucket_of
 from claimx_pipeline.delta.writing.convert import Converted, Converter
 from claimx_pipeline.delta.writing.form import StoredForm
+from claimx_pipeline.delta.writing.held_positions import Acquired, Claim, Positions
 from claimx_pipeline.delta.writing.keys import Key, KeyedRows, KeyIndex
 from claimx_pipeline.delta.writing.positions import (
-    Acquired,
-    Claim,
-    Positions,
     acquire_positions,
     read_positions,
     refuse_restored,
@@ -85,6 +83,19 @@ class PreparedRows:
             if record.offset < done[record.topic, record.partition]
             or record.offset >= ends.get((record.topic, record.partition), record.offset + 1)
         }
+
+    def too_old(self, spec: TableSpec, floor: int | None) -> set[int]:
+        """Return the indices of the rows that retention has deleted, or would at once.
+
+        Args:
+            spec: Declaration of the table.
+            floor: The time before which no row is kept, in microseconds since 1970.
+        """
+        column = spec.aged_by()
+        if floor is None or column is None:
+            return set()
+        times = micros_in(self.data.column(column))
+        return {at for at, time in enumerate(times) if time is not None and time < floor}
 
     def limited(self, next_offsets: Mapping[TopicPartition, int]) -> dict[TopicPartition, int]:
         """Return *next_offsets*, none beyond its limit."""
@@ -209,6 +220,7 @@ class AppendWriter:
         held = self._verified(table, claim)
         prepared = self._fitting(prepared, self._form.of(table))
         count, left_out = prepared.data.num_rows, prepared.left_out(held)
+        left_out |= prepared.too_old(self.spec, self._form.floor)
         if prepared.keyed and len(left_out) < count:
             left_out = left_out | self._index.duplicates(table, prepared.keyed)
         data, keys = prepared.data, prepared.keyed.keys if prepared.keyed else ()

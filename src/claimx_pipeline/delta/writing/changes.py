@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from attrs import frozen
 
+from claimx_pipeline.clock import EPOCH
 from claimx_pipeline.delta.writing.fold import State
 from claimx_pipeline.delta.writing.known import Key
 
@@ -37,3 +40,24 @@ class Change:
     is_new: bool
     """Whether the table has to be changed."""
     refused: tuple[tuple[int, str], ...] = ()
+
+
+def not_older(
+    groups: dict[Key, list[KeyedRow]], column: str | None, floor: int | None
+) -> dict[Key, list[KeyedRow]]:
+    """Return *groups* without the rows that retention has deleted, or would at once.
+
+    Args:
+        groups: Rows by key.
+        column: The column that says how old a row is; None if none does.
+        floor: The time before which no row is kept, in microseconds since 1970; None for none.
+    """
+    if column is None or floor is None:
+        return groups
+    oldest = EPOCH + timedelta(microseconds=floor)
+    found = {}
+    for key, rows in groups.items():
+        kept = [row for row in rows if (at := row.values[column]) is None or at >= oldest]
+        if kept:
+            found[key] = kept
+    return found

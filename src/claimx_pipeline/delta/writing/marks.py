@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from deltalake import DeltaTable
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from deltalake import DeltaTable
 
 GROUP = "claimx-group"
 """Key in a commit's information that names the group whose rows it brings."""
@@ -16,6 +19,17 @@ MAINTENANCE = "claimx-maintenance"
 
 RESTORED = "claimx-log/restored"
 """Transaction of a table: the version of the latest RESTORE that is not in its log any more."""
+
+
+FLOOR = "claimx-retention/floor"
+"""Transaction of a table: the time, in microseconds since 1970, before which retention has
+deleted its rows. Writers add no older one, so that a late repetition does not come back."""
+
+
+def floor_of(table: DeltaTable) -> int | None:
+    """Return the time before which no row is written any more; None if any is."""
+    found: int | None = table.transaction_version(FLOOR)
+    return found or None
 
 
 def seen_id(group: str) -> str:

@@ -23,17 +23,15 @@ from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.delta.schemas import FormWatch
 from claimx_pipeline.delta.spec import TableSpec, bucket_of
-from claimx_pipeline.delta.writing.changes import Change, KeyedBatch, KeyedRow
+from claimx_pipeline.delta.writing.changes import Change, KeyedBatch, KeyedRow, not_older
 from claimx_pipeline.delta.writing.convert import Converter
 from claimx_pipeline.delta.writing.fold import CREATED_AT, UPDATED_AT, Rules, State, digest
 from claimx_pipeline.delta.writing.form import StoredForm
+from claimx_pipeline.delta.writing.held_positions import Acquired, Claim, Positions
 from claimx_pipeline.delta.writing.known import Key, Known, KnownRows
 from claimx_pipeline.delta.writing.layout import why_merged
 from claimx_pipeline.delta.writing.merging import Merging, commit_properties
 from claimx_pipeline.delta.writing.positions import (
-    Acquired,
-    Claim,
-    Positions,
     acquire_keyed,
     refuse_restored,
 )
@@ -116,11 +114,14 @@ class MergeWriter:
         unknown = {
             key: rows for key, rows in batch.groups.items() if not self._all_known(key, rows)
         }
-        skipped = sum(len(rows) for key, rows in batch.groups.items() if key not in unknown)
+        total = sum(len(rows) for rows in batch.groups.values()) + len(batch.refused)
+        held = claim.held
+        if unknown:
+            held = self._verified(held)
+            form = self._form.of(self.handle.table())
+            unknown = not_older(unknown, self.spec.aged_by(), self._form.floor)
         if not unknown:
-            return Committed(WriteResult(0, batch.refused, skipped), claim.held)
-        held = self._verified(claim.held)
-        form = self._form.of(self.handle.table())
+            return Committed(WriteResult(0, batch.refused, total - len(batch.refused)), held)
         way = self._way(form)
         stored = way.read(set(unknown), (*self._declared, *(column.name for column in form.extra)))
         changes = [self._change(key, rows, stored.get(key)) for key, rows in unknown.items()]
@@ -134,7 +135,6 @@ class MergeWriter:
             if not change.refused:
                 self._remember(change)
         written = sum(len(change.rows) for change in changed)
-        total = sum(len(rows) for rows in batch.groups.values()) + len(batch.refused)
         result = WriteResult(written, tuple(sorted(refused)), total - written - len(refused))
         return Committed(result, held)
 

@@ -17,10 +17,10 @@ from claimx_pipeline.delta.faults import engine_errors
 from claimx_pipeline.delta.querying.reading import batches, literal, names
 from claimx_pipeline.delta.spec import TableSpec, bucket_of
 from claimx_pipeline.delta.writing.fold import State
+from claimx_pipeline.delta.writing.held_positions import Positions
 from claimx_pipeline.delta.writing.keys import find_keys
 from claimx_pipeline.delta.writing.known import Key
 from claimx_pipeline.delta.writing.marks import GROUP, VERIFIED
-from claimx_pipeline.delta.writing.positions import Positions
 
 _LISTED_KEYS = 200
 """Keys named in the SQL that reads them; planning a longer list takes longer than it saves."""

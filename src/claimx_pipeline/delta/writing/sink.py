@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any, Protocol, TypeVar
 
 from attrs import define, evolve, field, frozen
-from deltalake.exceptions import CommitFailedError
+from deltalake.exceptions import CommitFailedError, DeltaError
 
 from claimx_pipeline.broker.protocol import Record, TopicPartition
 from claimx_pipeline.clock import Clock
@@ -21,7 +21,7 @@ from claimx_pipeline.delta.faults import (
 )
 from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.delta.thread import TableThread
-from claimx_pipeline.delta.writing.positions import Acquired, Claim, Positions
+from claimx_pipeline.delta.writing.held_positions import Acquired, Claim, Positions
 from claimx_pipeline.errors import Category, ClaimxError, TableError
 
 T = TypeVar("T")
@@ -266,6 +266,10 @@ class DeltaSink:
             except TableError as error:
                 cause = error.reason
                 await self._reconcile()
+            except TableWriteError as error:
+                if not await self._overtaken(writer, error):
+                    raise
+                cause = error.reason
             except TableFencedError:
                 self._held = None
                 raise
@@ -277,6 +281,16 @@ class DeltaSink:
             Category.TRANSIENT,
             table=self.table,
         )
+
+    async def _overtaken(self, writer: TableWriter, error: TableWriteError) -> bool:
+        """Return whether a file could not be read in a version that is not the newest.
+
+        Others may have replaced and deleted it meanwhile, and the newest one goes without it.
+        """
+        cause = error.__cause__
+        in_query = isinstance(cause, DeltaError) and cause.__cause__ is not None
+        unread = in_query or isinstance(cause, TableUnusableError)
+        return unread and await self._run(writer.reload)
 
     async def _reconcile(self) -> None:
         """Compare declared and stored schema as at the start; others have changed the table.

@@ -16,6 +16,8 @@ from claimx_pipeline.errors import ClaimxError, SettingsError
 from claimx_pipeline.settings.loading.structure import structure_config
 
 CONFIG_FILE = "config.yaml"
+FORMER_PACKAGES = frozenset({"kafka_pipeline", "pipeline"})
+"""What the code of the system before was imported from."""
 
 
 @frozen(kw_only=True)
@@ -56,16 +58,31 @@ class FoundPlugin:
         if self.content is None:
             raise ClaimxError(self.problem)
         local = self.folder / f"{self.content.module}.py"
-        if local.is_file():
-            module = _module_of_file(local)
-        else:
-            module = importlib.import_module(self.content.module)
+        module = _module_of_file(local) if local.is_file() else _installed(self.content.module)
         try:
             return getattr(module, self.content.class_name)
         except AttributeError:
             raise ClaimxError(
                 f"module {self.content.module!r} has no class {self.content.class_name!r}"
             ) from None
+
+
+def _installed(name: str) -> ModuleType:
+    """Import a module that is installed.
+
+    Raises:
+        ClaimxError: It is one of the system before.
+    """
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name not in FORMER_PACKAGES:
+            raise
+        raise ClaimxError(
+            f"module {name!r} is of the system before; for triggers write 'module: "
+            "claimx_pipeline.plugins.task_trigger' and 'class: TaskTriggerPlugin', for code of "
+            "your own see docs/how-to/write-a-plugin.md"
+        ) from error
 
 
 def find(directory: Path | None, environ: Mapping[str, str]) -> list[FoundPlugin]:

@@ -83,6 +83,16 @@ class ValueFiles:
             raise DeadLetterError(location, f"{file} has been changed since it was written")
         return found
 
+    def delete(self, pointer: str) -> None:
+        """Delete the file that a dead letter's header points to; a missing one is not an error.
+
+        Raises:
+            DeadLetterError: The store is one in which no value is kept.
+            OSError: It cannot be deleted.
+        """
+        if named := _POINTER.fullmatch(pointer):
+            (self._folder(pointer) / named[1]).unlink(missing_ok=True)
+
     def _folder(self, location: str) -> Path:
         root = self.root.removeprefix("file://")
         if "://" in root or "${" in root:

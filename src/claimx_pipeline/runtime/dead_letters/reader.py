@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -90,6 +90,8 @@ class DeadLetterFilter:
     """Or how it begins."""
     replayed: bool = False
     """Dead letters that were replayed match as well."""
+    where: Callable[[Record], bool] | None = None
+    """Says of the dead letter's own record whether it matches."""
     decoders: Sequence[Decode] = ()
     """Read the raw events of every domain: an event is found by an id that is derived."""
 
@@ -115,8 +117,9 @@ class DeadLetterFilter:
             self.fingerprint
         ):
             return False
-        return self.event_id is None or names_event(
-            dead_letter.record, self.event_id, self.decoders
+        where = self.where is None or self.where(dead_letter.record)
+        return where and (
+            self.event_id is None or names_event(dead_letter.record, self.event_id, self.decoders)
         )
 
 

@@ -8,7 +8,7 @@ its results by what caused them, so nothing is doubled.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 import msgspec
 from attrs import define, field, frozen
@@ -23,6 +23,9 @@ from claimx_pipeline.runtime.dead_letters.reader import FoundDeadLetter, ReplayM
 from claimx_pipeline.runtime.headers import Origin
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.topics import DLQ_REPLAYED, Topology
+
+Transform = Callable[[bytes | None], bytes | None]
+"""Returns a value changed, or raises ``ValueError`` with the reason why it cannot be."""
 
 
 @frozen
@@ -93,6 +96,7 @@ class Replayer:
         producer: Producer,
         *,
         again: bool = False,
+        transform: Transform | None = None,
     ) -> ReplayedPage:
         """Replay *dead_letters* and mark them; those that cannot be are named with the reason.
 
@@ -100,6 +104,7 @@ class Replayer:
             dead_letters: What is replayed.
             producer: What publishes them.
             again: Whether what was done already is to be done once more.
+            transform: Returns a value changed; what it cannot change is refused.
 
         Raises:
             BrokerError: The broker did not take them. Dead letters may have been replayed that
@@ -114,8 +119,12 @@ class Replayer:
                 continue
             try:
                 value = await asyncio.to_thread(self.files.value, dead_letter.record)
+                value = value if transform is None else transform(value)
             except DeadLetterError as error:
                 page.refused.append(Refused(dead_letter.location, error.reason))
+                continue
+            except ValueError as error:
+                page.refused.append(Refused(dead_letter.location, str(error)))
                 continue
             going.append(
                 (dead_letter, returning(dead_letter, dead_letter.failure, value, again=again))

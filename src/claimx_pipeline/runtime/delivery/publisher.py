@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from attrs import define, evolve
+from attrs import define
 
 from claimx_pipeline.broker.protocol import OutRecord, Producer
 from claimx_pipeline.errors import RecordTooLargeError
@@ -63,4 +63,7 @@ class Publisher:
 
     def _named(self, record: OutRecord) -> OutRecord:
         """Return *record* with its topic as the broker knows it."""
-        return evolve(record, topic=self.policy.topology.physical(record.topic))
+        topic = self.policy.topology.physical(record.topic)
+        if topic == record.topic:
+            return record
+        return OutRecord(topic, record.value, record.key, record.headers, record.bucket)

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from attrs import define
 
 from claimx_pipeline.broker.protocol import Assignment, TopicPartition
-from claimx_pipeline.delta.faults import TableWriteError
 from claimx_pipeline.delta.rows import TableRow
-from claimx_pipeline.delta.writing.sink import TableSink
+from claimx_pipeline.delta.write_errors import TableWriteError
 from claimx_pipeline.errors import Category, RecordError, TableError
 from claimx_pipeline.runtime.delivery.batch import BatchRecord
 from claimx_pipeline.runtime.outcome import Dead, Held
 from claimx_pipeline.telemetry.metrics import WorkerMetrics
+
+if TYPE_CHECKING:
+    from claimx_pipeline.delta.writing.sink import TableSink
 
 RowsOfRecords = Sequence[tuple[BatchRecord, TableRow]]
 

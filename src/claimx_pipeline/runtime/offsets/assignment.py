@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from attrs import define, field
 
 from claimx_pipeline.broker.protocol import Admin, Assignment, Consumer, TopicPartition
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.delta.writing.positions import Acquired
-from claimx_pipeline.delta.writing.sink import TableSink
+from claimx_pipeline.delta.writing.held_positions import Acquired
 from claimx_pipeline.errors import FencedError
 from claimx_pipeline.runtime.offsets.gaps import Gap, PolledOffsets
 from claimx_pipeline.runtime.offsets.start_checks import OffsetCheck, Verdict, guard, look_at
+
+if TYPE_CHECKING:
+    from claimx_pipeline.delta.writing.sink import TableSink
 
 log = logging.getLogger(__name__)
 

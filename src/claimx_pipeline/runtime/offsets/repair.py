@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from attrs import define, evolve, frozen
 
 from claimx_pipeline.broker.protocol import Admin, TopicPartition
-from claimx_pipeline.delta.store import TableStore
-from claimx_pipeline.delta.writing.positions import Acquired, Positions
+from claimx_pipeline.delta.writing.held_positions import Acquired, Positions
 from claimx_pipeline.errors import TableError, UnknownTopicError, UsageError
 from claimx_pipeline.runtime.offsets.reading import retired_topics, topics_read
 from claimx_pipeline.runtime.offsets.start_checks import OffsetCheck, PartitionOffsets, look_at
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.topics import Topology
+
+if TYPE_CHECKING:
+    from claimx_pipeline.delta.store import TableStore
 
 Targets = Mapping[TopicPartition, int]
 

@@ -16,8 +16,8 @@ from attrs import define, evolve, field
 
 from claimx_pipeline.broker.protocol import Admin, Assignment, TopicPartition
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.delta.faults import TableWriteError
 from claimx_pipeline.delta.thread import TableThread
+from claimx_pipeline.delta.write_errors import TableWriteError
 from claimx_pipeline.errors import (
     BrokerError,
     BrokerUnavailableError,
@@ -138,12 +138,12 @@ class RunningChecks:
     """Partitions of which records may be lost: how far they were polled, and empty polls then."""
 
     def __attrs_post_init__(self) -> None:
-        spec, store = self.resources.worker, self.resources.table_store
+        spec = self.resources.worker
         self.worker, self.clock = spec.name, self.resources.clock
         self.identities = Identities(
             spec.name,
             {self.resources.topology.physical(topic.name) for topic in spec.reads},
-            {table: partial(store.identity, table) for table in spec.tables},
+            {table: partial(self.resources.table_store.identity, table) for table in spec.tables},
             self.admin,
         )
 

@@ -180,16 +180,23 @@ async def look_at(
         BrokerUnavailableError: The broker does not answer.
     """
     wanted = set(partitions)
-    found = {}
-    for topic in sorted({partition.topic for partition in wanted}):
-        committed, log_start = await asyncio.gather(
-            admin.committed(group, topic), admin.begin_offsets(topic)
+    topics = sorted({partition.topic for partition in wanted})
+    looks = await asyncio.gather(*(_look_at(admin, group, topic) for topic in topics))
+    return {at: offsets for each in looks for at, offsets in each.items() if at in wanted}
+
+
+async def _look_at(
+    admin: Admin, group: str, topic: str
+) -> Mapping[TopicPartition, PartitionOffsets]:
+    """Return what the broker knows of the partitions of one topic."""
+    committed, log_start = await asyncio.gather(
+        admin.committed(group, topic), admin.begin_offsets(topic)
+    )
+    # Last, so that nothing read before can be beyond it.
+    log_ends = await admin.end_offsets(topic)
+    return {
+        TopicPartition(topic, number): PartitionOffsets(
+            committed.get(number), log_start[number], log_end
         )
-        # Last, so that nothing read before can be beyond it.
-        for number, log_end in (await admin.end_offsets(topic)).items():
-            partition = TopicPartition(topic, number)
-            if partition in wanted:
-                found[partition] = PartitionOffsets(
-                    committed.get(number), log_start[number], log_end
-                )
-    return found
+        for number, log_end in log_ends.items()
+    }

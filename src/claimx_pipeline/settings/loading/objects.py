@@ -59,7 +59,11 @@ class ClassBuilder:
         beside = {}
         for key, child in node.entries.items():
             here = location.child(key, child)
-            if key in plain:
+            retired = getattr(kind, "RETIRED", {}).get(key)
+            if retired and key not in plain and not (inline and isinstance(child, Block)):
+                said = f"{key!r} is not a key of this version; {retired}"
+                draft.problems.append(here.problem(said))
+            elif key in plain:
                 self._add(draft, plain[key].name, here, plain[key].type)
                 draft.problems += _unfit(draft, plain[key], here)
             elif inline is not None and (fault := fault_of_key(here, key)) is not None:
@@ -68,12 +72,7 @@ class ClassBuilder:
             elif inline is not None and (wanted := self._inline_kind(inline, key)) is not None:
                 beside[key] = (here, wanted)
             elif inline is None or not self._unknown_yet(inline):
-                retired = getattr(kind, "RETIRED", {}).get(key)
-                draft.problems.append(
-                    here.problem(f"{key!r} is not a key of this version; {retired}")
-                    if retired
-                    else self._unknown_key(here, key, [*plain], inline)
-                )
+                draft.problems.append(self._unknown_key(here, key, [*plain], inline))
         if inline is not None:
             self._add_inline(draft, inline, beside)
         self._name_missing(draft, plain)

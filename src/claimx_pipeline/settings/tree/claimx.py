@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from string import Formatter
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from attrs import Attribute, field, frozen
 from attrs.validators import ge, gt, le, optional
@@ -47,6 +48,13 @@ def dotted_path(_: Any, attribute: Attribute[Any], value: str) -> None:
 @frozen(kw_only=True)
 class ApiSettings:
     """The ClaimX REST API."""
+
+    RETIRED: ClassVar[Mapping[str, str]] = {
+        "base_path": "write 'base_url'",
+        "claimx_api_token_env": "write 'token: ${VARIABLE}', or 'token_file'",
+        "concurrency": "write 'max_concurrent'",
+    }
+    """Keys of the system before, each with what to write instead."""
 
     base_url: str | None = field(
         default=None,

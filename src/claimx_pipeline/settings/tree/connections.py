@@ -30,6 +30,12 @@ CLAIMX_API = "claimx_api"
 class OAuth2Settings:
     """Client credentials that access tokens are asked for with."""
 
+    RETIRED: ClassVar[Mapping[str, str]] = {
+        "client_credential": "write 'client_secret'",
+        "grant_type": "it is always client_credentials; remove it",
+    }
+    """Keys of the system before, each with what to write instead."""
+
     client_id: str = field(validator=not_blank)
     """Who asks."""
 

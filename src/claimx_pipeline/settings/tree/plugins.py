@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from attrs import field, frozen
 from attrs.validators import gt
@@ -37,6 +37,15 @@ class PluginSettings:
 @frozen(kw_only=True)
 class PluginsSettings:
     """Plugins: ``plugins.dir``, and ``plugins.<name>`` for each."""
+
+    RETIRED: ClassVar[Mapping[str, str]] = {
+        "enabled": "each plugin has a switch of its own: plugins.NAME.enabled",
+        "config_path": "write 'dir'",
+        "plugins_dir": "write 'dir'",
+        "task_triggers": "triggers are an option of the plugin that has them: "
+        "plugins.NAME.config.triggers",
+    }
+    """Keys of the system before, each with what to write instead."""
 
     dir: str = "plugins/config"
     """Folder of directory plugins; empty for none."""

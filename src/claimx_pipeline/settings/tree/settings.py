@@ -17,6 +17,7 @@ from claimx_pipeline.settings.tree.claimx import ClaimxSettings
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.settings.tree.health import HealthSettings
 from claimx_pipeline.settings.tree.logging import LoggingSettings
+from claimx_pipeline.settings.tree.maintenance import MaintenanceSettings
 from claimx_pipeline.settings.tree.media import MediaSettings
 from claimx_pipeline.settings.tree.network import NetworkSettings, replaced
 from claimx_pipeline.settings.tree.offsets import OffsetsSettings
@@ -43,6 +44,9 @@ class Settings:
 
     tables: TablesSettings = field(factory=TablesSettings)
     """Where the Delta tables live."""
+
+    maintenance: MaintenanceSettings = field(factory=MaintenanceSettings)
+    """When the tables are looked after, and how long they keep rows."""
 
     storage: StorageSettings = field(factory=StorageSettings)
     """Object storage."""
@@ -128,6 +132,10 @@ class SettingsSection:
 
     former_prefixes: tuple[str, ...] = ()
     """Beginnings of the names of that system's variables."""
+
+    former_keys: Mapping[str, str] = field(factory=dict)
+    """Dotted path of a key of that system's files, ``*`` meaning anything, to what to write
+    instead."""
 
     defaults: str = ""
     """YAML merged under the user's file: for example a connection the plugin brings."""

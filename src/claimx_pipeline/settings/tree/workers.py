@@ -27,6 +27,7 @@ class WorkerSettings:
     """What differs for one worker from what it declares, or a worker made of stages."""
 
     RETIRED: ClassVar[Mapping[str, str]] = {
+        "enabled": "a worker runs if it is started, with 'claimx-run worker NAME'; remove it",
         "name": "the worker's name is the key above; remove it",
         "destination_connection": "add a stage 'send' with 'connection' as the last one",
         "destination_path": "give the stage 'send' an 'endpoint'",

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from claimx_pipeline.delta.faults import TableFencedError, TableWriteError
 from claimx_pipeline.delta.writing.append import AppendWriter
-from claimx_pipeline.delta.writing.positions import Positions
+from claimx_pipeline.delta.writing.held_positions import Positions
 from claimx_pipeline.delta.writing.sink import WriteResult
 from claimx_pipeline.errors import TableError
 from tests.rigs.delta_tables import (

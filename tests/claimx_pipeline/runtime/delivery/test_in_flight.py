@@ -113,6 +113,45 @@ async def test_a_partition_waits_when_too_much_of_it_is_in_flight_and_others_go_
     assert await rig.committed() == 600
 
 
+async def fill(rig: Rig, *counts: int) -> None:
+    """Publish so many records to each partition: ``0-0``, ``0-1`` and so on."""
+    producer = rig.broker().producer()
+    await producer.start()
+    for bucket, count in enumerate(counts):
+        texts = (f"{bucket}-{number}" for number in range(count))
+        await producer.publish([OutRecord(IN.name, each.encode(), bucket=bucket) for each in texts])
+    await producer.close()
+
+
+async def test_one_long_partition_keeps_no_other_waiting(rig):
+    """It fills the room and gets nowhere; what comes in the other partition is committed."""
+    await fill(rig, 300)
+    processor = Gated(echo, "0-0")
+    loop = rig.loop(rig.spec(processor, batch_size=10, in_flight=40), asyncio.Event())
+    running = asyncio.create_task(loop.run())
+    await until(lambda: len(processor.seen) == 40)
+    await fill(rig, 0, 25)
+    await until(lambda: loop.metrics.records == 25)
+    assert_adds_up(rig)
+    assert await rig.committed() == 25
+    assert await rig.published() == [f"1-{number}" for number in range(25)]
+    assert len([text for text in processor.seen if text.startswith("0-")]) == 40, "no more room"
+    processor.gate.set()
+    await until(lambda: loop.metrics.records == 325)
+    await finish(loop, running)
+    assert await rig.committed() == 325
+    published = await rig.published()
+    assert [text for text in published if text.startswith("0-")] == [f"0-{n}" for n in range(300)]
+
+
+async def test_after_a_batch_of_one_partition_alone_the_others_go_first(rig):
+    await fill(rig, 200, 5)
+    processor = Scripted(echo)
+    loop = rig.loop(rig.spec(processor, batch_size=20, in_flight=20), asyncio.Event())
+    await rig.run_until(lambda: loop.metrics.records == 205, loop)
+    assert max(processor.seen.index(f"1-{number}") for number in range(5)) < 45
+
+
 async def test_a_held_record_holds_what_is_in_flight_behind_it_and_its_work_is_done_once(rig):
     """What was done for the batches behind is kept; only the held record is tried again."""
     away = True
@@ -208,6 +247,28 @@ async def test_a_worker_with_a_batch_that_never_ends_is_alive_at_first_and_stuck
     await until(lambda: loop.metrics.records == 2)
     await until(lambda: health.live()[0])
     await finish(loop, running)
+
+
+async def test_a_batch_that_never_ends_shows_although_others_are_committed(tmp_path):
+    from tests.fakes.virtual_clock import VirtualClock
+
+    clock = VirtualClock()
+    rig = await Rig.make(tmp_path, clock=clock)
+    await fill(rig, 1)
+    processor = Gated(echo, "0-0")
+    loop = rig.loop(rig.spec(processor, batch_size=1), asyncio.Event())
+    running = asyncio.create_task(loop.run())
+    await until(lambda: processor.seen)
+    for count in (1, 2, 3):
+        await clock.advance(110)
+        await fill(rig, 0, 1)
+        await until(lambda count=count: loop.metrics.records == count)
+    before = clock.monotonic()
+    await until(lambda: loop._pulse._beat >= before)
+    assert not loop.resources.health.live()[0]
+    loop.stop.set()
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
 
 
 @pytest.fixture

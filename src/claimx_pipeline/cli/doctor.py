@@ -1,0 +1,69 @@
+"""``claimx-run doctor``: what is wrong with an installation, and what to do about it."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import textwrap
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from claimx_pipeline import operations
+from claimx_pipeline.cli.context import CommandLine
+from claimx_pipeline.clock import SystemClock
+from claimx_pipeline.errors import PluginLoadError, SettingsError
+from claimx_pipeline.hooks.output import note, print_json
+
+if TYPE_CHECKING:
+    from claimx_pipeline.operations import Finding
+
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
+
+WIDTH = 96
+
+
+@app.command()
+def doctor(
+    context: typer.Context,
+    all_: Annotated[bool, typer.Option("--all", help="Also show what is as it should be.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Examine settings, broker, topics, groups, tables, stores, services and this machine.
+
+    Each finding comes with its remedy. Services are asked their harmless question, a small file
+    is written to each store and deleted again. Ends with 1 if something is wrong.
+    """
+    command_line: CommandLine = context.obj
+    try:
+        found = asyncio.run(operations.examine(command_line.pipeline()))
+    except (SettingsError, PluginLoadError) as error:
+        found = operations.unreadable(error, SystemClock().now())
+    if json:
+        print_json(found.as_json())
+    else:
+        for finding in found.findings:
+            if all_ or finding.level != "ok":
+                sys.stdout.write(_shown(finding))
+        warnings = sum(each.level == "warning" for each in found.findings)
+        note(
+            f"{len(found.wrong)} wrong, {warnings} warnings, {len(found.findings)} findings in all"
+        )
+    if found.wrong:
+        raise typer.Exit(1)
+
+
+def _shown(finding: Finding) -> str:
+    head = f"{finding.level.upper():<8}{finding.area}: {finding.what} [{finding.check}]"
+    lines = textwrap.wrap(head, WIDTH, subsequent_indent=" " * 8, break_long_words=False)
+    if finding.remedy:
+        indent = " " * 8
+        lines += textwrap.wrap(
+            f"do: {finding.remedy}",
+            WIDTH,
+            initial_indent=indent,
+            subsequent_indent=f"{indent}    ",
+            break_long_words=False,
+            break_on_hyphens=False,
+        )
+    return "\n".join(lines) + "\n"

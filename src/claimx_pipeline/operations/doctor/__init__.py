@@ -1,0 +1,1 @@
+"""Examines an installation and says what is wrong, each with its remedy."""

@@ -1,0 +1,1 @@
+"""Erasure of claims: what is deleted where, and what cannot be."""

@@ -1,0 +1,1 @@
+"""Finds every station of an event, and where it is now."""
