@@ -67,7 +67,7 @@ def problem_of(name: str) -> str:
         return "use lower case letters, digits and '_', with a letter first"
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
         return "it is a word of Python's own"
-    if name in sys.stdlib_module_names:
+    if name in {*sys.stdlib_module_names, "test"}:  # which Python leaves out of its list
         return "it is a module of Python's standard library, which would be loaded instead"
     if name in OURS:
         return "it has a meaning of its own here"
