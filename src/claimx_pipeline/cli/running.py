@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from claimx_pipeline import operations
 from claimx_pipeline.cli.garbage import rarely
+from claimx_pipeline.errors import ClaimxError
 from claimx_pipeline.hooks.output import note
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ def run_workers(
     """
     from claimx_pipeline.telemetry.log import configure
 
-    pipeline.require(workers)
     configure(pipeline.settings.logging)
     asyncio.run(_run(pipeline, workers, instances=instances, until_idle=until_idle))
 
@@ -40,19 +40,32 @@ async def _run(
 ) -> None:
     names = [worker.name for worker in workers]
     run: Running | None = None
+    looking: asyncio.Task[None] | None = None
     try:
         async with operations.running(
             pipeline, *names, instances=instances, signals=True, health_server=True
         ) as run:
             _announce(pipeline, run)
+            looking = asyncio.create_task(_warn_of_topics(pipeline))
             for unread in await operations.unread_outputs(pipeline, names):
                 note(f"warning: {unread}")
             async with rarely(run):
                 await (run.until_idle() if until_idle else run.until_ended())
     finally:
+        if looking is not None:
+            looking.cancel()
         # Also where one has failed: what the others did is not lost with it.
         for each in run.done() if run is not None else ():
             note(_summary(each))
+
+
+async def _warn_of_topics(pipeline: Pipeline) -> None:
+    """Say which topics are not made as the settings say."""
+    try:
+        for warning in await operations.differing_topics(pipeline):
+            note(f"warning: {warning}")
+    except ClaimxError:
+        return  # the workers wait for the broker, and say so
 
 
 def _summary(done: WorkerRun) -> str:
@@ -73,8 +86,8 @@ def _announce(pipeline: Pipeline, run: Running) -> None:
         note(f"health  http://{host}:{run.health_port}/health/ready  and /metrics")
     if any("plugins" in worker.needs for worker in run.workers):
         note(_plugins(pipeline))
-        for warning in pipeline.plugins.warnings:
-            note(f"warning: {warning}")
+    for warning in (*pipeline.plugins.left_out, *pipeline.plugins.warnings):
+        note(f"warning: {warning}")
     topology = pipeline.topology
     for worker in run.workers:
         reads = ", ".join(topology.physical(topic.name) for topic in worker.reads)

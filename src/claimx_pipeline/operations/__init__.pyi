@@ -1,6 +1,7 @@
+from ..assembly import Sources
 from ..delta.importing.progress import Counts, ImportState
 from ..delta.maintenance import Maintained, Size
-from ..errors import PluginLoadError
+from ..errors import PluginLoadError, Refusals
 from ..pipeline import Pipeline
 from ..plugins.host.info import PluginInfo
 from ..plugins.host.loading import PluginSet
@@ -15,6 +16,8 @@ from ..settings.loading.unresolved import Missing, UnresolvedSetting
 from ..telemetry.failures import RecentFailures
 from ..telemetry.health import Health, Pulse, WorkerHealth
 from ..telemetry.metrics import Metrics, WorkerMetrics
+from .checking import Checked, check, check_settings, start, to_start
+from .connecting import ask_services, differing_topics
 from .create import create_all
 from .dead_letter_views import DeadLetterGroup, DeadLetterGroups, ShownDeadLetter
 from .dead_letters import (
@@ -56,7 +59,7 @@ from .old_tables import (
     old_table_views,
 )
 from .outputs import UnreadOutput, unread_outputs
-from .probes import Probe, ask_probes
+from .probes import ProcessProbe, ask_probes
 from .publication import Publication, plan_publication, publish_planned
 from .record_filter import Condition, RecordFilter
 from .record_transform import Change, RecordTransform
@@ -96,6 +99,7 @@ __all__ = [
     "Backfill",
     "Bound",
     "Change",
+    "Checked",
     "Comparison",
     "Condition",
     "Counts",
@@ -140,7 +144,7 @@ __all__ = [
     "PluginInfo",
     "PluginLoadError",
     "PluginSet",
-    "Probe",
+    "ProcessProbe",
     "Progress",
     "Publication",
     "PublishedEvents",
@@ -149,6 +153,7 @@ __all__ = [
     "RecentFailures",
     "RecordFilter",
     "RecordTransform",
+    "Refusals",
     "Refused",
     "RefusedLine",
     "ReplayPlan",
@@ -159,6 +164,7 @@ __all__ = [
     "ShownOffset",
     "ShownRecord",
     "Size",
+    "Sources",
     "Station",
     "TableAge",
     "Trace",
@@ -173,8 +179,11 @@ __all__ = [
     "WorkerStatus",
     "adopt_offsets",
     "ask_probes",
+    "ask_services",
     "backfill_of",
     "bound",
+    "check",
+    "check_settings",
     "claims_of_person",
     "compact_tables",
     "compare_tables",
@@ -186,6 +195,7 @@ __all__ = [
     "describe_plugin",
     "describe_table",
     "describe_worker",
+    "differing_topics",
     "erase",
     "examine",
     "export_dead_letters",
@@ -219,6 +229,8 @@ __all__ = [
     "settings_from_environment",
     "show_dead_letter",
     "show_offsets",
+    "start",
+    "to_start",
     "trace",
     "try_plugin",
     "unread_outputs",

@@ -16,7 +16,7 @@ from claimx_pipeline.errors import TableError
 from claimx_pipeline.operations.dead_letter_views import DeadLetterGroups
 from claimx_pipeline.operations.dead_letters import open_reader
 from claimx_pipeline.operations.outputs import unread_outputs
-from claimx_pipeline.operations.probes import Probe, ask_probes
+from claimx_pipeline.operations.probes import ProcessProbe, ask_probes
 from claimx_pipeline.operations.status_views import (
     DeadCause,
     PipelineStatus,
@@ -115,7 +115,7 @@ async def dead_causes(pipeline: Pipeline) -> tuple[list[DeadCause], int]:
 
 
 async def worker_states(
-    pipeline: Pipeline, answered: Sequence[Probe]
+    pipeline: Pipeline, answered: Sequence[ProcessProbe]
 ) -> dict[str, tuple[str, str]]:
     """Return the state of every worker and its reason, by what its processes and groups say.
 
@@ -148,7 +148,7 @@ async def _worker(
     existing: Mapping[str, int],
     spec: WorkerSpec,
     members: Mapping[str, int] | None,
-    probes: Sequence[Probe],
+    probes: Sequence[ProcessProbe],
 ) -> WorkerStatus:
     group = pipeline.topology.group(spec.group)
     lag = committed_sum = 0
@@ -197,7 +197,7 @@ async def _oldest(
     return [each for each in found if each is not None]
 
 
-def _state(worker: str, members: int | None, probes: Sequence[Probe]) -> tuple[str, str]:
+def _state(worker: str, members: int | None, probes: Sequence[ProcessProbe]) -> tuple[str, str]:
     """Return the state that the processes say, the worst of several; else what members say.
 
     A process of this machine that was not named may be of another installation: it is, if it

@@ -1,15 +1,12 @@
-"""How workers, retries, dead letters and tables are, to be shown."""
+"""How everything is, as facts: workers, retries, dead letters, tables."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from attrs import asdict, field, frozen
-
-if TYPE_CHECKING:
-    pass
 
 
 @frozen(kw_only=True)
