@@ -64,7 +64,7 @@ def write_plugin(name: str, kind: Kind, directory: Path) -> None:
 def problem_of(name: str) -> str:
     """Return why no plugin can be called *name*; empty if one can."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
-        return "use lower case letters, digits and '_', with a letter first"
+        return "use lower case letters, digits and '_', not beginning with a digit or '_'"
     if keyword.iskeyword(name) or keyword.issoftkeyword(name):
         return "it is a word of Python's own"
     if name in {*sys.stdlib_module_names, "test"}:  # which Python leaves out of its list
