@@ -1,18 +1,16 @@
 """ClaimX events from Kafka, enriched from the ClaimX API, kept in Delta Lake.
 
 What users and plugins import most; each is imported when it is first used. The rest lies in
-the public modules beside it:
+five modules beside it:
 
-- ``hooks``: what hooks are called with, what they may return, commands and their output
-- ``plugins``: the task trigger, its settings and its conditions
-- ``stages``: what chains of plugin workers are made of
-- ``connections``: HTTP services
+- ``hooks``: ``Plugin``, what hooks are called with, what they may return, commands
+- ``domains``: events, entities, handlers, files and sources; ClaimX's own among them
+- ``stages``: workers and what their chains are made of; HTTP services
 - ``tables``: how tables and named queries are declared
-- ``values``: readers of ids, times and texts of an answer
-- ``media``, ``topics``, ``domain``: messages about files, topics of the core, entity kinds
-- ``sources``: where events come from other than a topic
 - ``operations``: what ``claimx-run`` does, to be called from Python
-- ``testing``: the kit for authors of plugins
+
+Beside those, ``testing`` is the kit for authors of plugins, ``broker`` what a broker of one's own
+needs, ``settings`` the classes of settings, and ``values`` readers of single values.
 """
 
 import warnings
@@ -26,36 +24,49 @@ _find, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
 _MOVED = {
     "hooks": (
         "AddHeader",
+        "check_conditions",
         "Command",
+        "compile_conditions",
         "CreateClaimxTask",
+        "Holds",
         "Log",
+        "LogAction",
         "Metric",
-        "Publish",
-        "Webhook",
         "note",
         "print_json",
         "print_table",
-    ),
-    "plugins": (
-        "Holds",
-        "LogAction",
+        "Publish",
         "TaskTriggerConfig",
         "Trigger",
         "TriggerActions",
+        "Webhook",
         "WebhookAction",
-        "check_conditions",
-        "compile_conditions",
+    ),
+    "domains": (
+        "CachedFile",
+        "DownloadResult",
+        "DOWNLOADS_PENDING",
+        "DOWNLOADS_RESULTS",
+        "DownloadTask",
+        "EntityRow",
+        "target_path",
+        "WEEK_HOURS",
     ),
     "stages": (
+        "Answer",
+        "AnswerCache",
         "Chain",
         "ChainProcessor",
+        "Connection",
         "DeltaConfig",
         "DeltaStage",
         "FieldRule",
         "Item",
         "LookupConfig",
         "LookupStage",
+        "read_field",
         "RecordStage",
+        "RequestFailedError",
         "SendConfig",
         "SendStage",
         "SkipRule",
@@ -65,13 +76,6 @@ _MOVED = {
         "TransformStage",
         "ValidationConfig",
         "ValidationStage",
-        "read_field",
-    ),
-    "connections": (
-        "Answer",
-        "AnswerCache",
-        "Connection",
-        "RequestFailedError",
         "Watch",
     ),
     "tables": (
@@ -84,20 +88,9 @@ _MOVED = {
         "NamedQuery",
         "Parameter",
         "STRING",
-        "TIMESTAMP",
         "TableRow",
         "TableSpec",
-    ),
-    "media": (
-        "CachedFile",
-        "DownloadResult",
-        "DownloadTask",
-        "target_path",
-    ),
-    "topics": (
-        "DOWNLOADS_PENDING",
-        "DOWNLOADS_RESULTS",
-        "WEEK_HOURS",
+        "TIMESTAMP",
     ),
     "operations": (
         "create_all",
@@ -106,7 +99,6 @@ _MOVED = {
         "read_topic",
         "run_until_idle",
     ),
-    "domain": ("EntityRow",),
 }
 """Public module to the names that were here until 0.1; they leave in 0.3."""
 

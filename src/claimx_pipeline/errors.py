@@ -82,6 +82,7 @@ class Refusals:
     """What is wrong with the parts of a pipeline: raised at once, or collected for a check."""
 
     collects: bool = False
+    """Whether what is refused is collected, and not raised at once."""
     found: list[tuple[str, ClaimxError]] = field(factory=list)
     """Where each was found, and what it says."""
 
@@ -145,8 +146,11 @@ class PluginLoadError(ClaimxError):
     """An installed plugin cannot be used."""
 
     plugin: str
+    """Name of the plugin."""
     origin: str
+    """Where it was found."""
     reason: str
+    """Why it cannot be loaded."""
 
     def __str__(self) -> str:
         return (
@@ -186,6 +190,7 @@ class UnknownTopicError(BrokerError):
     """A topic does not exist."""
 
     topic: str
+    """The topic that does not exist."""
 
     def __str__(self) -> str:
         return f"topic {self.topic!r} does not exist; create it with 'claimx-run topics create'"
@@ -196,6 +201,7 @@ class RecordTooLargeError(BrokerError):
     """A record is larger than the broker takes."""
 
     topic: str
+    """The topic it was meant for."""
     index: int
     """Its index among the records that were to be published, from 0."""
     size: int
@@ -205,6 +211,7 @@ class RecordTooLargeError(BrokerError):
     left: tuple[int, ...] | None = None
     """Indices of the records not published, this one among them; None if none was published."""
     remedy: str = "raise broker.max_record_bytes and, on Kafka, the topic's max.message.bytes"
+    """What to do about it."""
 
     def __str__(self) -> str:
         limit = "more than the broker takes" if self.limit is None else f"the limit is {self.limit}"
@@ -216,7 +223,9 @@ class FencedError(BrokerError):
     """A partition was lost to another member; what was asked of it is refused."""
 
     topic: str
+    """The topic."""
     partition: int
+    """The partition that is another member's now."""
 
     def __str__(self) -> str:
         return f"{self.topic}[{self.partition}] is no longer owned by this worker"
@@ -250,7 +259,9 @@ class RecordError(ClaimxError):
     """One record failed; ``category`` says whether another try can help."""
 
     reason: str
+    """What is wrong, in one sentence."""
     category: Category = Category.PERMANENT
+    """Whether another try can help."""
     retry_after: float | None = None
     """Seconds the other side asked to wait."""
     outage: bool = False

@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from claimx_pipeline.runtime.resources import Resources
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.settings.tree.settings import Settings, SettingsSection
+    from claimx_pipeline.simulator.events import SimulatedEvents
+    from claimx_pipeline.simulator.routes import SimulatedRoute
+    from claimx_pipeline.simulator.world import World
     from claimx_pipeline.sources.protocol import SourceSpec, SourceType
     from claimx_pipeline.stages.protocol import Stage
     from claimx_pipeline.telemetry.former import FormerMetric
@@ -452,6 +455,46 @@ def claimx_register_sources(  # type: ignore[empty-body]
             return [SourceSpec(
                 name="acme", summary="A thousand projects.", build=lambda resources: Numbers()
             )]
+    """
+
+
+@hookspec
+def claimx_extend_simulation(  # type: ignore[empty-body]
+    world: World,
+) -> Iterable[SimulatedRoute | SimulatedEvents]:
+    """Add to the simulated world what a plugin asks of its services, and events that it is for.
+
+    Called once by ``claimx-run demo``, ``simulate`` and ``plugins try --simulated`` and by the
+    ``Sandbox`` of tests, before anything happens in the world. A pipeline in production never
+    calls it.
+
+    Args:
+        world: The simulated world, whose clock says what has happened when a route answers.
+
+    Returns:
+        ``SimulatedRoute`` for a path of the ClaimX API, or of a connection of the plugin's own,
+        which then leads to the simulator; ``SimulatedEvents`` for events that happen to projects.
+
+    Raises:
+        Exception: The command ends; the error is shown.
+
+    Example::
+
+        from datetime import timedelta
+        from claimx_pipeline import hookimpl
+        from claimx_pipeline.testing import SimulatedEvents, SimulatedRoute, WorldEvent
+
+        def storms(project):
+            at = project.created_at + timedelta(minutes=7)
+            value = {"event_type": "STORM_SEEN", "project_id": project.project_id,
+                     "ingested_at": at.isoformat()}
+            return [WorldEvent(at, value, "STORM_SEEN", project.project_id)]
+
+        @hookimpl
+        def claimx_extend_simulation(world):
+            answer = lambda given: {"city": given["city"], "wind": 7, "at": str(world.now)}
+            return [SimulatedRoute("/wind/{city}", answer, connection="weather"),
+                    SimulatedEvents(storms)]
     """
 
 

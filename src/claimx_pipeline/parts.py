@@ -44,8 +44,11 @@ class Parts:
     """What settings and plugins declare, put together. Making one connects to nothing."""
 
     loaded: LoadedSettings
+    """The settings, and where each comes from."""
     plugins: PluginSet
+    """Every plugin that was found."""
     clock: Clock
+    """Tells the time to everything."""
     complete: bool = True
     """False for what is only checked, a plugin that was refused being left out."""
     _refusals: Refusals = field(factory=Refusals, init=False, repr=False)
@@ -170,7 +173,7 @@ class Parts:
         """Return the named connections, counted in *metrics*; the caller closes them."""
         return self.registrations.connections(metrics)
 
-    def _core_topics(self) -> frozenset[str]:
+    def core_topics(self) -> frozenset[str]:
         """Return every topic that is the pipeline's own, by any name that leads there."""
         core = builtin.claimx_register_workers(tuple(self.domains.values()))
         state = [each for name, each in self.workers.items() if name == "plugin-state"]
@@ -185,7 +188,8 @@ class Parts:
     def _adjusted(self, worker: WorkerSpec) -> WorkerSpec:
         """Return *worker* with what the settings say of it."""
         given = self.settings.workers.get(worker.name, WorkerSettings())
-        return self._chains.adjusted(worker.with_settings(given, self.settings.retry), given)
+        adjusted = self._chains.adjusted(worker, given)  # then it is known what a chain calls
+        return adjusted.with_settings(given, self.settings.retry)
 
     def _owner_of(self, worker: str) -> str:
         """Return the plugin that offers *worker*; empty if none does."""

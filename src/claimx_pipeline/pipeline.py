@@ -261,7 +261,7 @@ class Pipeline(Parts):
             topology=self.topology,
             plugins=frozenset(self.plugins.infos),
             published=self.published_by_plugins,
-            core_topics=self._core_topics(),
+            core_topics=self.core_topics(),
             brought=frozenset(self.registrations.brought_connections),
             owner_of=self._owner_of,
             complete=self.complete,
@@ -286,7 +286,7 @@ class Pipeline(Parts):
         from claimx_pipeline.telemetry.metrics import Metrics
 
         rules = PublishRules(
-            core_topics=self._core_topics(),
+            core_topics=self.core_topics(),
             known_topics=frozenset(self.topology.topics),
             most_bytes=self.settings.broker.largest_record,
             ladder=plugin_ladder(self.settings.retry),

@@ -25,7 +25,9 @@ class Topic:
     """One topic, by its logical name; the settings may call it something else."""
 
     name: str
+    """Logical name, without the prefix of the settings."""
     partitions: int = field(default=6, validator=ge(1))
+    """How many it is created with."""
     retention_hours: float | None = None
     """None keeps records for ever."""
     retention_bytes: int | None = field(default=None, validator=optional(ge(1)))
@@ -57,17 +59,27 @@ class DomainTopics:
     """The topics, consumer groups and retry families of one domain: they follow from its name."""
 
     domain: str
+    """Name of the domain."""
     events_raw: Topic = field(init=False)
     """Raw events, written from outside."""
     events_dlq: Topic = field(init=False)
+    """Dead letters of ``ingest`` and ``events``."""
     enrichment_pending: Topic = field(init=False)
+    """Events that wait to be enriched."""
     enrichment_dlq: Topic = field(init=False)
+    """Dead letters of ``enrichment``, and of plugins."""
     entities_rows: Topic = field(init=False)
+    """Rows that wait to be written."""
     entities_dlq: Topic = field(init=False)
+    """Dead letters of ``entities``."""
     downloads_pending: Topic = field(init=False)
+    """Files that wait to be fetched."""
     downloads_cached: Topic = field(init=False)
+    """Files that wait to be stored."""
     downloads_results: Topic = field(init=False)
+    """What became of each file."""
     downloads_dlq: Topic = field(init=False)
+    """Dead letters of the workers of files."""
 
     def __attrs_post_init__(self) -> None:
         for each in fields(DomainTopics)[1:]:
@@ -137,10 +149,13 @@ class TopicUse:
     """The topics of one worker."""
 
     worker: str
+    """Name of the worker."""
     reads: tuple[Topic, ...]
+    """The topics that it reads."""
     writes: tuple[Topic, ...]
     """Retries and dead letters included."""
     dead_letters: Topic | None = None
+    """Where its dead records go."""
     owner: str = ""
     """The plugin that offers the worker; empty for one of the pipeline or of the settings."""
 
@@ -189,6 +204,7 @@ class Topology:
     """All topics of the workers that are known, and what each is called on the broker."""
 
     topics: Mapping[str, Topic]
+    """Every topic by its logical name."""
     readers: Mapping[str, Sequence[str]]
     """Topic name to the workers that read it."""
     writers: Mapping[str, Sequence[str]]

@@ -52,6 +52,7 @@ def copy(tmp_path):
     [
         ("geofence-alerts", "geofence_alerts"),
         ("enriched-topics", "enriched_topics"),
+        ("packed-broker", "packed_broker"),
         ("xact-domain", "xact"),
     ],
 )

@@ -10,31 +10,32 @@ import inspect
 from collections.abc import Iterable
 from pathlib import Path
 
+from tests.pages.declared import documented, fields_of, function_of, home_of, methods_of
+from tests.pages.hooks import as_markdown
+
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "public-api.md"
 
 HEAD = """\
 # Public API
 
-What plugins and programs may import. Anything else may change in any version. A change here has
-an entry in the changelog; the tests see to that.
+What plugins and programs may import. Anything else may change in any version;
+[what is promised](../explanation/promises-to-plugins.md) of these names, and for how long. A
+plugin is written with five modules, `hooks`, `domains`, `stages`, `tables` and `operations`, and
+with what the package itself has of each. This page is made from the code.
+
+A field without a default has to be given. A part that is not listed is the pipeline's own.
 """
 
+FACES = ("hooks", "domains", "stages", "tables", "operations")
+"""The five modules that plugins and programs are written with."""
 
-MODULES = (
-    "",
-    "hooks",
-    "plugins",
-    "stages",
-    "connections",
-    "tables",
-    "media",
-    "topics",
-    "domain",
-    "sources",
-    "values",
-    "operations",
-    "testing",
-)
+BESIDE = ("broker", "settings", "testing", "values")
+"""What few need: a broker of one's own, classes of settings, tests, readers of values."""
+
+FORMER = ("plugins", "connections", "media", "topics", "domain", "sources")
+"""Addresses from before the five; every name in them is in one of these too."""
+
+MODULES = ("", *FACES, *BESIDE, *FORMER)
 """Public modules, in the order of the page; the empty name is the package itself."""
 
 
@@ -52,25 +53,75 @@ def public_api_page() -> str:
     """Return the page."""
     parts = [HEAD]
     names = public_names()
+    described: dict[str, str] = {}
     for short in MODULES:
         module = f"claimx_pipeline.{short}".rstrip(".")
+        own = [name for name in names if name.rpartition(".")[0] == module]
         summary_of = (importlib.import_module(module).__doc__ or "").partition("\n")[0]
-        rows = [
-            f"| `{name}` | {summary(thing)} |"
-            for name, thing in names.items()
-            if name.rpartition(".")[0] == module
-        ]
-        parts.append(f"\n## {module}\n\n{summary_of}\n\n| name | what it is |\n|---|---|\n")
-        parts.append("\n".join(rows) + "\n")
+        parts.append(f"\n## {module}\n\n{as_markdown(summary_of)}\n")
+        rows = [f"| `{name}` | {_short(names[name], name)} |" for name in own]
+        parts.append("\n| name | what it is |\n|---|---|\n" + "\n".join(rows) + "\n")
+        for full in own:
+            name = full.rpartition(".")[2]
+            if name not in described:
+                described[name] = full
+                parts.append(section(name, names[full]))
     return "".join(parts)
 
 
-def summary(thing: object) -> str:
-    """Return the first line of the thing's docstring; its value if it is a constant."""
+def section(name: str, thing: object) -> str:
+    """Return what there is to know about one name, empty if its row says it all."""
+    if inspect.isclass(thing) and thing.__module__.startswith("claimx_pipeline"):
+        return f"\n### {name}\n\n{_doc(thing)}\n{_fields(thing)}{_methods(thing)}"
+    if inspect.isfunction(thing):
+        return f"\n### {name}\n\n```python\n{function_of(thing)}\n```\n\n{_doc(thing)}\n"
+    return ""
+
+
+def summary(thing: object, name: str) -> str:
+    """Return the first line of the docstring of *thing*, whose full name is *name*."""
     if inspect.isclass(thing) or inspect.isfunction(thing):
-        text = (inspect.getdoc(thing) or "").partition("\n\n")[0].replace("\n", " ")
-        return text.replace("``", "`").replace("|", "\\|")
-    return f"`{thing}`" if isinstance(thing, (str, float, int)) else f"{type(thing).__name__}"
+        return (inspect.getdoc(thing) or "").partition("\n\n")[0]
+    value, doc = documented(home_of(name), name.rpartition(".")[2])
+    shown = f"`{thing!r}`" if isinstance(thing, (str, float, int)) else f"`{value or thing}`"
+    return f"{doc.partition(chr(10) * 2)[0]} {shown}".strip()
+
+
+def _short(thing: object, full: str) -> str:
+    return _cell(summary(thing, full))
+
+
+def _doc(thing: object) -> str:
+    return as_markdown(inspect.getdoc(thing) or "")
+
+
+def _fields(kind: type) -> str:
+    rows = [
+        f"| `{each.name}` | {_code(each.type)} | {_code(each.default)} | {_cell(each.doc)} |"
+        for each in fields_of(kind)
+        if each.doc
+    ]
+    if not rows:
+        return ""
+    head = "\n| field | type | default | what it is |\n|---|---|---|---|\n"
+    return head + "\n".join(rows) + "\n"
+
+
+def _methods(kind: type) -> str:
+    rows = [f"- `{each.signature}`: {_line(each.doc)}" for each in methods_of(kind)]
+    return "\n" + "\n".join(rows) + "\n" if rows else ""
+
+
+def _line(text: str) -> str:
+    return text.partition("\n\n")[0].replace("\n", " ").replace("``", "`")
+
+
+def _code(text: str) -> str:
+    return f"`{_cell(text)}`" if text else ""
+
+
+def _cell(text: str) -> str:
+    return text.replace("\n", " ").replace("``", "`").replace("|", "\\|")
 
 
 def _sorted(names: Iterable[str]) -> list[str]:

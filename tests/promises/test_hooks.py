@@ -35,6 +35,7 @@ from claimx_pipeline.plugins.host.results import PublishRules
 from claimx_pipeline.sources import SourceSpec
 from claimx_pipeline.tables import NamedQuery, OldTable, TableSpec
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
+from claimx_pipeline.testing import SimulatedEvents, SimulatedRoute, World
 from tests.pages.hooks import hooks_page, signature_of
 
 HOOKS = [
@@ -121,7 +122,7 @@ def test_a_hook_says_when_with_what_and_what_failure_means(hook):
 
 def test_no_two_hooks_are_documented_alike():
     firsts = [inspect.getdoc(hook).splitlines()[0] for hook in HOOKS]
-    assert len(set(firsts)) == len(firsts) == 25
+    assert len(set(firsts)) == len(firsts) == 26
 
 
 @pytest.mark.parametrize("hook", HOOKS, ids=name)
@@ -135,6 +136,8 @@ async def test_the_example_of_a_hook_works(hook):
     context = MOMENTS.get(hook.__name__, context)
     given = {"settings": Settings(), "clock": SystemClock(), "context": context}
     given |= {"kind": "contacts", "row": {"contact_email": "a@example.com"}}
+    if "world" in implementation.argnames:
+        given["world"] = World(7)
     if "worker" in implementation.argnames:
         given["worker"] = worker()
     answer = implementation.function(*(given[each] for each in implementation.argnames))
@@ -147,6 +150,7 @@ async def test_the_example_of_a_hook_works(hook):
         "claimx_register_tables": TableSpec,
         "claimx_register_workers": WorkerSpec,
         "claimx_register_sources": SourceSpec,
+        "claimx_extend_simulation": SimulatedRoute | SimulatedEvents,
         "claimx_register_queries": NamedQuery,
         "claimx_register_old_tables": OldTable,
         "claimx_register_commands": Command,

@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 CORE = ROOT / "src" / "claimx_pipeline"
 PAGE = ROOT / "docs" / "explanation" / "architecture.md"
-FACES = {"tables", "_version"}
+FACES = {"_faces", "_version", "domains", "tables"}
 """Modules that only hand names on, or hold one."""
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.pages import commands, settings, stages, topics
+from tests.pages import commands, event_rows, settings, stages, topics
 
 
 @pytest.mark.plugin
@@ -22,3 +22,8 @@ def test_every_setting_says_what_it_does():
 @pytest.mark.plugin
 def test_every_option_of_a_stage_says_what_it_does():
     assert [line for line in stages.page().splitlines() if line.endswith("|  |")] == []
+
+
+def test_the_rows_that_an_event_brings_are_those_of_the_page():
+    said = event_rows.PAGE.read_text(encoding="utf-8")
+    assert said == event_rows.page(), "run python -m tests.pages.event_rows"

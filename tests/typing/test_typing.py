@@ -63,9 +63,12 @@ def test_all_that_plugins_are_written_of_is_typed(cache):
     [
         "claimx_pipeline",
         "claimx_pipeline.hooks",
+        "claimx_pipeline.domains",
         "claimx_pipeline.stages",
         "claimx_pipeline.tables",
         "claimx_pipeline.operations",
+        "claimx_pipeline.broker",
+        "claimx_pipeline.settings",
         "claimx_pipeline.testing",
     ],
 )
@@ -86,14 +89,17 @@ def test_no_public_name_is_any(cache, tmp_path, face):
         ("geofence-alerts/src", "geofence-alerts/src"),
         ("directory-plugin/plugins/big_claims", "directory-plugin/plugins/big_claims"),
         ("library", "library"),
+        ("packed-broker/src", "packed-broker/src"),
     ],
 )
 def test_an_example_is_typed(cache, target, root):
     assert problems(cache, ROOT / "examples" / target, ROOT / "examples" / root) == ""
 
 
-def test_a_new_plugin_is_typed(cache, tmp_path):
-    made = run("plugins", "new", "acme_alerts", cwd=tmp_path, env=dict(os.environ))
+@pytest.mark.parametrize("kind", ["hook", "stage-worker", "domain", "source", "alert"])
+def test_a_new_plugin_is_typed(cache, tmp_path, kind):
+    arguments = ("plugins", "new", "acme_alerts", "--kind", kind)
+    made = run(*arguments, cwd=tmp_path, env=dict(os.environ))
     assert made.returncode == 0, made.stderr
     sources = tmp_path / "acme_alerts" / "src"
     assert problems(cache, sources, sources) == ""

@@ -61,16 +61,23 @@ class UnreadableRecords:
     """
 
     topic: str
+    """Name of the topic, as the broker knows it."""
     partition: int
+    """Number of the partition, from 0."""
     first: int
     """Offset of the first of them."""
     offset: int
     """Offset of the last of them."""
     value: bytes | None
+    """The record batch as it lies in the log."""
     timestamp: int
+    """When the batch was published, milliseconds since 1970 UTC."""
     reason: str
+    """Why no client can read them."""
     key: bytes | None = None
+    """None: it cannot be read."""
     headers: Headers = ()
+    """None: they cannot be read."""
 
     def __str__(self) -> str:
         return (
@@ -85,10 +92,13 @@ class OutRecord:
     """One record to publish; it is not changed once it is made."""
 
     topic: str
+    """Name of the topic, as the broker knows it."""
     value: bytes | None
     """Payload; None is a tombstone."""
     key: bytes | None = None
+    """Records of one key go to one partition, in their order."""
     headers: tuple[tuple[str, bytes], ...] = ()
+    """Name and value of each; names may repeat."""
     bucket: int | None = None
     """If given, the record goes to partition ``bucket % partitions``, else by its key."""
 
@@ -98,8 +108,11 @@ class Assignment:
     """A partition as this member owns it now; a new epoch after every rebalance."""
 
     topic: str
+    """Name of the topic, as the broker knows it."""
     partition: int
+    """Number of the partition, from 0."""
     epoch: int
+    """Grows with every rebalance; a commit under an older one is refused."""
 
 
 @frozen
@@ -107,7 +120,9 @@ class PolledBatch:
     """Records of one partition, in offset order."""
 
     assignment: Assignment
+    """The partition, as this member owns it."""
     records: Sequence[Record]
+    """Its records, in offset order."""
 
 
 @frozen
@@ -115,7 +130,9 @@ class TopicPartition:
     """A partition, regardless of its owner."""
 
     topic: str
+    """Name of the topic, as the broker knows it."""
     partition: int
+    """Number of the partition, from 0."""
 
 
 @frozen
@@ -123,10 +140,13 @@ class NewTopic:
     """A topic to create."""
 
     name: str
+    """What the broker is to call it."""
     partitions: int
+    """How many it has."""
     retention_hours: float | None = None
     """None keeps records for ever."""
     replication: int = 1
+    """Copies of each partition."""
     retention_bytes: int | None = None
     """What a partition keeps at least before its oldest records go; None for no limit."""
 

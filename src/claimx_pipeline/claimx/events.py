@@ -40,14 +40,21 @@ class Event:
     """Something happened to a claim. Not to be changed: frozen, it would take twice as long."""
 
     event_id: str
+    """The source's id, or one derived from what the event says."""
     event_type: str
+    """Such as ``PROJECT_CREATED``."""
     project_id: str
+    """The claim's project."""
     ingested_at: datetime
     """When the source took the event in, UTC; when it was published, if the source is silent."""
     media_id: str | None = None
+    """The file that it is about, if it is about one."""
     task_assignment_id: str | None = None
+    """The task that it is about, if it is about one."""
     video_collaboration_id: str | None = None
+    """The video collaboration that it is about, if it names one."""
     master_file_name: str | None = None
+    """The claim's number in the carrier's system, if the event brings it."""
     id_has_time: bool = False
     """``event_id`` was derived from ``ingested_at``, so equal ids have equal times."""
     media_ids: tuple[str, ...] = ()
@@ -55,6 +62,7 @@ class Event:
     payload: msgspec.Raw = field(default=NO_PAYLOAD, eq=False, repr=False)
     """The event's JSON, whole, without its envelope. Written differently, it is equal."""
     key_name: ClassVar[str] = "project_id"
+    """The domain's word for the key."""
 
     @property
     def key(self) -> str:

@@ -19,6 +19,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def demo(
+    context: typer.Context,
     domain: Annotated[str, typer.Option(help="Domain that is shown.")] = BRAND,
     events: Annotated[int, typer.Option(help="How many events happen.", min=1, max=100_000)] = 200,
     seed: Annotated[int, typer.Option(help="Which world they happen in.")] = 7,
@@ -29,6 +30,19 @@ def demo(
         str | None,
         typer.Option(help="kafka://HOST:PORT to use Kafka; the embedded broker if not given."),
     ] = None,
+    config: Annotated[
+        Path | None,
+        typer.Option(help="Settings of yours, file or folder, laid beneath those of the demo."),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="KEY=VALUE",
+            help="One setting, such as workers.ingest.batch_size=50; the value is YAML. Wins over "
+            "everything; may be given again.",
+        ),
+    ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Replace what an earlier demo left in the folder.")
     ] = False,
@@ -38,26 +52,31 @@ def demo(
 
     Needs nothing: the services around a domain are simulated, those of ClaimX and iTel for
     ClaimX; the broker is embedded, the tables are real. Your own settings and credentials
-    are not looked at.
+    are not looked at, unless --config names a file: its plugins, workers and connections then
+    take part, and a connection of yours that the demo does not simulate is really called.
     """
     from claimx_pipeline.cli.demo_run import Demo
+    from claimx_pipeline.cli.demo_settings import DemoSettings
 
-    run = Demo(domain=domain, events=events, seed=seed, data_dir=data_dir, broker_url=broker)
+    own = DemoSettings.read(data_dir, config, changes or [], context.obj.environ)
+    run = Demo(
+        domain=domain, events=events, seed=seed, data_dir=data_dir, broker_url=broker, own=own
+    )
     run.prepare(again=again)
     result = asyncio.run(run.run())
     if json:
         print_json(result)
         return
-    show(result, run.summary(result), run.answers(), data_dir)
+    show(result, run.summary(result), run.answers(), own.written)
 
 
 def show(
     result: Mapping[str, Any],
     summary: Sequence[str],
     answers: list[tuple[Any, Any]],
-    data_dir: Path,
+    config: Path,
 ) -> None:
-    """Print what happened, for a person."""
+    """Print what happened, for a person; *config* is what further commands read."""
     tables = [{"table": name, "rows": rows} for name, rows in result["tables"].items()]
     topics = [{"topic": name, "records": count} for name, count in result["topics"].items()]
     out = sys.stdout.write
@@ -68,7 +87,7 @@ def show(
     for query, answer in answers:
         out(f"\n{query.summary}\n\n{indent(query.sql, '    ')}\n\n")
         draw_table(answer.to_pylist(), answer.column_names)
-    command = f"claimx-run --config {data_dir / 'claimx.yaml'}"
+    command = f"claimx-run --config {config}"
     out("\nAsk your own:\n")
     table = next(reversed(result["tables"]), "a_table")
     out(f"    {command} query 'SELECT * FROM {table} LIMIT 5'\n")  # noqa: S608 - to be read

@@ -12,14 +12,14 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pyarrow as pa
 from attrs import define, field
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli.demo_settings import DEMO_FILE, MARK, DemoSettings, as_json
 from claimx_pipeline.cli.garbage import rarely
 from claimx_pipeline.delta.querying.queries import NamedQuery
-from claimx_pipeline.domain.demonstration import Demonstration, Wave
+from claimx_pipeline.domain.demonstration import Demonstration, Extensible, Wave
 from claimx_pipeline.errors import UsageError
 from claimx_pipeline.hooks.output import note
 from claimx_pipeline.operations import Running
@@ -29,7 +29,6 @@ from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.settings.tree.logging import LoggingSettings
 from claimx_pipeline.telemetry.log import configure
 
-MARK = "# Written by 'claimx-run demo'."
 SETTINGS = """\
 {mark} The services it names ran inside the demo and have
 # stopped with it; the tables stay. 'claimx-run init' writes a file for real use.
@@ -62,6 +61,7 @@ class Demo:
     events: int
     seed: int
     data_dir: Path
+    own: DemoSettings
     broker_url: str | None = None
     _prefix: str = field(default="", init=False)
     _pipeline: Pipeline = field(init=False)
@@ -80,8 +80,7 @@ class Demo:
                     f"{folder} is not empty; choose another --data-dir, or --again to replace "
                     "what an earlier demo left there"
                 )
-            config = folder / "claimx.yaml"
-            if not (config.is_file() and config.read_text().startswith(MARK)):
+            if not (folder / DEMO_FILE).is_file() or not _is_ours(folder / DEMO_FILE):
                 raise UsageError(
                     f"{folder} was not made by a demo and is left alone; choose another --data-dir"
                 )
@@ -98,8 +97,11 @@ class Demo:
         """
         began = time.monotonic()
         configure(LoggingSettings(level="WARNING", format="plain"))
-        bare = Pipeline.load(environ={}, overrides={"plugins.dir": ""}, cwd=self.data_dir)
-        async with demonstration_of(bare, self.domain)(self.seed, self.events) as played:
+        bare = self.own.bare()
+        shown = demonstration_of(bare, self.domain)(self.seed, self.events)
+        if isinstance(shown, Extensible):
+            shown.extend(bare.plugins)
+        async with shown as played:
             self._played = played
             pipeline = self._pipeline = self._load(bare)
             await operations.create_all(pipeline)
@@ -137,30 +139,33 @@ class Demo:
     def _load(self, bare: Pipeline) -> Pipeline:
         """Write the demo's settings and read them as any settings are read.
 
-        The environment is left out: the demo never calls a real service. Plugins that are not
-        for its domain take no part.
+        The environment is left out, but for what a file of the user's asks for: the demo never
+        calls a real service by itself. Plugins that are not for its domain take no part.
         """
         folder = self.data_dir.resolve()
-        strangers = [
+        strangers = self._strangers(bare)
+        plugins: dict[str, Any] = {name: {"enabled": False} for name in strangers}
+        plugins["dir"] = self.own.plugins_dir(bare)
+        text = SETTINGS.format(
+            mark=MARK,
+            broker=as_json(self.broker_url or f"sqlite:///{folder / 'broker.db'}"),
+            prefix=as_json(self._prefix),
+            tables=as_json(str(folder / "tables")),
+            files=as_json(str(folder / "files")),
+            cache=as_json(str(folder / "cache")),
+            hosts=as_json(self._played.hosts()),
+            partial=as_json(str(folder / "partial")),
+            plugins=as_json(plugins),
+        )
+        return self.own.load(text + self._played.settings(), bare)
+
+    def _strangers(self, bare: Pipeline) -> list[str]:
+        """Return the plugins that hear of other domains only."""
+        return [
             name
             for name, plugin in bare.plugins.infos.items()
             if plugin.domains is not None and self.domain not in plugin.domains
         ]
-        plugins: dict[str, Any] = {"dir": "", **{name: {"enabled": False} for name in strangers}}
-        text = SETTINGS.format(
-            mark=MARK,
-            broker=_json(self.broker_url or f"sqlite:///{folder / 'broker.db'}"),
-            prefix=_json(self._prefix),
-            tables=_json(str(folder / "tables")),
-            files=_json(str(folder / "files")),
-            cache=_json(str(folder / "cache")),
-            hosts=_json(self._played.hosts()),
-            partial=_json(str(folder / "partial")),
-            plugins=_json(plugins),
-        )
-        config = self.data_dir / "claimx.yaml"
-        config.write_text(text + self._played.settings())
-        return Pipeline.load(config, environ={})
 
     async def _topics(self, pipeline: Pipeline) -> dict[str, int]:
         """Return how many records each topic has, without those of other domains."""
@@ -246,6 +251,5 @@ def _files(folder: Path) -> dict[str, int]:
     return {"count": len(sizes), "bytes": sum(sizes)}
 
 
-def _json(value: Any) -> str:
-    """Return *value* as JSON, which is YAML."""
-    return msgspec.json.encode(value).decode()
+def _is_ours(file: Path) -> bool:
+    return file.read_text(encoding="utf-8").startswith(MARK)

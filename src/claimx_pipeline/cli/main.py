@@ -25,7 +25,7 @@ from claimx_pipeline.hooks.command import Command
 from claimx_pipeline.hooks.output import note
 
 if TYPE_CHECKING:
-    from claimx_pipeline.plugins.host.loading import PluginInfo
+    from claimx_pipeline.plugins.host.info import PluginInfo
 
 FAILED, USAGE = 1, 2
 

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import keyword
-import re
 import sys
 from collections.abc import Sequence
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -16,9 +12,9 @@ from attrs import asdict
 
 from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
+from claimx_pipeline.cli.plugins_new import Kind, write_plugin
 from claimx_pipeline.errors import ClaimxError, DecodeError, UsageError
 from claimx_pipeline.hooks.output import note, print_json, print_table
-from claimx_pipeline.topics import BRAND
 
 if TYPE_CHECKING:
     from claimx_pipeline.domain.events import DomainEvent
@@ -34,19 +30,6 @@ app = typer.Typer(
 
 EXTENDING = "claimx_extend_domains"
 """Hook by which plugins add to domains."""
-
-TEMPLATES = "claimx_pipeline.cli.new_plugin"
-
-FILES = {
-    "pyproject.toml.txt": "pyproject.toml",
-    "README.md.txt": "README.md",
-    "init.py.txt": "src/$name/__init__.py",
-    "plugin.py.txt": "src/$name/plugin.py",
-    "stage.py.txt": "src/$name/stage.py",
-    "test_plugin.py.txt": "tests/test_plugin.py",
-    "test_stage.py.txt": "tests/test_stage.py",
-}
-"""Template to the path it is written to."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 Name = Annotated[str, typer.Argument(help="Name of the plugin.")]
@@ -102,57 +85,44 @@ def try_(
     simulated: Annotated[
         bool, typer.Option("--simulated", help="Ask a simulated ClaimX about the event.")
     ] = False,
-    domain: Annotated[str, typer.Option(help="Domain of the event.")] = BRAND,
+    domain: Annotated[
+        str | None,
+        typer.Option(help="Domain of the event; the plugin's own if it hears of one only."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Show what a plugin would do about an event. Nothing is sent, published or written.
 
     The event is enriched by the API of the settings, which is only read from, or
-    with --simulated by a simulated one.
+    with --simulated by a simulated one. The plugin is called as a worker calls it.
     """
-    from claimx_pipeline.cli.plugins_try import tried
+    from claimx_pipeline.cli.plugins_try import domain_of, text_of, tried
 
     command_line: CommandLine = context.obj
-    outcome = tried(
-        command_line, name, first_event(event, command_line.pipeline(), domain), simulated=simulated
-    )
+    pipeline = command_line.pipeline()
+    found = first_event(event, pipeline, domain_of(pipeline, name, domain))
+    outcome = tried(command_line, name, found, simulated=simulated)
     if json:
         print_json(outcome)
-        return
-    note(f"event    {outcome['event_type']} about {outcome['about']}")
-    note(f"answer   {outcome['answer']}")
-    if outcome["actions"]:
-        print_table(outcome["actions"], ["action", "to", "what"], "Would be done")
+    else:
+        sys.stdout.write(text_of(outcome))
 
 
 @app.command()
 def new(
     name: Annotated[str, typer.Argument(help="Name, as a Python package is called.")],
+    kind: Annotated[Kind, typer.Option(help="What the plugin is.")] = "stage-worker",
     directory: Annotated[
         Path, typer.Option("--dir", help="Folder in which the package's folder is made.")
     ] = Path(),
 ) -> None:
-    """Write a complete package for a new plugin: it installs, and its tests pass."""
-    if not re.fullmatch(r"[a-z][a-z0-9_]*", name) or keyword.iskeyword(name):
-        raise UsageError(
-            f"{name!r} cannot be the name of a package; use lower case letters, digits and '_'"
-        )
-    target = directory / name
-    if target.exists():
-        raise UsageError(f"{target} exists already; nothing was written")
-    words = {
-        "name": name,
-        "dist": name.replace("_", "-"),
-        "worker": name.replace("_", "-"),
-        "class": "".join(part.capitalize() for part in name.split("_")),
-    }
-    for template, path in FILES.items():
-        file = target / Template(path).substitute(words)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        text = (resources.files(TEMPLATES) / template).read_text(encoding="utf-8")
-        file.write_text(Template(text).substitute(words), encoding="utf-8")
-        typer.echo(f"wrote {file}")
-    note(f"next: 'pip install ./{target}', 'pytest {target}', 'claimx-run plugins show {name}'")
+    """Write a complete package for a new plugin: it installs, and its tests pass.
+
+    Kinds: 'hook' reacts to events, 'stage-worker' has a worker with a stage of its own as well,
+    'domain' brings events of another system, 'source' reads events from elsewhere, 'alert' calls
+    a service.
+    """
+    write_plugin(name, kind, directory)
 
 
 def _added(command_line: CommandLine) -> dict[str, Sequence[str]]:

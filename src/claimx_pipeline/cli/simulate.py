@@ -25,6 +25,7 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 @app.command()
 def simulate(
+    context: typer.Context,
     *,
     host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(help="Port; 0 for any free one.", min=0, max=65535)] = (
@@ -61,19 +62,15 @@ def simulate(
     """Serve a simulated ClaimX, media host, iTel API and webhook receiver until Ctrl-C.
 
     Prints the variables that point a pipeline at it; more faults, the world's clock and what
-    was received are under /_control.
+    was received are under /_control. What plugins bring for the simulated world is in it.
     """
+    from claimx_pipeline.simulator.extending import extend
     from claimx_pipeline.simulator.server import SimulatorServer
     from claimx_pipeline.simulator.world import World
 
     if serve and write_events is None:
         raise UsageError("--serve goes with --write-events; without that it serves anyway")
     world = World(seed)
-    world.set_clock(world.end(events))
-    if write_events is not None:
-        _write_events(world, events, write_events)
-        if not serve:
-            return
     server = SimulatorServer(
         world,
         host,
@@ -82,6 +79,12 @@ def simulate(
         itel_token=itel_token,
         link_ttl=timedelta(seconds=link_ttl),
     )
+    extend(server, context.obj.plugins())
+    world.set_clock(world.end(events))
+    if write_events is not None:
+        _write_events(world, events, write_events)
+        if not serve:
+            return
     _set_faults(server, latency_ms / 1000, fail_rate, throttle_rate)
     asyncio.run(_until_signal(server, api_token, itel_token))
 
@@ -111,6 +114,8 @@ def _set_faults(
 
 
 async def _until_signal(server: SimulatorServer, api_token: str, itel_token: str) -> None:
+    from claimx_pipeline.simulator.extending import connections_of
+
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -126,6 +131,8 @@ async def _until_signal(server: SimulatorServer, api_token: str, itel_token: str
         for name, value in variables.items():
             sys.stdout.write(f"export {name}={value}\n")
         sys.stdout.flush()
+        for name, url in connections_of(server).items():
+            note(f"connections.{name}.base_url: {url}")
         await stop.wait()
     log = server.requests
     note(f"served {log.total} requests; iTel accepted {len(server.submissions)} submissions")

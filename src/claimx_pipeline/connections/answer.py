@@ -42,6 +42,7 @@ class Answer:
     """An answer, wholly read unless it was too large."""
 
     status: int
+    """HTTP status."""
     headers: Mapping[str, str]
     """Looked up without regard to case."""
     body: bytes = field(repr=False)
@@ -229,4 +230,6 @@ class Answered(Generic[T]):
     """What the API said, and when."""
 
     body: T
+    """The answer."""
     answered_at: datetime
+    """When the service answered, the clock's time."""

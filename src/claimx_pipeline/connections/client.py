@@ -64,8 +64,11 @@ class Connection:
     """A named HTTP service. Belongs to one event loop; ``close`` it there."""
 
     name: str
+    """Its name in the settings."""
     settings: ConnectionSettings
+    """Its settings."""
     clock: Clock
+    """Tells the time."""
     resolver: AbstractResolver | None = field(default=None, kw_only=True, repr=False)
     """Looks names up, if not the machine does."""
     sockets: Sockets | None = field(default=None, kw_only=True, repr=False)
@@ -98,13 +101,8 @@ class Connection:
         fixed = {} if self._renewed else credential_headers(self.settings, self._token)
         self._headers = merged(merged(USUAL_HEADERS, self.settings.headers), fixed)
         endpoint = endpoint_of(self.settings.base_url)
-        self.breaker = Breaker(
-            self.settings.breaker_failures,
-            self.settings.breaker_open_seconds,
-            self.clock,
-            name=self.name,
-            endpoint=endpoint,
-        )
+        limits = (self.settings.breaker_failures, self.settings.breaker_open_seconds)
+        self.breaker = Breaker(*limits, self.clock, name=self.name, endpoint=endpoint)
         probe = Probe(self.name, self._ask_probe, self.clock) if self.settings.probe else None
         setting = self.setting or f"connections.{self.name}"
         self._judge = Judge(endpoint, setting, self.breaker, probe, self.clock)

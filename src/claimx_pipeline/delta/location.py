@@ -35,9 +35,11 @@ class TableLocation:
     """One table's location and the options to open it."""
 
     table: str
+    """Name of the table."""
     uri: str
     """Absolute path or URL."""
     options: Mapping[str, Secret] = field(factory=dict)
+    """Options of its storage."""
 
     @property
     def is_local(self) -> bool:

@@ -50,7 +50,9 @@ class Size:
     """How much a version of a table consists of."""
 
     files: int
+    """Number of its files."""
     bytes: int
+    """Their size."""
 
 
 NOTHING = Size(0, 0)
@@ -62,7 +64,9 @@ class Maintained:
     """What was done to a table, or would be."""
 
     table: str
+    """Name of the table."""
     before: Size
+    """Its size before."""
     after: Size
     """With ``dry_run``: as far as the log tells."""
     compacted: int = 0

@@ -44,7 +44,9 @@ class TableRow:
     """One row on its way into a table."""
 
     table: str
+    """Name of the table."""
     values: Row
+    """Column to value; a column that is left out is empty."""
     time_in_key: bool = False
     """The row's key was derived from its event time, so equal keys have equal times.
 

@@ -52,9 +52,11 @@ class Column:
     """One column."""
 
     name: str
+    """Name of the column."""
     declared: ColumnType | pa.DataType = field(alias="type")
     """Its type as it was declared."""
     nullable: bool = field(default=True, kw_only=True)
+    """Whether it may be empty."""
     bookkeeping: bool = field(default=False, kw_only=True)
     """Tells about the processing, not about the claim.
 
@@ -95,18 +97,23 @@ class TableSpec:
     """One table: its columns, its key, and how a second row of one key is treated."""
 
     name: str
+    """Name of the table."""
     summary: str
     """What one row is, in one line."""
     columns: tuple[Column, ...]
+    """Its columns, in order."""
     mode: Literal["append", "merge"]
+    """``append`` adds rows, ``merge`` keeps one row a key."""
     key: tuple[str, ...]
     """Merge: one row per key. Append: one row per key too, unless ``dedupe`` is off."""
     partition_by: tuple[str, ...] = ()
+    """Columns by whose values its files are kept apart."""
     bucket_column: str | None = None
     """The column whose bucket partitions the table; adds the column ``_bucket``."""
     event_time: str | None = None
     """Append: the column that bounds the search for an earlier row of the key."""
     dedupe: bool = True
+    """How rows that come again are recognised."""
     answer_time: str | None = None
     """Merge: when the source answered. A row replaces columns only if its time is later."""
     event_columns: Mapping[str, str] = field(factory=dict)

@@ -56,10 +56,15 @@ class TableFacts:
     """What ``claimx-run tables list`` shows."""
 
     rows: int
+    """Number of rows."""
     version: int
+    """Its newest version."""
     bytes: int
+    """Size of its files."""
     files: int
+    """Number of its files."""
     log_files: int
+    """Files of its log."""
 
 
 @define
@@ -71,8 +76,11 @@ class TableStore:
     """
 
     settings: TablesSettings
+    """The section ``tables``."""
     specs: Mapping[str, TableSpec]
+    """Every declared table by name."""
     clock: Clock
+    """Tells the time."""
     time_limit: float = field(default=TIME_LIMIT, kw_only=True)
     """Seconds one operation of a sink may take."""
 

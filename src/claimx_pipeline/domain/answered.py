@@ -34,6 +34,7 @@ class Part:
     """A part of an answer that is read as one, for example the first of its phones."""
 
     name: str
+    """What it is called in messages."""
     of: str
     """What it is, for the reference page: `` of the first phone``."""
 
@@ -49,8 +50,11 @@ class Field:
     """One column and where its value is: ``project.mfn | project.masterFilename``."""
 
     column: str
+    """The column that it fills."""
     spelled: str
+    """Where in the answer its value is."""
     read: Read
+    """Turns what is there into the column's value."""
     paths: tuple[tuple[str, ...], ...] = field(init=False)
     """Spellings; the first that says anything counts."""
 

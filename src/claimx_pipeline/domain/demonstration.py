@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Protocol, Self, runtime_checkable
 
 from attrs import frozen
 
@@ -62,4 +62,13 @@ class Demonstration(Protocol):
 
     def queries(self) -> Sequence[str]:
         """Return names of the queries that are asked and shown at the end."""
+        ...
+
+
+@runtime_checkable
+class Extensible(Protocol):
+    """A demonstration whose world plugins may extend."""
+
+    def extend(self, plugins: Any) -> None:
+        """Add what the loaded *plugins* bring; called before it starts."""
         ...

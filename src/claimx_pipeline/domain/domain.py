@@ -88,6 +88,7 @@ class ActionKind:
     asked: type[Any]
     """attrs class of what is asked; it is read from JSON."""
     run: ActionRun
+    """Carries one out."""
 
 
 def _legal_name(_: object, __: Attribute[str], value: Any) -> None:
@@ -120,6 +121,7 @@ class Domain:
     rows: type[RowsByKind]
     """Class of an event's rows, made by ``rows_of(kinds)``."""
     events_table: TableSpec
+    """The table of its events, as they came."""
     event_columns: Callable[[Sequence[Any], Sequence[bytes | None], datetime], Columns]
     """Returns the rows of the events table, by column: of events, of the values of the records
     that they came in, and of the time when the rows are made."""

@@ -98,7 +98,9 @@ class FileFlow:
     worker_prefix: str
     """In front of the names of its workers."""
     topics: FileTopics
+    """Topics of its files."""
     files: DomainFiles
+    """What the domain says of its files."""
     codec: FileCodec = field(init=False)
     """Reads and writes its messages."""
 

@@ -43,7 +43,9 @@ class HandledRows:
     entities: FoundRows
     """Rows that it brought; for kinds that plugins added, ``{"notes": [row]}``."""
     error: Exception | None = None
+    """Why the event failed; its rows are then of no use."""
     api_calls: int = 0
+    """Requests made for it."""
     note: str = ""
     """What of the event was left out, and why; the reason in the event log."""
 
@@ -52,6 +54,7 @@ class EventHandler(Protocol[Event_contra, Reader_contra]):
     """Enriches a domain's events of some types. Must not keep state between calls."""
 
     name: str
+    """What the handler is called in logs and ``context.handler``."""
     event_types: frozenset[str]
     """Types handled, exactly as spelled in events."""
     event_prefixes: tuple[str, ...]

@@ -27,6 +27,7 @@ class EntityKind:
     name: str
     """Its attribute of the domain's rows and its name in messages, for example ``tasks``."""
     table: TableSpec
+    """Where its rows are kept."""
     survives_filter: bool = field(default=False, kw_only=True)
     """Its rows are stored even if a plugin filters the event that brought them."""
     singular: str = field(default="", kw_only=True)

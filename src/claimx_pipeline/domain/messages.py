@@ -35,11 +35,15 @@ class EntityMessage:
     """
 
     event_id: str
+    """The event's id."""
     event_type: str
+    """The event's type."""
     key: str
+    """What the event is about."""
     log: dict[str, Any]
     """Row of the domain's event log."""
     rows: RowsByKind
+    """Its rows, by kind."""
 
 
 class _Received(Protocol):
@@ -64,10 +68,15 @@ class DomainMessages:
     """Writes and reads the messages of one domain."""
 
     key_name: str
+    """The domain's word for the key."""
     event: type[Any]
+    """Class of its events."""
     kinds: Sequence[EntityKind]
+    """Its kinds of entity."""
     rows: type[RowsByKind]
+    """Class of its rows."""
     event_log: TableSpec
+    """Table of what became of each event."""
     rows_topic: str
     """Logical name of the topic of entity rows."""
     tables: Mapping[str, TableSpec] = field(init=False)

@@ -12,6 +12,7 @@ class PersonColumns:
     """Columns of a table that name a person; the claim's key is in the same row."""
 
     table: str
+    """Name of the table."""
     names: tuple[str, ...] = ()
     """Columns that are the person's name together, in the order in which it is written."""
     addresses: tuple[str, ...] = ()

@@ -1,5 +1,5 @@
 """What hooks are called with, what they may return, and what a plugin's command prints with."""
 
-import lazy_loader
+from claimx_pipeline._faces import attach
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

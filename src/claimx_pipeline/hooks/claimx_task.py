@@ -16,6 +16,7 @@ class CreateClaimxTask(DomainAction):
     """Have ClaimX create a task; worker ``actions`` does it."""
 
     kind: ClassVar[str] = "create_claimx_task"
+    """Name of the action, for metrics and messages."""
 
     task_type: str
     """For example ``CUSTOM_TASK_ASSIGN_EXTERNAL_LINK``."""
@@ -26,8 +27,11 @@ class CreateClaimxTask(DomainAction):
     claim_number: str | None = None
     """ClaimX is asked for the project of this claim."""
     connection: str = "claimx_api"
+    """The connection that carries it out."""
     use_primary_contact_as_sender: bool = True
+    """Whether the claim's primary contact is named as the sender."""
     sender_username: str | None = None
+    """ClaimX user who is named as the sender otherwise."""
 
     def asked(self, domain: str, key: str) -> CreateClaimxTask:
         """Return the task with its project: that of the event if none is named.

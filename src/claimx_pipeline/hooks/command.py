@@ -10,6 +10,7 @@ class Command:
     """One command, or one group of them."""
 
     name: str
+    """What is typed after ``claimx-run``."""
     summary: str
     """One line for ``claimx-run --help``."""
     target: str

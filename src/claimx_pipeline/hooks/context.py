@@ -83,6 +83,7 @@ class EnrichmentContext(HandsOn):
     """
 
     event: DomainEvent
+    """The event, decoded; an ``Event`` for ClaimX."""
     entities: RowsByKind
     """Rows found for this event, of every kind. They may be changed in place."""
     headers: dict[str, str] = field(factory=dict)
@@ -98,6 +99,7 @@ class EnrichmentContext(HandsOn):
     hops: int = 0
     """How many plugins' messages led to this event; 0 for one from outside."""
     stage: Stage = "enrichment_complete"
+    """When the hook is called."""
     downloads: list[DownloadTask] = field(factory=list)
     """Files that plugins have asked for; see ``request_download``."""
     domain: str = BRAND
@@ -243,6 +245,7 @@ class FileContext(HandsOn):
     file: CachedFile | DownloadResult
     """``CachedFile`` at ``download_complete``, ``DownloadResult`` at ``upload_complete``."""
     stage: FileStage
+    """When the hook is called."""
     headers: dict[str, str] = field(factory=dict)
     """Headers of everything the plugins publish about this file."""
     attempt: int = 1
@@ -321,6 +324,7 @@ class Dispatched:
     """What the plugins made of an event."""
 
     publish: list[OutRecord] = field(factory=list)
+    """Messages to publish before the event's offset is committed."""
     filtered: str | None = None
     """Why the event's own rows are to be dropped; None if they are not."""
     failed: list[tuple[str, Exception]] = field(factory=list)

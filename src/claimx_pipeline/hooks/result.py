@@ -24,6 +24,7 @@ class Publish:
     key: str | None = None
     """Key of the record; the event id if not given."""
     headers: dict[str, str] = field(factory=dict)
+    """Headers of the record."""
 
 
 @frozen
@@ -31,7 +32,9 @@ class Log:
     """Write a log line."""
 
     level: LogLevel
+    """``debug``, ``info``, ``warning`` or ``error``."""
     message: str
+    """The line, taken as it is."""
 
 
 @frozen
@@ -39,7 +42,9 @@ class AddHeader:
     """Put a header on all that this plugin and those after it publish for the event."""
 
     name: str
+    """Its name; none that begins with ``claimx-``."""
     value: str
+    """Its text."""
 
 
 @frozen
@@ -47,6 +52,7 @@ class Metric:
     """Count something; ``/metrics`` shows it as ``claimx_plugin_metric_<name>_total``."""
 
     name: str
+    """Lower case letters, digits and ``_``."""
     value: float = 1.0
     """How much is added; not below 0."""
     labels: dict[str, str] = field(factory=dict)
@@ -64,6 +70,7 @@ class Webhook:
     path: str = "/"
     """Path below the connection's base URL."""
     method: str = "POST"
+    """``POST``, ``PUT``, ``PATCH``, ``DELETE`` or ``GET``."""
     body: Any = None
     """Anything JSON can hold. None sends no body."""
     headers: dict[str, str] = field(factory=dict, repr=False)
@@ -112,7 +119,9 @@ class PluginResult(ClaimxActions):
     """What a plugin made of an event."""
 
     actions: tuple[Action, ...] = ()
+    """What is to be done, in order."""
     message: str = ""
+    """Why, for the log."""
     filtered: bool = False
     """Stop here: no later plugin runs, rows that only this event needs are dropped."""
     retried: bool = False

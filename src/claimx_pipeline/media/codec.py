@@ -29,9 +29,11 @@ class Wire(Generic[M]):
     """One class of messages, with the key under *key_name*."""
 
     kind: type[M]
+    """Class of the message."""
     what: str
     """What a message is called in errors."""
     key_name: str
+    """The domain's word for the key."""
     owner: str
     """Owner of a message that names none."""
     _struct: type[msgspec.Struct] = field(init=False, repr=False, eq=False)
@@ -128,10 +130,13 @@ class FileCodec:
     """
 
     key_name: str
+    """The domain's word for the key."""
     domain_name: str
+    """Name of the domain."""
     topics: FileTopics = field(
         default=Factory(lambda self: FileTopics.of(self.domain_name), takes_self=True)
     )
+    """Topics of its files."""
     tasks: Wire[DownloadTask] = field(init=False, repr=False, eq=False)
     """Messages of files to be fetched."""
     cached: Wire[CachedFile] = field(init=False, repr=False, eq=False)

@@ -41,7 +41,9 @@ class LinkTimes:
     """From when to when a link holds."""
 
     signed_at: datetime
+    """When the link was signed."""
     ends_at: datetime
+    """When it ends."""
 
     def ended(self, now: datetime) -> bool:
         """Tell whether the link holds no more."""

@@ -31,6 +31,7 @@ class FileMessage:
     """
 
     media_id: _Filled
+    """The domain's id of the file."""
     key: _Filled
     """Key of the event that brought the file, in the domain's own terms."""
     key_name: str = field(default="", eq=False, repr=False)
@@ -76,6 +77,7 @@ class DownloadTask(FileMessage):
     """A file to be fetched; on the domain's topic of pending downloads."""
 
     created_at: _Instant
+    """When it was asked for: the event's own time."""
     expires_at: _Instant | None = None
     """When the link ends, as the source says; the link's own parameters come first."""
 
@@ -88,11 +90,13 @@ class CachedFile(FileMessage):
     cache_path: _Filled
     """Where it lies in the domain's cache."""
     bytes_downloaded: _Bytes
+    """Its size."""
     checksum: _Filled
     """SHA-256 of the file, hexadecimal."""
     content_type: str
     """What the file is; also what it is stored as."""
     downloaded_at: _Instant
+    """When it was fetched."""
 
 
 @knows_domain_word
@@ -101,12 +105,17 @@ class DownloadResult(FileMessage):
     """What became of a file; on the domain's topic of results."""
 
     status: Literal["completed", "failed", "failed_permanent"]
+    """What became of it."""
     bytes_uploaded: _Bytes = 0
+    """Its size in the object store."""
     checksum: str = ""
     """SHA-256 of the file, hexadecimal; empty unless completed."""
     content_type: str = ""
+    """What its content is."""
     error_message: str | None = None
+    """Why it could not be copied."""
     downloaded_at: _Instant | None = None
+    """When it was fetched."""
     created_at: _Instant
     """When this was settled."""
 

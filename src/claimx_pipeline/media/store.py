@@ -87,6 +87,7 @@ class FileStore:
     root: str
     """For messages: the folder or URL, without credentials."""
     store: ObjectStore = field(repr=False)
+    """The store below it."""
     list_wait_seconds: float = 30.0
     """How long a listing may bring nothing."""
     list_seconds: float = 600.0

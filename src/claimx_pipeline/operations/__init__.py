@@ -5,6 +5,6 @@ nothing; those that wait for a broker or for tables are coroutines. A name is im
 it is first used, so importing this package loads neither the tables nor a broker's client.
 """
 
-import lazy_loader
+from claimx_pipeline._faces import attach
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -1,3 +1,21 @@
+from ..assembly import Sources
+from ..delta.importing.progress import Counts, ImportState
+from ..delta.maintenance import Maintained, Size
+from ..errors import PluginLoadError, Refusals
+from ..pipeline import Pipeline
+from ..plugins.host.info import PluginInfo
+from ..plugins.host.loading import PluginSet
+from ..runtime.dead_letters.dead_letter import DeadLetter
+from ..runtime.dead_letters.reader import DeadLetterFilter, FoundDeadLetter
+from ..runtime.dead_letters.replay import Refused
+from ..runtime.headers import Origin
+from ..runtime.idle import Progress
+from ..runtime.offsets.repair import Moved
+from ..settings.loader import LoadedSettings
+from ..settings.loading.unresolved import Missing, UnresolvedSetting
+from ..telemetry.failures import RecentFailures
+from ..telemetry.health import Health, Pulse, WorkerHealth
+from ..telemetry.metrics import Metrics, WorkerMetrics
 from .asking import named_query, query
 from .checking import Checked, check, check_settings, start, to_start
 from .connecting import ask_services, differing_topics
@@ -52,11 +70,8 @@ from .run import Running, WorkerRun, run_until_idle, run_workers, running
 from .sources import Backfill, backfill_of, restart_source
 from .status import look_at_status
 from .status_views import DeadCause, PipelineStatus, RetryTier, TableAge, WorkerStatus
+from .table_views import CreatedTable, DescribedColumn, DescribedTable, ListedTable
 from .tables import (
-    CreatedTable,
-    DescribedColumn,
-    DescribedTable,
-    ListedTable,
     compact_tables,
     create_tables,
     describe_table,
@@ -86,8 +101,11 @@ __all__ = [
     "Checked",
     "Comparison",
     "Condition",
+    "Counts",
     "CreatedTable",
     "DeadCause",
+    "DeadLetter",
+    "DeadLetterFilter",
     "DeadLetterGroup",
     "DeadLetterGroups",
     "DeadLetterLook",
@@ -105,19 +123,37 @@ __all__ = [
     "Finding",
     "FormerSettings",
     "FormerVariable",
+    "FoundDeadLetter",
     "FoundVariable",
+    "Health",
+    "ImportState",
     "ImportedTable",
     "ListedTable",
     "ListedTopic",
+    "LoadedSettings",
+    "Maintained",
+    "Metrics",
     "MigratedTable",
+    "Missing",
+    "Moved",
     "Now",
+    "Origin",
+    "Pipeline",
     "PipelineStatus",
+    "PluginInfo",
+    "PluginLoadError",
+    "PluginSet",
     "ProcessProbe",
+    "Progress",
     "Publication",
     "PublishedEvents",
+    "Pulse",
     "Reader",
+    "RecentFailures",
     "RecordFilter",
     "RecordTransform",
+    "Refusals",
+    "Refused",
     "RefusedLine",
     "ReplayPlan",
     "Replayed",
@@ -126,14 +162,19 @@ __all__ = [
     "ShownDeadLetter",
     "ShownOffset",
     "ShownRecord",
+    "Size",
+    "Sources",
     "Station",
     "TableAge",
     "Trace",
     "TransformedValue",
     "TriedPlugin",
     "UnreadOutput",
+    "UnresolvedSetting",
     "ValueChange",
     "Verified",
+    "WorkerHealth",
+    "WorkerMetrics",
     "WorkerRun",
     "WorkerStatus",
     "adopt_offsets",

@@ -21,7 +21,9 @@ class DeadLetterGroup:
     """Dead letters of one fingerprint: one worker, and one cause."""
 
     newest: FoundDeadLetter
+    """The newest of them."""
     count: int = 0
+    """How many there are."""
     first: datetime = field(init=False)
     """When the oldest of them failed for the last time, UTC."""
     topics: dict[str, None] = field(init=False, factory=dict)
@@ -91,6 +93,7 @@ class ShownDeadLetter:
     """A dead letter with its value."""
 
     letter: FoundDeadLetter
+    """The dead letter."""
     value: bytes | None
     """As it was published, also where it is kept as a file."""
     value_missing: str = ""

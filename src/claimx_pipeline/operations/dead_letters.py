@@ -34,6 +34,7 @@ class DeadLetterLook:
     """Dead letters that were counted."""
 
     groups: DeadLetterGroups = field(factory=DeadLetterGroups)
+    """Dead letters with one cause, counted."""
     hidden: int = 0
     """Left out because they were replayed already."""
 

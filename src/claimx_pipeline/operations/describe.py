@@ -15,7 +15,7 @@ from claimx_pipeline.stages.from_settings import stages_of
 
 if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline
-    from claimx_pipeline.plugins.host.loading import PluginInfo
+    from claimx_pipeline.plugins.host.info import PluginInfo
 
 
 @frozen
@@ -35,18 +35,29 @@ class DescribedWorker:
     """A worker; topics and group are called as the broker calls them."""
 
     worker: str
+    """Its name."""
     summary: str
+    """What it does, in one line."""
     group: str
+    """Its consumer group."""
     reads: Sequence[str]
+    """Topics that it reads."""
     writes: Sequence[str]
+    """Topics that it writes."""
     tables: Sequence[str]
+    """Tables that it writes."""
     retry_topics: Sequence[str]
+    """Topics of its retry ladder."""
     dead_letters: str | None
+    """Topic of its dead letters."""
     batch_size: int
+    """Records taken at once, at most."""
     linger_seconds: float
+    """How long a batch may wait to fill."""
     outage: str
     """What happens to a record while the service it needs is unavailable."""
     stages: Sequence[DescribedStage]
+    """Its chain."""
 
 
 @frozen(kw_only=True)
@@ -54,8 +65,11 @@ class DescribedPlugin:
     """A plugin with what it brings along; nothing but ``info`` if it is not loaded."""
 
     info: PluginInfo
+    """What was found of it."""
     summary: str = ""
+    """What it does, in one line."""
     event_types: Sequence[str] = ()
+    """Event types that it wants to see."""
     publishes_to: Sequence[str] = ()
     """Logical names of topics."""
     brings: Mapping[str, Sequence[str]] = field(factory=dict)

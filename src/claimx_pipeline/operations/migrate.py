@@ -17,6 +17,7 @@ class MigratedTable:
     """What a table lacked of what is declared."""
 
     table: str
+    """Name of the table."""
     added: Sequence[str] = ()
     """Columns that were added, or would be, each with its type."""
     foreign: Sequence[str] = ()

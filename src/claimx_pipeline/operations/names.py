@@ -9,7 +9,7 @@ from claimx_pipeline.errors import UsageError
 if TYPE_CHECKING:
     from claimx_pipeline.domain.domain import Domain
     from claimx_pipeline.pipeline import Pipeline
-    from claimx_pipeline.plugins.host.loading import PluginInfo
+    from claimx_pipeline.plugins.host.info import PluginInfo
     from claimx_pipeline.runtime.worker import WorkerSpec
 
 

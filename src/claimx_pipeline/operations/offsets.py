@@ -40,9 +40,11 @@ class ShownOffset:
     """One partition as table, consumer group and topic have it."""
 
     worker: str
+    """The worker."""
     table: str | None = None
     """None where the worker has none that exists."""
     topic: str
+    """The topic that it reads."""
     partition: int | None = None
     """None if the topic has not been created, as of all numbers below."""
     stored: int | None = None
@@ -50,7 +52,9 @@ class ShownOffset:
     committed: int | None = None
     """Next offset of the consumer group; None if it has none."""
     log_start: int | None = None
+    """The oldest offset that is kept."""
     log_end: int | None = None
+    """The offset that comes next."""
     overtaken: int = 0
     """Records that were deleted before the group has read them."""
     state: str

@@ -44,7 +44,9 @@ class ImportedTable:
     version: int
     """Version of it that was read."""
     dry_run: bool
+    """Whether nothing was written."""
     counts: Counts
+    """Rows read, written and refused."""
     report: Path
     """File with a line of JSON for every row, value and column that did not fit."""
     left_out: Sequence[str]

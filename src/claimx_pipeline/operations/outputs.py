@@ -20,6 +20,7 @@ class UnreadOutput:
     topic: str
     """As the broker calls it."""
     written_by: tuple[str, ...]
+    """Who writes it."""
 
     def __str__(self) -> str:
         return (

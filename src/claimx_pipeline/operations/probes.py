@@ -26,6 +26,7 @@ class ProcessProbe:
     """What one process answers to ``/health/ready``."""
 
     url: str
+    """What was asked."""
     states: dict[str, str]
     """Worker to its state: ``ready``, or ``waiting: why`` and so on."""
     named: bool = False

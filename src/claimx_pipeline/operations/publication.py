@@ -28,6 +28,7 @@ class Publication:
     topic: str
     """As the broker calls it."""
     partitions: int
+    """Where the records go."""
     read_by: Sequence[str]
     """Workers."""
     records: Sequence[OutRecord] = field(repr=False)
@@ -35,6 +36,7 @@ class Publication:
     refused: Sequence[RefusedLine] = ()
     """Lines that are left out."""
     warnings: Sequence[str] = ()
+    """What is unwise about it."""
 
     def partition_of(self, record: OutRecord) -> int | None:
         """Return the partition that a record goes to; None for one without a key: any."""

@@ -32,8 +32,11 @@ class Condition:
     """One comparison; it holds if it holds for any of the values that its path leads to."""
 
     path: str
+    """Dotted path of what is compared."""
     operator: Operator
+    """How it is compared."""
     wanted: str
+    """What it is compared with."""
 
     @classmethod
     def parse(cls, text: str) -> Condition:
@@ -92,6 +95,7 @@ class RecordFilter:
     """Conditions that must all hold; without any, every record matches."""
 
     conditions: Sequence[Condition] = ()
+    """All of them have to hold."""
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> RecordFilter:

@@ -29,7 +29,9 @@ class ValueChange:
     """One change."""
 
     path: str
+    """Dotted path of what is changed."""
     kind: Literal["set", "copy", "remove"]
+    """What is done there."""
     value: Any = None
     """What is set; for a copy the other path."""
 
@@ -62,6 +64,7 @@ class RecordTransform:
     """Changes that are made one after the other."""
 
     changes: Sequence[ValueChange]
+    """Carried out in order."""
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> RecordTransform | None:

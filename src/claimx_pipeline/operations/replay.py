@@ -48,9 +48,13 @@ class TransformedValue:
     """A dead letter's value before and after it is changed."""
 
     location: Origin
+    """Where the dead letter is."""
     fingerprint: str
+    """Its cause."""
     before: bytes | None
+    """The value that failed."""
     after: bytes | None
+    """The value that is replayed."""
 
 
 @define
@@ -58,12 +62,15 @@ class ReplayPlan:
     """What a replay is going to do."""
 
     wanted: DeadLetterFilter
+    """Which dead letters are meant."""
     locations: Sequence[Origin]
     """Only these; all if none is named."""
     limit: int | None
+    """How many at most."""
     ends: Ends
     """Where each partition ended when the plan was made; what came later is not replayed."""
     groups: DeadLetterGroups = field(factory=DeadLetterGroups)
+    """Dead letters with one cause, counted."""
     refused: list[Refused] = field(factory=list)
     """Dead letters that no worker here would take up, with the reason."""
     hidden: int = 0

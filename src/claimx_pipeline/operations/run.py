@@ -37,6 +37,7 @@ class WorkerRun:
     """What one worker did in a run."""
 
     worker: str
+    """The worker's name."""
     records: int
     """Records that it dealt with and committed, all its members together."""
     retried: int = 0
@@ -61,7 +62,9 @@ class Running:
     """Workers under way in this event loop; ``running`` starts and ends them."""
 
     workers: Sequence[WorkerSpec]
+    """The workers that run."""
     broker_url: str
+    """The broker, without credentials."""
     health_port: int
     """Port of the probes and metrics; 0 if none are served."""
     _pipeline: Pipeline

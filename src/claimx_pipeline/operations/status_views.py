@@ -14,7 +14,9 @@ class WorkerStatus:
     """One worker, all its members together."""
 
     worker: str
+    """Name of the worker."""
     group: str
+    """Its consumer group."""
     members: int | None
     """Of its consumer group; None if the broker does not say."""
     lag: int
@@ -37,7 +39,9 @@ class RetryTier:
     """A retry topic."""
 
     topic: str
+    """The retry topic."""
     waiting: int
+    """Records that wait there."""
     next_due: datetime | None
     """When the first of its records is due; None if none waits."""
 
@@ -47,13 +51,19 @@ class DeadCause:
     """Dead letters of one cause that were not replayed."""
 
     fingerprint: str
+    """The cause, the same for all dead letters of one."""
     worker: str
+    """The worker that failed."""
     category: str
+    """What kind of failure it was."""
     error_type: str
+    """Class of the error."""
     example: str
     """The newest error as it was."""
     count: int
+    """How many dead letters there are."""
     last: datetime
+    """When the last one came."""
 
 
 @frozen(kw_only=True)
@@ -61,10 +71,13 @@ class TableAge:
     """A table, and its last commit."""
 
     table: str
+    """Name of the table."""
     version: int | None
     """None if it has not been created."""
     committed: datetime | None
+    """When it was last written."""
     error: str = ""
+    """Why it cannot be opened, if it cannot."""
 
 
 @frozen(kw_only=True)
@@ -72,8 +85,11 @@ class PipelineStatus:
     """Everything, as it was at one moment."""
 
     at: datetime
+    """When it was looked at."""
     broker: str
+    """The broker, without credentials."""
     workers: Sequence[WorkerStatus]
+    """How each worker is."""
     tiers: Sequence[RetryTier]
     """Those in which something waits."""
     dead: Sequence[DeadCause]
@@ -81,7 +97,9 @@ class PipelineStatus:
     dead_older: int
     """Dead letters that were not looked at."""
     tables: Sequence[TableAge]
+    """How old each table is."""
     warnings: Sequence[str] = ()
+    """What is unwise or without effect."""
     probes: Sequence[str] = field(factory=tuple)
     """Processes that have answered."""
 

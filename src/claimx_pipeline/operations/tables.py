@@ -6,100 +6,24 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from claimx_pipeline.delta.faults import TableUnusableError
-from claimx_pipeline.delta.log_files import TOO_MANY
 from claimx_pipeline.delta.maintenance import NOTHING, SAFE_HOURS, Maintained, Maintenance
 from claimx_pipeline.delta.retention import oldest_kept
 from claimx_pipeline.errors import TableError, UsageError
 from claimx_pipeline.operations.column_roles import roles_of
 from claimx_pipeline.operations.names import domains_of_tables
+from claimx_pipeline.operations.table_views import (
+    CreatedTable,
+    DescribedColumn,
+    DescribedTable,
+    ListedTable,
+)
 
 if TYPE_CHECKING:
     from claimx_pipeline.delta.store import TableStore
     from claimx_pipeline.pipeline import Pipeline
-
-
-@frozen(kw_only=True)
-class ListedTable:
-    """A table, and how much is in it."""
-
-    table: str
-    mode: str
-    """``append`` or ``merge``."""
-    location: str
-    """Path or URL."""
-    rows: int | None = None
-    """None if it has not been created, as of the next three."""
-    version: int | None = None
-    bytes: int | None = None
-    log_files: int | None = None
-    """Files of its log; every commit lists them."""
-    domain: str = ""
-    """The domain that it is of; empty for one that a plugin brought."""
-    error: str = ""
-    """Why it cannot be opened; empty if it can, or does not exist."""
-
-    @property
-    def warning(self) -> str:
-        """What to do about the table; empty if there is nothing."""
-        if (self.log_files or 0) <= TOO_MANY:
-            return ""
-        return (
-            f"its log has {self.log_files:,} files, which slow down every commit; "
-            f"'claimx-run tables maintain {self.table} --log-retention' bounds it"
-        )
-
-    @property
-    def created(self) -> bool:
-        """Whether it exists, as far as is known."""
-        return self.version is not None or bool(self.error)
-
-
-@frozen
-class CreatedTable:
-    """A table that was missing."""
-
-    table: str
-    location: str
-    """Path or URL."""
-
-
-@frozen(kw_only=True)
-class DescribedColumn:
-    """A column of a table."""
-
-    column: str
-    type: str
-    nullable: bool
-    roles: Sequence[str]
-    """Of ``key``, ``partition``, ``event time``, ``answer time``, ``set by events`` and
-    ``bookkeeping`` those that it has.
-    """
-    meaning: str
-    source: str
-    """Where its value comes from."""
-    plugin: str = ""
-    """The plugin that added it to a table of the pipeline; empty for the table's own."""
-
-
-@frozen(kw_only=True)
-class DescribedTable:
-    """A table with its columns."""
-
-    listed: ListedTable
-    summary: str
-    key: Sequence[str]
-    partitions: Sequence[str]
-    """Columns it is partitioned by."""
-    written: str
-    """How rows are written: ``append``, ``copy-on-write``, or MERGE and why; empty if it has not
-    been created or cannot be opened.
-    """
-    columns: Sequence[DescribedColumn]
-    plugin: str = ""
-    """The plugin that added it to a domain, as the table of an entity kind; else empty."""
 
 
 async def list_tables(pipeline: Pipeline) -> list[ListedTable]:

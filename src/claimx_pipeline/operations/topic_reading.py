@@ -217,6 +217,7 @@ class ShownRecord:
     """A record as it is shown: its parts as text where they are text."""
 
     record: Record
+    """The record."""
 
     @property
     def published(self) -> datetime | None:

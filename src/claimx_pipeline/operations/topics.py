@@ -44,6 +44,7 @@ class ListedTopic:
     written_by: Sequence[str]
     """Workers and plugins; ``outside`` for a topic that others write."""
     read_by: Sequence[str]
+    """Workers that read it."""
     used: bool
     """False if it lacks a reader or a writer that it should have."""
     domain: str = ""
@@ -64,6 +65,7 @@ class RefusedLine:
     line: int
     """Its number, from 1."""
     reason: str
+    """Why it was not published."""
 
 
 @frozen
@@ -71,7 +73,9 @@ class PublishedEvents:
     """What became of lines with events."""
 
     published: int
+    """How many were published."""
     refused: Sequence[RefusedLine]
+    """The lines that were not."""
 
 
 @asynccontextmanager

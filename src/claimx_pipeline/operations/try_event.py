@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import TYPE_CHECKING, Any
 
 from attrs import frozen
@@ -16,6 +15,7 @@ from claimx_pipeline.errors import ClaimxError, UsageError
 from claimx_pipeline.hooks.context import EnrichmentContext
 from claimx_pipeline.hooks.result import PluginResult
 from claimx_pipeline.operations.names import one_domain, one_plugin
+from claimx_pipeline.operations.trial import Trial
 from claimx_pipeline.plugins.base import listens
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import BRAND
@@ -117,21 +117,18 @@ def _domain_of(pipeline: Pipeline, event: DomainEvent) -> Domain:
 async def try_plugin(pipeline: Pipeline, name: str, event: DomainEvent) -> TriedPlugin:
     """Return what plugin *name* would do about *event*; nothing is sent, published or written.
 
+    It is called as a worker calls it: ``on_load``, then its hook with a time limit and in a
+    thread if it may block, then ``on_unload``; and its answer is checked as a worker checks it.
+
     Raises:
         UsageError: There is no such plugin, it is not loaded, or it does not react to events.
-        ClaimxError: No handler takes events of its type.
+        ClaimxError: No handler takes events of its type, or the plugin cannot be loaded.
         RecordError: The API did not answer, or its answer cannot be used.
     """
-    react = reaction_of(pipeline, name)
+    reaction_of(pipeline, name)
     context = await context_of(pipeline, event)
-    answer = react(context)
-    if inspect.isawaitable(answer):
-        answer = await answer
-    if answer is None or isinstance(answer, PluginResult):
-        return TriedPlugin(context, answer)
-    kind = type(answer).__name__
-    problem = f"a {kind}, which is a failure: it must be PluginResult or None"
-    return TriedPlugin(context, None, problem)
+    trial = Trial.of(pipeline, name, context.domain)
+    return TriedPlugin(context, *await trial.run(context))
 
 
 def reaction_of(pipeline: Pipeline, name: str) -> Any:

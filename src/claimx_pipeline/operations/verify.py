@@ -57,6 +57,7 @@ class Verified:
     not_run: Sequence[str] = ()
     """Workers that were left out, as they would have sent something."""
     timed_out: bool = False
+    """Whether it took longer than it might."""
     problems: Sequence[str] = ()
     """What could not be cleaned up, and by whom it is to be done."""
 

@@ -89,8 +89,11 @@ class Origin:
     """Where a record first appeared."""
 
     topic: str
+    """The topic."""
     partition: int
+    """The partition."""
     offset: int
+    """The offset."""
 
     def __str__(self) -> str:
         return f"{self.topic}/{self.partition}/{self.offset}"

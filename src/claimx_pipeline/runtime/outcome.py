@@ -25,7 +25,9 @@ class Done:
     """
 
     publish: tuple[OutRecord, ...] = ()
+    """Records to publish before the offset is committed."""
     rows: tuple[TableRow, ...] = ()
+    """Rows to write before the offset is committed."""
     confirm: tuple[OutRecord, ...] = ()
     """Published only once the rows are in: success messages."""
     skipped: str = field(default="", kw_only=True)
@@ -50,6 +52,7 @@ class Retry:
     """The record failed and another try may help."""
 
     error: Exception
+    """What its dead letter says if every try fails so."""
     rows: tuple[TableRow, ...] = field(default=(), kw_only=True)
     """What is known in spite of the error, to be written now.
 
@@ -65,6 +68,7 @@ class Dead:
     """The record can never work."""
 
     error: Exception
+    """What its dead letter says."""
     rows: tuple[TableRow, ...] = field(default=(), kw_only=True)
     """What is known in spite of the error, to be written all the same."""
     reports: tuple[OutRecord, ...] = field(default=(), kw_only=True)

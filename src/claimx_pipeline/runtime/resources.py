@@ -40,18 +40,27 @@ class Resources:
     """Everything a processor or a stage may reach; no other way leads outside."""
 
     settings: Settings
+    """All settings."""
     clock: Clock
+    """The one clock."""
     broker: Broker
+    """The broker."""
     topology: Topology
+    """What each topic and group is called on the broker."""
     tables: Mapping[str, TableSpec]
+    """Every declared table by name."""
     open_table_store: Callable[[], TableStore]
     """Returns where the tables are; called by what has some, since the engine is slow to load."""
     connections: Connections
+    """The named HTTP services."""
     handlers: Mapping[str, tuple[EventHandler[Any, Any], ...]]
     """By the name of their domain."""
     dispatcher: EventHooks
+    """What calls the plugins."""
     health: Health
+    """Where workers report how they are."""
     metrics: Metrics
+    """Where they count."""
     webhooks: Webhooks
     """Which webhooks the settings of plugins name."""
     tracing: Tracing | None = None

@@ -35,6 +35,7 @@ class RetryLadder:
     """The rungs of one family."""
 
     family: str
+    """Prefix of its topics."""
     delays: tuple[float, ...]
     """Seconds, growing. A record is tried once more than there are delays."""
     late: bool = False

@@ -36,7 +36,9 @@ class Received(Generic[M]):
     """A record and the message it holds."""
 
     record: Record
+    """The record, as the broker gave it."""
     message: M
+    """What ``decode`` made of it."""
 
 
 class Processor(Protocol):
@@ -117,17 +119,24 @@ class WorkerSpec:
     """Declares a worker; the runtime does the rest."""
 
     name: str
+    """What it is called on the command line, in settings and metrics."""
     summary: str
     """One line for ``claimx-run worker --list``."""
     group: str
     """Consumer group; one per worker, so that one failing never holds another."""
     reads: tuple[Topic, ...]
+    """Topics that it reads."""
     writes: tuple[Topic, ...] = ()
+    """Topics that it publishes to, besides retries and dead letters."""
     tables: tuple[str, ...] = ()
     """Tables written, parents before children: they are written in this order."""
     family: str | None = None
-    """Prefix of the retry topics through which a failing record returns; None for a worker
-    that waits."""
+    """Prefix of the retry topics through which a failing record returns. If it is left out, a
+    worker that calls a service has the family of its own name, so that one record that fails does
+    not hold those behind it, and any other worker waits."""
+    waits: bool = False
+    """Whether it has no retry topics although it calls a service: a record whose failure may pass
+    then waits in its partition, and so does what is behind it. For order that may not be broken."""
     retry: RetryLadder | None = None
     """The ladder of ``family``: its topics and their delays. The pipeline puts it here once,
     from ``retry.delays_seconds`` and ``retry.families``; a plugin leaves it out."""
@@ -179,6 +188,19 @@ class WorkerSpec:
     """How long a stopping worker may take to finish what is in flight."""
 
     @property
+    def calls_a_service(self) -> bool:
+        """Whether ``needs`` name a connection, or an API of a domain."""
+        return any(need.startswith("connections.") or need.endswith(".api") for need in self.needs)
+
+    @property
+    def own_family(self) -> str | None:
+        """Prefix of its retry topics, its own name if it calls a service and does not say one."""
+        if self.family or self.waits:
+            return None if self.waits else self.family
+        reads_a_topic = self.intake is None and self.serves is None
+        return self.name if reads_a_topic and self.calls_a_service else None
+
+    @property
     def stops_at_dead(self) -> bool:
         """Whether it has no topic for dead letters, and so cannot get past a dead record."""
         return self.dead_letters is None and not self.dead_letters_of
@@ -195,19 +217,17 @@ class WorkerSpec:
         written += {topic.name: topic for topic in self.dead_letters_of.values()}.values()
         return TopicUse(self.name, self.reads, tuple(written), self.dead_letters)
 
-    def with_settings(
-        self,
-        given: WorkerSettings,
-        retry: RetrySettings,
-    ) -> WorkerSpec:
+    def with_settings(self, given: WorkerSettings, retry: RetrySettings) -> WorkerSpec:
         """Return the worker with what the settings say of it, and its retry ladders."""
         size, linger = given.batch_size, given.linger_seconds
+        family = self.own_family
         return evolve(
             self,
             batch_size=self.batch_size if size is None else size,
             linger_seconds=self.linger_seconds if linger is None else linger,
             outage=given.outage or self.outage,
-            retry=RetryLadder(self.family, retry.delays_of(self.family)) if self.family else None,
+            family=family,
+            retry=RetryLadder(family, retry.delays_of(family)) if family else None,
             plugin_retry=plugin_ladder(retry)
             if any(hook.startswith("claimx_") for hook in self.calls)
             else None,

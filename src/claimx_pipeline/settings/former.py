@@ -53,6 +53,7 @@ class FoundVariable:
     """A variable of an environment that looks like one of the former system."""
 
     name: str
+    """Its name."""
     setting: str
     """What it has become; empty if nothing."""
     note: str
@@ -68,6 +69,7 @@ class FormerSettings:
     text: str
     """A settings file, YAML."""
     found: tuple[FoundVariable, ...]
+    """Each variable that was found."""
 
 
 def advice_on(name: str, known: Iterable[FormerVariable]) -> str:

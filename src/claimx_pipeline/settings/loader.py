@@ -59,10 +59,12 @@ class LoadedSettings:
     """The settings, and where each of them comes from."""
 
     settings: Settings
+    """The settings."""
     origins: Mapping[str, str]
     """Dotted path of every leaf to ``default``, ``FILE:LINE``, ``environment VAR``,
     ``command line`` or ``plugin NAME``."""
     warnings: tuple[Problem, ...] = ()
+    """What is unwise or without effect."""
     unresolved: tuple[UnresolvedSetting, ...] = ()
     """Settings that wait for a variable; using one raises, ``require`` asks beforehand."""
     sections: tuple[SettingsSection, ...] = ()

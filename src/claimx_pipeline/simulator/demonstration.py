@@ -8,6 +8,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 from claimx_pipeline.domain.demonstration import Wave
+from claimx_pipeline.simulator.extending import LoadedPlugins, connections_of, extend
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
 
@@ -24,7 +25,7 @@ connections:
     base_url: {itel}
     auth_type: bearer
     auth_token: {itel_token}
-workers:
+{services}workers:
   events: {{linger_seconds: 0.2}}
   entities: {{linger_seconds: 0.2}}
   results: {{linger_seconds: 0.2}}
@@ -43,6 +44,10 @@ class ClaimxDemonstration:
         """Prepare the world of *seed* with so many *events*."""
         self._events = events
         self._server = SimulatorServer(World(seed), api_token=API_TOKEN, itel_token=ITEL_TOKEN)
+
+    def extend(self, plugins: LoadedPlugins) -> None:
+        """Add what *plugins* bring for the simulated world."""
+        extend(self._server, plugins)
 
     async def __aenter__(self) -> Self:
         """Start the simulator."""
@@ -65,6 +70,10 @@ class ClaimxDemonstration:
             api_token=API_TOKEN,
             itel=self._server.itel_url,
             itel_token=ITEL_TOKEN,
+            services="".join(
+                f"  {name}:\n    base_url: {url}\n"
+                for name, url in connections_of(self._server).items()
+            ),
         )
 
     def hosts(self) -> Sequence[str]:

@@ -27,12 +27,17 @@ class WorldEvent:
     value: Mapping[str, Any]
     """The raw event, in one of the spellings that sources use."""
     type: str
+    """Its type, such as ``PROJECT_CREATED``."""
     project_id: int
+    """The project that it happens to."""
     media_id: int | None = None
+    """The file that it is about, if it is about one."""
     assignment_id: int | None = None
+    """The task that it is about, if it is about one."""
     video_id: int | None = None
     """Set only where the event itself names the collaboration."""
     master_file_name: str | None = None
+    """The master file name that it brings, if it brings one."""
 
     @property
     def key(self) -> str:
@@ -45,9 +50,13 @@ class Person:
     """A policyholder, or a person who answers for one."""
 
     first_name: str
+    """First name."""
     last_name: str
+    """Last name."""
     email: str | None
+    """Address, if known."""
     phone: str
+    """Telephone number."""
 
 
 @frozen
@@ -55,8 +64,11 @@ class TeamMember:
     """A claim representative of a project."""
 
     user_name: str
+    """ClaimX user."""
     primary: bool
+    """Whether it is the one who is asked first."""
     mfn: str | None
+    """Master file name that the member brought, if any."""
 
 
 @frozen
@@ -64,13 +76,19 @@ class Media:
     """One file of a project."""
 
     media_id: int
+    """Its id."""
     name: str
+    """Name of the file."""
     extension: str
     """Lower case, without the dot."""
     added_at: datetime
+    """When it came."""
     taken_at: datetime
+    """When it was taken."""
     assignment_id: int | None = None
+    """The task that it came with, if any."""
     description: str | None = None
+    """What is said of it, if anything."""
     position: tuple[str, str] | None = None
     """Latitude and longitude as the API writes them: text."""
 
@@ -80,9 +98,11 @@ class Completion:
     """One filled-in form of a task."""
 
     at: datetime
+    """When it was handed in."""
     response_id: str
     """24 hex digits."""
     pdf_media_id: int | None
+    """Media of its report, if there is one."""
     answers: FormAnswers | None = None
     """Answers of the cabinet form; None for other templates."""
     photo_ids: tuple[int, ...] = ()
@@ -94,9 +114,13 @@ class Link:
     """How a person without an account reaches a task."""
 
     link_id: int
+    """Its id."""
     code: str
+    """What it ends with."""
     person: Person
+    """Who got it."""
     access_method: str
+    """How it was sent."""
 
 
 @frozen
@@ -104,13 +128,19 @@ class Task:
     """One assignment of a task template."""
 
     assignment_id: int
+    """Its id."""
     template_id: int
+    """Template that it was made from."""
     project_id: int
+    """The project that it belongs to."""
     assigned_at: datetime
+    """When it was assigned."""
     assignor: str
+    """ClaimX user who assigned it."""
     completions: tuple[Completion, ...] = ()
     """In time order; more than one where a form was handed in again."""
     link: Link | None = None
+    """How its person reaches it, if by a link."""
 
     def completion(self, now: datetime) -> Completion | None:
         """Return the latest completion at *now*, None while the task is open."""
@@ -123,12 +153,19 @@ class Video:
     """One video collaboration."""
 
     video_id: int
+    """Its id."""
     project_id: int
+    """The project that it belongs to."""
     invited_at: datetime
+    """When it was proposed."""
     completed_at: datetime | None
+    """When it ended, None if it never took place."""
     representative: Person
+    """Who calls."""
     seconds: int
+    """How long it takes."""
     guid: str
+    """Its id in the video service."""
 
 
 @frozen
@@ -136,22 +173,35 @@ class Project:
     """A claim with all that belongs to it."""
 
     project_id: int
+    """Its id."""
     number: str
+    """Claim number."""
     policy: str
+    """Policy number."""
     created_at: datetime
+    """When it was created; nothing happens to it before."""
     holder: Person
+    """The policyholder."""
     holder_email_primary: bool
     """Whether the e-mail address is marked primary; the first one counts if none is."""
     address: Mapping[str, str | None]
+    """Where the damage is, by the API's names."""
     loss: Mapping[str, Any]
+    """What is known of the damage, by the API's names."""
     company: str
+    """The carrier."""
     team: tuple[TeamMember, ...]
+    """Its claim representatives."""
     joined_at: datetime | None
+    """When the policyholder joined, None if never."""
     mfns: tuple[tuple[datetime, str], ...]
     """Master file names, each with the time from which it holds."""
     media: tuple[Media, ...]
+    """Its files, also those that come later."""
     tasks: tuple[Task, ...]
+    """Its tasks, also those that come later."""
     videos: tuple[Video, ...]
+    """Its video collaborations."""
     events: tuple[WorldEvent, ...] = field(repr=False)
     """In time order."""
 

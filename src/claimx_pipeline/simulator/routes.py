@@ -1,4 +1,4 @@
-"""Further answers of the simulated ClaimX API, for what plugins ask."""
+"""Further answers of the simulated ClaimX API and of services of plugins."""
 
 from __future__ import annotations
 
@@ -14,16 +14,26 @@ from starlette.types import Receive, Scope, Send
 
 from claimx_pipeline.simulator.simulation import Simulation, answer, authorized
 
+SERVICES_PATH = "/services"
+"""Where the simulator answers for connections of plugins."""
+
 
 @frozen
 class SimulatedRoute:
-    """What the simulated ClaimX API answers to one path, also instead of its own answer."""
+    """What a simulated service answers to one path.
+
+    The service is the ClaimX API, whose own answer it may replace, or that of a connection.
+    """
 
     path: str
-    """Below the API's address, with parameters in braces: ``/notes/{note_id}``."""
+    """Below the service's address, with parameters in braces: ``/notes/{note_id}``."""
     answer: Callable[[Mapping[str, str]], Any]
     """Returns the JSON that is answered, None for a 404, from the parameters of path and query."""
     method: str = "GET"
+    """HTTP method that it answers to."""
+    connection: str = ""
+    """Name of the connection whose service it is; its ``base_url`` is then set to the simulator,
+    which asks for no credential. Empty for the ClaimX API."""
 
 
 @frozen
@@ -48,13 +58,17 @@ class PluginRoutes(BaseRoute):
 
     def _routes(self) -> Sequence[Route]:
         return [
-            Route(self.base + each.path, self._endpoint(each), methods=[each.method])
+            Route(self._base_of(each) + each.path, self._endpoint(each), methods=[each.method])
             for each in self.simulation.routes
         ]
 
+    def _base_of(self, route: SimulatedRoute) -> str:
+        return f"{SERVICES_PATH}/{route.connection}" if route.connection else self.base
+
     def _endpoint(self, route: SimulatedRoute) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
-            authorized(request, self.simulation.api_token, "basic", "bearer")
+            if not route.connection:
+                authorized(request, self.simulation.api_token, "basic", "bearer")
             found = route.answer({**request.query_params, **request.path_params})
             if found is None:
                 raise HTTPException(404, f"there is nothing at {request.url.path}")

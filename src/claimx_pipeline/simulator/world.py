@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import heapq
+import itertools
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from random import Random
+
+from attrs import evolve
 
 from claimx_pipeline.errors import ClaimxError
 from claimx_pipeline.simulator.content import Content, content_of
@@ -17,6 +20,7 @@ from claimx_pipeline.simulator.entities import (
     Video,
     WorldEvent,
 )
+from claimx_pipeline.simulator.events import SimulatedEvents
 from claimx_pipeline.simulator.numbering import (
     index_of_assignment,
     index_of_claim,
@@ -46,6 +50,7 @@ class World:
         self.seed = seed
         self.start = start
         self._now = start
+        self._more: list[SimulatedEvents] = []
         self._projects: dict[int, Project] = {}
         self._history: list[WorldEvent] = []
         self._unfolding = self._unfold()
@@ -54,6 +59,16 @@ class World:
     def now(self) -> datetime:
         """The time as of which the world answers."""
         return self._now
+
+    def extend(self, more: SimulatedEvents) -> None:
+        """Let further events happen.
+
+        Raises:
+            ClaimxError: Something of the world is written already.
+        """
+        if self._projects:
+            raise ClaimxError("the simulated world has begun; extend it before its first event")
+        self._more.append(more)
 
     def set_clock(self, at: datetime) -> None:
         """Move the clock on to *at*.
@@ -210,7 +225,12 @@ class World:
 
     def _written(self, index: int) -> Project:
         if index not in self._projects:
-            self._projects[index] = write_project(self.seed, index, self._start_of(index))
+            project = write_project(self.seed, index, self._start_of(index))
+            added = [event for more in self._more for event in more.of(project)]
+            if added:
+                events = sorted([*project.events, *added], key=lambda event: event.at)
+                project = evolve(project, events=tuple(events))
+            self._projects[index] = project
         return self._projects[index]
 
     def _start_of(self, index: int) -> datetime:
@@ -223,11 +243,12 @@ class World:
 
     def _unfold(self) -> Iterator[WorldEvent]:
         """Yield all events in time order, for ever."""
-        coming: list[tuple[datetime, WorldEvent]] = []
+        coming: list[tuple[datetime, int, WorldEvent]] = []
+        order = itertools.count()  # a plugin's event may be at the time of another
         index = 0
         while True:
             while not coming or self._start_of(index) <= coming[0][0]:
                 for event in self._written(index).events:
-                    heapq.heappush(coming, (event.at, event))
+                    heapq.heappush(coming, (event.at, next(order), event))
                 index += 1
-            yield heapq.heappop(coming)[1]
+            yield heapq.heappop(coming)[2]

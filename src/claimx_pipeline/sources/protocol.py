@@ -36,6 +36,7 @@ class SourceError(ClaimxError):
     """A source cannot be read from here on; the sentence says why and what to do."""
 
     reason: str
+    """What is wrong, in one sentence."""
     passes: bool = False
     """Whether it is likely to pass by itself: then it is tried again soon. Otherwise a person
     has to put it right, and the worker does nothing until it is."""
@@ -60,6 +61,7 @@ class SourceRecord:
     key: bytes | None = None
     """Key to publish it under; None for the one that its domain reads in it."""
     headers: tuple[tuple[str, bytes], ...] = ()
+    """Headers of the record that is published."""
     fault: str = ""
     """Why it can never be published; it becomes a dead letter. Empty for every good one."""
 
@@ -107,6 +109,7 @@ class SourceSpec:
     """Declares a source; the worker ``source-<name>`` publishes what it reads."""
 
     name: str = field(validator=matches_re(NAME))
+    """What it is called; its worker is ``source-<name>``."""
     summary: str
     """One line for ``claimx-run worker --list``."""
     build: Callable[[Resources], Source]
@@ -128,6 +131,7 @@ class SourceType:
     """A type of source that settings can make sources of: ``sources.<name>.type``."""
 
     name: str
+    """What settings write as ``type``."""
     summary: str
     """One line for ``claimx-run worker --list``, of every source of the type."""
     make: Callable[[SourceSettings, Any, Resources], Source]

@@ -1,5 +1,5 @@
 """Stages: what chains of plugin workers are made of."""
 
-import lazy_loader
+from claimx_pipeline._faces import attach
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, __all__ = attach(__name__, __file__)

@@ -31,6 +31,7 @@ class Item:
     """One record on its way through a chain; a stage changes it in place."""
 
     record: Record
+    """The record, as the broker gave it."""
     message: Any
     """The message as it was published; not to be changed."""
     data: dict[str, Any]

@@ -69,7 +69,9 @@ class Pulse:
     """The signs of life of one member of a worker."""
 
     clock: Clock
+    """Tells the time."""
     state: str = "starting"
+    """What its member is doing."""
     waits: dict[str, str] = field(factory=dict, init=False)
     """Why it waits, by what is unavailable."""
     service: str = field(default="", init=False)
@@ -157,7 +159,9 @@ class WorkerHealth:
     batch_seconds: float
     """What is in flight may stand still for this long."""
     members: list[Pulse] = field(factory=list)
+    """Its members."""
     recent: RecentFailures = field(factory=RecentFailures)
+    """What failed lately."""
     failure: str = ""
     """What it has ended with, if it has."""
 
@@ -197,7 +201,9 @@ class Health:
     """What is known about the workers of this process. Read by a thread of its own."""
 
     clock: Clock
+    """Tells the time."""
     workers: dict[str, WorkerHealth] = field(factory=dict)
+    """How each worker is, by name."""
 
     def expect(self, name: str, batch_seconds: float = BATCH_SECONDS) -> None:
         """Worker *name* is going to start."""

@@ -30,13 +30,17 @@ class Metrics:
     """
 
     registry: CollectorRegistry = field(factory=CollectorRegistry)
+    """Where they are registered."""
     clock: Clock = field(factory=SystemClock)
+    """The one clock."""
     records: RecordMetrics = field(init=False)
     """Records from their poll to their commit."""
     lag: LagMetrics = field(init=False)
     """How far consumer groups are behind, and what topics hold."""
     tables: TableMetrics = field(init=False)
+    """Commits, rows, files and bytes of tables."""
     files: FileMetrics = field(init=False)
+    """Files of claims on their way."""
     requests: RequestMetrics = field(init=False)
     """Requests to services, breakers, credentials and caches."""
     drift: AnswerDrift = field(init=False)
@@ -44,6 +48,7 @@ class Metrics:
     plugins: PluginMetrics = field(init=False)
     """What is counted about plugins, and what they count themselves."""
     process: ProcessMetrics = field(init=False)
+    """The process itself, and its build."""
 
     def __attrs_post_init__(self) -> None:
         registry = self.registry

@@ -29,6 +29,7 @@ class PluginMetrics:
     """Calls, seconds and failures per plugin and hook; actions; the plugins' own counters."""
 
     registry: CollectorRegistry
+    """Where they are registered."""
     _calls: PlainCounters = field(init=False)
     _seconds: PlainHistograms = field(init=False)
     _suspended: Gauge = field(init=False)

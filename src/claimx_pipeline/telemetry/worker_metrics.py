@@ -27,6 +27,7 @@ class WorkerMetrics:
     """
 
     name: str
+    """The worker's name."""
     _metrics: RecordMetrics
     _tables: TableMetrics
     _health: Health

@@ -21,12 +21,19 @@ class MadeRecord:
     """A record as a broker hands it out; the fields are those of ``Record``."""
 
     topic: str
+    """Name of the topic."""
     partition: int
+    """Number of the partition, from 0."""
     offset: int
+    """Position in the partition."""
     timestamp: int
+    """When it was published, milliseconds since 1970 UTC."""
     key: bytes | None
+    """Key, if it has one."""
     value: bytes | None
+    """Payload; None is a tombstone."""
     headers: tuple[tuple[str, bytes], ...]
+    """Name and value of each."""
 
 
 def make_record(  # noqa: PLR0913 - each is a part of a record

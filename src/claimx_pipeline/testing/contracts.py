@@ -19,14 +19,20 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 import attrs
+import msgspec
+from prometheus_client import CollectorRegistry
 
-from claimx_pipeline.claimx.entities import EntityRows
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.hooks.context import EnrichmentContext
-from claimx_pipeline.hooks.result import PluginResult
+from claimx_pipeline.hooks.result import PluginResult, Publish
+from claimx_pipeline.isolation import message
 from claimx_pipeline.plugins.base import Plugin
+from claimx_pipeline.plugins.host.results import AnswerReader, PublishRules
+from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.stages.protocol import Item, Stage
-from claimx_pipeline.testing.builders import make_event, make_item
+from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics
+from claimx_pipeline.testing.builders import make_item
+from claimx_pipeline.testing.contexts import make_context
 
 T = TypeVar("T")
 
@@ -116,9 +122,13 @@ class PluginContract:
         raise NotImplementedError("say how the plugin is made")
 
     def make_context(self) -> EnrichmentContext:
-        """Return what a plugin is shown of an event that it reacts to."""
-        event = make_event(next(iter(self.make_plugin().event_types), ""))
-        return EnrichmentContext(event, EntityRows())
+        """Return what a plugin is shown of an event that it reacts to.
+
+        It is an event of the first of its ``event_types``, with the rows that the simulated
+        ClaimX brings. Override it for a plugin that reacts to certain rows only, or to events
+        of another domain: ``make_context("…", tasks=[{…}])``.
+        """
+        return make_context(min(self.make_plugin().event_types, default=""))
 
     def test_it_has_a_name(self) -> None:
         """Settings, logs and dead letters call it by that."""
@@ -138,9 +148,38 @@ class PluginContract:
         assert not inspect.isawaitable(answers.pop())
         assert context == before
 
+    def test_it_runs(self) -> None:
+        """A suite in which the plugin never does anything shows nothing."""
+        context = self.make_context()
+        wants = self.make_plugin().should_run(context)
+        assert wants, (
+            f"should_run refuses the event {context.event_type} of make_context(); override "
+            "make_context with one that the plugin reacts to"
+        )
+
     def test_it_answers_with_a_result_or_none(self) -> None:
         """Anything else is a failure of the plugin."""
         assert isinstance(self.result(), PluginResult | None)
+
+    def test_what_it_answers_can_be_carried_out(self) -> None:
+        """It publishes JSON, to topics that it declares; headers, metrics and webhooks are valid.
+
+        Declared is what ``topics()`` returns, and what workers of its own read or write.
+        """
+        plugin, context, result = self.make_plugin(), self.make_context(), self.result()
+        if result is None:
+            return
+        rules = PublishRules(known_topics=_declared(plugin))
+        reader = AnswerReader(rules, PluginMetrics(CollectorRegistry()))
+        problem = ""
+        try:
+            for action in result.actions:
+                if isinstance(action, Publish):
+                    msgspec.json.encode(action.payload)
+            reader.prepare(plugin.name, "claimx_enrichment_complete", context, result)
+        except (ValueError, TypeError, AttributeError) as error:
+            problem = message(error)
+        assert not problem, problem
 
     def test_the_same_event_gets_the_same_answer_again(self) -> None:
         """Events come again after a crash; what they cause must be the same."""
@@ -173,6 +212,17 @@ class PluginContract:
                 await plugin.on_unload()
 
         return _run(execute())
+
+
+def _declared(plugin: Plugin) -> frozenset[str]:
+    names = {topic.name for topic in plugin.topics()}
+    offered = getattr(plugin, "claimx_register_workers", None)
+    if offered is not None:
+        given = {"settings": Settings(), "domains": ()}
+        wanted = inspect.signature(offered).parameters
+        for worker in offered(*(given[name] for name in wanted)):
+            names |= {topic.name for topic in worker.topics().all()}
+    return frozenset(names)
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:

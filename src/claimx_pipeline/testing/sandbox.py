@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 import msgspec
 
@@ -21,15 +21,14 @@ from claimx_pipeline.operations import (
     run_until_idle,
 )
 from claimx_pipeline.pipeline import Pipeline
+from claimx_pipeline.simulator.extending import connections_of, extend
 from claimx_pipeline.simulator.routes import SimulatedRoute
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
 from claimx_pipeline.testing.builders import happened
+from claimx_pipeline.testing.installing import others, put_folder, put_object
 from claimx_pipeline.testing.looping import LoopThread
 from claimx_pipeline.topics import BRAND, DomainTopics
-
-if TYPE_CHECKING:
-    from claimx_pipeline.plugins.base import Plugin
 
 TIME_LIMIT = 120.0
 """Seconds any one step of a sandbox may take."""
@@ -67,6 +66,7 @@ class Sandbox:
         """What the outside world is played by: ``requests``, ``submissions``, ``faults``."""
         self._config = folder / "settings"
         self._happened = 0
+        self._extended = False
         self._pipeline: Pipeline | None = None
         self._loop: LoopThread
 
@@ -103,27 +103,37 @@ class Sandbox:
         self._pipeline = None
 
     def serve(self, route: SimulatedRoute) -> None:
-        """Let the simulated ClaimX API answer one more path; a later route goes first."""
+        """Let a simulated service answer one more path; a later route goes first."""
         self.simulator.simulation.routes.insert(0, route)
+        self._pipeline = None
 
-    def install(self, plugin: type[Plugin], config: Mapping[str, Any] | None = None) -> None:
-        """Add a plugin that is not an installed package, as a directory plugin.
+    def install(self, plugin: Any, config: Mapping[str, Any] | None = None) -> None:
+        """Add a plugin that is not an installed package; it has to load.
 
         Args:
-            plugin: Its class, in a module that can be imported.
-            config: Its settings.
+            plugin: Whatever a start takes: a ``Plugin`` class, a module or an object with hooks;
+                or the ``Path`` of a directory plugin, or of a folder of them.
+            config: Settings of a ``Plugin`` class; those of a folder are in its ``config.yaml``.
+
+        Raises:
+            UsageError: There is one of that name already, or none in the folder.
         """
-        folder = self.folder / "plugins" / plugin.name
-        folder.mkdir(parents=True)
-        content = {
-            "name": plugin.name,
-            "module": plugin.__module__,
-            "class": plugin.__name__,
-            "config": dict(config or {}),
-        }
-        # JSON is YAML.
-        (folder / "config.yaml").write_bytes(msgspec.json.encode(content))
-        self.configure(f"plugins: {{{plugin.name}: {{required: true}}}}")
+        directory = self.folder / "plugins"
+        if isinstance(plugin, Path):
+            names = [*put_folder(directory, plugin)]
+        else:
+            names = [put_object(directory, plugin, config or {})]
+        for name in names:
+            self.configure(f"plugins: {{{name}: {{required: true}}}}")
+
+    def only(self, *names: str) -> None:
+        """Leave out every installed plugin but those called *names*; ``install`` adds to them.
+
+        Raises:
+            UsageError: There is none of such a name.
+        """
+        for name in others(*names):
+            self.configure(f"plugins: {{{name}: {{enabled: false}}}}")
 
     @property
     def pipeline(self) -> Pipeline:
@@ -133,9 +143,23 @@ class Sandbox:
             SettingsError: The settings are wrong.
         """
         if self._pipeline is None:
-            self._pipeline = Pipeline.load(self._config, environ=self.environ, cwd=self.folder)
+            loaded = self._load()
+            if not self._happened and not self._extended:
+                self._extended = True
+                extend(self.simulator, loaded.plugins)
+                loaded = self._load()
+            self._pipeline = loaded
             self._loop.run(create_all(self._pipeline), TIME_LIMIT)
         return self._pipeline
+
+    def _load(self) -> Pipeline:
+        """Read the settings; those of the simulator first, beneath the test's own."""
+        leading = {"connections": {n: {"base_url": u} for n, u in self._services().items()}}
+        (self._config / "00-services.yaml").write_bytes(msgspec.json.encode(leading))
+        return Pipeline.load(self._config, environ=self.environ, cwd=self.folder)
+
+    def _services(self) -> Mapping[str, str]:
+        return connections_of(self.simulator)
 
     def happen(self, count: int) -> list[Event]:
         """Let the next *count* events of the world happen: publish them, move its clock.
@@ -143,14 +167,14 @@ class Sandbox:
         Returns:
             The events, as the pipeline reads them.
         """
-        world = self.simulator.world
+        pipeline, world = self.pipeline, self.simulator.world
         fresh = world.events(self._happened + count)[self._happened :]
         self._happened += count
         world.set_clock(world.end(self._happened))
         keys = [event.key for event in fresh]
         values = [msgspec.json.encode(event.value) for event in fresh]
         topic = DomainTopics(BRAND).events_raw.name
-        self._loop.run(publish(self.pipeline, topic, values, keys=keys), TIME_LIMIT)
+        self._loop.run(publish(pipeline, topic, values, keys=keys), TIME_LIMIT)
         return [happened(value, event.at) for value, event in zip(values, fresh, strict=True)]
 
     def publish(self, topic: str, *messages: Any, key: str | None = None) -> None:

@@ -22,7 +22,8 @@ from claimx_pipeline.claimx.domain import CLAIMX
 from claimx_pipeline.claimx.handlers.protocol import Handled
 from claimx_pipeline.media.paths import target_path
 from claimx_pipeline.plugins.host.dispatch import Dispatcher
-from claimx_pipeline.plugins.host.loading import PluginInfo, PluginSet
+from claimx_pipeline.plugins.host.info import PluginInfo
+from claimx_pipeline.plugins.host.loading import PluginSet
 from claimx_pipeline.plugins.host.results import PublishRules
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics

@@ -19,6 +19,7 @@ class Handled:
     """What became of one event."""
 
     entities: EntityRows = field(factory=EntityRows)
+    """Rows that the event brought."""
     error: Exception | None = None
     """Why the event failed; its rows are then of no use."""
     api_calls: int = 0

@@ -32,6 +32,7 @@ class Difference:
     what: str
     """``only in old``, ``only in new`` or ``different``."""
     key: Mapping[str, Any]
+    """Key of the row."""
     old: Mapping[str, Any] = field(factory=dict)
     """The columns that differ, as they are in the old table; all of its columns if only there."""
     new: Mapping[str, Any] = field(factory=dict)
@@ -43,13 +44,17 @@ class Comparison:
     """What two tables have in common, and what not."""
 
     key: Sequence[str]
+    """Columns by which rows are compared."""
     columns: Sequence[str]
     """Those compared."""
     old_rows: int = 0
+    """Rows of the old table."""
     new_rows: int = 0
+    """Rows of the new one."""
     old_doubles: int = 0
     """Rows of the old table whose key it has more than once; they count as one."""
     new_doubles: int = 0
+    """Keys that the new one has more than once."""
     old_unreadable: int = 0
     """Values of the old table that our columns cannot hold; they count as missing."""
     equal: int = 0
@@ -57,10 +62,13 @@ class Comparison:
     different: int = 0
     """Keys that both have, with columns that differ."""
     only_old: int = 0
+    """Keys that only the old one has."""
     only_new: int = 0
+    """Keys that only the new one has."""
     by_column: Counter[str] = field(factory=Counter)
     """How many keys differ in each column."""
     samples: list[Difference] = field(factory=list)
+    """Some of the differences."""
 
     @property
     def same(self) -> bool:

@@ -16,7 +16,9 @@ class OldColumn:
     """One column of a table of the former system."""
 
     name: str
+    """What it is called in the former table."""
     type: OldType = field(kw_only=True)
+    """Its type there."""
     new: str | None = field(default="", kw_only=True)
     """Our column: of the same name if empty, none if None (views then show null)."""
     aliases: tuple[str, ...] = field(default=(), kw_only=True)

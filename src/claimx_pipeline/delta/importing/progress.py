@@ -46,13 +46,17 @@ class ImportState:
     cut: bool = False
     """Whether all its rows are in slices."""
     slices: int = 0
+    """What was imported so far."""
     done: int = 0
     """Slices that are finished."""
     report_bytes: int = 0
     """What of the report is about those."""
     counts: Counts = field(factory=Counts)
+    """Rows read, written and refused."""
     zoneless: Mapping[str, int] = field(factory=dict)
+    """Values that had no zone and were taken for UTC."""
     finished: bool = False
+    """Whether all is imported."""
 
 
 @define

@@ -14,7 +14,9 @@ class Parameter:
     """What a named query can be asked with; written ``:name`` in its SQL."""
 
     name: str
+    """What it is called."""
     summary: str
+    """One line for who asks."""
     default: str | int | float | None = None
     """Used when none is given; None means that one must be given."""
 
@@ -24,10 +26,13 @@ class NamedQuery:
     """A query for ``claimx-run query --name``."""
 
     name: str
+    """What it is called."""
     summary: str
     """One line for ``claimx-run query --list``."""
     sql: str
+    """One reading statement; ``:name`` for a parameter."""
     parameters: tuple[Parameter, ...] = ()
+    """What it can be given."""
 
     def render(self, given: Mapping[str, str | int | float] | None = None) -> str:
         """Return the SQL with the parameters filled in.

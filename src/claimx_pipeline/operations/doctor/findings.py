@@ -19,11 +19,13 @@ class Finding:
     """One thing that was looked at."""
 
     area: str
+    """What it is about."""
     check: str
     """A name that stays the same between versions, such as ``topic-retention``."""
     level: Level
     """``wrong`` has to be put right; ``warning`` may be meant so."""
     what: str
+    """What was found, in one sentence."""
     remedy: str = ""
     """What to do; empty if there is nothing to do."""
 
@@ -33,7 +35,9 @@ class Examination:
     """All findings of one look, by area."""
 
     at: datetime
+    """When it was made."""
     findings: Sequence[Finding]
+    """What was found."""
 
     @property
     def wrong(self) -> list[Finding]:

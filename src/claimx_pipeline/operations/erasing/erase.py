@@ -56,6 +56,7 @@ class ErasedFiles:
     store: str
     """Where it is, without credentials."""
     files: int
+    """The files."""
     shared: Sequence[str] = ()
     """Paths that other claims have as well; those files stay."""
 
@@ -65,12 +66,17 @@ class Erasure:
     """What was erased of some claims, or would be."""
 
     domain: str
+    """Name of the domain."""
     keys: Sequence[str]
     """The claims."""
     dry_run: bool
+    """Whether nothing was erased."""
     tables: Sequence[ErasedRows] = ()
+    """What was erased of each table."""
     files: Sequence[ErasedFiles] = ()
+    """What was erased of the files."""
     topics: Sequence[ErasedRecords] = ()
+    """What was erased of the topics."""
     stays: Sequence[str] = field(default=STAYS)
     """What an erasure does not reach."""
 

@@ -27,9 +27,11 @@ class ErasedRows:
     """What was deleted of a table, or would be."""
 
     table: str
+    """Name of the table."""
     column: str
     """The column with the claim's key."""
     rows: int = 0
+    """Number of rows."""
     old_files: int = 0
     """Files deleted from the store that older versions consisted of, others' rows included."""
     error: str = ""

@@ -30,7 +30,9 @@ class Reader:
     """A worker that reads the topic of a station, and whether it is past it."""
 
     worker: str
+    """Name of the worker."""
     done: bool
+    """Whether it is past it."""
     before: int = 0
     """Offsets that it has to read before, if it is not."""
 
@@ -40,6 +42,7 @@ class Station:
     """A record, or a row of a table."""
 
     kind: Kind
+    """What it is."""
     at: datetime | None
     """When it was published, or when the row was made; None if that is not known."""
     where: str
@@ -49,6 +52,7 @@ class Station:
     event_id: str = ""
     """Of the event that it is about, where it says so."""
     readers: Sequence[Reader] = ()
+    """Workers that read it there."""
     facts: Mapping[str, Any] = field(factory=dict)
     """More about it: attempts, due, error, outcome and so on."""
 
@@ -58,11 +62,13 @@ class Now:
     """Something that is not finished, or how it ended."""
 
     state: Literal["done", "waits", "dead", "unknown"]
+    """What becomes of it."""
     what: str
     """Where it is, and what it waits for."""
     remedy: str = ""
     """What to do; empty if there is nothing to do."""
     since: datetime | None = None
+    """Since when."""
 
 
 @frozen(kw_only=True)
@@ -70,11 +76,15 @@ class Trace:
     """All stations in time order, and where things are now."""
 
     subject: str
+    """What was looked for."""
     at: datetime
+    """When it was looked for."""
     events: Sequence[str]
     """Ids of the events that the stations are about, the oldest first."""
     stations: Sequence[Station]
+    """Where it was found, in the order of the flow."""
     now: Sequence[Now]
+    """What becomes of it."""
     seconds: float
     """How long the search took."""
     cut: bool = False

@@ -19,8 +19,9 @@ from claimx_pipeline.plugins.host.answers import (
     shown,
 )
 from claimx_pipeline.plugins.host.directory import CONFIG_FILE, module_of_file
+from claimx_pipeline.plugins.host.info import PluginInfo
 from claimx_pipeline.plugins.host.load_checks import CORE
-from claimx_pipeline.plugins.host.loading import PluginInfo, PluginSet
+from claimx_pipeline.plugins.host.loading import PluginSet
 
 HOOK = "claimx_register_commands"
 

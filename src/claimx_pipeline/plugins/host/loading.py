@@ -5,15 +5,16 @@ from __future__ import annotations
 import inspect
 import logging
 import re
+import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
-from typing import Any, Literal
+from typing import Any
 
 import pluggy
-from attrs import define, field, frozen
+from attrs import define, field
 
 from claimx_pipeline import hookspecs
 from claimx_pipeline.errors import (
@@ -26,6 +27,7 @@ from claimx_pipeline.errors import (
 from claimx_pipeline.hooks.markers import PROJECT
 from claimx_pipeline.isolation import as_failure, described, message
 from claimx_pipeline.plugins.host.heard_domains import domains_of
+from claimx_pipeline.plugins.host.info import DEFAULT_PRIORITY, PluginInfo
 from claimx_pipeline.plugins.host.load_checks import (
     CORE,
     as_sentence,
@@ -39,29 +41,6 @@ from claimx_pipeline.plugins.shipped import switched_on
 from claimx_pipeline.settings.tree.plugins import PluginSettings, PluginsSettings
 
 log = logging.getLogger(__name__)
-
-DEFAULT_PRIORITY = 100
-
-State = Literal["loaded", "disabled", "failed"]
-
-
-@frozen
-class PluginInfo:
-    """One plugin as ``claimx-run plugins list`` shows it."""
-
-    name: str
-    origin: str
-    """Distribution and version, or the file it was read from."""
-    state: State
-    priority: int = DEFAULT_PRIORITY
-    hooks: tuple[str, ...] = ()
-    problem: str = ""
-    """Why it could not be loaded."""
-    version: str = ""
-    timeout_seconds: float = 5.0
-    description: str = ""
-    domains: tuple[str, ...] | None = None
-    """Domains whose events and files it wants to see; None for those of all."""
 
 
 @define
@@ -91,7 +70,9 @@ class PluginSet:
     """All plugins that were found, and pluggy's manager with those that were loaded."""
 
     manager: pluggy.PluginManager
+    """The manager of pluggy, with those that were loaded."""
     infos: dict[str, PluginInfo] = field(factory=dict)
+    """Every plugin that was found, by name."""
     warnings: list[Problem] = field(factory=list)
     """What is unwise in their settings."""
     unresolved: list[Problem] = field(factory=list)
@@ -237,7 +218,7 @@ def _load(
         check_name(name, len(found))
         plugin = _made(plugins, candidate, settings)
         with as_sentence(plugins.manager):
-            plugins.manager.register(plugin, name=name)
+            plugins.warnings += _registered(plugins.manager, plugin, name)
             plugins.manager.check_pending()
         refuse_order(plugins.manager, plugin)
         plugins.infos[name] = _info(plugins, candidate, plugin, settings)
@@ -257,6 +238,14 @@ def _load(
             raise PluginLoadError(name, origin, reason) from error
         said = f"plugin {name!r} ({origin}) is left out: {reason}"
         plugins.left_out.append(Problem(f"plugins.{name}", said))
+
+
+def _registered(manager: pluggy.PluginManager, plugin: Any, name: str) -> list[Problem]:
+    """Register *plugin*; return a warning for each hook of its that is about to leave."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        manager.register(plugin, name=name)
+    return [Problem(f"plugins.{name}", str(each.message)) for each in caught]
 
 
 def _info(

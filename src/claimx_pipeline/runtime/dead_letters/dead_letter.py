@@ -43,14 +43,21 @@ class DeadLetter:
     group: str
     """Consumer group that failed on it, and that a replay is for."""
     worker: str
+    """The worker that failed."""
     kind: Kind = "record"
+    """``record`` or ``plugin``."""
     plugin: str = ""
     """The plugin that failed, if ``kind`` is ``plugin``."""
     category: str
+    """What kind of failure it was."""
     error_type: str
+    """Class of the error."""
     error: str
+    """What it said."""
     traceback: str = ""
+    """Where a defect was raised."""
     attempts: int
+    """How often it was tried."""
     first_failed: str
     """ISO 8601."""
     last_failed: str

@@ -51,9 +51,11 @@ class FoundDeadLetter:
     location: Origin
     """Location of the dead letter itself."""
     record: Record
+    """The record."""
     failure: DeadLetter | None
     """What is known of the failure; None if this pipeline did not write the record."""
     replayed_at: str | None
+    """When it was replayed, if it was."""
 
     @property
     def fingerprint(self) -> str:
@@ -73,12 +75,17 @@ class DeadLetterFilter:
     topic: str | None = None
     """Topic of dead letters, as the broker calls it."""
     kind: str | None = None
+    """``record`` or ``plugin``; None for both."""
     category: str | None = None
+    """Kind of failure; None for all."""
     workers: frozenset[str] | None = None
     """Workers at one of which it failed."""
     since: datetime | None = None
+    """Those from then on."""
     until: datetime | None = None
+    """Those before."""
     event_id: str | None = None
+    """Those of one event."""
     fingerprint: str | None = None
     """Or how it begins."""
     replayed: bool = False

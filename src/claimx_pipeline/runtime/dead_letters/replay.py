@@ -35,6 +35,7 @@ class Refused:
     location: Origin
     """Of the dead letter."""
     reason: str
+    """Why it was not replayed."""
 
 
 @define

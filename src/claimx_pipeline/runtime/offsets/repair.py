@@ -29,8 +29,11 @@ class Moved:
     what: str
     """``group NAME`` or ``table NAME``."""
     partition: TopicPartition
+    """The partition."""
     before: int | None
+    """The offset before; None if there was none."""
     after: int
+    """The offset now."""
 
 
 @define

@@ -15,6 +15,7 @@ class Missing:
     """A variable that has no value to put in."""
 
     variable: str
+    """The variable."""
     reason: str
     """``is not set`` or ``is set but empty``."""
 
@@ -24,9 +25,11 @@ class UnresolvedSetting:
     """A setting that waits for an environment variable."""
 
     location: SettingPath
+    """Which setting."""
     where: str
     """File and line, or the name of the variable that sets it."""
     missing: tuple[Missing, ...]
+    """The variables that it waits for."""
 
     @property
     def path(self) -> str:

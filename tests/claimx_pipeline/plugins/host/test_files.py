@@ -19,7 +19,8 @@ from claimx_pipeline import (
 )
 from claimx_pipeline.media import CachedFile, DownloadTask
 from claimx_pipeline.plugins.host.dispatch import Dispatcher
-from claimx_pipeline.plugins.host.loading import PluginInfo, PluginSet
+from claimx_pipeline.plugins.host.info import PluginInfo
+from claimx_pipeline.plugins.host.loading import PluginSet
 from claimx_pipeline.plugins.host.results import PublishRules
 from claimx_pipeline.stages import Item
 from claimx_pipeline.telemetry.plugin_metrics import PluginMetrics

@@ -1,0 +1,55 @@
+from ..errors import (
+    BrokerError,
+    BrokerUnavailableError,
+    FencedError,
+    RecordTooLargeError,
+    UnknownTopicError,
+)
+from ..settings.tree.broker import (
+    BrokerSettings,
+)
+from .own import (
+    embedded_broker,
+    kafka_broker,
+)
+from .protocol import (
+    Admin,
+    Assignment,
+    Broker,
+    BrokerFactory,
+    Consumer,
+    Headers,
+    NewTopic,
+    OnRevoked,
+    OutRecord,
+    PolledBatch,
+    Producer,
+    Record,
+    TopicPartition,
+    UnreadableRecords,
+)
+
+__all__ = [
+    "Admin",
+    "Assignment",
+    "Broker",
+    "BrokerError",
+    "BrokerFactory",
+    "BrokerSettings",
+    "BrokerUnavailableError",
+    "Consumer",
+    "FencedError",
+    "Headers",
+    "NewTopic",
+    "OnRevoked",
+    "OutRecord",
+    "PolledBatch",
+    "Producer",
+    "Record",
+    "RecordTooLargeError",
+    "TopicPartition",
+    "UnknownTopicError",
+    "UnreadableRecords",
+    "embedded_broker",
+    "kafka_broker",
+]
