@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from claimx_pipeline import operations
 from claimx_pipeline.cli.garbage import rarely
 from claimx_pipeline.cli.process_log import Say, process_log
+from claimx_pipeline.errors import ClaimxError
 
 if TYPE_CHECKING:
     from claimx_pipeline.operations import Running, WorkerRun
@@ -28,7 +29,6 @@ def run_workers(
     Raises:
         ClaimxError: A setting is missing, a worker cannot start, or a record failed.
     """
-    pipeline.require(workers)
     with process_log(pipeline) as say:
         asyncio.run(_run(pipeline, workers, say, instances=instances, until_idle=until_idle))
 
@@ -38,19 +38,32 @@ async def _run(
 ) -> None:
     names = [worker.name for worker in workers]
     run: Running | None = None
+    looking: asyncio.Task[None] | None = None
     try:
         async with operations.running(
             pipeline, *names, instances=instances, signals=True, health_server=True
         ) as run:
             _announce(pipeline, run, say)
+            looking = asyncio.create_task(_warn_of_topics(pipeline, say))
             for unread in await operations.unread_outputs(pipeline, names):
                 say(f"warning: {unread}")
             async with rarely(run):
                 await (run.until_idle() if until_idle else run.until_ended())
     finally:
+        if looking is not None:
+            looking.cancel()
         # Also where one has failed: what the others did is not lost with it.
         for each in run.done() if run is not None else ():
             say(_summary(each))
+
+
+async def _warn_of_topics(pipeline: Pipeline, say: Say) -> None:
+    """Say which topics are not made as the settings say."""
+    try:
+        for warning in await operations.differing_topics(pipeline):
+            say(f"warning: {warning}")
+    except ClaimxError:
+        return  # the workers wait for the broker, and say so
 
 
 def _summary(done: WorkerRun) -> str:
@@ -71,8 +84,8 @@ def _announce(pipeline: Pipeline, run: Running, say: Say) -> None:
         say(f"health  http://{host}:{run.health_port}/health/ready  and /metrics")
     if any("plugins" in worker.needs for worker in run.workers):
         say(_plugins(pipeline))
-        for warning in pipeline.plugins.warnings:
-            say(f"warning: {warning}")
+    for warning in (*pipeline.plugins.left_out, *pipeline.plugins.warnings):
+        say(f"warning: {warning}")
     topology = pipeline.topology
     for worker in run.workers:
         reads = ", ".join(topology.physical(topic.name) for topic in worker.reads)

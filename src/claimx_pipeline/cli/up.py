@@ -28,8 +28,6 @@ def up(
     from claimx_pipeline.cli.running import run_workers
 
     command_line: CommandLine = context.obj
-    pipeline = command_line.pipeline()
-    workers = list(pipeline.workers.values())
-    pipeline.require(workers)
+    pipeline = command_line.starting(every=True)
     asyncio.run(operations.create_all(pipeline))
-    run_workers(pipeline, workers, until_idle=until_idle)
+    run_workers(pipeline, [*pipeline.workers.values()], until_idle=until_idle)

@@ -1,3 +1,5 @@
+from .checking import Checked, check, check_settings, start, to_start
+from .connecting import ask_services, differing_topics
 from .create import create_all
 from .dead_letter_views import DeadLetterGroup, DeadLetterGroups, ShownDeadLetter
 from .dead_letters import (
@@ -39,21 +41,15 @@ from .old_tables import (
     old_table_views,
 )
 from .outputs import UnreadOutput, unread_outputs
-from .probes import Probe, ask_probes
+from .probes import ProcessProbe, ask_probes
 from .publication import Publication, plan_publication, publish_planned
 from .record_filter import Condition, RecordFilter
 from .record_transform import Change, RecordTransform
 from .replay import Replayed, ReplayPlan, TransformedValue, plan_replay, replay_dead_letters
 from .run import Running, WorkerRun, run_until_idle, run_workers, running
 from .sources import Backfill, backfill_of, restart_source
-from .status import (
-    DeadCause,
-    PipelineStatus,
-    RetryTier,
-    TableAge,
-    WorkerStatus,
-    look_at_status,
-)
+from .status import look_at_status
+from .status_views import DeadCause, PipelineStatus, RetryTier, TableAge, WorkerStatus
 from .tables import (
     CreatedTable,
     DescribedColumn,
@@ -88,6 +84,7 @@ __all__ = [
     "Backfill",
     "Bound",
     "Change",
+    "Checked",
     "Comparison",
     "Condition",
     "CreatedTable",
@@ -116,7 +113,7 @@ __all__ = [
     "MigratedTable",
     "Now",
     "PipelineStatus",
-    "Probe",
+    "ProcessProbe",
     "Publication",
     "PublishedEvents",
     "Reader",
@@ -141,8 +138,11 @@ __all__ = [
     "WorkerStatus",
     "adopt_offsets",
     "ask_probes",
+    "ask_services",
     "backfill_of",
     "bound",
+    "check",
+    "check_settings",
     "claims_of_person",
     "compact_tables",
     "compare_tables",
@@ -154,6 +154,7 @@ __all__ = [
     "describe_plugin",
     "describe_table",
     "describe_worker",
+    "differing_topics",
     "erase",
     "examine",
     "export_dead_letters",
@@ -187,6 +188,8 @@ __all__ = [
     "settings_from_environment",
     "show_dead_letter",
     "show_offsets",
+    "start",
+    "to_start",
     "trace",
     "try_plugin",
     "unread_outputs",

@@ -16,6 +16,7 @@ from attrs import define, evolve, frozen
 
 from claimx_pipeline.connections.known_secrets import redactor_of
 from claimx_pipeline.errors import UsageError
+from claimx_pipeline.operations.checking import to_start
 from claimx_pipeline.runtime.idle import Progress, progress, wait_until_idle
 from claimx_pipeline.runtime.process import WorkerProcess, stop_on_signals
 from claimx_pipeline.telemetry.health import Health
@@ -173,10 +174,9 @@ async def running(
         SettingsError: A setting is missing that they need, or the port is taken.
         ClaimxError: A worker could not start, or failed.
     """
-    chosen = pipeline.select(workers)
     if instances < 1:
         raise UsageError(f"instances is {instances}; a worker has at least one member")
-    pipeline.require(chosen)
+    chosen = to_start(pipeline, workers)
     metrics, health = Metrics(), Health(pipeline.clock)
     async with AsyncExitStack() as closing:
         port = 0
