@@ -102,7 +102,7 @@ def _with_plugins(
         with refusals.of():
             sources = lay_beneath(sources, files_of_plugins(directory, plugins), cwd)
     sections = settings_sections(plugins, refusals)
-    # A section that nobody knows may be that of a plugin that could not be loaded.
+    # An unknown section may be that of a plugin that could not be loaded.
     complete = not refusals.found
     with refusals.of():
         loaded = load_settings(sources, sections, known=complete)

@@ -36,6 +36,8 @@ class Pipeline(Parts):
 
     _built: bool = field(default=False, init=False, repr=False)
     """Whether everything was built, and nothing was refused."""
+    noted: tuple[Problem, ...] = field(default=(), init=False, repr=False)
+    """The warnings of the last check, whatever it has refused."""
 
     @classmethod
     def load(
@@ -145,6 +147,8 @@ class Pipeline(Parts):
             if not self._built:
                 self._build()
             lacking = self._lacking(workers, every=every)
+            with self._refusals.of():
+                self.noted = self.warnings
             found = self._refusals.problems
         finally:
             self._refusals.collects = False

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from claimx_pipeline import operations
@@ -23,26 +24,49 @@ def run_workers(
     *,
     instances: int = 1,
     until_idle: bool = False,
+    console: bool = False,
 ) -> None:
     """Run *workers* in this process until a signal, a failure or, if asked, until idle.
+
+    Args:
+        pipeline: The pipeline.
+        workers: What to run.
+        instances: Members of each.
+        until_idle: End when nothing is left to do.
+        console: Serve the web console beside them.
 
     Raises:
         ClaimxError: A setting is missing, a worker cannot start, or a record failed.
     """
     with process_log(pipeline) as say:
-        asyncio.run(_run(pipeline, workers, say, instances=instances, until_idle=until_idle))
+        asyncio.run(
+            _run(
+                pipeline, workers, say, instances=instances, until_idle=until_idle, console=console
+            )
+        )
 
 
 async def _run(
-    pipeline: Pipeline, workers: Sequence[WorkerSpec], say: Say, *, instances: int, until_idle: bool
+    pipeline: Pipeline,
+    workers: Sequence[WorkerSpec],
+    say: Say,
+    *,
+    instances: int,
+    until_idle: bool,
+    console: bool,
 ) -> None:
     names = [worker.name for worker in workers]
     run: Running | None = None
     looking: asyncio.Task[None] | None = None
     try:
-        async with operations.running(
-            pipeline, *names, instances=instances, signals=True, health_server=True
-        ) as run:
+        async with (
+            _console(pipeline, wanted=console) as url,
+            operations.running(
+                pipeline, *names, instances=instances, signals=True, health_server=True
+            ) as run,
+        ):
+            if url:
+                say(f"console {url}")
             _announce(pipeline, run, say)
             looking = asyncio.create_task(_warn_of_topics(pipeline, say))
             for unread in await operations.unread_outputs(pipeline, names):
@@ -64,6 +88,18 @@ async def _warn_of_topics(pipeline: Pipeline, say: Say) -> None:
             say(f"warning: {warning}")
     except ClaimxError:
         return  # the workers wait for the broker, and say so
+
+
+@asynccontextmanager
+async def _console(pipeline: Pipeline, *, wanted: bool) -> AsyncIterator[str]:
+    """Give the address of the console, which is served meanwhile if it is *wanted*."""
+    if not wanted:
+        yield ""
+        return
+    from claimx_pipeline.console.server import ConsoleServer
+
+    async with ConsoleServer(pipeline, pipeline.settings.console) as server:
+        yield server.url
 
 
 def _summary(done: WorkerRun) -> str:

@@ -39,7 +39,7 @@ def refuse_undeclarable(spec: TableSpec) -> None:
     if spec.mode not in ("append", "merge"):
         raise TableError(spec.name, f"its mode is {spec.mode!r}; write 'append' or 'merge'")
     if not spec.key and (spec.mode == "merge" or spec.dedupe):
-        raise TableError(spec.name, "it has no key, by which rows are told apart; name one")
+        raise TableError(spec.name, "it has no key, which identifies a row; name its columns")
     apart = set(spec.partitions())
     if apart.issuperset(column.name for column in spec.stored_columns()):
         raise TableError(spec.name, "all of its columns are partition columns; add another one")

@@ -1,3 +1,4 @@
+from .asking import named_query, query
 from .checking import Checked, check, check_settings, start, to_start
 from .connecting import ask_services, differing_topics
 from .create import create_all
@@ -44,7 +45,7 @@ from .outputs import UnreadOutput, unread_outputs
 from .probes import ProcessProbe, ask_probes
 from .publication import Publication, plan_publication, publish_planned
 from .record_filter import Condition, RecordFilter
-from .record_transform import Change, RecordTransform
+from .record_transform import RecordTransform, ValueChange
 from .replay import Replayed, ReplayPlan, TransformedValue, plan_replay, replay_dead_letters
 from .run import Running, WorkerRun, run_until_idle, run_workers, running
 from .sources import Backfill, backfill_of, restart_source
@@ -60,8 +61,6 @@ from .tables import (
     describe_table,
     list_tables,
     maintain_tables,
-    named_query,
-    query,
     vacuum_tables,
 )
 from .topic_reading import Bound, ShownRecord, bound, read_records
@@ -83,7 +82,6 @@ from .verify import Verified, verify
 __all__ = [
     "Backfill",
     "Bound",
-    "Change",
     "Checked",
     "Comparison",
     "Condition",
@@ -133,6 +131,7 @@ __all__ = [
     "TransformedValue",
     "TriedPlugin",
     "UnreadOutput",
+    "ValueChange",
     "Verified",
     "WorkerRun",
     "WorkerStatus",

@@ -82,7 +82,7 @@ def check(pipeline: Pipeline, workers: Sequence[str] = (), *, every: bool = Fals
         problems = [each for each in found if not each.missing]
         missing = [each for each in found if each.missing]
     if problems:
-        warnings = [*pipeline.loaded.warnings, *missing]
+        warnings = [*pipeline.noted, *missing]
         return Checked(problems=problems, warnings=_others(warnings, problems), pipeline=pipeline)
     if workers:
         pipeline.select(workers)

@@ -72,9 +72,9 @@ class SendConfig:
     again. Implies ``expect: json``."""
 
     def __attrs_post_init__(self) -> None:
-        check_endpoint(self.endpoint, self.path_params)
         if self.batch_size and self.path_params:
             raise ValueError("path_params need one request per record; remove batch_size")
+        check_endpoint(self.endpoint, self.path_params)
 
 
 class SendStage:

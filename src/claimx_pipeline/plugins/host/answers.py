@@ -7,8 +7,6 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-import attrs
-
 from claimx_pipeline.errors import ClaimxError, HookFailedError
 from claimx_pipeline.isolation import as_failure, described
 from claimx_pipeline.plugins.host.load_checks import CORE
@@ -137,11 +135,8 @@ def section_of(plugin: str) -> str:
 
 def _unusable(each: Any, what: str) -> str:
     if what == "stage":
-        config = getattr(each, "config_class", object)
         if not isinstance(each, type) or not callable(getattr(each, "process", None)):
             return "offer a class with the methods of a Stage"
-        if config is not object and not (isinstance(config, type) and attrs.has(config)):
-            return "its 'config_class' must be an attrs class"
         return ""
     return "" if callable(each) else "offer a function that makes one"
 
