@@ -40,7 +40,8 @@ async def test_every_message_names_the_raw_record_that_it_began_with(tmp_path):
         ids = {made_of("claimx", row["event_id"]) for row in events} | {OWN}
         seen = set()
         for topic in whole.pipeline.topology.topics:
-            if topic == "claimx.events.raw":
+            # Where a worker of tables is up to is not about an event.
+            if topic in ("claimx.events.raw", "claimx.maintenance.position"):
                 continue
             for record in await whole.records(topic):
                 found = id_of(record)
