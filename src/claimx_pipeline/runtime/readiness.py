@@ -82,7 +82,11 @@ class ReadinessWatch:
                 since = None
             elif since is None:
                 since = now
+            is_first = known is None and state == before
             known = self._known[name] = _Known(state, at, since)
+            if is_first:
+                known.called = now  # it begins as every worker does: nothing has changed
+                return
         elif state in _READY or now - known.called < REMIND_SECONDS:
             return
         known.called = now

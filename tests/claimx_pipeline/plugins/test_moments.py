@@ -7,6 +7,7 @@ import pytest
 from claimx_pipeline import Plugin, PluginResult, Topic, hookimpl
 from claimx_pipeline.errors import ClaimxError
 from claimx_pipeline.hooks import RowsCommitted
+from claimx_pipeline.runtime import readiness
 from claimx_pipeline.runtime.headers import header
 
 
@@ -52,7 +53,8 @@ def heard(sandbox, what):
     return [each for each in sandbox.messages("heard") if each["what"] == what]
 
 
-def test_a_plugin_hears_of_every_moment(claimx_sandbox):
+def test_a_plugin_hears_of_every_moment(claimx_sandbox, monkeypatch):
+    monkeypatch.setattr(readiness, "LOOK_SECONDS", 0.02)  # the run is over within a second
     claimx_sandbox.install(Listening)
     events = claimx_sandbox.happen(30)
     claimx_sandbox.publish("claimx.events.raw", b"no event", key="k")
