@@ -8,10 +8,10 @@ is decided by ``Category``, never by the text.
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
-from attrs import define
+from attrs import define, field
 
 
 class Category(enum.Enum):
@@ -47,6 +47,10 @@ class Problem:
     """File, line and dotted path, or the name of the variable or option."""
     what: str
     """What is wrong and what to do."""
+    missing: bool = field(default=False, kw_only=True, eq=False, repr=False)
+    """Whether nothing is wrong but something is not given here: a variable, an address, a
+    credential. ``claimx-run config check`` warns of it unless the workers that need it are
+    named."""
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}" if self.where else self.what
@@ -64,6 +68,63 @@ class SettingsError(ClaimxError):
             return str(self.problems[0])
         lines = "\n".join(f"  - {problem}" for problem in self.problems)
         return f"the settings have {len(self.problems)} problems:\n{lines}"
+
+
+def problems_of(error: ClaimxError, where: str = "") -> list[Problem]:
+    """Return what *error* says as problems; *where* holds for one that names no setting."""
+    if isinstance(error, SettingsError):
+        return list(error.problems)
+    return [Problem(where, str(error))]
+
+
+@define
+class Refusals:
+    """What is wrong with the parts of a pipeline: raised at once, or collected for a check."""
+
+    collects: bool = False
+    found: list[tuple[str, ClaimxError]] = field(factory=list)
+    """Where each was found, and what it says."""
+
+    @contextmanager
+    def of(self, where: str = "") -> Iterator[None]:
+        """Note what the block raises instead of ending, if this collects.
+
+        Args:
+            where: Plugin or setting that an error without one is of.
+        """
+        try:
+            yield
+        except ClaimxError as error:
+            if not self.collects:
+                raise
+            self.found.append((where, error))
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What was found, each once."""
+        every = [each for where, error in self.found for each in problems_of(error, where)]
+        return list({str(each): each for each in every}.values())
+
+    def add(self, problems: Iterable[Problem]) -> None:
+        """Raise *problems*, or note them if this collects.
+
+        Raises:
+            SettingsError: There are some.
+        """
+        if problems := list(problems):
+            with self.of():
+                raise SettingsError(problems)
+
+    def raise_found(self) -> None:
+        """Raise what was found: the error itself if it is a single one.
+
+        Raises:
+            ClaimxError: Something was found.
+        """
+        if len(self.found) == 1:
+            raise self.found[0][1]
+        if self.found:
+            raise SettingsError(self.problems)
 
 
 @contextmanager

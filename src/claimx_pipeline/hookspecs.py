@@ -7,7 +7,8 @@ the entry-point group ``claimx_pipeline``. The core registers its own parts here
 objects. The others are called while workers run; they may be ``async``.
 
 An implementation may leave out arguments that it does not need. One whose name is not that of
-a hook is refused when the plugin is loaded. Every example below is run by the tests.
+a hook is refused when the plugin is loaded, and so is one that asks for its turn by ``tryfirst`` or
+``trylast``: the order is that of ``priority``. Every example below is run by the tests.
 """
 
 from __future__ import annotations
@@ -378,7 +379,9 @@ def claimx_register_workers(  # type: ignore[empty-body]
         domains: Every domain; their own workers are offered by the pipeline.
 
     Returns:
-        The workers, each with a name that no other worker has.
+        The workers, each with a name that no other worker has and topics to read.
+        ``Topic("claimx.entities.rows")`` names a topic of the pipeline without declaring it again,
+        ``Topic.named("…")`` one of another plugin.
 
     Raises:
         Exception: Nothing starts; the error is shown.
@@ -534,10 +537,10 @@ def claimx_register_commands() -> Iterable[Command]:  # type: ignore[empty-body]
     of a command is imported only when the command is run.
 
     Returns:
-        The commands. One that has the name of a command of the core is left out.
+        The commands. A name that the core or another plugin has is refused.
 
     Raises:
-        Exception: ``claimx-run`` ends; the error is shown.
+        Exception: The plugin's commands are missing, and the help says why; nothing starts.
 
     Example::
 
@@ -551,7 +554,9 @@ def claimx_register_commands() -> Iterable[Command]:  # type: ignore[empty-body]
 
 
 @hookspec
-def claimx_check_settings(settings: Settings) -> Iterable[Problem]:  # type: ignore[empty-body]
+def claimx_check_settings(  # type: ignore[empty-body]
+    settings: Settings, domains: Sequence[Domain]
+) -> Iterable[Problem]:
     """Look for mistakes that the type of a setting cannot show.
 
     Called by ``claimx-run config check`` and before workers start. Must not connect
@@ -559,6 +564,7 @@ def claimx_check_settings(settings: Settings) -> Iterable[Problem]:  # type: ign
 
     Args:
         settings: All settings.
+        domains: Every domain, for example for the connections that it brings.
 
     Returns:
         The problems found; nothing starts while there is one.

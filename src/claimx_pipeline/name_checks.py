@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -18,7 +18,6 @@ from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.settings.loader import LoadedSettings
 from claimx_pipeline.settings.loading.paths import format_path
 from claimx_pipeline.settings.nearest import nearest
-from claimx_pipeline.settings.tree.connections import CLAIMX_API
 from claimx_pipeline.topics import DLQ_REPLAYED, Topic, Topology
 
 if TYPE_CHECKING:
@@ -52,12 +51,22 @@ class NameChecks:
     """Topics that loaded plugins publish to, each with the plugin's name."""
     core_topics: frozenset[str]
     """The pipeline's own topics, by every name that leads there."""
+    brought: frozenset[str]
+    """Connections that domains bring, by name."""
+    owner_of: Callable[[str], str]
+    """Returns the plugin that offers a worker; empty for the pipeline's own."""
+    complete: bool = True
+    """Whether every plugin is there: a name that is unknown may be that of a missing one."""
 
     def found(self) -> Findings:
         """Return everything that is wrong or doubtful."""
-        problems = (self._published(), self._groups(), self._topics(), self._never_too_old())
+        problems = (
+            *(self._published(), self._groups(), self._idle(), self._topics()),
+            self._never_too_old(),
+        )
         found = Findings([each for some in problems for each in some], [*self._read_dead_letters()])
-        self._misspelt(found)
+        if self.complete:
+            self._misspelt(found)
         return found
 
     def _published(self) -> Iterator[Problem]:
@@ -97,6 +106,18 @@ class NameChecks:
                     f"workers {_listed(names)} are in one consumer group, {group!r}, so each would "
                     "take records from the others; give every worker a group of its own, by "
                     "workers.<name>.consumer_group or broker.groups",
+                )
+
+    def _idle(self) -> Iterator[Problem]:
+        """Yield a problem for each worker that has nothing to read."""
+        for name, worker in self.workers.items():
+            if not worker.reads and worker.intake is None:
+                owner = self.owner_of(name)
+                by = f" of plugin {owner!r}" if owner else ""
+                yield Problem(
+                    f"plugins.{owner}" if owner else f"workers.{name}",
+                    f"worker {name!r}{by} reads no topic, so it would do nothing; name its topics "
+                    "in 'reads', or register a source",
                 )
 
     def _topics(self) -> Iterator[Problem]:
@@ -191,7 +212,7 @@ class NameChecks:
             if need.startswith("connections.")
         }
         written = {name for name in settings.connections if self._is_written(name)}
-        for name in sorted(written - used - {CLAIMX_API}):
+        for name in sorted(written - used - self.brought):
             # One near to another that the settings have as well is its sister.
             said = f"no worker and no stage uses connection {name!r}"
             self._judge(found, ("connections", name), said, used - written)
@@ -232,7 +253,8 @@ class NameChecks:
             path = format_path(("broker", "groups", self.workers[name].group))
             if self.workers[name].group in given.broker.groups:
                 return self._where(path)
-        return ""
+        owners = filter(None, map(self.owner_of, names))
+        return next((f"plugins.{owner}" for owner in owners), "")
 
     def _where_of_topic(self, names: Iterable[str]) -> str:
         topics = self.loaded.settings.broker.topics
@@ -243,7 +265,14 @@ class NameChecks:
         for name in names:
             if name in written:
                 return self._where(written[name])
-        return ""
+        users = {
+            name: [*self.topology.readers.get(name, ()), *self.topology.writers.get(name, ())]
+            for name in names
+        }
+        by = {each for used in users.values() for each in used}
+        plugins = {each.removeprefix("plugin ") for each in by if each.startswith("plugin ")}
+        owners = sorted({*plugins, *filter(None, map(self.owner_of, by))})
+        return f"plugins.{owners[0]}" if owners else ""
 
     def _where(self, path: str) -> str:
         """Return *path* after the file and line that its first setting is from."""

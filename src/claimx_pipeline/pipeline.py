@@ -2,59 +2,41 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from attrs import define, evolve
+from attrs import define, field
 
-from claimx_pipeline import builtin
+from claimx_pipeline.assembly import Sources, assemble, found_plugins
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock, SystemClock
-from claimx_pipeline.errors import ClaimxError, Problem, SettingsError, collecting
+from claimx_pipeline.errors import Problem, Refusals, SettingsError, UsageError
+from claimx_pipeline.parts import Parts, refused_build
 from claimx_pipeline.plugins.host.heard_domains import unheard
-from claimx_pipeline.plugins.host.loading import PluginSet, files_of_plugins, load_plugins
+from claimx_pipeline.plugins.host.loading import PluginSet
 from claimx_pipeline.plugins.host.registrations import Registrations
-from claimx_pipeline.settings.loader import (
-    LoadedSettings,
-    load_settings,
-    plugins_settings,
-    read_sources,
-    require,
-)
-from claimx_pipeline.settings.loading.sources import lay_beneath
-from claimx_pipeline.settings.tree.settings import Settings
-from claimx_pipeline.settings.tree.workers import WorkerSettings
 
 if TYPE_CHECKING:
-    from claimx_pipeline.connections.registry import Connections
-    from claimx_pipeline.delta.querying.queries import NamedQuery
-    from claimx_pipeline.delta.spec import TableSpec
-    from claimx_pipeline.delta.store import TableStore
-    from claimx_pipeline.domain.domain import Domain
-    from claimx_pipeline.domain.handlers import EventHandler
     from claimx_pipeline.name_checks import Findings
-    from claimx_pipeline.plugins.base import Plugin
     from claimx_pipeline.runtime.resources import Resources
     from claimx_pipeline.runtime.worker import WorkerSpec
-    from claimx_pipeline.stages.from_settings import ChainWriter
-    from claimx_pipeline.stages.protocol import Stage
     from claimx_pipeline.telemetry.health import Health
     from claimx_pipeline.telemetry.metrics import Metrics
-    from claimx_pipeline.topics import Topology
 
-PLUGINS = "plugins"
-"""What a worker that runs plugins needs of the settings."""
+log = logging.getLogger(__name__)
 
 
 @define(slots=False)
-class Pipeline:
+class Pipeline(Parts):
     """Settings, plugins and everything they declare. Making one connects to nothing."""
 
-    loaded: LoadedSettings
-    plugins: PluginSet
-    clock: Clock
+    _built: bool = field(default=False, init=False, repr=False)
+    """Whether everything was built, and nothing was refused."""
+    noted: tuple[Problem, ...] = field(default=(), init=False, repr=False)
+    """The warnings of the last check, whatever it has refused."""
 
     @classmethod
     def load(
@@ -79,17 +61,34 @@ class Pipeline:
             SettingsError: The settings are wrong; all problems are named.
             PluginLoadError: A required plugin cannot be loaded.
         """
-        cwd = cwd or Path.cwd()
-        sources = read_sources(config, environ=environ, overrides=overrides or {}, cwd=cwd)
-        wanted = plugins_settings(sources)
-        directory = cwd / wanted.dir if wanted.dir else None
-        plugins = load_plugins(wanted, core=builtin, directory=directory, environ=environ)
-        if directory is not None:
-            sources = lay_beneath(sources, files_of_plugins(directory, plugins), cwd)
-        sections = plugins.manager.hook.claimx_register_settings()
-        loaded = load_settings(sources, sections)
-        loaded = evolve(loaded, warnings=(*loaded.warnings, *plugins.warnings))
-        return cls(loaded, plugins, clock or SystemClock())
+        refusals = Refusals(collects=True)
+        sources = Sources(config, environ, overrides or {}, cwd or Path.cwd())
+        pipeline = cls.made(sources, refusals, clock)
+        refusals.raise_found()
+        if pipeline is None:
+            raise TypeError("nothing was refused, and there is no pipeline")
+        for warning in pipeline.plugins.left_out:
+            log.warning("%s", warning.what)
+        return pipeline
+
+    @classmethod
+    def made(
+        cls, sources: Sources, refusals: Refusals, clock: Clock | None = None
+    ) -> Pipeline | None:
+        """Return the pipeline of *sources*; what is wrong is raised or collected.
+
+        Returns:
+            None if the settings were refused and collected; then what the plugins register is
+            looked at, too. A plugin that was refused is left out.
+        """
+        parts = assemble(sources, refusals)
+        if parts is None:
+            return None
+        pipeline = cls(parts.loaded, parts.plugins, clock or SystemClock(), parts.complete)
+        if parts.with_settings:
+            return pipeline
+        refusals.add(pipeline.check_plugins())
+        return None
 
     @staticmethod
     def find_plugins(
@@ -100,105 +99,7 @@ class Pipeline:
         Raises:
             SettingsError: The section ``plugins`` is wrong.
         """
-        cwd = cwd or Path.cwd()
-        wanted = plugins_settings(read_sources(config, environ=environ, cwd=cwd))
-        directory = cwd / wanted.dir if wanted.dir else None
-        return load_plugins(
-            wanted, core=builtin, directory=directory, environ=environ, tolerant=True
-        )
-
-    @property
-    def settings(self) -> Settings:
-        """All settings; what ``network`` says is filled in wherever a service is reached."""
-        return self.loaded.settings.with_network()
-
-    @cached_property
-    def registrations(self) -> Registrations:
-        """What the core and the plugins register."""
-        return Registrations(self.plugins, self.settings, self.clock)
-
-    @cached_property
-    def _declared(self) -> dict[str, WorkerSpec]:
-        """The workers of the core, of plugins and of sources, as they are without settings."""
-        declared = self.registrations.by_name("claimx_register_workers", "worker")
-        from claimx_pipeline.workers.source import source_workers
-
-        return source_workers(self.registrations, self.loaded, declared)
-
-    @cached_property
-    def workers(self) -> dict[str, WorkerSpec]:
-        """Every worker by name, with what the settings change of it."""
-        adjusted = {name: self._adjusted(worker) for name, worker in self._declared.items()}
-        for name in sorted(set(self.settings.workers) - {*adjusted}):
-            written = self._chains.worker(name, self.settings.workers[name], self._declared)
-            adjusted[name] = self._adjusted(written)
-        for worker in tuple(adjusted.values()):
-            if worker.serves is not None:
-                del adjusted[worker.name]
-                if serving := worker.serves(worker, tuple(adjusted.values())):
-                    adjusted[worker.name] = serving
-        return adjusted
-
-    @cached_property
-    def tables(self) -> dict[str, TableSpec]:
-        """Every declared table by name, with the columns that chains add."""
-        declared = self.registrations.by_name("claimx_register_tables", "table")
-        return self._chains.tables(declared, self.workers.values())
-
-    @cached_property
-    def stages(self) -> dict[str, type[Stage]]:
-        """Every registered stage by the name that settings know."""
-        return self.registrations.merged("claimx_register_stages", "stage")
-
-    @cached_property
-    def _chains(self) -> ChainWriter:
-        """What turns the chains of the settings into workers."""
-        from claimx_pipeline.stages.from_settings import ChainWriter
-
-        topics = {topic.name: topic for _, topic in self.published_by_plugins}
-        for worker in self._declared.values():
-            topics |= {topic.name: topic for topic in worker.topics().all()}
-        return ChainWriter(self.loaded, self.stages, topics)
-
-    @cached_property
-    def queries(self) -> dict[str, NamedQuery]:
-        """Every named query by name."""
-        return self.registrations.by_name("claimx_register_queries", "query")
-
-    @cached_property
-    def domains(self) -> Mapping[str, Domain]:
-        """Every domain by name, the pipeline's own first."""
-        return self.registrations.domains
-
-    @cached_property
-    def handlers(self) -> Mapping[str, tuple[EventHandler[Any, Any], ...]]:
-        """Every handler, by the name of its domain; no two for one event type of a domain."""
-        return self.registrations.handlers()
-
-    @cached_property
-    def topology(self) -> Topology:
-        """All topics of all workers and plugins."""
-        from claimx_pipeline.topics import Topology
-
-        uses = [worker.topics() for worker in self.workers.values()]
-        return Topology.of(uses, self.settings.broker, self.published_by_plugins)
-
-    @property
-    def published_by_plugins(self) -> list[tuple[str, Any]]:
-        """Return the topics that loaded plugins publish to, each with the plugin's name."""
-        return [
-            (name, topic) for name, plugin in self._plugin_objects() for topic in plugin.topics()
-        ]
-
-    @cached_property
-    def table_store(self) -> TableStore:
-        """Where the tables are."""
-        from claimx_pipeline.delta.store import TableStore
-
-        tables, storage = self.settings.tables, self.settings.storage
-        merged = evolve(tables, storage_options=storage.limited(tables.storage_options))
-        limit = storage.table_timeout_seconds
-        return TableStore(merged, self.tables, self.clock, time_limit=limit)
+        return found_plugins(config, environ=environ, cwd=cwd or Path.cwd())
 
     def broker(self) -> Broker:
         """Return the broker that the settings name; not connected.
@@ -223,38 +124,120 @@ class Pipeline:
         return selected(self.workers, names, hints)
 
     def require(self, workers: Iterable[WorkerSpec]) -> None:
-        """See that the settings *workers* need are there.
+        """See that everything can be built, and that what *workers* need is there.
 
         Raises:
-            SettingsError: Something is missing or does not resolve.
+            SettingsError: Something is wrong or missing; every problem is named.
         """
-        workers = list(workers)
-        needs = [path for worker in workers for path in worker.needs]
-        problems = [problem for worker in workers for problem in worker.check(self.settings)]
-        if PLUGINS in needs:
-            # A plugin that is switched off needs nothing.
-            needs.remove(PLUGINS)
-            needs += [f"{PLUGINS}.{name}" for name, _ in self.plugins.loaded()]
-            problems += self.plugins.unresolved
-        problems += self.check()
-        unique = list({str(problem): problem for problem in problems}.values())
-        if unique:
-            raise SettingsError(unique)
-        require(self.loaded, needs)
+        if problems := self.check([worker.name for worker in workers]):
+            raise SettingsError(problems)
 
-    def check(self) -> list[Problem]:
-        """Return what the plugins find wrong with the settings, and where they would publish."""
-        from claimx_pipeline.connections.checks import service_problems
+    def check(self, workers: Sequence[str] = (), *, every: bool = False) -> list[Problem]:
+        """Build everything that a start builds, and return what is wrong with it.
 
-        found = [*self._names.problems, *service_problems(self.loaded.settings)]
-        with collecting(found):
-            self.broker()
+        Connects to nothing and makes nothing on disk.
+
+        Args:
+            workers: Names of workers or of sets of them: what these alone need is looked at, too.
+            every: The same for all workers.
+        """
+        self._refusals.collects = True
         try:
-            _ = self.handlers
-        except ClaimxError as error:
-            found.append(Problem("plugins", str(error)))
-        answers = self.registrations.answers("claimx_check_settings")
-        return [*found, *(problem for _, problems in answers for problem in problems)]
+            if not self._built:
+                self._build()
+            lacking = self._lacking(workers, every=every)
+            with self._refusals.of():
+                self.noted = self.warnings
+            found = self._refusals.problems
+        finally:
+            self._refusals.collects = False
+            self._refusals.found.clear()
+        self._built = not found
+        if found:
+            self._forget()
+        # What only waits for a variable is wrong for those alone who use it.
+        found = [problem for problem in found if not problem.missing]
+        return list({str(problem): problem for problem in (*found, *lacking)}.values())
+
+    def check_plugins(self) -> list[Problem]:
+        """Return what is wrong with what plugins register whatever the settings are."""
+        from claimx_pipeline.plugins.host.commands import commands_of
+
+        refusals = Refusals(collects=True)
+        registrations = Registrations(
+            self.plugins, self.settings, self.clock, refusals, settings_known=False
+        )
+        _ = registrations.domains, registrations.published, registrations.handlers()
+        for hook, what in (
+            ("claimx_register_tables", "table"),
+            ("claimx_register_workers", "worker"),
+            ("claimx_register_queries", "query"),
+            ("claimx_register_sources", "source"),
+            ("claimx_register_old_tables", "former table"),
+        ):
+            registrations.by_name(hook, what)
+        for hook, what in (
+            ("claimx_register_stages", "stage"),
+            ("claimx_register_brokers", "broker"),
+        ):
+            registrations.merged(hook, what)
+        commands_of(self.plugins, refusals)
+        return refusals.problems
+
+    def _lacking(self, names: Sequence[str], *, every: bool) -> list[Problem]:
+        """Return what is missing, or wrong, of what some workers alone need."""
+        from claimx_pipeline.trial import PLUGINS, lacks
+
+        try:
+            workers = [*self.workers.values()] if every else self.select(names) if names else []
+        except UsageError:
+            return []  # said by who selects them, if nothing else is wrong
+        loaded = [name for name, _ in self.plugins.loaded()]
+        owners = self.registrations.owners
+        found = lacks(workers, self.loaded, self.connections(), owners, loaded)
+        if any(PLUGINS in worker.needs for worker in workers):
+            found += self.plugins.unresolved
+        return found
+
+    def _build(self) -> None:
+        """Build everything; what is wrong is in the refusals."""
+        from claimx_pipeline.connections.checks import service_problems
+        from claimx_pipeline.plugins.host.commands import commands_of
+        from claimx_pipeline.telemetry.health import Health
+        from claimx_pipeline.trial import Trial
+
+        refusals, registrations = self._refusals, self.registrations
+        trial = Trial(self.loaded, registrations.owners, refusals)
+        broker: Broker | None = None
+        with refusals.of():
+            broker = self.broker()
+        _ = self.handlers, self.queries
+        registrations.by_name("claimx_register_old_tables", "former table")
+        with refusals.of():
+            refusals.add(self._names.problems)
+        with refusals.of():
+            refusals.add(service_problems(self.loaded.settings))
+        with refusals.of():
+            trial.tables(self.table_store)
+        with refusals.of():
+            trial.files(self.domains.values())
+        trial.commands(commands_of(self.plugins, refusals).values(), self.plugins)
+        checked = registrations.several("claimx_check_settings", "problem")
+        refusals.add(problem for _, problem in checked)
+        if broker is not None:
+            with refusals.of():
+                resources = self.resources(broker, Health(self.clock))
+                workers = (
+                    each for each in self.workers.values() if each.build is not refused_build
+                )
+                trial.processors(workers, resources)
+
+    def _forget(self) -> None:
+        """Drop what was built, since parts of it were left out."""
+        for kind in type(self).__mro__:
+            for name, made in vars(kind).items():
+                if isinstance(made, cached_property):
+                    vars(self).pop(name, None)
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
@@ -276,6 +259,9 @@ class Pipeline:
             plugins=frozenset(self.plugins.infos),
             published=self.published_by_plugins,
             core_topics=self._core_topics(),
+            brought=frozenset(self.registrations.brought_connections),
+            owner_of=self._owner_of,
+            complete=self.complete,
         ).found()
 
     def resources(
@@ -315,36 +301,5 @@ class Pipeline:
             dispatcher=dispatcher,
             health=health,
             metrics=metrics,
-            webhooks=webhooks_of(self._plugin_objects()),
+            webhooks=webhooks_of(self.plugins.loaded(), self._refusals),
         )
-
-    def connections(self, metrics: Metrics | None = None) -> Connections:
-        """Return the named connections, counted in *metrics*; the caller closes them."""
-        return self.registrations.connections(metrics)
-
-    def _plugin_objects(self) -> Iterator[tuple[str, Plugin]]:
-        """Yield the loaded plugins that are made from the class ``Plugin``, by name."""
-        from claimx_pipeline.plugins.base import Plugin
-
-        for name, plugin in self.plugins.loaded():
-            if isinstance(plugin, Plugin):
-                yield name, plugin
-
-    def _core_topics(self) -> frozenset[str]:
-        """Return every topic that is the pipeline's own, by any name that leads there."""
-        own = [
-            self.workers.get(declared.name, declared).topics()
-            for declared in builtin.claimx_register_workers(tuple(self.domains.values()))
-            # The topics of a worker that serves others are theirs.
-            if declared.serves is None
-        ]
-        return self.topology.every_name_of(own)
-
-    def _adjusted(self, worker: WorkerSpec) -> WorkerSpec:
-        """Return *worker* with what the settings say of it."""
-        from claimx_pipeline.runtime.retry_ladder import RetryLadder
-
-        given = self.settings.workers.get(worker.name, WorkerSettings())
-        delays = self.settings.retry.delays_of(worker.family) if worker.family else ()
-        ladder = RetryLadder(worker.family, delays) if worker.family else None
-        return self._chains.adjusted(worker.with_settings(given, ladder), given)

@@ -14,7 +14,7 @@ from attrs import field, fields, frozen
 from attrs.validators import ge, optional
 
 from claimx_pipeline.broker.protocol import NewTopic
-from claimx_pipeline.errors import UsageError
+from claimx_pipeline.errors import Refusals, UsageError
 from claimx_pipeline.settings.tree.broker import BrokerSettings
 
 __all__ = ["DOWNLOADS_PENDING", "DOWNLOADS_RESULTS", "WEEK_HOURS", "Topic"]
@@ -34,6 +34,13 @@ class Topic:
     """Written from outside, so a missing writer is not a mistake."""
     terminal: bool = False
     """Read by people and tools, so a missing reader is not a mistake."""
+    declared: bool = field(default=True, kw_only=True, eq=False, repr=False)
+    """False for one that is only named: how it is made, others say."""
+
+    @classmethod
+    def named(cls, name: str) -> Topic:
+        """Return a topic that others declare, by its name; with the defaults if none does."""
+        return cls(name, declared=False)
 
 
 WEEK_HOURS = 7 * 24.0
@@ -122,10 +129,47 @@ class TopicUse:
     writes: tuple[Topic, ...]
     """Retries and dead letters included."""
     dead_letters: Topic | None = None
+    owner: str = ""
+    """The plugin that offers the worker; empty for one of the pipeline or of the settings."""
+
+    @property
+    def by(self) -> str:
+        """Whose topics they are, as a sentence says it."""
+        return f"worker {self.worker!r}" + (f" of plugin {self.owner!r}" if self.owner else "")
 
     def all(self) -> tuple[Topic, ...]:
         """Return every topic that it reads or writes."""
         return (*self.reads, *self.writes)
+
+
+@frozen
+class _Declared:
+    """How a topic is made, and who says so."""
+
+    topic: Topic
+    by: str
+    owner: str
+    """Plugin; empty for the pipeline."""
+    worker: bool = False
+    """Whether a worker says so, not a plugin that publishes to it."""
+
+    def beside(self, known: _Declared | None) -> _Declared:
+        """Return which of the two says how the topic is made.
+
+        Raises:
+            UsageError: They contradict each other.
+        """
+        if known is None or (not known.topic.declared and self.topic.declared):
+            return self
+        alone = self.topic == Topic(self.topic.name)
+        names_it = alone and (known.owner == "" or (known.worker and not self.worker))
+        if known.topic == self.topic or not self.topic.declared or names_it:
+            return known
+        raise UsageError(
+            f"topic {self.topic.name!r} is declared in two ways, by {known.by} as {known.topic} "
+            f"and by {self.by} as {self.topic}; declare it alike, or name it in one of the two by "
+            f"Topic.named({self.topic.name!r})"
+        )
 
 
 @frozen
@@ -145,38 +189,43 @@ class Topology:
         uses: Iterable[TopicUse],
         broker: BrokerSettings,
         published: Iterable[tuple[str, Topic]] = (),
+        refusals: Refusals | None = None,
     ) -> Topology:
         """Return the union of what workers and plugins declare.
 
+        A topic of the pipeline's own is named by ``Topic(name)`` alone, and so is one that a
+        plugin publishes to and a worker declares.
+
         Args:
-            uses: The topics of every worker.
+            uses: The topics of every worker, those of the pipeline first.
             broker: What the settings change of topics and groups.
-            published: Topics that plugins publish to, each with the plugin's name. A
-                worker that reads such a topic says how it is made.
+            published: Topics that plugins publish to, each with the plugin's name.
+            refusals: Where a topic that is declared in two ways is raised or collected.
 
         Raises:
-            UsageError: Two workers declare one topic differently.
+            UsageError: A topic is declared in two ways; both who do so are named.
         """
-        topics: dict[str, Topic] = {}
+        refusals = refusals or Refusals()
+        known: dict[str, _Declared] = {}
         readers: defaultdict[str, list[str]] = defaultdict(list)
         writers: defaultdict[str, list[str]] = defaultdict(list)
         uses = list(uses)
         for use in uses:
             for declared, side in ((use.reads, readers), (use.writes, writers)):
                 for topic in declared:
-                    known = topics.setdefault(topic.name, topic)
-                    if known != topic:
-                        raise UsageError(
-                            f"topic {topic.name!r} is declared in two ways, one of them by worker "
-                            f"{use.worker!r}: {known} and {topic}"
-                        )
+                    each = _Declared(topic, use.by, use.owner, worker=True)
+                    with refusals.of(f"plugins.{use.owner}" if use.owner else ""):
+                        known[topic.name] = each.beside(known.get(topic.name))
                     side[topic.name].append(use.worker)
         if any(use.dead_letters for use in uses):
-            topics.setdefault(DLQ_REPLAYED.name, DLQ_REPLAYED)
+            known.setdefault(DLQ_REPLAYED.name, _Declared(DLQ_REPLAYED, "the pipeline", ""))
             writers[DLQ_REPLAYED.name].append("dlq replay")
         for plugin, topic in published:
-            topics.setdefault(topic.name, topic)
+            each = _Declared(topic, f"plugin {plugin!r}", plugin)
+            with refusals.of(f"plugins.{plugin}"):
+                known[topic.name] = each.beside(known.get(topic.name))
             writers[topic.name].append(f"plugin {plugin}")
+        topics = {name: each.topic for name, each in known.items()}
         return cls(topics, dict(readers), dict(writers), broker)
 
     def physical(self, name: str) -> str:

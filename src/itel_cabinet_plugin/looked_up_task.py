@@ -113,5 +113,6 @@ def check_claimx(settings: Settings) -> list[Problem]:
             "claimx.api",
             "the cabinet workers look tasks up in ClaimX; set CLAIMX_API_URL and "
             "CLAIMX_API_TOKEN, or run 'claimx-run demo' to see them work without",
+            missing=True,
         )
     ]

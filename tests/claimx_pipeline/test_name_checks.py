@@ -15,6 +15,7 @@ from claimx_pipeline.operations import (
     rewind_offsets,
     run_until_idle,
 )
+from claimx_pipeline.operations.checking import to_start
 from claimx_pipeline.plugins.host.loading import load_plugins
 from claimx_pipeline.settings.tree.plugins import PluginsSettings
 from tests.rigs.command import run
@@ -32,13 +33,10 @@ def load(folder, settings, environ=None) -> Pipeline:
 def problems(folder, settings) -> str:
     """Return what the check and a start say, which is the same."""
     pipeline = load(folder, settings)
-    try:
-        found = [str(problem) for problem in pipeline.check()]
-    except SettingsError as error:
-        return str(error)
+    found = [str(problem) for problem in pipeline.check()]
     if found:
         with pytest.raises(SettingsError) as raised:
-            pipeline.require([pipeline.workers["events"]])
+            to_start(pipeline, ["events"])
         assert all(each in str(raised.value) for each in found)
     return "\n".join(found)
 

@@ -15,7 +15,7 @@ from claimx_pipeline.runtime.polling import Polling
 class Reached(BaseException):
     pass
 
-async def collect(self, *, hurry):
+async def collect(self, **_):
     raise Reached
 
 Polling.collect = collect

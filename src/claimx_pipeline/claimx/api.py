@@ -219,7 +219,7 @@ def missing_access(api: ApiSettings, worker: str) -> list[Problem]:
         f"CLAIMX_API_URL and CLAIMX_API_TOKEN (missing: {' and '.join(missing)}), "
         "or try 'claimx-run demo', which brings an API of its own"
     )
-    return [Problem("claimx.api", what)]
+    return [Problem("claimx.api", what, missing=True)]
 
 
 def has_token(api: ApiSettings) -> bool:

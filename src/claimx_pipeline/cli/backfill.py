@@ -65,8 +65,7 @@ def backfill(
     source = operations.backfill_of(
         path, rate=rate, type_=type_, topic=topic, column=column, version=version
     )
-    pipeline = command_line.pipeline(source.overrides)
-    pipeline.require(pipeline.select([source.worker]))
+    pipeline = command_line.starting([source.worker], overrides=source.overrides)
     configure(pipeline.settings.logging)
     asyncio.run(_run(pipeline, source, path, again=again))
 

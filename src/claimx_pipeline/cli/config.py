@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from claimx_pipeline.errors import BrokerError, Problem, SettingsError
+from claimx_pipeline import operations
+from claimx_pipeline.errors import BrokerError, Problem
 from claimx_pipeline.hooks.output import note, print_json, print_table
 
 if TYPE_CHECKING:
@@ -24,7 +26,17 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")
 @app.command()
 def check(
     context: typer.Context,
+    workers: Annotated[
+        list[str] | None,
+        typer.Argument(help="Workers, or sets of them, that are to start here."),
+    ] = None,
     *,
+    every: Annotated[
+        bool, typer.Option("--all", help="All workers are to start here, as with 'up'.")
+    ] = False,
+    connect: Annotated[
+        bool, typer.Option("--connect", help="Also ask the broker, the tables and the services.")
+    ] = False,
     broker: Annotated[
         bool,
         typer.Option(
@@ -33,23 +45,23 @@ def check(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Read the settings, ask the plugins, connect to nothing, and name every problem.
+    """Build everything that a start builds, connect to nothing, and name every problem.
 
-    A variable without a value is a warning: it is a problem only for what uses it. So is what
-    waits in topics that the settings do not name any more; the embedded broker's file is looked
-    at if it is there, Kafka with --broker.
+    What is missing here for some workers (a variable, an address, a credential) is a warning: it
+    is a problem only for those who need it, so name the workers that are to start, or --all. So
+    is what waits in topics that the settings do not name any more; the embedded broker's file is
+    looked at if it is there, Kafka with --broker.
     """
     command_line: CommandLine = context.obj
-    warnings: list[Problem] = []
-    try:
-        pipeline = command_line.pipeline()
-        problems = list(pipeline.check())
-        loaded = pipeline.loaded
-        warnings = [*pipeline.warnings, *(setting.problem for setting in loaded.unresolved)]
-        if not problems and (broker or _is_file(pipeline.settings.broker.url)):
+    checked = operations.check_settings(command_line.sources(), workers or (), every=every)
+    problems, warnings = [*checked.problems], [*checked.warnings]
+    pipeline = checked.pipeline
+    if pipeline is not None and not problems:
+        if connect:
+            asked = asyncio.run(operations.ask_services(pipeline, workers or ()))
+            problems, warnings = [*asked.problems], [*warnings, *asked.warnings]
+        if broker or connect or _is_file(pipeline.settings.broker.url):
             warnings += _left_behind(pipeline)
-    except SettingsError as error:
-        problems = list(error.problems)
     if as_json:
         print_json({"problems": _listed(problems), "warnings": _listed(warnings)})
     else:
@@ -58,6 +70,11 @@ def check(
         for warning in warnings:
             typer.echo(f"warning: {warning}")
         note(_summary(len(problems), len(warnings)))
+        if checked.waiting and not problems:
+            note(
+                f"without what is missing, {', '.join(checked.waiting)} cannot start here; "
+                "'config check WORKER' and 'config check --all' take that for a problem"
+            )
     if problems:
         raise typer.Exit(USAGE)
 
@@ -109,10 +126,6 @@ def _is_file(url: str) -> bool:
 
 
 def _left_behind(pipeline: Pipeline) -> list[Problem]:
-    import asyncio
-
-    from claimx_pipeline import operations
-
     try:
         return asyncio.run(operations.left_behind(pipeline))
     except BrokerError as error:

@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-import importlib
 import os
 import sys
 import traceback
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
 
 from claimx_pipeline.cli.context import CommandLine
-from claimx_pipeline.errors import ClaimxError, PluginLoadError, SettingsError, UsageError
+from claimx_pipeline.errors import (
+    ClaimxError,
+    PluginLoadError,
+    Refusals,
+    SettingsError,
+    UsageError,
+)
 from claimx_pipeline.hooks.command import Command
+from claimx_pipeline.hooks.output import note
+
+if TYPE_CHECKING:
+    from claimx_pipeline.plugins.host.loading import PluginInfo
 
 FAILED, USAGE = 1, 2
 
@@ -25,18 +34,32 @@ class LazyGroup(TyperGroup):
     """Lists every command by its summary and imports one only to run it."""
 
     @cached_property
-    def known(self) -> dict[str, Command]:
-        """Commands of the core and of the plugins, by name."""
+    def core(self) -> dict[str, Command]:
+        """Commands of the core by name; no plugin is loaded to run one."""
         from claimx_pipeline import builtin
+
+        return {each.name: each for each in builtin.claimx_register_commands()}
+
+    @cached_property
+    def known(self) -> dict[str, tuple[Command, PluginInfo | None]]:
+        """Commands of the core and of the plugins, by name; what is wrong with one is reported."""
+        from claimx_pipeline import builtin
+        from claimx_pipeline.plugins.host.commands import commands_of
         from claimx_pipeline.plugins.host.loading import load_plugins
 
-        settings = _plugins_section()
-        plugins = load_plugins(settings, core=builtin, directory=None, tolerant=True)
-        answers = plugins.manager.hook.claimx_register_commands()
-        found: dict[str, Command] = {}
-        for command in (command for answer in reversed(answers) for command in answer):
-            found.setdefault(command.name, command)
-        return found
+        settings, refusals = _plugins_section(), Refusals(collects=True)
+        plugins = load_plugins(
+            settings,
+            core=builtin,
+            directory=Path.cwd() / settings.dir if settings.dir else None,
+            environ=os.environ,
+            tolerant=True,
+        )
+        found = commands_of(plugins, refusals)
+        for problem in refusals.problems:
+            note(f"warning: {problem}")
+        infos = plugins.infos
+        return {name: (command, infos.get(by)) for name, (by, command) in found.items()}
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names in the order of their registration."""
@@ -44,17 +67,18 @@ class LazyGroup(TyperGroup):
         return list(self.known)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:
-        """Import the command that is to be run; None if there is none of that name."""
-        del ctx
-        from claimx_pipeline import builtin
+        """Import the command that is to be run; None if there is none of that name.
 
-        # The core's own win over those of plugins, which need not be loaded to find one.
-        core = (each for each in builtin.claimx_register_commands() if each.name == cmd_name)
-        command = next(core, None) or self.known.get(cmd_name)
-        if command is None:
+        Raises:
+            ClaimxError: A plugin's command cannot be imported.
+        """
+        del ctx
+        from claimx_pipeline.plugins.host.commands import target_of
+
+        found = (self.core[cmd_name], None) if cmd_name in self.core else self.known.get(cmd_name)
+        if found is None:
             return None
-        module, _, attribute = command.target.partition(":")
-        real = typer.main.get_command(getattr(importlib.import_module(module), attribute))
+        real = typer.main.get_command(target_of(*found))
         real.name = cmd_name
         return real
 
@@ -62,7 +86,7 @@ class LazyGroup(TyperGroup):
         """Write the commands under their headings, from their summaries alone."""
         del ctx
         panels: dict[str, list[tuple[str, str]]] = {}
-        for command in self.known.values():
+        for command, _ in self.known.values():
             panels.setdefault(command.panel, []).append((command.name, command.summary))
         for panel, rows in panels.items():
             with formatter.section(panel):

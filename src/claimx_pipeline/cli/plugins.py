@@ -61,7 +61,10 @@ def plugins() -> None:
 def list_(context: typer.Context, json: Json = False) -> None:
     """List every plugin that was found: loaded, disabled, or failed and why."""
     command_line: CommandLine = context.obj
-    infos = command_line.plugins().infos.values()
+    plugins = command_line.plugins()
+    infos = plugins.infos.values()
+    for problem in plugins.not_found:
+        note(f"warning: {problem}")
     rows = [{**asdict(info), "domains": list(info.domains or ["all"])} for info in infos]
     if any(EXTENDING in info.hooks for info in infos):
         added = _added(command_line)

@@ -50,7 +50,7 @@ async def _try(
         if simulated:
             pipeline = await stack.enter_async_context(_simulated(command_line, event))
         else:
-            pipeline.require(pipeline.select(["enrichment"]))
+            operations.to_start(pipeline, ["enrichment"])
         done = await operations.try_plugin(pipeline, name, event)
     return {
         **done.context.describe(),

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from claimx_pipeline import operations
 from claimx_pipeline.cli.garbage import rarely
+from claimx_pipeline.errors import ClaimxError
 from claimx_pipeline.hooks.output import note
 
 if TYPE_CHECKING:
@@ -22,37 +24,81 @@ def run_workers(
     *,
     instances: int = 1,
     until_idle: bool = False,
+    console: bool = False,
 ) -> None:
     """Run *workers* in this process until a signal, a failure or, if asked, until idle.
+
+    Args:
+        pipeline: The pipeline.
+        workers: What to run.
+        instances: Members of each.
+        until_idle: End when nothing is left to do.
+        console: Serve the web console beside them.
 
     Raises:
         ClaimxError: A setting is missing, a worker cannot start, or a record failed.
     """
     from claimx_pipeline.telemetry.log import configure
 
-    pipeline.require(workers)
     configure(pipeline.settings.logging)
-    asyncio.run(_run(pipeline, workers, instances=instances, until_idle=until_idle))
+    asyncio.run(
+        _run(pipeline, workers, instances=instances, until_idle=until_idle, console=console)
+    )
 
 
 async def _run(
-    pipeline: Pipeline, workers: Sequence[WorkerSpec], *, instances: int, until_idle: bool
+    pipeline: Pipeline,
+    workers: Sequence[WorkerSpec],
+    *,
+    instances: int,
+    until_idle: bool,
+    console: bool,
 ) -> None:
     names = [worker.name for worker in workers]
     run: Running | None = None
+    looking: asyncio.Task[None] | None = None
     try:
-        async with operations.running(
-            pipeline, *names, instances=instances, signals=True, health_server=True
-        ) as run:
+        async with (
+            _console(pipeline, wanted=console) as url,
+            operations.running(
+                pipeline, *names, instances=instances, signals=True, health_server=True
+            ) as run,
+        ):
+            if url:
+                note(f"console {url}")
             _announce(pipeline, run)
+            looking = asyncio.create_task(_warn_of_topics(pipeline))
             for unread in await operations.unread_outputs(pipeline, names):
                 note(f"warning: {unread}")
             async with rarely(run):
                 await (run.until_idle() if until_idle else run.until_ended())
     finally:
+        if looking is not None:
+            looking.cancel()
         # Also where one has failed: what the others did is not lost with it.
         for each in run.done() if run is not None else ():
             note(_summary(each))
+
+
+async def _warn_of_topics(pipeline: Pipeline) -> None:
+    """Say which topics are not made as the settings say."""
+    try:
+        for warning in await operations.differing_topics(pipeline):
+            note(f"warning: {warning}")
+    except ClaimxError:
+        return  # the workers wait for the broker, and say so
+
+
+@asynccontextmanager
+async def _console(pipeline: Pipeline, *, wanted: bool) -> AsyncIterator[str]:
+    """Give the address of the console, which is served meanwhile if it is *wanted*."""
+    if not wanted:
+        yield ""
+        return
+    from claimx_pipeline.console.server import ConsoleServer
+
+    async with ConsoleServer(pipeline, pipeline.settings.console) as server:
+        yield server.url
 
 
 def _summary(done: WorkerRun) -> str:
@@ -73,8 +119,8 @@ def _announce(pipeline: Pipeline, run: Running) -> None:
         note(f"health  http://{host}:{run.health_port}/health/ready  and /metrics")
     if any("plugins" in worker.needs for worker in run.workers):
         note(_plugins(pipeline))
-        for warning in pipeline.plugins.warnings:
-            note(f"warning: {warning}")
+    for warning in (*pipeline.plugins.left_out, *pipeline.plugins.warnings):
+        note(f"warning: {warning}")
     topology = pipeline.topology
     for worker in run.workers:
         reads = ", ".join(topology.physical(topic.name) for topic in worker.reads)

@@ -65,11 +65,11 @@ def _lines(found: Trace) -> Iterator[str]:
         before = station.at or before
     if found.stations:
         yield ""
-    for now in found.now:
-        since = f" (since {now.since:%Y-%m-%d %H:%M:%S} UTC)" if now.since else ""
-        yield f"NOW {now.state}: {now.what}{since}"
-        if now.remedy:
-            yield f"    {now.remedy}"
+    for each in found.now:
+        since = f" (since {each.since:%Y-%m-%d %H:%M:%S} UTC)" if each.since else ""
+        yield f"NOW {each.state}: {each.what}{since}"
+        if each.remedy:
+            yield f"    {each.remedy}"
 
 
 def _station(station: Station, before: datetime | None, *, several: bool) -> Iterator[str]:

@@ -19,6 +19,9 @@ def up(
     until_idle: Annotated[
         bool, typer.Option("--until-idle", help="Stop when nothing is left to do.")
     ] = False,
+    console: Annotated[
+        bool, typer.Option("--console", help="Serve the web console too, as console.with_up does.")
+    ] = False,
 ) -> None:
     """Run every worker in this process, creating topics and tables that are missing.
 
@@ -28,8 +31,8 @@ def up(
     from claimx_pipeline.cli.running import run_workers
 
     command_line: CommandLine = context.obj
-    pipeline = command_line.pipeline()
-    workers = list(pipeline.workers.values())
-    pipeline.require(workers)
+    pipeline = command_line.starting(every=True)
     asyncio.run(operations.create_all(pipeline))
-    run_workers(pipeline, workers, until_idle=until_idle)
+    console = console or pipeline.settings.console.with_up
+    workers = [*pipeline.workers.values()]
+    run_workers(pipeline, workers, until_idle=until_idle, console=console)

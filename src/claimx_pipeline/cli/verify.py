@@ -77,10 +77,10 @@ def _lines(file: Path) -> list[bytes]:
 def _show(done: Verified) -> None:
     for event in done.events:
         typer.echo(f"event {event.subject}: {len(event.stations)} stations")
-        for now in event.now:
-            typer.echo(f"  {now.state}: {now.what}")
-            if now.remedy and now.state != "done":
-                typer.echo(f"      {now.remedy}")
+        for each in event.now:
+            typer.echo(f"  {each.state}: {each.what}")
+            if each.remedy and each.state != "done":
+                typer.echo(f"      {each.remedy}")
     for table, rows in done.rows.items():
         typer.echo(f"table {table}: {rows} rows")
     for file in done.not_sent:

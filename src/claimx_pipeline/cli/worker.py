@@ -61,7 +61,7 @@ def worker(
         return
     from claimx_pipeline.cli.running import run_workers
 
-    pipeline = command_line.pipeline()
+    pipeline = command_line.starting(names)
     run_workers(pipeline, pipeline.select(names), instances=instances, until_idle=until_idle)
 
 

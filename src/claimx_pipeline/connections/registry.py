@@ -38,6 +38,11 @@ class Connections:
     _open: dict[str, Connection] = field(factory=dict, init=False)
     _answers: dict[Hashable, AnswerCache[Any]] = field(factory=dict, init=False)
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The names of all connections."""
+        return frozenset(self._settings)
+
     def get(self, name: str) -> Connection:
         """Return connection *name*, the same one every time.
 

@@ -30,6 +30,30 @@ def configuration(spec: TableSpec) -> dict[str, str]:
     return found
 
 
+def refuse_undeclarable(spec: TableSpec) -> None:
+    """See that a table could be made as *spec* declares it.
+
+    Raises:
+        TableError: It has no key, only partition columns, or a type that Delta Lake does not know.
+    """
+    if spec.mode not in ("append", "merge"):
+        raise TableError(spec.name, f"its mode is {spec.mode!r}; write 'append' or 'merge'")
+    if not spec.key and (spec.mode == "merge" or spec.dedupe):
+        raise TableError(spec.name, "it has no key, which identifies a row; name its columns")
+    apart = set(spec.partitions())
+    if apart.issuperset(column.name for column in spec.stored_columns()):
+        raise TableError(spec.name, "all of its columns are partition columns; add another one")
+    for column in spec.stored_columns():
+        try:
+            Schema.from_arrow(pa.schema([pa.field(column.name, column.type)]))
+        except Exception as error:  # the engine raises nothing more exact
+            raise TableError(
+                spec.name,
+                f"its column {column.name!r} has the type {column.type}, which Delta Lake does not "
+                "know; choose one of claimx_pipeline.tables",
+            ) from error
+
+
 def own_properties(spec: TableSpec) -> dict[str, str]:
     """Return the properties a new table gets that only this pipeline knows."""
     found = {KEPT_COMMITS: str(COMMITS)}

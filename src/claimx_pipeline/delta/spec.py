@@ -159,7 +159,11 @@ class TableSpec:
     def aged_by(self) -> str | None:
         """Return the column that retention goes by; None if the table keeps all its rows."""
         found = self.age or (self.event_time if self.mode == "append" else None)
-        return found if found and pa.types.is_timestamp(self.column(found).type) else None
+        if found is None:
+            return None
+        import pyarrow as pa  # noqa: PLC0415 - slow, and declaring a table does without it
+
+        return found if pa.types.is_timestamp(self.column(found).type) else None
 
     def why_kept(self) -> str:
         """Return why no row can be too old; empty if one can."""

@@ -26,6 +26,7 @@ from claimx_pipeline.delta.schemas import (
     configuration,
     own_properties,
     refuse_other_schema,
+    refuse_undeclarable,
 )
 from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.append import AppendWriter
@@ -262,20 +263,28 @@ class TableStore:
             stops_at_refused: The worker has no dead letters, so an append table must not
                 move past a row that it refuses.
         """
-        spec = self.spec(name)
-
-        def make_writer() -> TableWriter:
-            handle = KeptHandle(self.location(name))
-            if spec.mode == "merge":
-                return MergeWriter(spec, handle, self.clock, group)
-            window = timedelta(hours=self.settings.dedupe_window_hours)
-            return AppendWriter(spec, handle, window, group, stops_at_refused)
-
+        self.spec(name)
         return DeltaSink(
             table=name,
-            make_writer=make_writer,
+            make_writer=lambda: self._writer(name, group, stops_at_refused=stops_at_refused),
             check=lambda: self.check(name),
             clock=self.clock,
             time_limit=self.time_limit,
             stops_at_refused=stops_at_refused,
         )
+
+    def try_out(self, name: str) -> None:
+        """See that a table can be created and written as it is declared; nothing is opened.
+
+        Raises:
+            TableError: It cannot.
+        """
+        refuse_undeclarable(self.spec(name))
+        self._writer(name, "", stops_at_refused=False)
+
+    def _writer(self, name: str, group: str, *, stops_at_refused: bool) -> TableWriter:
+        spec, handle = self.spec(name), KeptHandle(self.location(name))
+        if spec.mode == "merge":
+            return MergeWriter(spec, handle, self.clock, group)
+        window = timedelta(hours=self.settings.dedupe_window_hours)
+        return AppendWriter(spec, handle, window, group, stops_at_refused)

@@ -155,13 +155,37 @@ class FileFlow:
         Raises:
             SettingsError: The setting does not name a store that can be opened.
         """
-        where = "storage.files"
         chosen = self.files.store(settings)
-        if chosen is not settings.storage.files:
-            where = f"the store of the files of {self.domain}"
         from claimx_pipeline.media.open_store import open_files  # noqa: PLC0415 - slow to import
 
-        return open_files(settings.storage, chosen, where)
+        return open_files(settings.storage, chosen, self._store_name(settings))
+
+    def _store_name(self, settings: Settings) -> str:
+        if self.files.store(settings) is settings.storage.files:
+            return "storage.files"
+        return f"the store of the files of {self.domain}"
+
+    def refuse_unusable_cache(self, settings: Settings) -> None:
+        """See that the cache can be opened; nothing is made and nothing is connected to.
+
+        Raises:
+            SettingsError: It cannot.
+        """
+        from claimx_pipeline.media.open_store import refuse_unusable  # noqa: PLC0415 - slow to import
+
+        storage = settings.storage
+        refuse_unusable(storage.cache.root, storage.cache.options, "storage.cache", storage)
+
+    def refuse_unusable_store(self, settings: Settings) -> None:
+        """See that the store of its files can be opened, in the same way.
+
+        Raises:
+            SettingsError: It cannot.
+        """
+        from claimx_pipeline.media.open_store import refuse_unusable  # noqa: PLC0415 - slow to import
+
+        chosen = self.files.store(settings)
+        refuse_unusable(chosen.root, chosen.options, self._store_name(settings), settings.storage)
 
     def partial_files(self, settings: Settings) -> Path:
         """Return the folder of its files under way."""

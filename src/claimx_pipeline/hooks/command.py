@@ -13,6 +13,7 @@ class Command:
     summary: str
     """One line for ``claimx-run --help``."""
     target: str
-    """``module:attribute`` of a ``typer.Typer``."""
+    """``module:attribute`` of a ``typer.Typer``; the module of a directory plugin may be a file
+    beside its ``config.yaml``."""
     panel: str = "Commands"
     """Heading in the help that lists it."""

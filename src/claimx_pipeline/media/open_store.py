@@ -118,24 +118,63 @@ def open_store(
     Raises:
         SettingsError: *root* or an option cannot be used.
     """
-    scheme = urlsplit(root).scheme if "://" in root else ""
-    if "${" in root:
-        raise _refused(f"{name}.root", f"{root!r} is not resolved; set it to a folder or a URL")
-    if not scheme or scheme == "file":
-        path = url2pathname(urlsplit(root).path) if scheme else root
-        folder = Path(path).expanduser().absolute()
+    scheme = _scheme_of(root, name)
+    if scheme == "file":
+        folder = _folder_of(root, name)
         try:
             # A folder goes with its last file: the cache has one for each.
             return FileStore(str(folder), LocalStore(folder, automatic_cleanup=True, mkdir=True))
         except (BaseError, OSError) as error:
             why = f"the folder {folder} cannot be made: {str(error).splitlines()[0]}"
             raise _refused(f"{name}.root", why) from error
-    if scheme not in SCHEMES:
-        known = ", ".join(sorted(SCHEMES))
-        raise _refused(f"{name}.root", f"the scheme {scheme!r} is unknown; known: {known}")
     if scheme == "memory":
         return FileStore(root, MemoryStore())
     return _remote(root, (settings or StorageSettings()).limited(options), name)
+
+
+def refuse_unusable(
+    root: str, options: Mapping[str, Secret], name: str, settings: StorageSettings
+) -> None:
+    """See that ``open_store`` can open the store at *root*, without making its folder.
+
+    Raises:
+        SettingsError: It cannot.
+    """
+    scheme = _scheme_of(root, name)
+    if scheme == "file":
+        _folder_of(root, name)
+    elif scheme != "memory":
+        _remote(root, settings.limited(options), name)
+
+
+def _scheme_of(root: str, name: str) -> str:
+    """Return the scheme of a location; a folder has ``file``.
+
+    Raises:
+        SettingsError: It is none that is known.
+    """
+    if "${" in root:
+        raise _refused(f"{name}.root", f"{root!r} is not resolved; set it to a folder or a URL")
+    scheme = (urlsplit(root).scheme if "://" in root else "") or "file"
+    if scheme not in SCHEMES:
+        known = ", ".join(sorted(SCHEMES))
+        raise _refused(f"{name}.root", f"the scheme {scheme!r} is unknown; known: {known}")
+    return scheme
+
+
+def _folder_of(root: str, name: str) -> Path:
+    """Return the folder at *root*, which need not be there yet.
+
+    Raises:
+        SettingsError: A file is in its way.
+    """
+    path = url2pathname(urlsplit(root).path) if "://" in root else root
+    folder = Path(path).expanduser().absolute()
+    there = next(each for each in (folder, *folder.parents) if each.exists())
+    if not there.is_dir():
+        why = f"the folder {folder} cannot be made: {there} is not a folder"
+        raise _refused(f"{name}.root", why)
+    return folder
 
 
 def _remote(root: str, options: Mapping[str, Secret], name: str) -> FileStore:

@@ -1,3 +1,6 @@
+from .asking import named_query, query
+from .checking import Checked, check, check_settings, start, to_start
+from .connecting import ask_services, differing_topics
 from .create import create_all
 from .dead_letter_views import DeadLetterGroup, DeadLetterGroups, ShownDeadLetter
 from .dead_letters import (
@@ -40,21 +43,15 @@ from .old_tables import (
     old_table_views,
 )
 from .outputs import UnreadOutput, unread_outputs
-from .probes import Probe, ask_probes
+from .probes import ProcessProbe, ask_probes
 from .publication import Publication, plan_publication, publish_planned
 from .record_filter import Condition, RecordFilter
-from .record_transform import Change, RecordTransform
+from .record_transform import RecordTransform, ValueChange
 from .replay import Replayed, ReplayPlan, TransformedValue, plan_replay, replay_dead_letters
 from .run import Running, WorkerRun, run_until_idle, run_workers, running
 from .sources import Backfill, backfill_of, restart_source
-from .status import (
-    DeadCause,
-    PipelineStatus,
-    RetryTier,
-    TableAge,
-    WorkerStatus,
-    look_at_status,
-)
+from .status import look_at_status
+from .status_views import DeadCause, PipelineStatus, RetryTier, TableAge, WorkerStatus
 from .tables import (
     CreatedTable,
     DescribedColumn,
@@ -65,8 +62,6 @@ from .tables import (
     describe_table,
     list_tables,
     maintain_tables,
-    named_query,
-    query,
     vacuum_tables,
 )
 from .topic_reading import Bound, ShownRecord, bound, read_records
@@ -88,7 +83,7 @@ from .verify import Verified, verify
 __all__ = [
     "Backfill",
     "Bound",
-    "Change",
+    "Checked",
     "Comparison",
     "Condition",
     "CreatedTable",
@@ -117,7 +112,7 @@ __all__ = [
     "MigratedTable",
     "Now",
     "PipelineStatus",
-    "Probe",
+    "ProcessProbe",
     "Publication",
     "PublishedEvents",
     "Reader",
@@ -137,13 +132,17 @@ __all__ = [
     "TransformedValue",
     "TriedPlugin",
     "UnreadOutput",
+    "ValueChange",
     "Verified",
     "WorkerRun",
     "WorkerStatus",
     "adopt_offsets",
     "ask_probes",
+    "ask_services",
     "backfill_of",
     "bound",
+    "check",
+    "check_settings",
     "claims_of_person",
     "compact_tables",
     "compare_tables",
@@ -155,6 +154,7 @@ __all__ = [
     "describe_plugin",
     "describe_table",
     "describe_worker",
+    "differing_topics",
     "erase",
     "examine",
     "export_dead_letters",
@@ -189,6 +189,8 @@ __all__ = [
     "settings_from_environment",
     "show_dead_letter",
     "show_offsets",
+    "start",
+    "to_start",
     "trace",
     "try_plugin",
     "unread_outputs",

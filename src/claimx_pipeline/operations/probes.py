@@ -22,7 +22,7 @@ _ANYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - where a server listens, not wh
 
 
 @frozen
-class Probe:
+class ProcessProbe:
     """What one process answers to ``/health/ready``."""
 
     url: str
@@ -32,7 +32,7 @@ class Probe:
     """The caller has named it; one that was only found may be of another installation."""
 
 
-async def ask_probes(pipeline: Pipeline, urls: Sequence[str] = ()) -> list[Probe]:
+async def ask_probes(pipeline: Pipeline, urls: Sequence[str] = ()) -> list[ProcessProbe]:
     """Return the answers of the processes of this machine, or of those at *urls*.
 
     Without *urls* the port of the settings is asked, or those that a process tries of itself.
@@ -71,7 +71,7 @@ def _address(url: str) -> tuple[str, int]:
     return host, port
 
 
-def _ask(host: str, port: int) -> Probe | None:
+def _ask(host: str, port: int) -> ProcessProbe | None:
     connection = http.client.HTTPConnection(host, port, timeout=TIMEOUT_SECONDS)
     try:
         connection.request("GET", "/health/ready")
@@ -83,7 +83,7 @@ def _ask(host: str, port: int) -> Probe | None:
     states = answer.get("workers") if isinstance(answer, dict) else None
     if not isinstance(states, dict):
         return None
-    return Probe(
+    return ProcessProbe(
         f"http://{host}:{port}", {str(name): _state(each) for name, each in states.items()}
     )
 

@@ -25,7 +25,7 @@ class TransformError(ValueError):
 
 
 @frozen
-class Change:
+class ValueChange:
     """One change."""
 
     path: str
@@ -34,7 +34,7 @@ class Change:
     """What is set; for a copy the other path."""
 
     @classmethod
-    def parse(cls, text: str) -> Change:
+    def parse(cls, text: str) -> ValueChange:
         """Return the change written as ``PATH=VALUE``.
 
         Raises:
@@ -61,7 +61,7 @@ class Change:
 class RecordTransform:
     """Changes that are made one after the other."""
 
-    changes: Sequence[Change]
+    changes: Sequence[ValueChange]
 
     @classmethod
     def parse(cls, texts: Iterable[str]) -> RecordTransform | None:
@@ -70,7 +70,7 @@ class RecordTransform:
         Raises:
             UsageError: One of them is not a valid change.
         """
-        changes = tuple(Change.parse(text) for text in texts)
+        changes = tuple(ValueChange.parse(text) for text in texts)
         return cls(changes) if changes else None
 
     def __call__(self, content: bytes | None) -> bytes:
@@ -95,7 +95,7 @@ class RecordTransform:
             raise TransformError(f"its value cannot be written again: {error}") from error
 
 
-def _apply(value: dict[str, Any], change: Change) -> None:
+def _apply(value: dict[str, Any], change: ValueChange) -> None:
     new = change.value
     if change.kind == "copy":
         found = list(values_at(value, str(change.value)))

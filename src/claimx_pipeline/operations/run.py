@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from attrs import define, frozen
 
 from claimx_pipeline.errors import UsageError
+from claimx_pipeline.operations.checking import to_start
 from claimx_pipeline.operations.watching import watching
 from claimx_pipeline.runtime.idle import Progress, progress, wait_until_idle
 from claimx_pipeline.runtime.process import WorkerProcess, stop_on_signals
@@ -171,10 +172,9 @@ async def running(
         SettingsError: A setting is missing that they need, or the port is taken.
         ClaimxError: A worker could not start, or failed.
     """
-    chosen = pipeline.select(workers)
     if instances < 1:
         raise UsageError(f"instances is {instances}; a worker has at least one member")
-    pipeline.require(chosen)
+    chosen = to_start(pipeline, workers)
     metrics, health = Metrics(clock=pipeline.clock), Health(pipeline.clock)
     async with AsyncExitStack() as closing:
         port = 0

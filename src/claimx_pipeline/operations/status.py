@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from attrs import asdict, evolve, field, frozen
+from attrs import evolve
 
 from claimx_pipeline.broker.inspection import inspector_of
 from claimx_pipeline.broker.protocol import Admin, TopicPartition
@@ -16,7 +16,14 @@ from claimx_pipeline.errors import TableError
 from claimx_pipeline.operations.dead_letter_views import DeadLetterGroups
 from claimx_pipeline.operations.dead_letters import open_reader
 from claimx_pipeline.operations.outputs import unread_outputs
-from claimx_pipeline.operations.probes import Probe, ask_probes
+from claimx_pipeline.operations.probes import ProcessProbe, ask_probes
+from claimx_pipeline.operations.status_views import (
+    DeadCause,
+    PipelineStatus,
+    RetryTier,
+    TableAge,
+    WorkerStatus,
+)
 from claimx_pipeline.operations.topics import open_admin
 from claimx_pipeline.runtime import headers
 from claimx_pipeline.runtime.dead_letters.reader import DeadLetterFilter
@@ -30,93 +37,6 @@ if TYPE_CHECKING:
 DEAD_LETTERS_READ = 5000
 """Newest dead letters of a partition that are looked at; older ones are counted only."""
 NOT_RUNNING, UNKNOWN = "not running", "running; its probes are not reachable from here"
-
-
-@frozen(kw_only=True)
-class WorkerStatus:
-    """One worker, all its members together."""
-
-    worker: str
-    group: str
-    members: int | None
-    """Of its consumer group; None if the broker does not say."""
-    lag: int
-    """Records that it has not committed."""
-    oldest: datetime | None
-    """When the oldest of them was published."""
-    rate: float | None
-    """Records per second that it has committed since the look before; None for the first."""
-    state: str
-    """``ready``, ``degraded``, ``waiting``, ``starting``, ``failed``, ``stopped``, ``not running``
-    or ``running``."""
-    reason: str = ""
-    """Why, and for what it waits."""
-    committed: int = 0
-    """Sum of the group's offsets, from which the next look has the rate."""
-
-
-@frozen(kw_only=True)
-class RetryTier:
-    """A retry topic."""
-
-    topic: str
-    waiting: int
-    next_due: datetime | None
-    """When the first of its records is due; None if none waits."""
-
-
-@frozen(kw_only=True)
-class DeadCause:
-    """Dead letters of one cause that were not replayed."""
-
-    fingerprint: str
-    worker: str
-    category: str
-    error_type: str
-    example: str
-    """The newest error as it was."""
-    count: int
-    last: datetime
-
-
-@frozen(kw_only=True)
-class TableAge:
-    """A table, and its last commit."""
-
-    table: str
-    version: int | None
-    """None if it has not been created."""
-    committed: datetime | None
-    error: str = ""
-
-
-@frozen(kw_only=True)
-class PipelineStatus:
-    """Everything, as it was at one moment."""
-
-    at: datetime
-    broker: str
-    workers: Sequence[WorkerStatus]
-    tiers: Sequence[RetryTier]
-    """Those in which something waits."""
-    dead: Sequence[DeadCause]
-    """The largest first."""
-    dead_older: int
-    """Dead letters that were not looked at."""
-    tables: Sequence[TableAge]
-    warnings: Sequence[str] = ()
-    probes: Sequence[str] = field(factory=tuple)
-    """Processes that have answered."""
-
-    @property
-    def ready(self) -> bool:
-        """Whether every worker that runs takes records, as ``/health/ready`` says."""
-        kinds = {each.state for each in self.workers}
-        return not kinds & {"waiting", "failed", "starting", "stopped"}
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as ``claimx-run status --json`` prints it."""
-        return {**asdict(self, value_serializer=_plain), "ready": self.ready}
 
 
 async def look_at_status(
@@ -195,7 +115,7 @@ async def dead_causes(pipeline: Pipeline) -> tuple[list[DeadCause], int]:
 
 
 async def worker_states(
-    pipeline: Pipeline, answered: Sequence[Probe]
+    pipeline: Pipeline, answered: Sequence[ProcessProbe]
 ) -> dict[str, tuple[str, str]]:
     """Return the state of every worker and its reason, by what its processes and groups say.
 
@@ -228,7 +148,7 @@ async def _worker(
     existing: Mapping[str, int],
     spec: WorkerSpec,
     members: Mapping[str, int] | None,
-    probes: Sequence[Probe],
+    probes: Sequence[ProcessProbe],
 ) -> WorkerStatus:
     group = pipeline.topology.group(spec.group)
     lag = committed_sum = 0
@@ -277,7 +197,7 @@ async def _oldest(
     return [each for each in found if each is not None]
 
 
-def _state(worker: str, members: int | None, probes: Sequence[Probe]) -> tuple[str, str]:
+def _state(worker: str, members: int | None, probes: Sequence[ProcessProbe]) -> tuple[str, str]:
     """Return the state that the processes say, the worst of several; else what members say.
 
     A process of this machine that was not named may be of another installation: it is, if it
@@ -356,7 +276,3 @@ def _missing(topics: Collection[str]) -> list[str]:
     if not topics:
         return []
     return [f"{len(topics)} topics do not exist; create them with 'claimx-run topics create'"]
-
-
-def _plain(_: Any, __: Any, value: Any) -> Any:
-    return value.isoformat() if isinstance(value, datetime) else value

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import evolve, frozen
@@ -11,15 +11,12 @@ from attrs import evolve, frozen
 from claimx_pipeline.delta.faults import TableUnusableError
 from claimx_pipeline.delta.log_files import TOO_MANY
 from claimx_pipeline.delta.maintenance import NOTHING, SAFE_HOURS, Maintained, Maintenance
-from claimx_pipeline.delta.querying.query import run_query
 from claimx_pipeline.delta.retention import oldest_kept
 from claimx_pipeline.errors import TableError, UsageError
 from claimx_pipeline.operations.column_roles import roles_of
 from claimx_pipeline.operations.names import domains_of_tables
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from claimx_pipeline.delta.store import TableStore
     from claimx_pipeline.pipeline import Pipeline
 
@@ -271,32 +268,6 @@ async def vacuum_tables(
     return await _each(
         pipeline, names, lambda each: each.vacuum(kept, orphans=orphans), dry_run=dry_run
     )
-
-
-def query(pipeline: Pipeline, sql: str) -> pa.Table:
-    """Return the answer to one SQL statement that reads tables. Blocks.
-
-    Raises:
-        UsageError: The statement does more than read tables, or cannot be run.
-        TableError: A table it names has not been created.
-    """
-    return run_query(pipeline.table_store, sql)
-
-
-def named_query(
-    pipeline: Pipeline, name: str, parameters: Mapping[str, str | int | float] | None = None
-) -> pa.Table:
-    """Return the answer to a query that the pipeline or a plugin offers by name. Blocks.
-
-    Raises:
-        UsageError: There is no such query, or a parameter is missing or not declared.
-        TableError: A table it names has not been created.
-    """
-    found = pipeline.queries.get(name)
-    if found is None:
-        known = ", ".join(sorted(pipeline.queries)) or "none"
-        raise UsageError(f"there is no query {name!r}; there are {known}")
-    return run_query(pipeline.table_store, found.render(parameters))
 
 
 async def _each(

@@ -63,12 +63,12 @@ class Verified:
     @property
     def ok(self) -> bool:
         """Whether every event was found, and is done."""
+        states = [found.state for each in self.events for found in each.now]
         return (
             bool(self.events)
             and not self.timed_out
-            and all(
-                each.found and all(now.state == "done" for now in each.now) for each in self.events
-            )
+            and all(each.found for each in self.events)
+            and all(state == "done" for state in states)
         )
 
     def as_json(self) -> dict[str, Any]:

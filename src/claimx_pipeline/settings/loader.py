@@ -99,9 +99,14 @@ class LoadedSettings:
 
 
 def load_settings(
-    sources: SettingsSources, sections: Sequence[SettingsSection] = ()
+    sources: SettingsSources, sections: Sequence[SettingsSection] = (), *, known: bool = True
 ) -> LoadedSettings:
     """Return the settings that *sources* and the plugins' *sections* add up to.
+
+    Args:
+        sources: What was read.
+        sections: What plugins register.
+        known: Whether these are all sections there are; a further one is passed over if not.
 
     Raises:
         SettingsError: With every problem there is.
@@ -113,6 +118,10 @@ def load_settings(
     root = _layered(sources, merge(lowest, sources.root), sections, problems)
     former_keys = {key: advice for each in sections for key, advice in each.former_keys.items()}
     root = without_former(root, former_keys, problems)
+    if not known:
+        names = {*shape(Settings)[0], *(each.name for each in sections)}
+        own = {key: node for key, node in root.entries.items() if key in names}
+        root = attrs.evolve(root, entries=own)
     structurer = Structurer({each.name: each.kind for each in sections if each.kind is not None})
     settings: Settings | None = None
     try:

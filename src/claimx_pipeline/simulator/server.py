@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
-import errno
-import socket
 from datetime import timedelta
 from types import TracebackType
 from typing import Self
 
-import uvicorn
 from starlette.types import ASGIApp
 
 from claimx_pipeline.clock import Clock, SystemClock
-from claimx_pipeline.errors import ClaimxError
+from claimx_pipeline.serving import AsgiServer
 from claimx_pipeline.simulator.app import build_app
 from claimx_pipeline.simulator.claimx_api import API_PATH
 from claimx_pipeline.simulator.faults import FaultPlan
@@ -26,9 +21,6 @@ from claimx_pipeline.simulator.submissions import Submissions
 from claimx_pipeline.simulator.vendor import VendorState
 from claimx_pipeline.simulator.vendor_api import VENDOR_PATH
 from claimx_pipeline.simulator.world import World
-
-_GRACE_SECONDS = 2
-"""How long requests under way may take once the server ends."""
 
 
 class SimulatorServer:
@@ -63,7 +55,6 @@ class SimulatorServer:
             media_bytes: Size of every media file; None for a few thousand bytes each.
             clock: Wall clock of links, latencies and the request log.
         """
-        self._host, self._port = host, port
         self.simulation = Simulation(
             world=world,
             api_token=api_token,
@@ -72,8 +63,7 @@ class SimulatorServer:
             media_bytes=media_bytes,
             clock=clock or SystemClock(),
         )
-        self._server: uvicorn.Server | None = None
-        self._loop: asyncio.Task[None] | None = None
+        self._server = AsgiServer(host, port)
 
     @property
     def world(self) -> World:
@@ -130,27 +120,10 @@ class SimulatorServer:
         Raises:
             ClaimxError: The address cannot be listened on.
         """
-        listener = _listen(self._host, self._port)
-        host = f"[{self._host}]" if ":" in self._host else self._host
-        self._port = listener.getsockname()[1]
-        self.simulation.links.site = f"http://{host}:{self._port}"
+        self._server.listen()
+        self.simulation.links.site = self._server.url
         self.simulation.closing.clear()
-        config = uvicorn.Config(
-            self.application(),
-            lifespan="off",
-            ws="none",
-            access_log=False,
-            log_config=None,
-            log_level="critical",
-            server_header=False,
-            timeout_keep_alive=60,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
-        )
-        config.load()
-        self._server = uvicorn.Server(config)
-        self._server.lifespan = config.lifespan_class(config)
-        await self._server.startup(sockets=[listener])
-        self._loop = asyncio.create_task(self._server.main_loop())
+        await self._server.serve(self.application())
         return self
 
     async def __aexit__(
@@ -160,31 +133,5 @@ class SimulatorServer:
         trace: TracebackType | None,
     ) -> None:
         """Stop listening and close every connection."""
-        if self._server is None or self._loop is None:
-            return
         self.simulation.closing.set()
-        self._loop.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await self._loop
-        await self._server.shutdown(sockets=[])
-        self._server = self._loop = None
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Return a socket that listens."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    # The protocol is named because asyncio switches Nagle's algorithm off only where it is;
-    # with it on, each answer waits 40 ms for the client's delayed acknowledgement.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.bind((host, port))
-        listener.setblocking(False)
-    except OSError as error:
-        listener.close()
-        if error.errno == errno.EADDRINUSE:
-            raise ClaimxError(
-                f"port {port} of {host} is taken; choose another one, or 0 for any free one"
-            ) from error
-        raise ClaimxError(f"cannot listen on {host} port {port}; {error.strerror}") from error
-    return listener
+        await self._server.close()

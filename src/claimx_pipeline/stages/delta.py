@@ -123,7 +123,7 @@ def delta_problems(
     return problems
 
 
-def widened(spec: TableSpec, config: DeltaConfig) -> TableSpec:
+def widened(spec: TableSpec, config: DeltaConfig, where: str = "stage delta") -> TableSpec:
     """Return *spec* with the extra columns of *config*.
 
     Raises:
@@ -136,5 +136,5 @@ def widened(spec: TableSpec, config: DeltaConfig) -> TableSpec:
             added.append(Column(name, TYPES[kind]))
         elif own[name] != TYPES[kind]:
             what = f"table {spec.name!r} has a column {name!r} of type {own[name]}"
-            raise SettingsError([Problem("stage delta, extra_columns", what)])
+            raise SettingsError([Problem(f"{where}, extra_columns", what)])
     return evolve(spec, columns=(*spec.columns, *added))

@@ -6,18 +6,17 @@ YAML, end in the same objects, and a mistake is named with file, line, worker an
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from difflib import get_close_matches
 from typing import Any
 
 from attrs import evolve, frozen
 
 from claimx_pipeline.delta.spec import TableSpec
-from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.errors import Problem, Refusals, SettingsError
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.settings.loader import LoadedSettings
 from claimx_pipeline.settings.nearest import nearest
-from claimx_pipeline.settings.tree.connections import CLAIMX_API
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.settings.tree.workers import WorkerSettings
 from claimx_pipeline.stages.chain import Chain
@@ -50,6 +49,8 @@ class ChainWriter:
     """Registered stages by name."""
     topics: Mapping[str, Topic]
     """Topics that workers and plugins declare, by name."""
+    brought: Collection[str] = frozenset()
+    """Names of the connections that domains bring under these settings."""
 
     def worker(
         self, name: str, given: WorkerSettings, others: Mapping[str, WorkerSpec]
@@ -114,7 +115,7 @@ class ChainWriter:
         return evolve(worker, **changes)
 
     def tables(
-        self, tables: Mapping[str, TableSpec], workers: Iterable[WorkerSpec]
+        self, tables: Mapping[str, TableSpec], workers: Iterable[WorkerSpec], refusals: Refusals
     ) -> dict[str, TableSpec]:
         """Return *tables* with the columns that the workers' chains add.
 
@@ -123,10 +124,11 @@ class ChainWriter:
         """
         found = dict(tables)
         for worker, path, config in self._sinks(workers):
-            if config.table_name in found:
-                found[config.table_name] = widened(found[config.table_name], config)
-            if problems := delta_problems(config, found, f"{path}, worker {worker.name!r}"):
-                raise SettingsError(problems)
+            where = f"{path}, worker {worker.name!r}"
+            with refusals.of(where):
+                if config.table_name in found:
+                    found[config.table_name] = widened(found[config.table_name], config, where)
+                refusals.add(delta_problems(config, found, where))
         return found
 
     def _sinks(
@@ -159,6 +161,7 @@ class ChainWriter:
         connections = sorted({spec.config.connection for spec in connecting})
         names = [spec.config.table_name for spec in specs if isinstance(spec.config, DeltaConfig)]
         written = [success] if success and success not in worker.writes else []
+        brought = self.brought
         return {
             "build": Chain(lambda _: specs, success, worker.name, self.stages),
             "writes": (*worker.writes, *written),
@@ -167,7 +170,8 @@ class ChainWriter:
                 dict.fromkeys([*worker.needs, *(f"connections.{name}" for name in connections)])
             ),
             "check": lambda settings: (
-                worker.check(settings) or unknown_connections(worker.name, connecting, settings)
+                worker.check(settings)
+                or unknown_connections(worker.name, connecting, {*settings.connections, *brought})
             ),
         }
 
@@ -179,6 +183,10 @@ class ChainWriter:
             kind = self.stages.get(written.type)
             if kind is None:
                 problems.append(Problem(f"{origin}: {path}.type", self._no_stage(written.type)))
+                continue
+            if not hasattr(kind, "config_class"):
+                what = f"stage {written.type!r} has no config_class, so only Python can use it"
+                problems.append(Problem(f"{origin}: {path}.type", what))
                 continue
             try:
                 config = self.loaded.structured(f"{path}.config", kind.config_class)
@@ -254,10 +262,9 @@ def stages_of(worker: WorkerSpec, settings: Settings) -> list[StageSpec]:
 
 
 def unknown_connections(
-    worker: str, specs: Iterable[StageSpec], settings: Settings
+    worker: str, specs: Iterable[StageSpec], known: Collection[str]
 ) -> list[Problem]:
-    """Return a problem for each stage that names a connection there is not."""
-    known = {*settings.connections, *([CLAIMX_API] if settings.claimx.api.base_url else [])}
+    """Return a problem for each stage that names a connection that is not one of *known*."""
     return [
         Problem(
             f"{spec.origin}: worker {worker!r}, stage {spec.type!r}",

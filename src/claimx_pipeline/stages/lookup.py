@@ -18,7 +18,7 @@ from claimx_pipeline.runtime.outcome import failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.settings.kinds import KIND
 from claimx_pipeline.settings.kinds import endpoint as is_endpoint
-from claimx_pipeline.stages.placeholders import filled, filled_path
+from claimx_pipeline.stages.placeholders import check_endpoint, filled, filled_path
 from claimx_pipeline.stages.protocol import Item
 
 if TYPE_CHECKING:
@@ -60,6 +60,9 @@ class LookupConfig:
     on_error: Literal["fail", "log_and_continue", "continue_and_return"] = "fail"
     """What a failed lookup means for the record: it fails; it goes on without; or it goes
     on without and comes back for the answer later, as if it had failed."""
+
+    def __attrs_post_init__(self) -> None:
+        check_endpoint(self.endpoint, self.path_params)
 
 
 class LookupStage:

@@ -16,6 +16,22 @@ _EXACT = 2.0**53
 PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
 
 
+def check_endpoint(endpoint: str, sources: Mapping[str, str]) -> None:
+    """See that each placeholder of *endpoint* has a field, and each field a placeholder.
+
+    Raises:
+        ValueError: One has none; it would be sent as it is written.
+    """
+    wanted, given = set(PLACEHOLDER.findall(endpoint)), set(sources)
+    if unknown := sorted(wanted - given):
+        raise ValueError(
+            f"endpoint holds {{{unknown[0]}}}, and path_params does not say which field fills it; "
+            "add it there"
+        )
+    if unused := sorted(given - wanted):
+        raise ValueError(f"path_params names {unused[0]!r}, and endpoint has no {{{unused[0]}}}")
+
+
 def filled(text: str, data: Mapping[str, Any]) -> str:
     """Return *text* with each ``{dotted.path}`` replaced by that field's value.
 

@@ -19,7 +19,7 @@ from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.settings.kinds import KIND
 from claimx_pipeline.settings.kinds import endpoint as is_endpoint
 from claimx_pipeline.stages.fields import read_field
-from claimx_pipeline.stages.placeholders import filled, filled_path
+from claimx_pipeline.stages.placeholders import check_endpoint, filled, filled_path
 from claimx_pipeline.stages.protocol import Item
 
 if TYPE_CHECKING:
@@ -74,6 +74,7 @@ class SendConfig:
     def __attrs_post_init__(self) -> None:
         if self.batch_size and self.path_params:
             raise ValueError("path_params need one request per record; remove batch_size")
+        check_endpoint(self.endpoint, self.path_params)
 
 
 class SendStage:

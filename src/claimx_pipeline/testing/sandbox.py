@@ -79,6 +79,7 @@ class Sandbox:
             self._loop.close()
             raise
         self._config.mkdir(parents=True)
+        (self.folder / "plugins").mkdir(exist_ok=True)
         settings = SETTINGS.format(folder=self.folder, api=self.simulator.api_url)
         (self._config / "00-sandbox.yaml").write_text(settings, encoding="utf-8")
         return self

@@ -94,9 +94,15 @@ def source_workers(
     for source in sources.values():
         with collecting(problems):
             worker = worker_of(source, topics, registrations.domains)
+            if worker.name in declared:
+                what = (
+                    f"its worker would be called {worker.name!r}, as another worker is; rename it"
+                )
+                raise SettingsError([Problem(f"sources.{source.name}", what)])
             workers[worker.name] = worker
-    if problems:
-        raise SettingsError(problems)
+            if owner := registrations.owners.get(("source", source.name)):
+                registrations.owners["worker", worker.name] = owner
+    registrations.refusals.add(problems)
     return workers
 
 

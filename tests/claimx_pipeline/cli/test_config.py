@@ -2,19 +2,29 @@ import asyncio
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from attrs import field, frozen
 from typer.testing import CliRunner
 
 from claimx_pipeline import Pipeline
+from claimx_pipeline.assembly import Sources
 from claimx_pipeline.cli.config import app
-from claimx_pipeline.errors import Problem
 from claimx_pipeline.operations import publish
 from claimx_pipeline.settings.loader import LoadedSettings
 from claimx_pipeline.settings.tree.settings import SettingsSection
 from tests.rigs.command import run as command
+from tests.rigs.plugin_folder import write_plugin
 from tests.rigs.settings_text import load_text
+
+GIVEN = {
+    "CLAIMX_API_URL": "https://claimx.invalid",
+    "CLAIMX_API_TOKEN": "t",
+    "ITEL_CABINET_API_BASE_URL": "https://itel.invalid",
+    "ITEL_CABINET_API_TOKEN": "t",
+}
+"""What every worker needs; without these there are warnings."""
 
 
 @frozen(kw_only=True)
@@ -25,18 +35,6 @@ class Extra:
 @frozen
 class LoadedPipeline:
     loaded: LoadedSettings
-    hook_problems: list[Problem] = field(factory=list)
-
-    @property
-    def settings(self):
-        return self.loaded.settings
-
-    @property
-    def warnings(self):
-        return self.loaded.warnings
-
-    def check(self):
-        return self.hook_problems
 
 
 @frozen
@@ -46,35 +44,57 @@ class FileCommandLine:
     folder: object
     text: str
     environ: dict = field(factory=dict)
-    hook_problems: list[Problem] = field(factory=list)
 
     def pipeline(self):
         section = SettingsSection(name="extra", kind=Extra)
-        loaded = load_text(self.folder, self.text, self.environ, sections=[section])
-        return LoadedPipeline(loaded, self.hook_problems)
+        return LoadedPipeline(load_text(self.folder, self.text, self.environ, sections=[section]))
 
 
 def run(command_line, *arguments):
     return CliRunner().invoke(app, list(arguments), obj=command_line)
 
 
+@frozen
+class Folder:
+    """The command line of a folder, with every plugin that is installed."""
+
+    folder: Path
+    text: str
+    environ: dict = field(factory=dict)
+
+    def sources(self):
+        (self.folder / "claimx.yaml").write_text(self.text)
+        return Sources(None, {**GIVEN, **self.environ}, {}, self.folder)
+
+
 def test_check_is_content_with_good_settings(tmp_path):
-    result = run(FileCommandLine(tmp_path, ""), "check")
+    result = run(Folder(tmp_path, ""), "check")
     assert (result.exit_code, result.stdout) == (0, "")
     assert result.stderr == "the settings can be used\n"
+    assert [each.name for each in tmp_path.iterdir()] == ["claimx.yaml"], "a check makes no file"
 
 
 def test_check_warns_of_variables_without_value_and_exits_0(tmp_path):
-    command_line = FileCommandLine(tmp_path, "tables:\n  root: ${LAKE}", {"CLAIMX_API_TOKN": "x"})
+    command_line = Folder(tmp_path, "tables:\n  root: ${LAKE}", {"CLAIMX_API_TOKN": "x"})
     result = run(command_line, "check")
     assert result.exit_code == 0
     assert "warning: claimx.yaml:2: tables.root: LAKE is not set" in result.stdout
     assert "warning: environment CLAIMX_API_TOKN: no setting reads this variable" in result.stdout
-    assert result.stderr == "the settings can be used, 2 warnings\n"
+    assert result.stderr.startswith("the settings can be used, 2 warnings\n")
+    assert "without what is missing, events, entities, results" in result.stderr
+
+
+@pytest.mark.parametrize("words", [["events"], ["ingest", "claimx"], ["--all"]])
+def test_what_is_missing_is_a_problem_for_workers_that_are_named(tmp_path, words):
+    result = run(Folder(tmp_path, "tables:\n  root: ${LAKE}"), "check", *words)
+    assert result.exit_code == 2
+    assert "problem: claimx.yaml:2: tables.root: LAKE is not set" in result.stdout
+    assert "warning" not in result.stdout, "the same is not reported twice"
+    assert run(Folder(tmp_path, "tables:\n  root: ${LAKE}"), "check", "ingest").exit_code == 0
 
 
 def test_check_names_every_problem_and_exits_2(tmp_path):
-    result = run(FileCommandLine(tmp_path, "tables:\n  rot: x\nbroker: 5"), "check")
+    result = run(Folder(tmp_path, "tables:\n  rot: x\nbroker: 5"), "check")
     assert result.exit_code == 2
     assert result.stdout.splitlines() == [
         "problem: claimx.yaml:2: tables.rot: unknown key 'rot'; did you mean 'root'?",
@@ -84,11 +104,18 @@ def test_check_names_every_problem_and_exits_2(tmp_path):
 
 
 def test_check_asks_the_plugins(tmp_path):
-    problem = Problem("extra.task", "is no task of ours")
-    result = run(FileCommandLine(tmp_path, "", hook_problems=[problem]), "check", "--json")
+    body = """
+from claimx_pipeline import hookimpl
+@hookimpl
+def claimx_check_settings(self, settings):
+    from claimx_pipeline import Problem
+    yield Problem("extra.task", "is not a task of ours")
+"""
+    write_plugin(tmp_path, "mine", body)
+    result = run(Folder(tmp_path, "plugins: {dir: plugins}"), "check", "--json")
     assert result.exit_code == 2
     assert json.loads(result.stdout) == {
-        "problems": [{"where": "extra.task", "what": "is no task of ours"}],
+        "problems": [{"where": "extra.task", "what": "is not a task of ours"}],
         "warnings": [],
     }
 
@@ -132,41 +159,37 @@ def test_the_commands_are_listed_without_slow_imports(module):
     assert "yaml" not in ran.stdout
 
 
-ITEL = {"ITEL_CABINET_API_BASE_URL": "https://itel.invalid", "ITEL_CABINET_API_TOKEN": "t"}
-"""Without these the installed plugin warns, too."""
-
-
 @pytest.mark.incident("STR-60")
 def test_check_tells_what_waits_where_no_delay_is_any_more(tmp_path):
     """In the embedded broker, which is a file; Kafka is asked with --broker only."""
     settings = tmp_path / "claimx.yaml"
     settings.write_text("retry: {delays_seconds: [300, 600]}\n")
-    assert command("config", "check", cwd=tmp_path, env=ITEL).stdout == ""
+    assert command("config", "check", cwd=tmp_path, env=GIVEN).stdout == ""
     assert not (tmp_path / "claimx-data").exists(), "a check makes no file"
-    assert command("topics", "create", cwd=tmp_path, env=ITEL).returncode == 0
+    assert command("topics", "create", cwd=tmp_path, env=GIVEN).returncode == 0
     pipeline = Pipeline.load(environ={}, cwd=tmp_path)
     asyncio.run(publish(pipeline, "claimx.enrichment.retry.5m", [b"1", b"2"]))
-    assert command("config", "check", cwd=tmp_path, env=ITEL).stdout == ""
+    assert command("config", "check", cwd=tmp_path, env=GIVEN).stdout == ""
 
     settings.write_text("retry: {delays_seconds: [7, 9]}\n")
-    checked = command("config", "check", cwd=tmp_path, env=ITEL)
+    checked = command("config", "check", cwd=tmp_path, env=GIVEN)
     assert checked.returncode == 0
     told = (
         "warning: retry: no delay has retry topic 'claimx.enrichment.retry.5m' any more, in which"
     )
     assert checked.stdout.startswith(f"{told} 2 records wait")
-    (warning,) = json.loads(command("config", "check", "--json", cwd=tmp_path, env=ITEL).stdout)[
+    (warning,) = json.loads(command("config", "check", "--json", cwd=tmp_path, env=GIVEN).stdout)[
         "warnings"
     ]
     assert warning["where"] == "retry"
-    assert "brought back" in command("topics", "list", cwd=tmp_path, env=ITEL).stdout
-    assert "retired" in command("offsets", "show", "retry", cwd=tmp_path, env=ITEL).stdout
+    assert "brought back" in command("topics", "list", cwd=tmp_path, env=GIVEN).stdout
+    assert "retired" in command("offsets", "show", "retry", cwd=tmp_path, env=GIVEN).stdout
 
 
 def test_check_asks_kafka_only_if_it_is_asked_to(tmp_path):
     (tmp_path / "claimx.yaml").write_text("broker: {url: 'kafka://127.0.0.1:1'}\n")
-    assert command("config", "check", cwd=tmp_path, env=ITEL).stdout == ""
-    asked = command("config", "check", "--broker", cwd=tmp_path, env=ITEL)
+    assert command("config", "check", cwd=tmp_path, env=GIVEN).stdout == ""
+    asked = command("config", "check", "--broker", cwd=tmp_path, env=GIVEN)
     assert asked.returncode == 0
     assert asked.stdout.startswith(
         "warning: broker: what waits there is not known: Kafka at 127.0.0.1:1"

@@ -13,7 +13,7 @@ Configured, not programmed::
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from claimx_pipeline.claimx.task_trigger.triggers import (
@@ -24,17 +24,25 @@ from claimx_pipeline.claimx.task_trigger.triggers import (
     TriggerActions,
     WebhookAction,
 )
+from claimx_pipeline.domain.domain import Domain
 from claimx_pipeline.domain.entities import EntityRow
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.hooks.context import EnrichmentContext
 from claimx_pipeline.hooks.markers import hookimpl
 from claimx_pipeline.hooks.result import Action, Log, PluginResult, Publish, Webhook
 from claimx_pipeline.plugins.base import Plugin
+from claimx_pipeline.settings.nearest import nearest
+from claimx_pipeline.settings.tree.connections import CLAIMX_API
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import BRAND, Topic
 
 _TEMPLATE = re.compile(r"[0-9]{1,19}")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_NAMES = (
+    *("event_id", "event_type", "domain", "project_id", "trigger_name"),
+    *("task_id", "assignment_id", "task_name", "task_status"),
+)
+"""What the message of a log action may name."""
 
 _PROCESSING = frozenset({"created_at", "updated_at", "last_enriched_at"})
 """Columns of a row that tell when it was made, not what it says."""
@@ -57,12 +65,18 @@ class TaskTriggerPlugin(Plugin):
         """Yield the topics that the triggers publish to."""
         names = {block.publish_to_topic for _, block in self._blocks() if block.publish_to_topic}
         for name in sorted(names):
-            yield Topic(name)
+            yield Topic.named(name)
 
     @hookimpl
-    def claimx_check_settings(self, settings: Settings) -> list[Problem]:
-        """Find webhooks of connections that do not exist."""
-        known = {*settings.connections, "claimx_api"}
+    def claimx_check_settings(
+        self, settings: Settings, domains: Sequence[Domain] = ()
+    ) -> list[Problem]:
+        """Find webhooks of connections that do not exist, and names that no message has."""
+        return [*self._unknown_connections(settings, domains), *self._unknown_names()]
+
+    def _unknown_connections(self, settings: Settings, domains: Sequence[Domain]) -> list[Problem]:
+        brought = (name for domain in domains for name in domain.connections(settings))
+        known = {*settings.connections, *brought, CLAIMX_API}
         return [
             Problem(
                 f"plugins.{self.name}.config.triggers.{where}.webhook.connection",
@@ -74,6 +88,18 @@ class TaskTriggerPlugin(Plugin):
             and block.webhook.connection is not None
             and block.webhook.connection not in known
         ]
+
+    def _unknown_names(self) -> Iterator[Problem]:
+        for where, block in self._blocks():
+            message = block.log.message if isinstance(block.log, LogAction) else block.log or ""
+            for name in dict.fromkeys(_PLACEHOLDER.findall(message)):
+                if name not in _NAMES:
+                    near = nearest(name, _NAMES)
+                    hint = f"did you mean {near!r}?" if near else f"there are {', '.join(_NAMES)}"
+                    yield Problem(
+                        f"plugins.{self.name}.config.triggers.{where}.log",
+                        f"there is no name {name!r} for a message; {hint}",
+                    )
 
     def webhook_headers(self) -> Mapping[str, Mapping[str, str]]:
         """Return the headers of each webhook, by template and block."""

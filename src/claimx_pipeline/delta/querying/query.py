@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import difflib
 import re
+import time
 from collections.abc import Sequence
+from typing import Any
 
 import pyarrow as pa
+from attrs import frozen
 from deltalake import QueryBuilder
 from deltalake.exceptions import DeltaError
 from sqlglot import TokenType
 
 from claimx_pipeline.delta.faults import as_table_error, one_line
 from claimx_pipeline.delta.querying.datediff import rewrite_datediff
+from claimx_pipeline.delta.querying.hiding import HiddenColumns, register
 from claimx_pipeline.delta.querying.reading import plain_table
 from claimx_pipeline.delta.querying.relations import relations
 from claimx_pipeline.delta.querying.sql import name, where
@@ -29,13 +33,39 @@ _NO_TABLE = re.compile(r"table '(?:datafusion\.public\.)?(.+?)' not found")
 _NO_FIELD = re.compile(r"No field named (\S+?)\.?(?:\s|$)")
 
 
-def run_query(store: TableStore, sql: str) -> pa.Table:
+@frozen(kw_only=True)
+class AnswerLimits:
+    """How much an answer may be; what is more is refused, never cut."""
+
+    rows: int
+    bytes: int
+    seconds: float
+    """Looked at after every piece of the answer, a few thousand rows each."""
+
+
+Limits = AnswerLimits | None
+"""None for any size."""
+
+
+def run_query(
+    store: TableStore,
+    sql: str,
+    limits: AnswerLimits | None = None,
+    hidden: HiddenColumns | None = None,
+) -> pa.Table:
     """Return the answer to *sql*, one statement that reads tables of *store*.
 
     Blocks; ``DATEDIFF(unit, start, end)`` and ``DATEDIFF(end, start)`` are understood.
 
+    Args:
+        store: The tables.
+        sql: The statement.
+        limits: How much the answer may be; None for any size.
+        hidden: Which columns are read as dots, in conditions and expressions too; None for none.
+
     Raises:
-        UsageError: The statement does more than read tables, or cannot be run.
+        UsageError: The statement does more than read tables, cannot be run, or answers more
+            than *limits* allow.
         TableError: A table it names has not been created.
     """
     statement = checked(sql)
@@ -44,10 +74,11 @@ def run_query(store: TableStore, sql: str) -> pa.Table:
     builder = QueryBuilder(_ENGINE)
     for table in names:
         with as_table_error(table, f"cannot be read at {store.location(table).uri}"):
-            builder.register(table, store.open(table))
+            register(builder, table, store, hidden)
     try:
-        answer = pa.table(builder.execute(runnable).read_all())
-    except (KeyboardInterrupt, SystemExit, GeneratorExit):
+        reader = builder.execute(runnable)
+        answer = pa.table(reader.read_all()) if limits is None else _bounded(reader, limits)
+    except (KeyboardInterrupt, SystemExit, GeneratorExit, UsageError):
         raise
     except BaseException as error:
         # The engine raises DeltaError, OSError, ValueError and bare exceptions, and panics.
@@ -58,6 +89,28 @@ def run_query(store: TableStore, sql: str) -> pa.Table:
     # The engine forgets a limit when a query reads partition columns alone; nothing can be
     # done about that in a subquery, but the answer is cut here.
     return answer.slice(0, statement.limit())
+
+
+def _bounded(reader: Any, limits: AnswerLimits) -> pa.Table:
+    """Return the answer in *reader*, read piece by piece.
+
+    Raises:
+        UsageError: It is more than *limits* allow.
+    """
+    began, pieces, rows, size = time.monotonic(), [], 0, 0
+    schema = pa.schema(reader.schema)
+    for batch in reader:
+        piece = pa.record_batch(batch)
+        rows, size = rows + piece.num_rows, size + piece.nbytes
+        if rows > limits.rows or size > limits.bytes:
+            raise UsageError(
+                f"the answer is more than {limits.rows} rows or {limits.bytes} bytes; ask for "
+                "less, with a condition, fewer columns or a LIMIT"
+            )
+        if time.monotonic() - began > limits.seconds:
+            raise UsageError(f"the query took longer than {limits.seconds:g} s; ask for less")
+        pieces.append(piece)
+    return pa.Table.from_batches(pieces, schema)
 
 
 def _tables(statement: Statement, store: TableStore) -> list[str]:

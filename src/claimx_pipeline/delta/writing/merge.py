@@ -308,12 +308,13 @@ class MergeWriter:
     ) -> int:
         """Commit *source* by rewriting files; return the version that it has become."""
         table = self.handle.table()
-        form = self._form.of(table)
+        form, floor = self._form.of(table), self._form.floor
 
         def look(table: DeltaTable) -> None:
             """See that nothing matters of what others have committed to other buckets."""
             self._verified(held)
-            if self._form.of(table) != form or why_merged(self.spec, table, form):
+            changed = self._form.of(table) != form or self._form.floor != floor
+            if changed or why_merged(self.spec, table, form):
                 raise CommitFailedError("the table was changed meanwhile")
 
         commit = way.write(keys, source)

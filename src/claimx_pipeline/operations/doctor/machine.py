@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 LEAST_FREE_BYTES = 1 << 30
 LEAST_FREE_SHARE = 0.05
-DISTRIBUTIONS = ("claimx-pipeline", "itel-cabinet-plugin")
+OWN = "claimx-pipeline"
+ENTRY_POINTS = "claimx_pipeline"
+"""Begins the names of the groups of entry points by which distributions bring plugins."""
 _REQUIREMENT = re.compile(r"\s*([A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*([^;]*)(?:;(.*))?")
 _CLAUSE = re.compile(r"\s*(>=|<=|==|!=|~=|>|<)\s*([0-9][0-9.]*)")
 
@@ -85,28 +87,25 @@ def _existing(path: Path) -> Path:
 
 
 def version_findings() -> Iterator[Finding]:
-    """Yield whether what is installed is what the distributions ask for."""
+    """Yield whether what is installed is what this distribution and those of plugins ask for."""
     versions = {}
-    for name in DISTRIBUTIONS:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue  # the plugin need not be installed
+    for name in _distributions():
+        versions[name] = metadata.version(name)
         for requirement in metadata.requires(name) or ():
             if finding := _version(name, requirement):
                 yield finding
-    if len(set(versions.values())) > 1:
-        shown = ", ".join(f"{name} {version}" for name, version in versions.items())
-        yield wrong(
-            "machine",
-            "versions",
-            f"the distributions are of different versions: {shown}",
-            "install both of one version: pip install 'itel-cabinet-plugin=="
-            f"{versions[DISTRIBUTIONS[0]]}'",
-        )
-    else:
-        shown = ", ".join(f"{name} {version}" for name, version in versions.items())
-        yield ok("machine", "versions", f"installed: {shown}")
+    shown = ", ".join(f"{name} {version}" for name, version in versions.items())
+    yield ok("machine", "versions", f"installed: {shown}")
+
+
+def _distributions() -> list[str]:
+    """Return this distribution and those that bring plugins."""
+    found = {
+        each.name
+        for each in metadata.distributions()
+        if any(entry.group.startswith(ENTRY_POINTS) for entry in each.entry_points)
+    }
+    return [OWN, *sorted(found - {OWN})]
 
 
 def _version(of: str, requirement: str) -> Finding | None:

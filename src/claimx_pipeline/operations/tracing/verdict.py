@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline
 
 SEEN = 3
-"""Places of one kind that are named."""
+"""Topics that are named."""
 
 
 @frozen

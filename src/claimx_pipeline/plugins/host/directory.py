@@ -19,6 +19,12 @@ CONFIG_FILE = "config.yaml"
 FORMER_PACKAGES = frozenset({"kafka_pipeline", "pipeline"})
 """What the code of the system before was imported from."""
 
+SHARED = "shared"
+"""Folder beside those of plugins, for what several of them use."""
+
+_ALONE = "workers.yaml"
+"""A folder that has it needs no ``config.yaml``: its workers are all that it is."""
+
 
 @frozen(kw_only=True)
 class DirectoryPlugin:
@@ -36,7 +42,7 @@ class DirectoryPlugin:
 
 @frozen
 class FoundPlugin:
-    """A folder with a ``config.yaml`` in it."""
+    """A folder of the plugins directory, with a ``config.yaml`` in it or without."""
 
     name: str
     folder: Path
@@ -58,7 +64,7 @@ class FoundPlugin:
         if self.content is None:
             raise ClaimxError(self.problem)
         local = self.folder / f"{self.content.module}.py"
-        module = _module_of_file(local) if local.is_file() else _installed(self.content.module)
+        module = module_of_file(local) if local.is_file() else _installed(self.content.module)
         try:
             return getattr(module, self.content.class_name)
         except AttributeError:
@@ -94,13 +100,36 @@ def find(directory: Path | None, environ: Mapping[str, str]) -> list[FoundPlugin
     """
     if directory is None or not directory.is_dir():
         return []
-    return [_read(file, environ) for file in sorted(directory.glob(f"*/{CONFIG_FILE}"))]
+    return [
+        _read(folder / CONFIG_FILE, environ)
+        for folder in sorted(directory.iterdir())
+        if _is_of_a_plugin(folder)
+    ]
+
+
+def _is_of_a_plugin(folder: Path) -> bool:
+    if (folder / CONFIG_FILE).is_file():
+        return True
+    if not folder.is_dir() or folder.name.startswith((".", "_")) or folder.name == SHARED:
+        return False
+    return not (folder / _ALONE).is_file()
+
+
+def _without_config(folder: Path) -> str:
+    """Return why there is no plugin in *folder*, which has no settings file."""
+    near = sorted(each.name for each in folder.iterdir() if each.stem == "config")
+    what = f"the folder has no {CONFIG_FILE}, so there is no plugin in it"
+    if near:
+        return f"{what}; {near[0]!r} is not read, rename it to {CONFIG_FILE}"
+    return f"{what}; write one that names 'module' and 'class', or remove the folder"
 
 
 def _read(file: Path, environ: Mapping[str, str]) -> FoundPlugin:
     from claimx_pipeline.settings.loading.yaml_nodes import read_yaml  # noqa: PLC0415 - only if used
 
     folder, name = file.parent, file.parent.name
+    if not file.exists():
+        return FoundPlugin(name, folder, problem=_without_config(folder))
     try:
         given = read_yaml(file, environ)
         if isinstance(given.get("name"), str):
@@ -126,7 +155,7 @@ def _readable(error: ClaimxError) -> str:
     return "; ".join(str(problem) for problem in error.problems)
 
 
-def _module_of_file(file: Path) -> ModuleType:
+def module_of_file(file: Path) -> ModuleType:
     """Import a plugin's own file under a name that no other module has."""
     name = f"claimx_directory_plugin_{file.parent.name}_{file.stem}"
     spec = importlib.util.spec_from_file_location(name, file)

@@ -13,7 +13,7 @@ import attrs
 from claimx_pipeline.domain.domain import Domain
 from claimx_pipeline.domain.entities import RowsByKind
 from claimx_pipeline.domain.files import FILE_KINDS
-from claimx_pipeline.errors import ClaimxError
+from claimx_pipeline.errors import ClaimxError, Refusals
 from claimx_pipeline.isolation import as_failure, described
 
 _PREFIX = re.compile(r"([a-z][a-z0-9_-]{0,40})?")
@@ -27,35 +27,47 @@ _OF_WORKERS = frozenset({*FILE_KINDS, "actions", "retry"})
 """Names that mean workers of every domain where a domain's name means its own."""
 
 
-def check_domains(found: Iterable[tuple[str, Any]]) -> Mapping[str, Domain]:
-    """Return the domains by name if workers can be made of all of them.
+def check_domains(
+    found: Iterable[tuple[str, Any]], refusals: Refusals | None = None
+) -> Mapping[str, Domain]:
+    """Return the domains by name that workers can be made of.
 
     Args:
         found: Each with the plugin that registers it, those of the core first.
+        refusals: Where the others are raised or collected; raised if not given.
 
     Raises:
         ClaimxError: One of them cannot be used, or two have something in common.
     """
+    refusals = refusals or Refusals()
     domains: dict[str, Domain] = {}
     owners: dict[str, str] = {}
     for plugin, domain in found:
-        if not isinstance(domain, Domain):
-            raise ClaimxError(
-                f"plugin {plugin!r} registers {domain!r:.60} as a domain; "
-                "claimx_register_domains returns a list of objects of the class Domain"
-            )
-        if domain.name in domains:
-            raise ClaimxError(
-                f"plugin {plugin!r} registers domain {domain.name!r}, which plugin "
-                f"{owners[domain.name]!r} has registered already; rename one, or switch one of "
-                "the plugins off"
-            )
-        if (problem := _problem(domain)) is not None:
-            raise ClaimxError(f"plugin {plugin!r}: domain {domain.name!r} {problem}")
-        domains[domain.name], owners[domain.name] = domain, plugin
-    if (shared := next(_shared(domains.values()), None)) is not None:
-        raise ClaimxError(shared)
+        with refusals.of(f"plugins.{plugin}"):
+            _check(plugin, domain, domains, owners)
+            domains[domain.name], owners[domain.name] = domain, plugin
+    for name, problem in _shared(domains.values()):
+        with refusals.of(f"plugins.{owners[name]}"):
+            raise ClaimxError(problem)
     return domains
+
+
+def _check(
+    plugin: str, domain: Any, others: Mapping[str, Domain], owners: Mapping[str, str]
+) -> None:
+    if not isinstance(domain, Domain):
+        raise ClaimxError(
+            f"plugin {plugin!r} registers {domain!r:.60} as a domain; "
+            "claimx_register_domains returns a list of objects of the class Domain"
+        )
+    if domain.name in others:
+        raise ClaimxError(
+            f"plugin {plugin!r} registers domain {domain.name!r}, which plugin "
+            f"{owners[domain.name]!r} has registered already; rename one, or switch one of "
+            "the plugins off"
+        )
+    if (problem := _problem(domain)) is not None:
+        raise ClaimxError(f"plugin {plugin!r}: domain {domain.name!r} {problem}")
 
 
 def _problem(domain: Domain) -> str | None:
@@ -142,8 +154,8 @@ def _tables(domain: Domain) -> Iterator[str]:
         )
 
 
-def _shared(domains: Iterable[Domain]) -> Iterator[str]:
-    """Yield what two domains have in common and must not."""
+def _shared(domains: Iterable[Domain]) -> Iterator[tuple[str, str]]:
+    """Yield what two domains have in common and must not, each with the later one's name."""
     owners: dict[tuple[str, str], str] = {}
     for domain in domains:
         own = [("table", table.name) for table in domain.all_tables()]
@@ -151,14 +163,14 @@ def _shared(domains: Iterable[Domain]) -> Iterator[str]:
         for what, name in own:
             other = owners.setdefault((what, name), domain.name)
             if other != domain.name:
-                yield (
-                    f"domains {other!r} and {domain.name!r} both have a {what} {name!r}; rename one"
-                )
+                said = f"domains {other!r} and {domain.name!r} both have a {what} {name!r}"
+                yield domain.name, f"{said}; rename one"
         other = owners.setdefault(("prefix", domain.worker_prefix), domain.name)
         if other != domain.name:
             yield (
+                domain.name,
                 f"the workers of domains {other!r} and {domain.name!r} would have the same names; "
-                f"give domain {domain.name!r} a worker_prefix of its own"
+                f"give domain {domain.name!r} a worker_prefix of its own",
             )
 
 

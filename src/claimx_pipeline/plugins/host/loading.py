@@ -16,18 +16,28 @@ import pluggy
 from attrs import define, field, frozen
 
 from claimx_pipeline import hookspecs
-from claimx_pipeline.errors import ClaimxError, PluginLoadError, Problem, SettingsError
-from claimx_pipeline.hooks.markers import API_VERSION, PROJECT
+from claimx_pipeline.errors import (
+    ClaimxError,
+    PluginLoadError,
+    Problem,
+    Refusals,
+    SettingsError,
+)
+from claimx_pipeline.hooks.markers import PROJECT
 from claimx_pipeline.isolation import as_failure, described, message
 from claimx_pipeline.plugins.host.heard_domains import domains_of
+from claimx_pipeline.plugins.host.load_checks import (
+    CORE,
+    as_sentence,
+    check_api,
+    check_name,
+    refuse_order,
+    unresolved_in,
+)
 from claimx_pipeline.plugins.literals import literal_credentials
-from claimx_pipeline.settings.loading.unresolved import Unresolved, missing_of
 from claimx_pipeline.settings.tree.plugins import PluginSettings, PluginsSettings
 
 log = logging.getLogger(__name__)
-
-CORE = "core"
-"""Name under which the pipeline's own parts are registered."""
 
 DEFAULT_PRIORITY = 100
 
@@ -85,6 +95,10 @@ class PluginSet:
     """What is unwise in their settings."""
     unresolved: list[Problem] = field(factory=list)
     """What in their own files waits for a variable; plugins cannot be run without."""
+    left_out: list[Problem] = field(factory=list)
+    """Why plugins that need not be there could not be loaded."""
+    not_found: list[Problem] = field(factory=list)
+    """Folders that settings name for plugins and that do not exist."""
 
     def priority(self, name: str) -> int:
         """Return the priority of plugin *name*."""
@@ -102,13 +116,14 @@ class PluginSet:
         return sorted((name, plugin) for name, plugin in pairs if plugin and name != CORE)
 
 
-def load_plugins(
+def load_plugins(  # noqa: PLR0913 - each is one thing to know
     settings: PluginsSettings,
     *,
     core: ModuleType,
     directory: Path | None,
     environ: Mapping[str, str] | None = None,
     tolerant: bool = False,
+    refusals: Refusals | None = None,
 ) -> PluginSet:
     """Return every enabled plugin, loaded, besides *core*.
 
@@ -119,6 +134,8 @@ def load_plugins(
         environ: Fills ``${VAR}`` in their files.
         tolerant: Leave out what cannot be loaded, whatever the settings say, and let the
             story of each tell. For commands that only look.
+        refusals: Where a required plugin that cannot be loaded is raised or collected; raised
+            if not given.
 
     Raises:
         PluginLoadError: A required plugin cannot be loaded, two plugins have one name,
@@ -130,8 +147,10 @@ def load_plugins(
     by_name: defaultdict[str, list[Candidate]] = defaultdict(list)
     for candidate in (*_installed(settings), *_in_directory(settings, directory, environ or {})):
         by_name[candidate.name].append(candidate)
+    refusals = refusals or Refusals()
     for name, found in sorted(by_name.items()):
-        _load(plugins, found, settings.of(name), tolerant=tolerant)
+        with refusals.of(f"plugins.{name}"):
+            _load(plugins, found, settings.of(name), tolerant=tolerant)
     return plugins
 
 
@@ -212,11 +231,12 @@ def _load(
     # Which of two plugins of one name is meant cannot be known.
     required = len(found) > 1 or any(each.required for each in found)
     try:
-        _check_name(name, found)
+        check_name(name, len(found))
         plugin = _made(plugins, candidate, settings)
-        plugins.manager.register(plugin, name=name)
-        plugins.manager.check_pending()
-        _refuse_wrappers(plugins, plugin)
+        with as_sentence(plugins.manager):
+            plugins.manager.register(plugin, name=name)
+            plugins.manager.check_pending()
+        refuse_order(plugins.manager, plugin)
         plugins.infos[name] = _info(plugins, candidate, plugin, settings)
     except BaseException as raised:  # noqa: BLE001 - of any class: see below
         # Whatever the plugin's module raises at import is reported as that plugin's failure,
@@ -225,28 +245,15 @@ def _load(
         reason = _reason(error)
         if plugins.manager.has_plugin(name) and name != CORE:
             plugins.manager.unregister(name=name)
-        if required and not tolerant:
-            raise PluginLoadError(name, origin, reason) from error
-        if not tolerant:
-            log.warning("plugin %r (%s) is left out: %s", name, origin, reason)
         plugins.infos[name] = PluginInfo(
             name, origin, "failed", problem=reason, version=candidate.version
         )
-
-
-def _check_name(name: str, found: list[Candidate]) -> None:
-    if len(found) > 1:
-        raise ClaimxError("each of them has a plugin of this name; rename or remove one")
-    if name in (CORE, "dir"):
-        raise ClaimxError("this name has a meaning of its own; give the plugin another")
-
-
-def _refuse_wrappers(plugins: PluginSet, plugin: Any) -> None:
-    """Refuse what is written to wrap other implementations: they are called one by one."""
-    for caller in plugins.manager.get_hookcallers(plugin) or ():
-        for each in caller.get_hookimpls():
-            if each.plugin is plugin and (each.wrapper or each.hookwrapper):
-                raise ClaimxError(f"{caller.name} cannot be a wrapper; remove 'wrapper=True'")
+        if tolerant:
+            return
+        if required:
+            raise PluginLoadError(name, origin, reason) from error
+        said = f"plugin {name!r} ({origin}) is left out: {reason}"
+        plugins.left_out.append(Problem(f"plugins.{name}", said))
 
 
 def _info(
@@ -313,38 +320,5 @@ def _made(plugins: PluginSet, candidate: Candidate, settings: PluginSettings) ->
         if problem := problem_of(plugin):
             raise ClaimxError(problem)
     plugins.warnings += literal_credentials(config, candidate.where)
-    plugins.unresolved += _unresolved(candidate.config, candidate.where)
+    plugins.unresolved += unresolved_in(candidate.config, candidate.where)
     return plugin
-
-
-def check_api(required: object) -> None:
-    """See that a plugin written for version *required* of the API works with this one.
-
-    Raises:
-        ClaimxError: It does not, or *required* is not a valid version.
-    """
-    if not required:
-        return
-    parts = str(required).split(".")
-    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", str(required)):
-        raise ClaimxError(f"requires_api is {required!r}; write a version such as '1.0'")
-    major, minor = int(parts[0]), int(parts[1]) if len(parts) > 1 else 0
-    our_major, our_minor = (int(part) for part in API_VERSION.split("."))
-    if major != our_major or minor > our_minor:
-        other = "claimx-pipeline" if (major, minor) > (our_major, our_minor) else "the plugin"
-        raise ClaimxError(
-            f"it is written for version {required} of the plugin API and this is version "
-            f"{API_VERSION}; install a newer {other.removeprefix('the ')}"
-        )
-
-
-def _unresolved(config: Any, where: str) -> Iterable[Problem]:
-    if isinstance(config, Unresolved):
-        said = ", ".join(f"{each.variable} {each.reason}" for each in missing_of(config))
-        yield Problem(where, f"{said}; set it, or give the setting a value in the file")
-    elif isinstance(config, Mapping):
-        for name, value in config.items():
-            yield from _unresolved(value, f"{where}.{name}")
-    elif isinstance(config, (list, tuple)):
-        for index, value in enumerate(config):
-            yield from _unresolved(value, f"{where}[{index}]")

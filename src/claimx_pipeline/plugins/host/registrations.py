@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import ChainMap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -12,11 +12,20 @@ from attrs import define, field
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.registry import Connections
-from claimx_pipeline.errors import ClaimxError, HookFailedError, Problem, SettingsError
-from claimx_pipeline.isolation import as_failure, described
-from claimx_pipeline.plugins.host.loading import CORE, PluginSet
+from claimx_pipeline.errors import ClaimxError, Problem, Refusals, SettingsError
+from claimx_pipeline.plugins.host.answers import (
+    called,
+    named,
+    owner,
+    require_kind,
+    section_of,
+    several,
+    shown,
+)
+from claimx_pipeline.plugins.host.load_checks import CORE
+from claimx_pipeline.plugins.host.loading import PluginSet
+from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.settings.tree.settings import Settings
-from claimx_pipeline.topics import BRAND
 
 if TYPE_CHECKING:
     from claimx_pipeline.domain.domain import Domain
@@ -25,15 +34,22 @@ if TYPE_CHECKING:
     from claimx_pipeline.telemetry.drift import AnswerDrift
     from claimx_pipeline.telemetry.former import FormerMetric
     from claimx_pipeline.telemetry.metrics import Metrics
+    from claimx_pipeline.topics import Topic
 
 
-@define
+@define(slots=False)
 class Registrations:
     """Calls the hooks whose names begin with ``claimx_register_`` or ``claimx_check_``."""
 
     _plugins: PluginSet
     _settings: Settings
     _clock: Clock
+    refusals: Refusals = field(factory=Refusals)
+    """Where what a plugin does wrong is raised or collected."""
+    settings_known: bool = field(default=True, kw_only=True)
+    """False if the settings were refused: who looks at them is not asked."""
+    owners: dict[tuple[str, str], str] = field(factory=dict, init=False)
+    """What is registered, such as ``table``, and its name to the plugin that registers it."""
     retyped: Callable[[str, str], None] = field(default=lambda _, __: None, init=False)
     """Called with kind of entity and column of a value that cannot be read."""
 
@@ -62,18 +78,36 @@ class Registrations:
             # Not looked up for the hook that registers them.
             "domains": lambda: tuple(self.domains.values()),
         }
-        answers = []
+        found: list[tuple[str, Any]] = []
         for implementation in sorted(
             implementations, key=lambda each: (each.plugin_name != CORE, each.plugin_name)
         ):
+            plugin = implementation.plugin_name
+            if "settings" in implementation.argnames and not self.settings_known:
+                continue
             arguments = [given[name]() for name in implementation.argnames]
-            try:
-                answer = implementation.function(*arguments)
-            except BaseException as error:
-                raise _failed(implementation.plugin_name, hook, error) from error
-            if answer is not None:
-                answers.append((implementation.plugin_name, answer))
-        return answers
+            with self.refusals.of(section_of(plugin)):
+                answer = called(plugin, hook, implementation.function, *arguments)
+                if answer is not None:
+                    found.append((plugin, answer))
+        return found
+
+    def several(self, hook: str, what: str) -> list[tuple[str, Any]]:
+        """Return every object that plugins answer to *hook*, each with the plugin's name.
+
+        Raises:
+            ClaimxError: A plugin raised, or returned something else.
+        """
+        return [each for answer in self.answers(hook) for each in self._each(hook, what, *answer)]
+
+    def _each(self, hook: str, what: str, plugin: str, answer: Any) -> Iterator[tuple[str, Any]]:
+        objects: list[Any] = []
+        with self.refusals.of(section_of(plugin)):
+            objects = several(hook, plugin, answer)
+        for each in objects:
+            with self.refusals.of(section_of(plugin)):
+                require_kind(hook, plugin, each, what)
+                yield plugin, each
 
     @cached_property
     def domains(self) -> Mapping[str, Domain]:
@@ -84,12 +118,14 @@ class Registrations:
         """
         from claimx_pipeline.plugins.host.domain_checks import check_domains  # noqa: PLC0415 - slow to import
 
-        found = check_domains(
-            (plugin, each)
-            for plugin, domains in self.answers("claimx_register_domains")
-            for each in _several("claimx_register_domains", plugin, domains)
-        )
-        return self._extended(found)
+        hook = "claimx_register_domains"
+        offered: list[tuple[str, Any]] = []
+        for plugin, domains in self.answers(hook):
+            with self.refusals.of(section_of(plugin)):
+                offered += [(plugin, each) for each in several(hook, plugin, domains)]
+        for plugin, each in offered:
+            self.owners.setdefault(("domain", getattr(each, "name", "")), plugin)
+        return self._extended(check_domains(offered, self.refusals))
 
     def _extended(self, domains: Mapping[str, Domain]) -> Mapping[str, Domain]:
         """Return *domains* with what plugins add to them.
@@ -97,11 +133,7 @@ class Registrations:
         Raises:
             SettingsError: Something cannot be added; every such plugin is named.
         """
-        offered = [
-            (plugin, extension)
-            for plugin, extensions in self.answers("claimx_extend_domains")
-            for extension in _several("claimx_extend_domains", plugin, extensions)
-        ]
+        offered = self.several("claimx_extend_domains", "domain extension")
         if not offered:
             return domains
         from claimx_pipeline.domain.extension import with_columns, with_kinds  # noqa: PLC0415 - if used
@@ -122,9 +154,10 @@ class Registrations:
                     if plugin not in problems:
                         domains = {**domains, name: step(domains[name], plugin, extension)}
                 except ValueError as error:
-                    problems.setdefault(plugin, Problem(f"plugins.{plugin}", str(error)))
-        if problems:
-            raise SettingsError(list(problems.values()))
+                    problems.setdefault(plugin, Problem(section_of(plugin), str(error)))
+        with self.refusals.of():
+            if problems:
+                raise SettingsError(list(problems.values()))
         return domains
 
     def by_name(self, hook: str, what: str) -> dict[str, Any]:
@@ -134,20 +167,8 @@ class Registrations:
             ClaimxError: Two plugins register an object of one name.
         """
         found: dict[str, Any] = {}
-        owners: dict[str, str] = {}
-        for plugin, objects in self.answers(hook):
-            for each in _several(hook, plugin, objects):
-                name = getattr(each, "name", None)
-                if not isinstance(name, str):
-                    raise HookFailedError(
-                        plugin, hook, f"it returned {each!r:.60}, which is not a {what}"
-                    )
-                if name in found:
-                    raise ClaimxError(
-                        f"plugin {plugin!r} registers {what} {name!r}, which plugin "
-                        f"{owners[name]!r} has registered already"
-                    )
-                found[name], owners[name] = each, plugin
+        for plugin, each in self.several(hook, what):
+            self._add(found, plugin, each.name, each, what)
         return found
 
     def merged(self, hook: str, what: str) -> dict[str, Any]:
@@ -160,43 +181,83 @@ class Registrations:
         """
         found: dict[str, Any] = {}
         for plugin, answer in self.answers(hook):
-            mapping: Mapping[str, Any] = answer
-            for name, each in mapping.items():
-                if found.setdefault(name, each) is not each:
-                    raise ClaimxError(f"plugin {plugin!r} registers {what} {name!r} a second time")
+            with self.refusals.of(section_of(plugin)):
+                for name, each in named(hook, plugin, answer, what).items():
+                    if found.get(name) is not each:
+                        self._add(found, plugin, name, each, what)
         return found
+
+    def _add(self, found: dict[str, Any], plugin: str, name: str, each: Any, what: str) -> None:
+        by = self.owners.setdefault((what, name), plugin)
+        with self.refusals.of(section_of(plugin)):
+            if name in found:
+                raise ClaimxError(
+                    f"{owner(plugin)} registers {what} {name!r}, which {owner(by)} has registered "
+                    "already; give one of them another name"
+                )
+            found[name] = each
 
     def handlers(self) -> dict[str, tuple[EventHandler[Any, Any], ...]]:
         """Return every handler, by the name of its domain.
-
-        A handler that a plugin registers is of the domain that its attribute ``domain`` names;
-        without one it is of the first domain.
 
         Raises:
             ClaimxError: Two handlers are for one event type of a domain, or there is no such
                 domain.
         """
+        from claimx_pipeline.plugins.host.handlers import (  # noqa: PLC0415 - slow to import
+            HOOK,
+            of_domains,
+            of_plugins,
+            without_conflicts,
+        )
+
         offered = [
-            (domain.name, f"domain {domain.name!r}", handler)
-            for domain in self.domains.values()
-            for handler in domain.own_handlers(self._clock, self._note_retyped)
+            *of_domains(self.domains, self.owners, self._clock, self.refusals, self._note_retyped),
+            *of_plugins(self.answers(HOOK), self.domains, self.refusals),
         ]
-        offered += [
-            (domain.name, f"plugin {plugin!r}", handler)
-            for domain in self.domains.values()
-            for plugin, extension in domain.extensions
-            for handler in extension.handlers(self._clock)
-        ]
-        for plugin, handlers in self.answers("claimx_register_handlers"):
-            for handler in _several("claimx_register_handlers", plugin, handlers):
-                domain = getattr(handler, "domain", BRAND)
-                if domain not in self.domains:
-                    raise ClaimxError(
-                        f"plugin {plugin!r}: handler {handler.name!r} is for domain {domain!r}, "
-                        f"which is not loaded; loaded are {', '.join(self.domains)}"
-                    )
-                offered.append((domain, f"plugin {plugin!r}", handler))
-        return _without_conflicts(tuple(self.domains), offered)
+        return without_conflicts(tuple(self.domains), offered, self.refusals)
+
+    @cached_property
+    def published(self) -> list[tuple[str, Topic]]:
+        """The topics that loaded plugins publish to, each with the plugin's name.
+
+        Raises:
+            ClaimxError: A plugin cannot say which.
+        """
+        from claimx_pipeline.plugins.base import Plugin  # noqa: PLC0415 - slow to import
+
+        found: list[tuple[str, Topic]] = []
+        for name, plugin in self._plugins.loaded():
+            if isinstance(plugin, Plugin):
+                with self.refusals.of(section_of(name)):
+                    answer = called(name, "topics()", plugin.topics)
+                    found += self._each("topics()", "topic", name, answer)
+        return found
+
+    @cached_property
+    def brought_connections(self) -> Mapping[str, ConnectionSettings]:
+        """The connections that domains bring under these settings, by name.
+
+        Raises:
+            ClaimxError: A domain cannot say which, or two of them bring one name.
+        """
+        found: dict[str, ConnectionSettings] = {}
+        owners: dict[str, str] = {}
+        for domain in self.domains.values():
+            by = self.owners["domain", domain.name]
+            said = f"the connections of domain {domain.name!r}"
+            with self.refusals.of(section_of(by)):
+                brought = called(by, said, domain.connections, self._settings)
+                for name, each in _connections(domain.name, brought):
+                    other = owners.setdefault(name, domain.name)
+                    with self.refusals.of(section_of(by)):
+                        if other != domain.name:
+                            raise ClaimxError(
+                                f"domains {other!r} and {domain.name!r} both bring a connection "
+                                f"{name!r}, so one would be asked for the other; rename one"
+                            )
+                        found[name] = each
+        return found
 
     def connections(self, metrics: Metrics | None = None) -> Connections:
         """Return the named connections; those that domains bring may be set by the user.
@@ -204,8 +265,7 @@ class Registrations:
         Args:
             metrics: What their requests are counted in; in nothing if not given.
         """
-        brought = [domain.connections(self._settings) for domain in self.domains.values()]
-        named = ChainMap({**self._settings.connections}, *map(dict, brought))
+        named = ChainMap({**self._settings.connections}, {**self.brought_connections})
         if metrics is None:
             return Connections(named, self._clock)
         return Connections(named, self._clock, metrics=metrics.requests, drift=metrics.drift)
@@ -219,7 +279,7 @@ class Registrations:
         hook, owners = "claimx_register_monitoring", dict[str, str]()
         found: list[Dashboard | Alert | FormerMetric] = []
         for plugin, answer in self.answers(hook):
-            for part in _several(hook, plugin, answer):
+            for part in several(hook, plugin, answer):
                 name = str(getattr(part, "uid", None) or getattr(part, "name", part))
                 owner = owners.setdefault(name, plugin)
                 if owner != plugin:
@@ -235,6 +295,7 @@ class Registrations:
 
         Raises:
             SettingsError: The URL is of no known kind.
+            ClaimxError: The broker cannot be made.
         """
         factories = self.merged("claimx_register_brokers", "broker")
         url = self._settings.broker.url
@@ -243,65 +304,20 @@ class Registrations:
             known = " or ".join(f"{name}://" for name in sorted(factories))
             what = f"broker.url is {url!r}, which is not a valid broker URL; start it with {known}"
             raise SettingsError([Problem(where, what)])
-        broker: Broker = factories[scheme](url, self._settings.broker)
+        by = self.owners["broker", scheme]
+        broker: Broker = called(
+            by, "claimx_register_brokers", factories[scheme], url, self._settings.broker
+        )
         return broker
 
 
-def _failed(plugin: str, hook: str, error: BaseException) -> HookFailedError:
-    """Return the error that says what *plugin* raised in *hook*.
-
-    Raises:
-        BaseException: It is *error* itself: it says all that there is to say, or a signal ends
-            the process.
-    """
-    failed = as_failure(error, awaited=False)
-    if isinstance(failed, ClaimxError):
-        raise failed
-    return HookFailedError(plugin, hook, described(failed))
-
-
-def _several(hook: str, plugin: str, answer: Any) -> Iterable[Any]:
-    """Return the objects that a plugin answered.
-
-    Raises:
-        HookFailedError: It cannot be iterated over, or doing so raised.
-    """
-    if isinstance(answer, str) or not isinstance(answer, Iterable):
-        raise HookFailedError(plugin, hook, f"it returned {answer!r:.60}, not a list")
-    try:
-        return list(answer)
-    except BaseException as error:
-        raise _failed(plugin, hook, error) from error
-
-
-def _without_conflicts(
-    domains: Sequence[str], offered: Sequence[tuple[str, str, EventHandler[Any, Any]]]
-) -> dict[str, tuple[EventHandler[Any, Any], ...]]:
-    """Return the handlers of each domain.
-
-    Args:
-        domains: Names of all domains.
-        offered: Each handler with its domain and who offers it.
-
-    Raises:
-        ClaimxError: Two handlers of a domain are for one event type, or have one name.
-    """
-    owners: dict[tuple[str, str], tuple[str, EventHandler[Any, Any]]] = {}
-    named: dict[tuple[str, str], tuple[str, EventHandler[Any, Any]]] = {}
-    for domain, owner, handler in offered:
-        for event_type in (*handler.event_types, *handler.event_prefixes):
-            by, other = owners.setdefault((domain, event_type), (owner, handler))
-            if other is not handler:
-                raise ClaimxError(
-                    f"{owner}: events {event_type} are handled by {other.name!r} of {by} already"
-                )
-        by, other = named.setdefault((domain, handler.name), (owner, handler))
-        if other is not handler:
-            raise ClaimxError(
-                f"{owner}: domain {domain!r} has a handler called {handler.name!r} of {by} "
-                "already; give this one another name"
-            )
-    return {
-        domain: tuple(handler for (of, _), (_, handler) in named.items() if of == domain)
-        for domain in domains
-    }
+def _connections(domain: str, brought: Any) -> Iterator[tuple[str, ConnectionSettings]]:
+    if not isinstance(brought, Mapping) or not all(
+        isinstance(name, str) and isinstance(each, ConnectionSettings)
+        for name, each in brought.items()
+    ):
+        raise ClaimxError(
+            f"domain {domain!r} brings connections {shown(brought)}; return ConnectionSettings by "
+            "name"
+        )
+    yield from brought.items()

@@ -43,7 +43,9 @@ class UnresolvedSetting:
         """Say what is missing and what to do."""
         said = ", ".join(f"{missing.variable} {missing.reason}" for missing in self.missing)
         where = ": ".join(filter(None, (self.where, self.path)))
-        return Problem(where, f"{said}; set it, or give the setting a value in the file")
+        return Problem(
+            where, f"{said}; set it, or give the setting a value in the file", missing=True
+        )
 
 
 class Unresolved:

@@ -57,6 +57,7 @@ class ConnectionSettings:
     """A named HTTP service."""
 
     RETIRED: ClassVar[Mapping[str, str]] = {
+        "enabled": "a connection is opened by what uses it; remove it",
         "name": "the connection's name is the key above; remove it",
         "retry_backoff_base": "write 'backoff_seconds'",
         "retry_backoff_max": "write 'backoff_max_seconds'",

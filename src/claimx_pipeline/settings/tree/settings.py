@@ -15,6 +15,7 @@ from claimx_pipeline.settings.former import FormerVariable
 from claimx_pipeline.settings.tree.broker import BrokerSettings
 from claimx_pipeline.settings.tree.claimx import ClaimxSettings
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from claimx_pipeline.settings.tree.console import ConsoleSettings
 from claimx_pipeline.settings.tree.health import HealthSettings
 from claimx_pipeline.settings.tree.logging import LoggingSettings
 from claimx_pipeline.settings.tree.maintenance import MaintenanceSettings
@@ -77,6 +78,9 @@ class Settings:
 
     health: HealthSettings = field(factory=HealthSettings)
     """The health and metrics server."""
+
+    console: ConsoleSettings = field(factory=ConsoleSettings)
+    """The web console."""
 
     logging: LoggingSettings = field(factory=LoggingSettings)
     """What is logged."""
@@ -156,6 +160,7 @@ CORE_ENVIRONMENT: Mapping[str, str] = {
     "CLAIMX_API_TIMEOUT_SECONDS": "claimx.api.timeout_seconds",
     "ALLOWED_ATTACHMENT_DOMAINS": "claimx.media.allowed_hosts",
     "ONELAKE_CLAIMX_PATH": "storage.files.root",
+    "CLAIMX_CONSOLE_TOKEN": "console.token",
     "CLAIMX_DATA_DIR": "tables.root",
     "LOG_LEVEL": "logging.level",
 }

@@ -15,6 +15,12 @@ from claimx_pipeline.settings.tree.validators import not_blank
 class StageSettings:
     """One stage of a chain."""
 
+    RETIRED: ClassVar[Mapping[str, str]] = {
+        "enabled": "a stage that is written runs; remove it, or the whole stage",
+        "name": "a stage has no name of its own; remove it",
+    }
+    """Keys of the system before, each with what to write instead."""
+
     type: str = field(validator=not_blank)
     """Registered name of the stage, such as ``lookup``."""
 

@@ -97,7 +97,7 @@ def test_what_a_plugin_registers_takes_part(tmp_path):
     [
         ("tables", "registers table 'mine', which plugin 'one' has registered already"),
         ("queries", "registers query 'mine', which plugin 'one' has registered already"),
-        ("stages", "registers stage 'shout' a second time"),
+        ("stages", "registers stage 'shout', which plugin 'one' has registered already"),
         ("handlers", "events WEATHER are handled by 'weather' of plugin 'one' already"),
     ],
 )

@@ -20,6 +20,7 @@ VALUES = {
     "CLAIMX_API_TIMEOUT_SECONDS": ("2.5", 2.5),
     "ALLOWED_ATTACHMENT_DOMAINS": ("a.example, b.example:8443", ("a.example", "b.example:8443")),
     "ONELAKE_CLAIMX_PATH": ("abfss://x", "abfss://x"),
+    "CLAIMX_CONSOLE_TOKEN": ("hunter2", None),
     "CLAIMX_DATA_DIR": ("/data", "/data"),
     "LOG_LEVEL": ("debug", "DEBUG"),
 }
@@ -43,6 +44,7 @@ def test_each_variable_sets_its_setting_over_the_file(tmp_path, variable):
         "tables": "tables: {root: /file}",
         "storage": "storage: {files: {root: /file}}",
         "logging": "logging: {level: ERROR}",
+        "console": "console: {port: 1}",
         "claimx": f"claimx: {{api: {{{key}: {3 if key[-1] in 'ts' else 'x'}}}}}",
         "claimx.media": "claimx: {media: {allowed_hosts: [c.example]}}",
     }[section if below != "media" else "claimx.media"]

@@ -1,0 +1,138 @@
+"""From sources to settings and plugins: what is loaded before a pipeline can be made of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from attrs import evolve, field, frozen
+
+from claimx_pipeline import builtin
+from claimx_pipeline.errors import Problem, Refusals, SettingsError
+from claimx_pipeline.plugins.host.loading import PluginSet, files_of_plugins, load_plugins
+from claimx_pipeline.plugins.host.sections import settings_sections
+from claimx_pipeline.settings.loader import (
+    LoadedSettings,
+    SettingsSources,
+    load_settings,
+    plugins_settings,
+    read_sources,
+)
+from claimx_pipeline.settings.loading.nodes import Block, ValueOrigin, find
+from claimx_pipeline.settings.loading.sources import lay_beneath
+from claimx_pipeline.settings.tree.plugins import PluginsSettings
+from claimx_pipeline.settings.tree.settings import SettingsSection
+
+
+@frozen
+class Assembled:
+    """Settings and plugins that go together."""
+
+    loaded: LoadedSettings
+    plugins: PluginSet
+    complete: bool = True
+    """Whether nothing was refused: no plugin is missing, no section of the settings."""
+    with_settings: bool = True
+    """False if the settings were refused: those here are the defaults."""
+
+
+@frozen
+class Sources:
+    """Where settings and plugins are read from."""
+
+    config: Path | None
+    """Settings file or folder; None for ``claimx.yaml`` in ``cwd``, if there."""
+    environ: Mapping[str, str] = field(repr=False)
+    """Environment variables."""
+    overrides: Mapping[str, str] = field(factory=dict, repr=False)
+    """Dotted path of a setting to its text; wins over everything."""
+    cwd: Path = field(factory=Path.cwd)
+    """Folder in which ``claimx.yaml`` and the plugins directory are looked for."""
+
+
+def assemble(sources: Sources, refusals: Refusals) -> Assembled | None:
+    """Read the settings and load the plugins.
+
+    Args:
+        sources: Where they are.
+        refusals: Where everything that is wrong is raised or collected.
+
+    Returns:
+        Both; None if the settings say nothing that can be used, not even with defaults.
+
+    Raises:
+        ClaimxError: Something is wrong and *refusals* does not collect.
+    """
+    with refusals.of():
+        read = read_sources(
+            sources.config, environ=sources.environ, overrides=sources.overrides, cwd=sources.cwd
+        )
+        return _with_plugins(read, plugins_settings(read), sources.cwd, refusals)
+    return None
+
+
+def found_plugins(config: Path | None, *, environ: Mapping[str, str], cwd: Path) -> PluginSet:
+    """Return every plugin there is, loaded if it can be; for those who only look.
+
+    Raises:
+        SettingsError: The section ``plugins`` is wrong.
+    """
+    sources = read_sources(config, environ=environ, cwd=cwd)
+    wanted = plugins_settings(sources)
+    directory = cwd / wanted.dir if wanted.dir else None
+    plugins = load_plugins(
+        wanted, core=builtin, directory=directory, environ=environ, tolerant=True
+    )
+    if missing := _missing_directory(sources, wanted, cwd):
+        plugins.not_found.append(missing)
+    return plugins
+
+
+def _with_plugins(
+    sources: SettingsSources, wanted: PluginsSettings, cwd: Path, refusals: Refusals
+) -> Assembled | None:
+    directory = cwd / wanted.dir if wanted.dir else None
+    with refusals.of():
+        if missing := _missing_directory(sources, wanted, cwd):
+            raise SettingsError([missing])
+    plugins = load_plugins(
+        wanted, core=builtin, directory=directory, environ=sources.environ, refusals=refusals
+    )
+    if directory is not None:
+        with refusals.of():
+            sources = lay_beneath(sources, files_of_plugins(directory, plugins), cwd)
+    sections = settings_sections(plugins, refusals)
+    # An unknown section may be that of a plugin that could not be loaded.
+    complete = not refusals.found
+    with refusals.of():
+        loaded = load_settings(sources, sections, known=complete)
+        warnings = (*loaded.warnings, *plugins.left_out, *plugins.warnings)
+        return Assembled(evolve(loaded, warnings=warnings), plugins, complete)
+    return _with_defaults(plugins, sections)
+
+
+def _with_defaults(plugins: PluginSet, sections: Sequence[SettingsSection]) -> Assembled | None:
+    """Return the plugins with default settings: what they register can still be looked at."""
+    nothing = SettingsSources(root=Block({}, ValueOrigin.named("")))
+    try:
+        loaded = load_settings(nothing, sections)
+    except SettingsError:
+        return None
+    return Assembled(loaded, plugins, complete=False, with_settings=False)
+
+
+def _missing_directory(
+    sources: SettingsSources, wanted: PluginsSettings, cwd: Path
+) -> Problem | None:
+    """Return that the folder of plugins is set and is not there."""
+    node = find(sources.root, ("plugins", "dir"))
+    overridden = "plugins.dir" in sources.overrides
+    if not wanted.dir or (node is None and not overridden) or (cwd / wanted.dir).is_dir():
+        return None
+    where = "" if node is None or overridden else f"{node.origin.where}: "
+    what = "is not a folder" if (cwd / wanted.dir).exists() else "does not exist"
+    return Problem(
+        f"{where}plugins.dir",
+        f"folder {str(cwd / wanted.dir)!r} {what}, so none of its plugins would run; correct the "
+        "path, make the folder, or remove the setting",
+    )

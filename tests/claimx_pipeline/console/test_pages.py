@@ -1,0 +1,119 @@
+"""Every page answers without a script, and shows what the operations know."""
+
+import json
+
+import pytest
+
+from claimx_pipeline import operations
+from tests.rigs.console import console
+from tests.rigs.until import until
+
+PAGES = (
+    "/", "/workers", "/topics", "/topics/claimx.events.raw", "/dead-letters", "/trace",
+    "/trace?id=E1", "/offsets", "/offsets/ingest/rewind", "/tables", "/tables/claimx_contacts",
+    "/query", "/plugins", "/settings", "/dead-letters/replay",
+)  # fmt: skip
+
+
+@pytest.fixture
+async def asked(tmp_path):
+    async with console(tmp_path, allow_changes=True) as found:
+        yield found
+
+
+@pytest.fixture
+async def with_dead_letters(asked):
+    """A console of a pipeline in which a record that is not an event has died, in two groups."""
+    await operations.publish(asked.pipeline, "claimx.events.raw", [{"eventType": 7}], keys=["a"])
+    await operations.run_until_idle(asked.pipeline, "ingest", "events")
+    return asked
+
+
+async def test_every_page_is_whole_and_named(asked):
+    for path in PAGES:
+        text = await asked.page(path)
+        assert text.rstrip().endswith("</html>"), path
+        assert text.count("<h1>") == 1, path
+        assert 'lang="en"' in text, path
+        assert "<script>" not in text, path
+
+
+async def test_the_overview_shows_the_lag_and_what_is_wrong(with_dead_letters):
+    text = ""
+
+    async def is_shown() -> bool:  # a page that is loaded again at once shows the same look
+        nonlocal text
+        text = await with_dead_letters.page("/")
+        return "2 dead letters" in text
+
+    await until(is_shown)
+    assert 'href="/dead-letters"' in text
+    assert 'class="flow"' in text
+
+
+async def test_an_unknown_page_and_a_refused_request_say_so_in_one_sentence(asked):
+    assert "There is no such page." in await asked.page("/nothing", 404)
+    assert "there is no topic" in await asked.page("/topics/nothing", 400)
+    assert "there is no table" in await asked.page("/query?sql=SELECT+1+FROM+nothing", 400)
+
+
+async def test_records_are_searched_by_a_dotted_path_and_time(asked):
+    raw = "/topics/claimx.events.raw"
+    assert "1 record," in await asked.page(f"{raw}?where=projectId%3D700100&from=1h")
+    assert "0 records," in await asked.page(f"{raw}?where=projectId%3D700101")
+    assert "0 records," in await asked.page(f"{raw}?to=2020-01-01")
+
+
+async def test_records_are_exported(asked):
+    raw = "/topics/claimx.events.raw"
+    (line,) = (await asked.page(f"{raw}?as=json")).splitlines()
+    assert json.loads(line)["value"]["projectId"] == 700100
+    head, row = (await asked.page(f"{raw}?as=csv")).splitlines()
+    assert head == "partition,offset,time,key,value"
+    assert "700100" in row
+
+
+async def test_a_query_answers_as_page_json_and_csv_and_is_drawn(asked):
+    await operations.run_until_idle(asked.pipeline, "events")
+    sql = "SELECT+event_type,+count(*)+AS+n+FROM+claimx_events+GROUP+BY+1"
+    assert "PROJECT_CREATED" in await asked.page(f"/query?sql={sql}")
+    assert await asked.page(f"/query?sql={sql}&as=csv") == "event_type,n\r\nPROJECT_CREATED,1\r\n"
+    two = "SELECT+'a'+AS+x,+1+AS+n+UNION+ALL+SELECT+'b',+2"
+    assert 'class="bars"' in await asked.page(f"/query?sql={two}")
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@x", "\tx"])
+async def test_an_export_is_no_formula_of_a_spreadsheet(asked, text):
+    quoted = text.replace("'", "''").replace("+", "%2B").replace("\t", "%09")
+    answer = await asked.page(f"/query?sql=SELECT+'{quoted}'+AS+x&as=csv")
+    assert answer.splitlines()[1].lstrip('"').startswith("'")
+
+
+async def test_a_replay_is_previewed_and_its_record_comes_again(with_dead_letters):
+    asked = with_dead_letters
+    listed = await asked.page("/dead-letters")
+    assert "Preview a replay" in listed
+    token = await asked.form_token("/dead-letters/replay")
+    answer = await asked.client.post("/dead-letters/replay", data={"form_token": token})
+    assert answer.status_code == 303
+    assert "2 replayed" in await asked.page(answer.headers["location"])
+    look = await operations.look_at_dead_letters(asked.pipeline)
+    assert (look.groups.count, look.hidden) == (0, 2)
+
+
+async def test_offsets_are_moved_behind_a_typed_confirmation(with_dead_letters):
+    asked = with_dead_letters
+    token = await asked.form_token("/offsets/ingest/rewind")
+    data = {"form_token": token, "to": "earliest"}
+    refused = await asked.client.post("/offsets/ingest/rewind", data=data)
+    assert refused.status_code == 400
+    assert "nothing was moved" in refused.text
+    done = await asked.client.post("/offsets/ingest/rewind", data={**data, "confirm": "ingest"})
+    assert done.status_code == 303
+    shown = await operations.show_offsets(asked.pipeline, "ingest")
+    assert {each.committed for each in shown if each.log_end} == {0}
+
+
+async def test_settings_hide_credentials(asked):
+    assert "broker.url" in await asked.page("/settings?find=broker.url")
+    assert "claimx.api.token" in await asked.page("/settings?find=token")
