@@ -45,7 +45,7 @@ def of_domains(
     owners: Mapping[tuple[str, str], str],
     clock: Clock,
     refusals: Refusals,
-    retyped: Callable[[str, str], None],
+    retyped: Callable[[str, str], None] = lambda _, __: None,
 ) -> list[Offered]:
     """Return the handlers of the domains, those of extensions included.
 
