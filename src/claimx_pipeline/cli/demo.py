@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from claimx_pipeline.cli.program import command
 from claimx_pipeline.hooks.output import draw_table, print_json
 from claimx_pipeline.topics import BRAND
 
@@ -78,19 +79,45 @@ def show(
 ) -> None:
     """Print what happened, for a person; *config* is what further commands read."""
     tables = [{"table": name, "rows": rows} for name, rows in result["tables"].items()]
-    topics = [{"topic": name, "records": count} for name, count in result["topics"].items()]
+    topics = [
+        {"topic": name, "records": count} for name, count in result["topics"].items() if count
+    ]
+    empty = len(result["topics"]) - len(topics)
     out = sys.stdout.write
-    out(f"\n{result['events']} events in {result['seconds']} s, {result['dlq']} dead letters\n\n")
-    draw_table(tables, ["table", "rows"], "Delta tables")
-    draw_table(topics, ["topic", "records"], "Topics")
+    out("\n")
+    draw_table(tables, ["table", "rows"], "The Delta tables that were written")
+    draw_table(topics, ["topic", "records"], "The topics that the records went through")
+    out(f"{empty} more topics are empty: those of retries and dead letters.\n" if empty else "")
     out("".join(f"{line}\n" for line in ("", *summary)) if summary else "")
     for query, answer in answers:
         out(f"\n{query.summary}\n\n{indent(query.sql, '    ')}\n\n")
-        draw_table(answer.to_pylist(), answer.column_names)
-    command = f"claimx-run --config {config}"
+        if answer.num_rows:
+            draw_table(answer.to_pylist(), answer.column_names)
+        else:
+            out("  none\n")
+    _end(result, answers, config)
+
+
+def _end(result: Mapping[str, Any], answers: Sequence[tuple[Any, Any]], config: Path) -> None:
+    """Say that it works, what there is now, and what may be asked next."""
+    out = sys.stdout.write
+    rows = sum(result["tables"].values())
+    works = "It works" if not result["dlq"] else "It ran, but not everything worked"
+    dead = f"{result['dlq']} dead letter{'' if result['dlq'] == 1 else 's'}"
+    out(f"\n{works}: {result['events']} events in {result['seconds']} s, {dead}.\n")
+    have = f"{len(result['tables'])} tables with {rows} rows, {result['files']['count']} files"
+    out(f"You have {have} in {config.parent}.\n")
     out("\nAsk your own:\n")
-    table = next(reversed(result["tables"]), "a_table")
-    out(f"    {command} query 'SELECT * FROM {table} LIMIT 5'\n")  # noqa: S608 - to be read
+    run = command(config)
+    if table := _first(result["tables"]):
+        out(f"    {run} query 'SELECT * FROM {table} LIMIT 5'\n")  # noqa: S608 - to be read
     if answers:
-        out(f"    {command} query --name {answers[0][0].name}\n")
-    out(f"    {command} tables list\n")
+        out(f"    {run} query --name {answers[0][0].name}\n")
+    out(f"    {run} tables list\n")
+    if result["dlq"]:
+        out(f"    {run} dlq list\n")
+
+
+def _first(tables: Mapping[str, int]) -> str:
+    """Return the first table that has rows; empty if none has."""
+    return next((name for name, rows in tables.items() if rows), "")

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli.asked import CSV, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.dlq_report import counted, note_previews, report
 from claimx_pipeline.errors import Category, UsageError
-from claimx_pipeline.hooks.output import note, print_json, print_table
+from claimx_pipeline.hooks.output import note, print_json, print_rows
 
 if TYPE_CHECKING:
     from claimx_pipeline.operations import Replayed, ReplayPlan
@@ -74,6 +75,8 @@ def list_(
         bool, typer.Option("--all", "--again", help="Also those that were replayed.")
     ] = False,
     json: Json = False,
+    csv: CSV = False,
+    vertical: VERTICAL = False,
 ) -> None:
     """List dead letters, those that failed with the same thing together.
 
@@ -98,11 +101,12 @@ def list_(
     )
     look = asyncio.run(operations.look_at_dead_letters(pipeline, wanted))
     rows = rows_of(look.groups)
-    if json:
-        print_json(rows)
+    shown = rows if json else readable(rows)
+    title = "Dead letters, a row for each cause"
+    if (rows or json or csv) and not print_rows(
+        shown, COLUMNS, title, json=json, csv=csv, vertical=vertical
+    ):
         return
-    if rows:
-        print_table(readable(rows), COLUMNS, "Dead letters")
     hidden = f"; {look.hidden} replayed already are not shown, --all does" if look.hidden else ""
     note(f"{counted(look.groups.count)}{hidden}")
 

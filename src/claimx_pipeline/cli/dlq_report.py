@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from claimx_pipeline.hooks.output import note, print_json, print_table
+from claimx_pipeline.hooks.output import note, print_json, print_table, warn
 
 if TYPE_CHECKING:
     from claimx_pipeline.operations import Replayed, ReplayPlan
@@ -60,7 +60,7 @@ def report(outcome: Replayed, plan: ReplayPlan, *, dry_run: bool, json: bool) ->
         print_table(readable(rows), COLUMNS, "Would be replayed" if dry_run else "Replayed")
     note_refused([f"{each.location}: {each.reason}" for each in outcome.refused])
     if outcome.interrupted:
-        note(f"interrupted after {outcome.groups.count} of {planned}; the same command goes on")
+        warn(f"interrupted after {outcome.groups.count} of {planned}; the same command goes on")
     elif planned:
         note(f"{'would replay' if dry_run else 'replayed'} {counted(outcome.groups.count)}")
     else:
@@ -71,6 +71,6 @@ def report(outcome: Replayed, plan: ReplayPlan, *, dry_run: bool, json: bool) ->
 def note_refused(lines: Sequence[str]) -> None:
     """Say which dead letters were left as they are."""
     for line in lines[:REFUSED_SHOWN]:
-        note(f"not replayed: {line}")
+        warn(f"not replayed: {line}")
     if len(lines) > REFUSED_SHOWN:
-        note(f"not replayed: {len(lines) - REFUSED_SHOWN} more; --json names them all")
+        warn(f"not replayed: {len(lines) - REFUSED_SHOWN} more; --json names them all")

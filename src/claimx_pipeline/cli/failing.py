@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import typer
 
-from claimx_pipeline.hooks.output import note
+from claimx_pipeline.hooks.output import warn
 
 FAILED = 1
 
@@ -28,6 +28,6 @@ def end_with(errors: Iterable[tuple[str, str]]) -> None:
             alike.setdefault(error.replace(table, ""), []).append(error)
     for found in alike.values():
         others = f" (as {len(found) - 1} other tables)" if len(found) > 1 else ""
-        note(f"claimx-run: {found[0]}{others}")
+        warn(f"claimx-run: {found[0]}{others}")
     if alike:
         raise typer.Exit(FAILED)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from claimx_pipeline.cli.context import CommandLine
-from claimx_pipeline.hooks.output import note
+from claimx_pipeline.hooks.output import note, warn
 
 FAILED = 1
 """Exit code if something is in the way."""
@@ -57,7 +57,7 @@ def init(
             target.write_text(texts[name], encoding="utf-8")
             typer.echo(f"wrote {target}")
     except OSError as error:
-        note(f"claimx-run: {error.filename} cannot be written: {error.strerror}")
+        warn(f"claimx-run: {error.filename} cannot be written: {error.strerror}")
         raise typer.Exit(FAILED) from error
     note("look at it with 'claimx-run config show --sources'; try it all with 'claimx-run demo'")
 

@@ -22,7 +22,7 @@ from claimx_pipeline.errors import (
     UsageError,
 )
 from claimx_pipeline.hooks.command import Command
-from claimx_pipeline.hooks.output import note
+from claimx_pipeline.hooks.output import be_quiet, warn
 
 if TYPE_CHECKING:
     from claimx_pipeline.plugins.host.info import PluginInfo
@@ -57,7 +57,7 @@ class LazyGroup(TyperGroup):
         )
         found = commands_of(plugins, refusals)
         for problem in refusals.problems:
-            note(f"warning: {problem}")
+            warn(f"warning: {problem}")
         infos = plugins.infos
         return {name: (command, infos.get(by)) for name, (by, command) in found.items()}
 
@@ -139,6 +139,10 @@ def root(
         typer.Option(help="Settings file or folder; ./claimx.yaml if there.", show_default=False),
     ] = None,
     debug: Annotated[bool, typer.Option("--debug", help="Show tracebacks of errors.")] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", "-q", help="Print results, warnings and errors, nothing else."),
+    ] = False,
     version: Annotated[
         bool,
         typer.Option(
@@ -151,6 +155,7 @@ def root(
     New here? 'claimx-run demo' runs everything on sample events and shows the result.
     """
     del version
+    be_quiet(quiet)
     context.obj = CommandLine(config, debug)
 
 

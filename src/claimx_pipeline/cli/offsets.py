@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli.asked import CSV, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.failing import end_with
 from claimx_pipeline.errors import UsageError
-from claimx_pipeline.hooks.output import note, print_json, print_table
+from claimx_pipeline.hooks.output import note, print_json, print_rows, print_table, warn
 
 if TYPE_CHECKING:
     from claimx_pipeline.operations import ShownOffset
@@ -38,6 +39,8 @@ def show(
         list[str] | None, typer.Argument(help="Workers, or sets of them; all if none is given.")
     ] = None,
     json: JSON = False,
+    csv: CSV = False,
+    vertical: VERTICAL = False,
 ) -> None:
     """Show how far table, group and topic are in each partition, and whether that fits."""
     command_line: CommandLine = context.obj
@@ -51,9 +54,11 @@ def show(
     columns = ["worker", "table", "topic", "partition", "stored", "group", "begin", "end", "lag"]
     if any(each.overtaken for each in shown):
         columns.append("overtaken")
-    print_table(rows, [*columns, "state"], f"Offsets on {pipeline.broker().url}")
+    columns.append("state")
+    title = f"Offsets on {pipeline.broker().url}"
+    print_rows(rows, columns, title, csv=csv, vertical=vertical, spare=["begin"])
     for refusal in dict.fromkeys(row["refusal"] for row in rows if row["refusal"]):
-        note(refusal)
+        warn(refusal)
     end_with((each.table or "", each.error) for each in shown if each.error)
 
 

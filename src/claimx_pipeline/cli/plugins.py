@@ -11,10 +11,11 @@ import typer
 from attrs import asdict
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli.asked import CSV, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.plugins_new import Kind, write_plugin
 from claimx_pipeline.errors import ClaimxError, DecodeError, UsageError
-from claimx_pipeline.hooks.output import note, print_json, print_table
+from claimx_pipeline.hooks.output import note, print_json, print_rows, print_table, warn
 
 if TYPE_CHECKING:
     from claimx_pipeline.domain.events import DomainEvent
@@ -41,28 +42,28 @@ def plugins() -> None:
 
 
 @app.command("list")
-def list_(context: typer.Context, json: Json = False) -> None:
+def list_(
+    context: typer.Context, json: Json = False, csv: CSV = False, vertical: VERTICAL = False
+) -> None:
     """List every plugin that was found: loaded, disabled, or failed and why."""
     command_line: CommandLine = context.obj
     plugins = command_line.plugins()
     infos = plugins.infos.values()
     for problem in plugins.not_found:
-        note(f"warning: {problem}")
+        warn(f"warning: {problem}")
     rows = [{**asdict(info), "domains": list(info.domains or ["all"])} for info in infos]
     if any(EXTENDING in info.hooks for info in infos):
         added = _added(command_line)
         rows = [{**row, "adds": added.get(row["name"], [])} for row in rows]
-    if json:
-        print_json(rows)
-        return
-    if not rows:
+    if not rows and not json:
         note("no plugins are installed; the pipeline works without")
     columns = ["name", "state", "version", "origin", "priority", "domains", "hooks", "problem"]
-    if sys.stdout.isatty():  # 'plugins show' has the rest
+    if sys.stdout.isatty() and not (csv or vertical):  # 'plugins show' has the rest
         columns = ["name", "state", "domains", "origin", "problem"]
     if any(row.get("adds") for row in rows):
         columns.insert(-1, "adds")
-    print_table(rows, columns, "Plugins")
+    title = f"{len(rows)} plugins; 'plugins show NAME' has the rest"
+    print_rows(rows, columns, title, json=json, csv=csv, vertical=vertical, spare=["origin"])
 
 
 @app.command()
@@ -135,7 +136,7 @@ def _added(command_line: CommandLine) -> dict[str, Sequence[str]]:
             if EXTENDING in info.hooks
         }
     except ClaimxError as error:
-        note(f"what plugins add to domains cannot be shown: {error}")
+        warn(f"what plugins add to domains cannot be shown: {error}")
         return {}
 
 

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from claimx_pipeline.errors import ClaimxError
-from claimx_pipeline.hooks.output import note
+from claimx_pipeline.hooks.output import note, warn
 
 if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline
@@ -45,7 +45,7 @@ def process_log(pipeline: Pipeline) -> Iterator[Say]:
             traced = not isinstance(error, ClaimxError) or "--debug" in sys.argv
             if form == "plain":
                 shown = f"{traceback.format_exc()}\n" if traced else ""
-                note(redactor.text(f"{shown}claimx-run: {error}"))
+                warn(redactor.text(f"{shown}claimx-run: {error}"))
             else:
                 log.critical("claimx-run: %s", error, exc_info=traced)
             sys.exit(exit_code(error))

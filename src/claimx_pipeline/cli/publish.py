@@ -13,7 +13,7 @@ import typer
 from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.errors import UsageError
-from claimx_pipeline.hooks.output import note, print_json
+from claimx_pipeline.hooks.output import note, print_json, warn
 from claimx_pipeline.operations.names import one_domain
 from claimx_pipeline.topics import BRAND
 
@@ -94,7 +94,7 @@ def _publish_events(pipeline: Pipeline, file: Path, domain: str, *, json: bool) 
         left_out = f", left out {len(done.refused)}" if len(done.refused) else ""
         note(f"published {done.published} events{left_out}")
     if len(done.refused) and not done.published:
-        note(f"{file} holds no event; publish reads JSON objects, one per line or in an array")
+        warn(f"{file} holds no event; publish reads JSON objects, one per line or in an array")
     if len(done.refused):
         raise typer.Exit(1)
 
@@ -102,9 +102,9 @@ def _publish_events(pipeline: Pipeline, file: Path, domain: str, *, json: bool) 
 def note_refused(file: Path, refused: Sequence[RefusedLine]) -> None:
     """Say which lines are left out, and why."""
     for each in refused[:SHOWN]:
-        note(f"{file}:{each.line}: {each.reason}")
+        warn(f"{file}:{each.line}: {each.reason}")
     if len(refused) > SHOWN:
-        note(f"{file}: {len(refused) - SHOWN} more lines are left out")
+        warn(f"{file}: {len(refused) - SHOWN} more lines are left out")
 
 
 def lines_of(file: Path) -> Iterator[bytes]:

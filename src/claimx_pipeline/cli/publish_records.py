@@ -14,7 +14,7 @@ from attrs import frozen
 from claimx_pipeline import operations
 from claimx_pipeline.cli.publish import lines_of, note_refused
 from claimx_pipeline.errors import UsageError
-from claimx_pipeline.hooks.output import note, print_json
+from claimx_pipeline.hooks.output import note, print_json, warn
 
 if TYPE_CHECKING:
     from claimx_pipeline.operations import Publication
@@ -82,7 +82,7 @@ def publish_records(pipeline: Pipeline, topic: str, file: Path, options: Options
     )
     note_refused(file, plan.refused)
     for warning in plan.warnings:
-        note(f"warning: {warning}")
+        warn(f"warning: {warning}")
     if not options.json:
         _show(plan)
     going = bool(plan.records) and not options.dry_run

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli.asked import CSV, JSON, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.errors import UsageError
-from claimx_pipeline.hooks.output import note, print_json, print_table
+from claimx_pipeline.hooks.output import note, print_rows
 
 if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline
@@ -29,7 +30,9 @@ def query(
         list[str] | None, typer.Option("--param", "-p", help="NAME=VALUE for a named query.")
     ] = None,
     list_: Annotated[bool, typer.Option("--list", help="List the named queries.")] = False,
-    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    json: JSON = False,
+    csv: CSV = False,
+    vertical: VERTICAL = False,
 ) -> None:
     """Ask the tables with SQL.
 
@@ -42,7 +45,7 @@ def query(
     command_line: CommandLine = context.obj
     pipeline = command_line.pipeline()
     if list_:
-        _print_queries(pipeline, json=json)
+        _print_queries(pipeline, json=json, csv=csv, vertical=vertical)
         return
     if (sql is None) == (name is None):
         raise UsageError("give either SQL or --name; 'claimx-run query --list' shows the names")
@@ -53,14 +56,11 @@ def query(
     else:
         answer = operations.named_query(pipeline, name or "", _parameters(param or []))
     rows = shown_rows(answer)
-    if json:
-        print_json(rows)
-        return
-    print_table(rows, answer.column_names)
-    note(f"{len(rows)} {'row' if len(rows) == 1 else 'rows'}")
+    if print_rows(rows, answer.column_names, json=json, csv=csv, vertical=vertical):
+        note(f"{len(rows)} {'row' if len(rows) == 1 else 'rows'}")
 
 
-def _print_queries(pipeline: Pipeline, *, json: bool) -> None:
+def _print_queries(pipeline: Pipeline, *, json: bool, csv: bool, vertical: bool) -> None:
     rows = [
         {
             "name": query.name,
@@ -70,10 +70,9 @@ def _print_queries(pipeline: Pipeline, *, json: bool) -> None:
         }
         for _, query in sorted(pipeline.queries.items())
     ]
-    if json:
-        print_json(rows)
-        return
-    print_table(rows, ["name", "summary", "parameters"], "Named queries")
+    title = f"{len(rows)} named queries; 'query --name NAME' asks one"
+    columns = ["name", "summary", "parameters"]
+    print_rows(rows, columns, title, json=json, csv=csv, vertical=vertical)
 
 
 def _parameters(texts: Sequence[str]) -> dict[str, str]:

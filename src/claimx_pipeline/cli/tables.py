@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Mapping
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli.asked import CSV, JSON, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.failing import end_with
 from claimx_pipeline.cli.tables_import import import_, views
-from claimx_pipeline.hooks.output import note, print_json, print_table
+from claimx_pipeline.hooks.output import note, print_json, print_rows, print_table, warn
 from claimx_pipeline.operations.names import one_domain
 
 if TYPE_CHECKING:
     from claimx_pipeline.delta.maintenance import Maintained
-    from claimx_pipeline.operations import ListedTable
+    from claimx_pipeline.operations import DescribedTable, ListedTable
     from claimx_pipeline.pipeline import Pipeline
 
 app = typer.Typer(
@@ -30,7 +31,6 @@ app = typer.Typer(
 app.command("import")(import_)
 app.command()(views)
 
-JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 NAMES = Annotated[
     list[str] | None,
     typer.Argument(metavar="[NAME]...", help="Tables; all that exist if none is given."),
@@ -49,6 +49,8 @@ def list_(
     context: typer.Context,
     domain: Annotated[str | None, typer.Option(help="Only the tables of this domain.")] = None,
     json: JSON = False,
+    csv: CSV = False,
+    vertical: VERTICAL = False,
 ) -> None:
     """List every table: what it is, how much is in it, where it is."""
     pipeline = _pipeline(context)
@@ -57,14 +59,15 @@ def list_(
     every = asyncio.run(operations.list_tables(pipeline))
     listed = [each for each in every if domain in (None, each.domain)]
     rows = [{**_facts(each), "domain": each.domain} for each in listed]
-    if json:
-        print_json(rows)
-    else:
-        columns = ["table", "mode", "rows", "version", "bytes", "state", "place"]
-        print_table(rows, columns, "Tables")
+    columns = ["table", "mode", "rows", "version", "bytes", "state", "place"]
+    roots = {str(row["place"]).rpartition("/")[0] for row in rows}
+    title = f"{len(rows)} tables{f' below {roots.pop()}' if len(roots) == 1 else ''}"
+    if print_rows(
+        rows, columns, title, json=json, csv=csv, vertical=vertical, spare=["place", "mode"]
+    ):
         for each in listed:
             if each.warning:
-                note(f"{each.table}: {each.warning}")
+                warn(f"{each.table}: {each.warning}")
     end_with((each.table, each.error) for each in listed)
 
 
@@ -92,10 +95,13 @@ def create(
 
 
 @app.command()
-def describe(
+@app.command("describe", hidden=True)  # as it was called at first
+def show(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Table.")],
+    name: Annotated[str, typer.Argument(help="Table; 'tables list' shows them.")],
     json: JSON = False,
+    csv: CSV = False,
+    vertical: VERTICAL = False,
 ) -> None:
     """Show a table: its columns, its key, and how a second row of one key is treated."""
     found = asyncio.run(operations.describe_table(_pipeline(context), name))
@@ -121,13 +127,20 @@ def describe(
         shown = ["column", "type", "null", "role", "meaning"]
         if any(column.plugin for column in found.columns):
             shown.append("plugin")
-        print_table(columns, shown, f"{name}: {found.summary}")
-        note(f"{facts['mode']}, key {', '.join(found.key)}; {facts['state']}, at {facts['place']}")
-        if found.plugin:
-            note(f"added by plugin {found.plugin}")
-        if found.written:
-            note(f"written by {found.written}")
+        title = f"{name}: {found.summary}"
+        spare = ["null", "role", "type"]
+        if print_rows(columns, shown, title, csv=csv, vertical=vertical, spare=spare):
+            _note_facts(found, facts)
     end_with([(name, found.listed.error)])
+
+
+def _note_facts(found: DescribedTable, facts: Mapping[str, Any]) -> None:
+    """Say what is true of a table as a whole."""
+    note(f"{facts['mode']}, key {', '.join(found.key)}; {facts['state']}, at {facts['place']}")
+    if found.plugin:
+        note(f"added by plugin {found.plugin}")
+    if found.written:
+        note(f"written by {found.written}")
 
 
 @app.command()

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli.asked import CSV, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
-from claimx_pipeline.hooks.output import note, print_json, print_table
+from claimx_pipeline.hooks.output import note, print_json, print_rows
 from claimx_pipeline.operations.names import one_domain
 
 if TYPE_CHECKING:
@@ -27,20 +29,36 @@ app = typer.Typer(
 def list_(
     context: typer.Context,
     domain: Annotated[str | None, typer.Option(help="Only the topics of this domain.")] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Show the empty ones on a terminal too.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    csv: CSV = False,
+    vertical: VERTICAL = False,
 ) -> None:
-    """List every topic: who writes it, who reads it, how many records it has seen."""
+    """List every topic: who writes it, who reads it, how many records it has seen.
+
+    On a terminal the empty ones are counted only, unless --all or --vertical shows them.
+    """
     command_line: CommandLine = context.obj
     pipeline = command_line.pipeline()
     if domain is not None:
         one_domain(pipeline, domain)
     listed = asyncio.run(operations.list_topics(pipeline))
     rows = [_row(each) for each in listed if domain in (None, each.domain)]
-    if json:
-        print_json(rows)
-        return
-    columns = ["topic", "partitions", "records", "written by", "read by", "state"]
-    print_table(rows, columns, f"Topics on {pipeline.broker().url}")
+    folded = [each for each in rows if each["records"] == 0 and each["state"] == "ok"]
+    if every or json or csv or vertical or not sys.stdout.isatty():
+        folded = []
+    shown = [each for each in rows if each not in folded]
+    columns = ["topic", "records", "partitions", "read_by", "written_by", "state"]
+    title = f"{len(rows)} topics on {pipeline.broker().url}"
+    spare = ["partitions", "written_by"]
+    if all(each["state"] == "ok" for each in shown):
+        spare.insert(0, "state")
+    print_rows(shown, columns, title, json=json, csv=csv, vertical=vertical, spare=spare)
+    if folded:
+        are = "topic is" if len(folded) == 1 else "topics are"
+        note(f"{len(folded)} {are} empty (--all shows them)")
 
 
 @app.command()
@@ -125,7 +143,7 @@ def _row(topic: ListedTopic) -> dict[str, Any]:
         "domain": topic.domain,
         "partitions": topic.partitions,
         "records": topic.records,
-        "written by": topic.written_by,
-        "read by": topic.read_by,
+        "written_by": topic.written_by,
+        "read_by": topic.read_by,
         "state": state if topic.created else "not created",
     }

@@ -11,7 +11,7 @@ import typer
 from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.errors import UsageError
-from claimx_pipeline.hooks.output import note, print_json
+from claimx_pipeline.hooks.output import note, print_json, warn
 from claimx_pipeline.topics import BRAND
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ def _show(done: Verified) -> None:
     if done.not_run:
         note(f"not run, as they would send: {', '.join(done.not_run)}; --send runs them")
     for problem in done.problems:
-        note(f"warning: {problem}")
+        warn(f"warning: {problem}")
     if done.timed_out:
         note("the time was over before everything was done; --timeout gives more")
     note("all events came through" if done.ok else "not all events came through")

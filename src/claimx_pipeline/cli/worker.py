@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli.asked import CSV, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.errors import UsageError
-from claimx_pipeline.hooks.output import print_json, print_table
+from claimx_pipeline.hooks.output import print_json, print_rows, print_table
 from claimx_pipeline.operations.names import domain_of
 
 if TYPE_CHECKING:
@@ -40,6 +41,8 @@ def worker(
         bool, typer.Option("--until-idle", help="Stop when nothing is left to do.")
     ] = False,
     json: Annotated[bool, typer.Option("--json", help="List or show as JSON.")] = False,
+    csv: CSV = False,
+    vertical: VERTICAL = False,
 ) -> None:
     """Run one or more workers in this process until it is stopped.
 
@@ -51,8 +54,10 @@ def worker(
     of one worker: they share the partitions.
     """
     command_line: CommandLine = context.obj
-    if list_ or (json and not names):
-        show_list(command_line, names or (), json=json)
+    if names and names[0] == "list":
+        list_, names = True, names[1:]
+    if list_ or ((json or csv or vertical) and not names):
+        show_list(command_line, names or (), json=json, csv=csv, vertical=vertical)
         return
     if not names:
         raise UsageError("name a worker; 'claimx-run worker --list' shows them")
@@ -65,7 +70,14 @@ def worker(
     run_workers(pipeline, pipeline.select(names), instances=instances, until_idle=until_idle)
 
 
-def show_list(command_line: CommandLine, names: Sequence[str], *, json: bool) -> None:
+def show_list(
+    command_line: CommandLine,
+    names: Sequence[str],
+    *,
+    json: bool,
+    csv: bool = False,
+    vertical: bool = False,
+) -> None:
     """Print every worker, or those called *names*, with what it reads and writes.
 
     A terminal is shown what they do, those of a domain together; 'worker show' has the rest.
@@ -80,19 +92,19 @@ def show_list(command_line: CommandLine, names: Sequence[str], *, json: bool) ->
             "reads": [topic.name for topic in worker.reads],
             "writes": [*(topic.name for topic in worker.writes), *worker.tables],
             "group": pipeline.topology.group(worker.group),
-            "what it does": worker.summary,
+            "summary": worker.summary,
         }
         for worker in workers
     ]
-    if json:
-        print_json(rows)
-    elif sys.stdout.isatty():
+    if sys.stdout.isatty() and not (json or csv or vertical):
         for domain in (*pipeline.domains, ""):
             if group := [row for row in rows if row["domain"] == domain]:
                 title = f"Workers of domain {domain}" if domain else "Other workers"
-                print_table(group, ["worker", "sets", "what it does"], title)
-    else:
-        print_table(rows, ["worker", "sets", "reads", "writes", "what it does"], "Workers")
+                print_table(group, ["worker", "sets", "summary"], title, spare=["sets"])
+        return
+    columns = ["worker", "sets", "reads", "writes", "summary"]
+    title = f"{len(rows)} workers"
+    print_rows(rows, columns, title, json=json, csv=csv, vertical=vertical)
 
 
 def show_workers(pipeline: Pipeline, names: Sequence[str], *, json: bool) -> None:
@@ -125,15 +137,15 @@ def show_workers(pipeline: Pipeline, names: Sequence[str], *, json: bool) -> Non
 def _facts(worker: DescribedWorker) -> dict[str, Any]:
     return {
         "worker": worker.worker,
-        "what it does": worker.summary,
+        "summary": worker.summary,
         "group": worker.group,
         "reads": worker.reads,
         "writes": worker.writes,
         "tables": worker.tables,
-        "retry topics": worker.retry_topics,
-        "dead letters": worker.dead_letters,
-        "batch size": worker.batch_size,
-        "linger seconds": worker.linger_seconds,
+        "retry_topics": worker.retry_topics,
+        "dead_letters": worker.dead_letters,
+        "batch_size": worker.batch_size,
+        "linger_seconds": worker.linger_seconds,
         "outage": worker.outage,
         "stages": [
             {"type": stage.type, "from": stage.origin, "options": stage.options}

@@ -1,12 +1,32 @@
-"""What commands print: tables, JSON, errors. Data goes to stdout, all else to stderr."""
+"""What commands print: tables, CSV, JSON, errors. Data goes to stdout, all else to stderr."""
 
 from __future__ import annotations
 
+import csv as csv_module
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from attrs import define
+
+from claimx_pipeline.errors import UsageError
+from claimx_pipeline.hooks.cells import of_csv, shown
+
+
+@define
+class _Quietness:
+    """Whether what is said beside the data is left out, as ``--quiet`` asks."""
+
+    on: bool = False
+
+
+_quietness = _Quietness()
+
+
+def be_quiet(on: bool) -> None:
+    """Leave out what ``note`` would say from now on, or say it again."""
+    _quietness.on = on
 
 
 def print_json(value: Any) -> None:
@@ -15,42 +35,101 @@ def print_json(value: Any) -> None:
     sys.stdout.write(encoded.decode() + "\n")
 
 
-def print_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title: str = "") -> None:
-    """Print rows: a drawn table on a terminal, tab-separated lines elsewhere."""
-    if not sys.stdout.isatty():
-        sys.stdout.write("\t".join(columns) + "\n")
-        for row in rows:
-            cells = (shown(row.get(column)) for column in columns)
-            sys.stdout.write("\t".join(cell.replace("\t", " ") for cell in cells) + "\n")
+def print_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
+    """Print rows as CSV with a header line; a null is an empty cell, a time is ISO 8601."""
+    writer = csv_module.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows([of_csv(row.get(column)) for column in columns] for row in rows)
+
+
+def print_rows(  # noqa: PLR0913 - one for each form
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    title: str = "",
+    *,
+    json: bool = False,
+    csv: bool = False,
+    vertical: bool = False,
+    spare: Sequence[str] = (),
+) -> bool:
+    """Print rows in the form that was asked for, and say whether a person reads it.
+
+    Args:
+        rows: What to print; as JSON with all its keys.
+        columns: Which of its values otherwise, in this order.
+        title: What one looks at, for a person.
+        json: As one JSON document.
+        csv: As CSV.
+        vertical: As records, one line per column.
+        spare: Columns that a table may leave out where the terminal is too narrow.
+
+    Raises:
+        UsageError: Two forms are asked for.
+    """
+    asked = [name for name, on in (("json", json), ("csv", csv), ("vertical", vertical)) if on]
+    if len(asked) > 1:
+        raise UsageError(f"--{' and --'.join(asked)} exclude each other; give one of them")
+    if json:
+        print_json(rows)
+    elif csv:
+        print_csv(rows, columns)
+    else:
+        print_table(rows, columns, title, vertical=vertical, spare=spare)
+    return not (json or csv)
+
+
+def print_table(
+    rows: Iterable[Mapping[str, Any]],
+    columns: Sequence[str],
+    title: str = "",
+    *,
+    vertical: bool = False,
+    spare: Sequence[str] = (),
+) -> None:
+    """Print rows: a drawn table on a terminal, tab-separated lines elsewhere.
+
+    Args:
+        rows: What to print.
+        columns: Which of its values, in this order.
+        title: What one looks at; on a terminal only.
+        vertical: As records, one line per column, wherever the output goes.
+        spare: Columns that a table may leave out where the terminal is too narrow.
+    """
+    if sys.stdout.isatty() or vertical:
+        draw_table(rows, columns, title, vertical=vertical, spare=spare)
         return
-    draw_table(rows, columns, title)
-
-
-def draw_table(rows: Iterable[Mapping[str, Any]], columns: Sequence[str], title: str = "") -> None:
-    """Print rows as a drawn table, wherever the output goes."""
-    from rich.box import SIMPLE  # noqa: PLC0415 - most output is not drawn
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-
-    table = Table(title=title or None, title_justify="left", header_style="bold", box=SIMPLE)
-    for column in columns:
-        table.add_column(column, overflow="fold")
+    sys.stdout.write("\t".join(columns) + "\n")
     for row in rows:
-        table.add_row(*(shown(row.get(column)) for column in columns))
-    Console().print(table)
+        cells = (shown(row.get(column)) for column in columns)
+        sys.stdout.write("\t".join(cell.replace("\t", " ") for cell in cells) + "\n")
 
 
-def shown(value: Any) -> str:
-    """Return a cell as a person reads it."""
-    if value is None:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, (list, tuple)):
-        return ", ".join(shown(item) for item in value)
-    return str(value)
+def draw_table(
+    rows: Iterable[Mapping[str, Any]],
+    columns: Sequence[str],
+    title: str = "",
+    *,
+    vertical: bool = False,
+    spare: Sequence[str] = (),
+) -> None:
+    """Print rows as ``print_table`` does on a terminal, wherever the output goes."""
+    from claimx_pipeline.hooks.drawing import bold, laid_out  # noqa: PLC0415 - not all is drawn
+
+    lines, left_out = laid_out([*rows], columns, vertical=vertical, spare=spare)
+    if title:
+        lines = [bold(title), "", *lines]
+    sys.stdout.write("\n".join([*lines, ""]) + "\n" if title else "\n".join(lines) + "\n")
+    if left_out:
+        sys.stdout.flush()
+        note(f"not shown for want of width: {', '.join(left_out)} (--vertical shows all)")
 
 
 def note(text: str) -> None:
-    """Print a line for the person at the keyboard, beside the data."""
+    """Print a line for the person at the keyboard, beside the data; not with ``--quiet``."""
+    if not _quietness.on:
+        sys.stderr.write(text + "\n")
+
+
+def warn(text: str) -> None:
+    """Print a line on stderr that is also read with ``--quiet``: a warning or an error."""
     sys.stderr.write(text + "\n")

@@ -1,0 +1,36 @@
+"""How this program was called, so that what it suggests can be typed as it is printed."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import sys
+from pathlib import Path
+
+NAME = "claimx-run"
+
+
+def program() -> str:
+    """Return what is to be typed to run this program again, from the same folder."""
+    called = Path(sys.argv[0])
+    if called.name == "__main__.py":
+        return f"{shlex.quote(_short(Path(sys.executable)))} -m claimx_pipeline"
+    found = shutil.which(NAME)
+    if called.name != NAME or (found and Path(found).absolute() == called.absolute()):
+        return NAME
+    return shlex.quote(_short(called))
+
+
+def command(config: Path | None = None) -> str:
+    """Return the program with the option that names *config*, if there is one."""
+    return program() if config is None else f"{program()} --config {shlex.quote(str(config))}"
+
+
+def _short(path: Path) -> str:
+    """Return *path* from the current folder if it is below it; links are not followed."""
+    here, absolute = Path.cwd(), path.absolute()
+    if not absolute.is_relative_to(here):
+        return str(absolute)
+    relative = str(absolute.relative_to(here))
+    return f".{os.sep}{relative}" if absolute.parent == here else relative
