@@ -328,19 +328,13 @@ class Topology:
 
     def without_reader(self) -> list[str]:
         """Return the topics that are written and have no reader, but should."""
-        return sorted(
-            name
-            for name, topic in self.topics.items()
-            if name not in self.readers and not topic.terminal
-        )
+        topics = self.topics.items()
+        return sorted(name for name, it in topics if name not in self.readers and not it.terminal)
 
     def without_writer(self) -> list[str]:
         """Return the topics that are read and have no writer, but should."""
-        return sorted(
-            name
-            for name, topic in self.topics.items()
-            if name not in self.writers and not topic.source
-        )
+        topics = self.topics.items()
+        return sorted(name for name, it in topics if name not in self.writers and not it.source)
 
     def every_name_of(self, uses: Iterable[TopicUse]) -> frozenset[str]:
         """Return the names of the topics in *uses*, and every other name that leads to them.

@@ -22,8 +22,8 @@ from yarl import URL
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import Answer
 from claimx_pipeline.connections.call import Call
-from claimx_pipeline.connections.redact import quoted
 from claimx_pipeline.connections.unpacking import Unpacking, UnpackingError
+from claimx_pipeline.redaction import quoted
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.settings.tree.network import NetworkSettings
 
