@@ -30,6 +30,7 @@ class FormerMetric:
     help: str
     """One line."""
     kind: Literal["counter", "histogram"] = "counter"
+    """What it is for Prometheus."""
     of: Sequence[CountedIn]
     """What is summed up."""
 
