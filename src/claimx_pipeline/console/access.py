@@ -158,7 +158,7 @@ class Access:
 
 
 @define(eq=False)
-class Guard:
+class RequestGuard:
     """Lets a request through to the pages, or answers it; sets the headers of every answer."""
 
     _app: ASGIApp
