@@ -126,14 +126,14 @@ PLUGIN_STATES = Topic(f"{PLUGIN_FAMILY}.states", terminal=True, late=True)
 DLQ_REPLAYED = Topic(f"{BRAND}.dlq.replayed", partitions=1, terminal=True)
 """One mark per replayed dead letter, keyed by where the dead letter is."""
 
-SOURCES_DLQ = Topic(f"{BRAND}.sources.dlq", partitions=1, terminal=True)
+SOURCES_DLQ = Topic(f"{BRAND}.sources.dlq", partitions=1, terminal=True, late=True)
 
 POSITIONS_BYTES = 16 * 1024 * 1024
 """Older positions of a source are of no use; the newest is always kept."""
 
 
 MAINTENANCE_POSITION = Topic(
-    f"{BRAND}.maintenance.position", partitions=1, retention_bytes=POSITIONS_BYTES
+    f"{BRAND}.maintenance.position", partitions=1, retention_bytes=POSITIONS_BYTES, late=True
 )
 """Which beginning of the worker ``maintenance`` was the last; its newest record counts."""
 
