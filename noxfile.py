@@ -302,6 +302,18 @@ def publish_site(built: pathlib.Path, versions: pathlib.Path) -> None:
 
 
 @nox.session
+def console(session: nox.Session) -> None:
+    """Look at every page of the console in Chromium; ``-- DIR`` keeps pictures of them there."""
+    install(session, CORE, PLUGIN, *group("console"), *group("tests"))
+    env = (
+        {"CONSOLE_PICTURES": str(pathlib.Path(session.posargs[0]).resolve())}
+        if (session.posargs)
+        else {}
+    )
+    session.run("pytest", "tests/claimx_pipeline/console", env=env)
+
+
+@nox.session
 def diagrams(session: nox.Session) -> None:
     """Draw the pictures of the documentation from their sources; needs Go, which brings D2."""
     folder = pathlib.Path(session.create_tmp()).resolve()

@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.simulator.world import World
     from claimx_pipeline.sources.protocol import SourceSpec, SourceType
     from claimx_pipeline.stages.protocol import Stage
-    from claimx_pipeline.telemetry.former import FormerMetric
+    from claimx_pipeline.telemetry.former_names import FormerMetric
 
 
 @hookspec

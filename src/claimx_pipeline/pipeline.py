@@ -145,9 +145,10 @@ class Pipeline(Parts):
             every: The same for all workers.
         """
         self._refusals.collects = True
+        chosen = None if every or not workers else frozenset(workers)
         try:
             if not self._built:
-                self._build()
+                self._build(chosen)
             lacking = self._lacking(workers, every=every)
             with self._refusals.of():
                 self.noted = self.warnings
@@ -155,7 +156,7 @@ class Pipeline(Parts):
         finally:
             self._refusals.collects = False
             self._refusals.found.clear()
-        self._built = not found
+        self._built = not found and chosen is None
         if found:
             self._forget()
         # What only waits for a variable is wrong for those alone who use it.
@@ -202,8 +203,8 @@ class Pipeline(Parts):
             found += self.plugins.unresolved
         return found
 
-    def _build(self) -> None:
-        """Build everything; what is wrong is in the refusals."""
+    def _build(self, names: frozenset[str] | None) -> None:
+        """Build everything, or what workers of *names* need; what is wrong is in the refusals."""
         from claimx_pipeline.connections.checks import service_problems
         from claimx_pipeline.plugins.host.commands import commands_of
         from claimx_pipeline.telemetry.health import Health
@@ -215,24 +216,31 @@ class Pipeline(Parts):
         with refusals.of():
             broker = self.broker()
         _ = self.handlers, self.queries
-        registrations.by_name("claimx_register_old_tables", "former table")
+        chosen = [
+            each
+            for each in self.workers.values()
+            if names is None or {each.name, *each.sets, *each.formerly} & names
+        ]
+        needs = {need.partition(".")[0] for each in chosen for need in each.needs}
+        if names is None:
+            registrations.by_name("claimx_register_old_tables", "former table")
         with refusals.of():
             refusals.add(self._names.problems)
         with refusals.of():
             refusals.add(service_problems(self.loaded.settings))
-        with refusals.of():
-            trial.tables(self.table_store)
-        with refusals.of():
-            trial.files(self.domains.values())
+        if names is None or "tables" in needs or any(each.tables for each in chosen):
+            with refusals.of():
+                trial.tables(self.table_store)
+        if names is None or needs & {"storage", "media"}:
+            with refusals.of():
+                trial.files(self.domains.values())
         trial.commands(commands_of(self.plugins, refusals).values(), self.plugins)
         checked = registrations.several("claimx_check_settings", "problem")
         refusals.add(problem for _, problem in checked)
         if broker is not None:
             with refusals.of():
                 resources = self.resources(broker, Health(self.clock))
-                workers = (
-                    each for each in self.workers.values() if each.build is not refused_build
-                )
+                workers = (each for each in chosen if each.build is not refused_build)
                 trial.processors(workers, resources)
 
     def _forget(self) -> None:

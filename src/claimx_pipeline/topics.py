@@ -126,14 +126,14 @@ PLUGIN_STATES = Topic(f"{PLUGIN_FAMILY}.states", terminal=True, late=True)
 DLQ_REPLAYED = Topic(f"{BRAND}.dlq.replayed", partitions=1, terminal=True)
 """One mark per replayed dead letter, keyed by where the dead letter is."""
 
-SOURCES_DLQ = Topic(f"{BRAND}.sources.dlq", partitions=1, terminal=True)
+SOURCES_DLQ = Topic(f"{BRAND}.sources.dlq", partitions=1, terminal=True, late=True)
 
 POSITIONS_BYTES = 16 * 1024 * 1024
 """Older positions of a source are of no use; the newest is always kept."""
 
 
 MAINTENANCE_POSITION = Topic(
-    f"{BRAND}.maintenance.position", partitions=1, retention_bytes=POSITIONS_BYTES
+    f"{BRAND}.maintenance.position", partitions=1, retention_bytes=POSITIONS_BYTES, late=True
 )
 """Which beginning of the worker ``maintenance`` was the last; its newest record counts."""
 
@@ -328,19 +328,13 @@ class Topology:
 
     def without_reader(self) -> list[str]:
         """Return the topics that are written and have no reader, but should."""
-        return sorted(
-            name
-            for name, topic in self.topics.items()
-            if name not in self.readers and not topic.terminal
-        )
+        topics = self.topics.items()
+        return sorted(name for name, it in topics if name not in self.readers and not it.terminal)
 
     def without_writer(self) -> list[str]:
         """Return the topics that are read and have no writer, but should."""
-        return sorted(
-            name
-            for name, topic in self.topics.items()
-            if name not in self.writers and not topic.source
-        )
+        topics = self.topics.items()
+        return sorted(name for name, it in topics if name not in self.writers and not it.source)
 
     def every_name_of(self, uses: Iterable[TopicUse]) -> frozenset[str]:
         """Return the names of the topics in *uses*, and every other name that leads to them.

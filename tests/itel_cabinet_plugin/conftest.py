@@ -16,6 +16,7 @@ from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.broker.sqlite.broker import SqliteBroker
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.connections.registry import Connections
+from claimx_pipeline.redaction import Redactor
 from claimx_pipeline.runtime.worker import Received
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.broker import BrokerSettings
@@ -88,6 +89,7 @@ class Outside:
             broker=self.broker,
             topology=TOPOLOGY,
             metrics=self.metrics,
+            redactor=Redactor(),
             tables={table.name: table for table in (*TABLES, *self.tables)},
         )
 

@@ -15,7 +15,8 @@ from prometheus_client.metrics import MetricWrapperBase
 
 from claimx_pipeline import Pipeline
 from claimx_pipeline.telemetry.broker_metrics import EmbeddedBrokerFiles
-from claimx_pipeline.telemetry.former import FormerMetric, FormerMetrics
+from claimx_pipeline.telemetry.former import FormerMetrics
+from claimx_pipeline.telemetry.former_names import FormerMetric
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.metrics import Metrics
 

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from claimx_pipeline import Pipeline
-from tests.pages import commands, settings
+from tests.pages import commands, metrics, settings
 
 DOCS = Path(__file__).parents[2] / "docs"
 BUILT = DOCS / "build"
@@ -38,6 +38,20 @@ def test_the_navigation_has_every_page_once():
         if not any(page.is_relative_to(folder) for folder in hidden)
     ]
     assert sorted(named) == sorted(found)
+
+
+def test_no_link_leaves_the_site():
+    """What is beside the documentation is named as code: the site cannot show it."""
+    hidden = (BUILT, DOCS / ".cache")
+    found = [
+        f"{page.relative_to(DOCS)}: {target}"
+        for page in DOCS.rglob("*.md")
+        if not any(page.is_relative_to(folder) for folder in hidden)
+        for target in re.findall(r"\]\(([^)#\s]+)", page.read_text())
+        if not re.match(r"\w+:", target)
+        and not (page.parent / target).resolve().is_relative_to(DOCS)
+    ]
+    assert found == [], "write the path as code"
 
 
 @pytest.mark.parametrize("source", sorted(DOCS.glob("diagrams/*.d2")), ids=lambda path: path.stem)
@@ -88,10 +102,11 @@ def searched() -> str:
 
 @built
 @pytest.mark.plugin
-def test_the_search_finds_every_setting_command_topic_and_table():
+def test_the_search_finds_every_setting_command_metric_topic_and_table():
     pipeline = Pipeline.load(environ={}, cwd=Path("/nonexistent"))
     text = searched()
     names = {*pipeline.topology.topics, *pipeline.tables, *pipeline.workers}
     names |= set(re.findall(r"^##+ `(claimx-run [a-z -]+)`$", commands.page(), re.MULTILINE))
     names |= set(re.findall(r"^\| `([a-z_.]+)` \|", settings.page(), re.MULTILINE))
+    names |= {each.name for each in metrics.served()}
     assert sorted(name for name in names if name not in text) == []

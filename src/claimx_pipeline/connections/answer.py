@@ -12,8 +12,8 @@ from typing import Any, Generic, TypeVar
 from attrs import define, field, frozen
 
 from claimx_pipeline.connections.json_answer import NotJsonError, read_json
-from claimx_pipeline.connections.redact import quoted, redacted
 from claimx_pipeline.errors import Category, RecordError
+from claimx_pipeline.redaction import quoted, redacted
 
 logger = logging.getLogger(__name__)
 

@@ -39,12 +39,12 @@ from claimx_pipeline.connections.lost import lost, unanswered
 from claimx_pipeline.connections.network import look_ahead, proxy_to
 from claimx_pipeline.connections.opened import open_renewed
 from claimx_pipeline.connections.probe import Probe
-from claimx_pipeline.connections.redact import endpoint_of
 from claimx_pipeline.connections.renewed import RenewedCredential
 from claimx_pipeline.connections.slots import FairSlots
 from claimx_pipeline.connections.verdict import Verdict, by_status
 from claimx_pipeline.connections.waits import Waits
 from claimx_pipeline.errors import Category
+from claimx_pipeline.redaction import endpoint_of
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.telemetry.request_metrics import RequestMetrics
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from claimx_pipeline.connections.redact import Redactor
+from claimx_pipeline.redaction import Redactor
 from claimx_pipeline.settings.loader import LoadedSettings
 from claimx_pipeline.settings.secrets_of import secrets_of
 

@@ -24,10 +24,10 @@ from claimx_pipeline.connections.network import (
     proxy_failure,
     proxy_to,
 )
-from claimx_pipeline.connections.redact import quoted
 from claimx_pipeline.connections.session import Sockets, new_session
 from claimx_pipeline.connections.transport import trusted_tls
 from claimx_pipeline.errors import Category, ClaimxError
+from claimx_pipeline.redaction import quoted
 from claimx_pipeline.settings.tree.network import NetworkSettings
 
 _BUFFER_BYTES = 256 * 1024

@@ -8,9 +8,10 @@ request on byte for byte: httpx-aiohttp's own would write a signed ``%2F`` as ``
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import ssl
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -22,8 +23,8 @@ from yarl import URL
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import Answer
 from claimx_pipeline.connections.call import Call
-from claimx_pipeline.connections.redact import quoted
 from claimx_pipeline.connections.unpacking import Unpacking, UnpackingError
+from claimx_pipeline.redaction import quoted
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.settings.tree.network import NetworkSettings
 
@@ -130,21 +131,57 @@ async def _bounded(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
 
     Of one that is larger only the beginning is returned.
     """
-    body, empty = bytearray(), True
     try:
-        unpacking = Unpacking.of(response.headers.get("content-encoding", ""))
-        async for piece in response.aiter_raw():
-            empty = False
-            for part in unpacking.add(piece) if unpacking else (piece,):
-                body += part
-                if len(body) > limit:
-                    # It is quoted at most, so what was read is not copied as a whole.
-                    return bytes(memoryview(body)[: min(limit, KEPT_OF_CUT_BYTES)]), False
+        encoding = response.headers.get("content-encoding", "")
+        unpacking = Unpacking.of(encoding)
+        if unpacking is None:
+            return await _plain(response, limit)
+        return await _unpacked(response, unpacking, encoding, limit)
     except UnpackingError as error:
         raise httpx.DecodingError(f"the answer is not readable: {error}") from None
-    if unpacking and not empty and not unpacking.ended:
-        raise httpx.DecodingError("the packed answer broke off")
+
+
+async def _plain(response: httpx.Response, limit: int) -> tuple[bytes, bool]:
+    body = bytearray()
+    announced = response.headers.get("content-length", "")
+    too_large = announced.isascii() and announced.isdigit() and int(announced) > limit
+    most = min(limit, KEPT_OF_CUT_BYTES) if too_large else limit
+    async for piece in response.aiter_raw():
+        body += piece
+        if len(body) > most:
+            # It is quoted at most, so what was read is not copied as a whole.
+            return bytes(memoryview(body)[: min(limit, KEPT_OF_CUT_BYTES)]), False
     return bytes(body), True
+
+
+async def _unpacked(
+    response: httpx.Response, unpacking: Unpacking, encoding: str, limit: int
+) -> tuple[bytes, bool]:
+    """Return a packed body; beyond its beginning it is only measured until it is known to fit.
+
+    So a few bytes that unpack to a great many cost time, and no memory.
+    """
+    packed: list[bytes] = []
+    beginning, size = bytearray(), 0
+    async for piece in response.aiter_raw():
+        packed.append(piece)
+        for part in unpacking.add(piece):
+            size += len(part)
+            if len(beginning) < KEPT_OF_CUT_BYTES:
+                beginning += part
+            if size > limit:
+                return bytes(memoryview(beginning)[: min(limit, KEPT_OF_CUT_BYTES)]), False
+    if packed and not unpacking.ended:
+        raise httpx.DecodingError("the packed answer broke off")
+    if size == len(beginning):
+        return bytes(beginning), True
+    return await asyncio.to_thread(_unpacked_again, packed, encoding), True
+
+
+def _unpacked_again(packed: Sequence[bytes], encoding: str) -> bytes:
+    unpacking = Unpacking.of(encoding)
+    parts = (unpacking.add(piece) if unpacking else (piece,) for piece in packed)
+    return b"".join(part for some in parts for part in some)
 
 
 def described(error: Exception, connect_seconds: float, secrets: tuple[str, ...]) -> str:

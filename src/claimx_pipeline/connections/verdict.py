@@ -12,8 +12,8 @@ import msgspec
 from attrs import frozen
 
 from claimx_pipeline.connections.answer import Answer, RequestFailedError
-from claimx_pipeline.connections.redact import quoted
 from claimx_pipeline.errors import Category, RecordError
+from claimx_pipeline.redaction import quoted
 
 Verdict = Callable[[Answer, RequestFailedError | None], RecordError | None]
 """Judges an answer: None if it is a yes, else why not, by category.

@@ -39,7 +39,8 @@ HEADERS: Final = {
         "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
     ),
     "x-content-type-options": "nosniff",
-    "referrer-policy": "no-referrer",
+    # With no-referrer a browser sends the origin "null" with its own forms.
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "cache-control": "no-store",
@@ -157,7 +158,7 @@ class Access:
 
 
 @define(eq=False)
-class Guard:
+class RequestGuard:
     """Lets a request through to the pages, or answers it; sets the headers of every answer."""
 
     _app: ASGIApp

@@ -14,7 +14,7 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
-from claimx_pipeline.console.access import Access, Guard, form_of
+from claimx_pipeline.console.access import Access, RequestGuard, form_of
 from claimx_pipeline.console.history import History
 from claimx_pipeline.console.pages import (
     dead_letters,
@@ -73,7 +73,7 @@ def application(pipeline: Pipeline, settings: ConsoleSettings, history: History)
         },
     )
     app.state.console = Console(pipeline, settings, access, history)
-    return Guard(app, access, clock)
+    return RequestGuard(app, access, clock)
 
 
 def changing(endpoint: Endpoint) -> Endpoint:

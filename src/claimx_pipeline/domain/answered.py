@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from attrs import define, field, frozen
 
-from claimx_pipeline.connections.redact import redacted
 from claimx_pipeline.delta.spec import Column, ColumnType
 from claimx_pipeline.domain.entities import EntityRow
+from claimx_pipeline.redaction import redacted
 
 if TYPE_CHECKING:
     import pyarrow as pa

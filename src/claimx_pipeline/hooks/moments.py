@@ -83,13 +83,17 @@ class DeadLetterContext(Moment):
     category: str
     """Of the failure: ``permanent``, ``bug`` and so on."""
     error_type: str
+    """Class of the error."""
     error: str
     """The sentence, without credentials."""
     attempts: int
+    """How often the record was tried."""
     first_failed: str
     """ISO 8601."""
     record_key: bytes | None
+    """Key of the record."""
     record_value: bytes | None = field(repr=False)
+    """Value of the record."""
     replayed_from: str = ""
     """The dead letter that it was before it was replayed; empty if it was none."""
 

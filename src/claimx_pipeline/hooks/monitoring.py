@@ -3,6 +3,6 @@
 from __future__ import annotations
 
 from claimx_pipeline.monitoring.model import Alert, Dashboard, Panel, Query
-from claimx_pipeline.telemetry.former import CountedIn, FormerMetric
+from claimx_pipeline.telemetry.former_names import CountedIn, FormerMetric
 
 __all__ = ["Alert", "CountedIn", "Dashboard", "FormerMetric", "Panel", "Query"]

@@ -99,6 +99,7 @@ class ChangeState:
     """Change what the plugin remembers under a key: its ``change_state`` is called once for it."""
 
     key: str
+    """Under which the value is remembered."""
     change: Any
     """Anything JSON can hold."""
 
@@ -108,7 +109,9 @@ class Later:
     """Do something that is published, later; see ``PluginResult.later``."""
 
     action: Publish | Webhook | ChangeState | DomainAction
+    """What is done then."""
     after: timedelta
+    """How long to wait; rounded up to the delays of the retry topics."""
 
 
 Action = Publish | Log | AddHeader | Metric | Webhook | ChangeState | Later | DomainAction

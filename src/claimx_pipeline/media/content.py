@@ -8,8 +8,8 @@ from urllib.parse import parse_qsl, unquote, urlsplit
 
 from attrs import frozen
 
-from claimx_pipeline.connections.redact import redacted
 from claimx_pipeline.errors import Category, RecordError
+from claimx_pipeline.redaction import redacted
 
 HEAD_BYTES = 1024
 """As many first bytes as the checks look at."""

@@ -16,8 +16,8 @@ from urllib.parse import urljoin, urlsplit
 
 from attrs import field, frozen
 
-from claimx_pipeline.connections.redact import redacted
 from claimx_pipeline.errors import RecordError
+from claimx_pipeline.redaction import redacted
 
 _DEFAULT_PORTS = {"https": 443, "http": 80}
 _SHOWN_CHARACTERS = 120

@@ -1,6 +1,7 @@
 from ..assembly import Sources
 from ..delta.importing.progress import Counts, ImportState
 from ..delta.maintenance import Maintained, Size
+from ..delta.querying.query import AnswerLimits
 from ..errors import PluginLoadError, Refusals
 from ..pipeline import Pipeline
 from ..plugins.host.info import PluginInfo
@@ -96,6 +97,7 @@ from .try_event import TriedPlugin, context_of, read_event, try_plugin
 from .verify import Verified, verify
 
 __all__ = [
+    "AnswerLimits",
     "Backfill",
     "Bound",
     "Checked",

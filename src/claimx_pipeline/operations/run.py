@@ -185,6 +185,9 @@ async def running(
     async with AsyncExitStack() as closing:
         port = 0
         metrics.watch(health)
+        for spec in chosen:
+            # Before anyone can ask: the workers themselves begin once their address is known.
+            health.expect(spec.name, spec.batch_seconds)
         if health_server:
             server = HealthServer(
                 pipeline.settings.health, health, metrics, redactor_of(pipeline.loaded)

@@ -11,7 +11,8 @@ from claimx_pipeline.broker.url import sqlite_path
 from claimx_pipeline.runtime.lag import LagWatch
 from claimx_pipeline.runtime.table_sizes import TableSizes
 from claimx_pipeline.telemetry.broker_metrics import EmbeddedBrokerFiles
-from claimx_pipeline.telemetry.former import FormerMetric, FormerMetrics
+from claimx_pipeline.telemetry.former import FormerMetrics
+from claimx_pipeline.telemetry.former_names import FormerMetric
 
 if TYPE_CHECKING:
     from collections.abc import Coroutine

@@ -10,7 +10,6 @@ from attrs import field, frozen
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.answer import connection_of, is_missing
-from claimx_pipeline.connections.redact import Redactor
 from claimx_pipeline.errors import (
     Category,
     HookFailedError,
@@ -19,6 +18,7 @@ from claimx_pipeline.errors import (
     is_outage,
     may_pass,
 )
+from claimx_pipeline.redaction import Redactor
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
 from claimx_pipeline.runtime.outcome import Dead, Held

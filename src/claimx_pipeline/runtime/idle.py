@@ -83,10 +83,9 @@ async def wait_until_idle(
         left_out: Names of workers that are not waited for; it may grow meanwhile.
     """
     workers = list(workers)
+    existing = await admin.topics()
     since = {
-        worker.name: sum(
-            (await admin.end_offsets(topology.physical(worker.reads[0].name))).values()
-        )
+        worker.name: await _end_of_notes(admin, topics_read(worker, topology, existing))
         for worker in workers
         if worker.intake is not None
     }
@@ -98,3 +97,11 @@ async def wait_until_idle(
             return
         before = now
         await clock.sleep(LOOK_SECONDS)
+
+
+async def _end_of_notes(admin: Admin, topics: Iterable[str]) -> int:
+    """Return after which offset a worker without an input topic notes how far it is.
+
+    That is 0 as long as a late topic does not exist: nothing has been noted.
+    """
+    return sum([sum((await admin.end_offsets(topic)).values()) for topic in topics])

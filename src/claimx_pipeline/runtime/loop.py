@@ -1,10 +1,8 @@
 """The one loop that drives every worker.
 
-It polls batches, decodes their records and has them processed; ``InFlight`` keeps several
-batches under way and hands them, in order, to the committer, which publishes, writes and
-commits. A record that failed is committable when it waits in a retry topic or is a
-dead letter, acknowledged. One that has to wait here holds its partition: it is paused,
-its records wait, and they go on when they are due.
+It polls batches and has their records processed; ``InFlight`` keeps several under way and hands
+them, in order, to the committer. A failed record is committable once it is acknowledged in a retry
+topic or as a dead letter; one that has to wait here pauses its partition until it is due.
 """
 
 from __future__ import annotations

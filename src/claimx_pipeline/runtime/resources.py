@@ -9,8 +9,8 @@ from attrs import evolve, field, frozen
 
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.connections.redact import Redactor
 from claimx_pipeline.delta.spec import TableSpec
+from claimx_pipeline.redaction import Redactor
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import Topology
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 from attrs import define
 
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.delta.thread import TableThread
 from claimx_pipeline.delta.write_errors import TableWriteError
 from claimx_pipeline.errors import ClaimxError
 from claimx_pipeline.telemetry.table_metrics import TableMetrics
+
+if TYPE_CHECKING:
+    from claimx_pipeline.delta.store import TableStore
 
 log = logging.getLogger(__name__)
 

@@ -21,6 +21,7 @@ from .tree.connections import (
     ConnectionSettings,
     OAuth2Settings,
 )
+from .tree.console import ConsoleSettings
 from .tree.health import (
     HealthSettings,
 )
@@ -56,6 +57,7 @@ from .tree.storage import (
 from .tree.tables import (
     TablesSettings,
 )
+from .tree.tracing import TracingSettings
 from .tree.workers import (
     StageSettings,
     WorkerSettings,
@@ -68,6 +70,7 @@ __all__ = [
     "ClaimxMediaSettings",
     "ClaimxSettings",
     "ConnectionSettings",
+    "ConsoleSettings",
     "EventsSettings",
     "HealthSettings",
     "KafkaOAuthSettings",
@@ -91,5 +94,6 @@ __all__ = [
     "StorageSettings",
     "TablesSettings",
     "TopicSettings",
+    "TracingSettings",
     "WorkerSettings",
 ]

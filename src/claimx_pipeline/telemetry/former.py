@@ -3,35 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from typing import Literal
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from attrs import field, frozen
+from attrs import frozen
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, HistogramMetricFamily, Metric
 
-
-@frozen
-class CountedIn:
-    """A metric of ours, or the part of it that some labels choose."""
-
-    metric: str
-    """Name as it is served: ``claimx_records_received_total``; a histogram without its endings."""
-    where: Mapping[str, Collection[str]] = field(factory=dict)
-    """Label to the values that count."""
-
-
-@frozen(kw_only=True)
-class FormerMetric:
-    """A metric of an earlier system, for dashboards and alerts that still use its name."""
-
-    name: str
-    """As it was served, counters with ``_total``."""
-    help: str
-    """One line."""
-    kind: Literal["counter", "histogram"] = "counter"
-    of: Sequence[CountedIn]
-    """What is summed up."""
+from claimx_pipeline.telemetry.former_names import CountedIn, FormerMetric
 
 
 @frozen(eq=False)

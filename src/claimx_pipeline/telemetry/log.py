@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from claimx_pipeline.connections.redact import Redactor
+from claimx_pipeline.redaction import Redactor
 from claimx_pipeline.settings.masking import MASK, names_credential
 from claimx_pipeline.settings.tree.logging import LoggingSettings
 from claimx_pipeline.telemetry.crashes import crashes_logged

@@ -17,8 +17,8 @@ import msgspec
 from attrs import define, field
 from prometheus_client import generate_latest
 
-from claimx_pipeline.connections.redact import Redactor
 from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.redaction import Redactor
 from claimx_pipeline.settings.tree.health import HealthSettings
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.metrics import Metrics

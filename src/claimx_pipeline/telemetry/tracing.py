@@ -10,9 +10,9 @@ from typing import Any
 
 from attrs import field, frozen
 
-from claimx_pipeline.connections.redact import Redactor
 from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.isolation import message, type_name
+from claimx_pipeline.redaction import Redactor
 from claimx_pipeline.settings.tree.tracing import TracingSettings
 
 try:

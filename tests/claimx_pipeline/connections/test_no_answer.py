@@ -269,7 +269,38 @@ async def test_an_answer_that_is_too_large_is_held_in_memory_once(connect):
         finally:
             tracemalloc.stop()
     assert answer.cut_at == 40_000_000
+    assert peak < 20_000_000  # it is measured, and only its beginning is kept
+
+
+@pytest.mark.incident("STR-23")
+async def test_many_bombs_at_once_take_the_memory_of_their_beginnings(connect):
+    reply = bomb(100_000_000)
+    async with http_service(lambda _asked: reply) as service:
+        vendor = connect(service.url, max_retries=0, max_answer_bytes=60_000_000)
+        tracemalloc.start()
+        try:
+            answers = await asyncio.gather(*(vendor.request("GET", "/") for _ in range(4)))
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+    assert {answer.cut_at for answer in answers} == {60_000_000}
     assert peak < 60_000_000
+
+
+KEPT = 4 * 1024 * 1024
+
+
+@pytest.mark.incident("STR-23")
+@pytest.mark.parametrize("size", [KEPT - 1, KEPT, KEPT + 1, KEPT + 300_000, 8_999_999, 9_000_000])
+@pytest.mark.parametrize("packed", [True, False])
+async def test_a_large_answer_that_may_be_read_is_read_whole(connect, size, packed):
+    body = (bytes(range(256)) * (size // 256 + 1))[:size]
+    headers = {"content-encoding": "gzip"} if packed else {}
+    reply = Reply(gzip.compress(body, 1) if packed else body, headers=headers, parts=7)
+    async with http_service(lambda _asked: reply) as service:
+        answer = await connect(service.url, max_answer_bytes=9_000_000).request("GET", "/")
+    assert answer.cut_at is None
+    assert answer.body == body
 
 
 @pytest.mark.incident("STR-23")

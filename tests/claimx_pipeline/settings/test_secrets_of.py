@@ -7,7 +7,7 @@ import pytest
 
 from claimx_pipeline import Pipeline
 from claimx_pipeline.connections.known_secrets import redactor_of
-from claimx_pipeline.connections.redact import Redactor
+from claimx_pipeline.redaction import Redactor
 
 SETTINGS = """
 broker: {kafka: {password: "mark-kafka-9\\"x"}}

@@ -7,7 +7,7 @@ import sys
 
 PROGRAM = """
 import asyncio, logging, sys, threading, warnings
-from claimx_pipeline.connections.redact import Redactor
+from claimx_pipeline.redaction import Redactor
 from claimx_pipeline.settings.tree.logging import LoggingSettings
 from claimx_pipeline.telemetry.log import logging_of_process
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from claimx_pipeline.connections.redact import Redactor
+from claimx_pipeline.redaction import Redactor
 from claimx_pipeline.settings.tree.logging import LoggingSettings
 from claimx_pipeline.telemetry.log import logging_of_process
 from claimx_pipeline.telemetry.log_context import about

@@ -7,7 +7,8 @@ from prometheus_client import CollectorRegistry
 
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.telemetry.drift import MOST_FIELDS, AnswerDrift
-from claimx_pipeline.telemetry.former import CountedIn, FormerMetric, FormerMetrics
+from claimx_pipeline.telemetry.former import FormerMetrics
+from claimx_pipeline.telemetry.former_names import CountedIn, FormerMetric
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.metrics import Metrics
 from tests.fakes.virtual_clock import VirtualClock

@@ -38,7 +38,9 @@ class AnswerLimits:
     """How much an answer may be; what is more is refused, never cut."""
 
     rows: int
+    """Rows at most."""
     bytes: int
+    """Bytes at most, as Arrow holds them."""
     seconds: float
     """Looked at after every piece of the answer, a few thousand rows each."""
 

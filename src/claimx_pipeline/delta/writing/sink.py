@@ -45,9 +45,9 @@ class WriteResult:
     """Position in the batch, and why the table can never take that row."""
     skipped: int = 0
     """Rows that the table had already."""
-    version: int | None = None
+    version: int | None = field(default=None, eq=False)
     """Version of the table that holds them; None if nothing was committed."""
-    conflicts: int = 0
+    conflicts: int = field(default=0, eq=False)
     """How often another writer was first."""
 
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.domain.handlers import EventHandler
     from claimx_pipeline.monitoring.model import Alert, Dashboard
     from claimx_pipeline.telemetry.drift import AnswerDrift
-    from claimx_pipeline.telemetry.former import FormerMetric
+    from claimx_pipeline.telemetry.former_names import FormerMetric
     from claimx_pipeline.telemetry.metrics import Metrics
     from claimx_pipeline.topics import Topic
 

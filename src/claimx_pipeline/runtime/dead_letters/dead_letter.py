@@ -14,9 +14,9 @@ from attrs import frozen
 
 from claimx_pipeline.broker.protocol import Headers, OutRecord, Record
 from claimx_pipeline.clock import EPOCH, published_at
-from claimx_pipeline.connections.redact import Redactor
 from claimx_pipeline.errors import ClaimxError, category_of
 from claimx_pipeline.isolation import EscapedError, message, representation, type_name, utf8
+from claimx_pipeline.redaction import Redactor
 from claimx_pipeline.runtime import headers
 from claimx_pipeline.times import in_utc
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claimx_pipeline.connections.redact import QUOTED_CHARACTERS, endpoint_of, quoted, redacted
+from claimx_pipeline.redaction import QUOTED_CHARACTERS, endpoint_of, quoted, redacted
 
 
 @pytest.mark.parametrize(
