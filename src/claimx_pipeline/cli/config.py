@@ -104,7 +104,7 @@ def show(
         rows = [
             {"setting": each.path, "value": each.value, "origin": each.origin} for each in shown
         ]
-        print_table(rows, columns)
+        print_table(rows, columns, "The settings in force; 'config show --sources' says from where")
 
 
 @app.command()

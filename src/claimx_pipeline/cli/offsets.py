@@ -56,7 +56,8 @@ def show(
         columns.append("overtaken")
     columns.append("state")
     title = f"Offsets on {pipeline.broker().url}"
-    print_rows(rows, columns, title, csv=csv, vertical=vertical, spare=["begin"])
+    spare = ["begin", "end", "table", "stored", "group"]
+    print_rows(rows, columns, title, csv=csv, vertical=vertical, spare=spare)
     for refusal in dict.fromkeys(row["refusal"] for row in rows if row["refusal"]):
         warn(refusal)
     end_with((each.table or "", each.error) for each in shown if each.error)

@@ -57,11 +57,14 @@ def list_(
         rows = [{**row, "adds": added.get(row["name"], [])} for row in rows]
     if not rows and not json:
         note("no plugins are installed; the pipeline works without")
+        if sys.stdout.isatty() and not csv:
+            return
     columns = ["name", "state", "version", "origin", "priority", "domains", "hooks", "problem"]
     if sys.stdout.isatty() and not (csv or vertical):  # 'plugins show' has the rest
-        columns = ["name", "state", "domains", "origin", "problem"]
+        columns = ["name", "state", "domains", "origin"]
+        columns += ["problem"] if any(row["problem"] for row in rows) else []
     if any(row.get("adds") for row in rows):
-        columns.insert(-1, "adds")
+        columns.insert(columns.index("domains") + 1, "adds")
     title = f"{len(rows)} plugins; 'plugins show NAME' has the rest"
     print_rows(rows, columns, title, json=json, csv=csv, vertical=vertical, spare=["origin"])
 

@@ -50,9 +50,9 @@ def list_(
     if every or json or csv or vertical or not sys.stdout.isatty():
         folded = []
     shown = [each for each in rows if each not in folded]
-    columns = ["topic", "records", "partitions", "read_by", "written_by", "state"]
+    columns = ["topic", "records", "partitions", "read by", "written by", "state"]
     title = f"{len(rows)} topics on {pipeline.broker().url}"
-    spare = ["partitions", "written_by"]
+    spare = ["partitions", "written by"]
     if all(each["state"] == "ok" for each in shown):
         spare.insert(0, "state")
     print_rows(shown, columns, title, json=json, csv=csv, vertical=vertical, spare=spare)
@@ -143,7 +143,7 @@ def _row(topic: ListedTopic) -> dict[str, Any]:
         "domain": topic.domain,
         "partitions": topic.partitions,
         "records": topic.records,
-        "written_by": topic.written_by,
-        "read_by": topic.read_by,
+        "written by": topic.written_by,
+        "read by": topic.read_by,
         "state": state if topic.created else "not created",
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -92,7 +92,7 @@ def show_list(
             "reads": [topic.name for topic in worker.reads],
             "writes": [*(topic.name for topic in worker.writes), *worker.tables],
             "group": pipeline.topology.group(worker.group),
-            "summary": worker.summary,
+            "what it does": worker.summary,
         }
         for worker in workers
     ]
@@ -100,9 +100,9 @@ def show_list(
         for domain in (*pipeline.domains, ""):
             if group := [row for row in rows if row["domain"] == domain]:
                 title = f"Workers of domain {domain}" if domain else "Other workers"
-                print_table(group, ["worker", "sets", "summary"], title, spare=["sets"])
+                print_table(group, ["worker", "sets", "what it does"], title, spare=["sets"])
         return
-    columns = ["worker", "sets", "reads", "writes", "summary"]
+    columns = ["worker", "sets", "reads", "writes", "what it does"]
     title = f"{len(rows)} workers"
     print_rows(rows, columns, title, json=json, csv=csv, vertical=vertical)
 
@@ -120,32 +120,40 @@ def show_workers(pipeline: Pipeline, names: Sequence[str], *, json: bool) -> Non
         chain = facts.pop("stages")
         facts_of = ({"of": key, "is": value} for key, value in facts.items())
         print_table(facts_of, ["of", "is"], facts["worker"])
-        options = [
-            {
-                "stage": f"{number} {each['type']}",
-                "option": option,
-                "is": value,
-                "from": each["from"],
-            }
-            for number, each in enumerate(chain, start=1)
-            for option, value in each["options"].items()
-        ]
-        if chain:
-            print_table(options, ["stage", "option", "is", "from"], "Stages")
+        if chain and sys.stdout.isatty():
+            _draw_stages(chain)
+        elif chain:
+            print_table(_options(chain), ["stage", "option", "is", "from"], "Stages")
+
+
+def _draw_stages(chain: Sequence[Mapping[str, Any]]) -> None:
+    """Print the options of each stage below its name, for a person."""
+    for number, each in enumerate(chain, start=1):
+        options = _options([each])
+        title = f"Stage {number}: {each['type']}, {each['from']}"
+        print_table(options, ["option", "is"], title)
+
+
+def _options(chain: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    return [
+        {"stage": f"{number} {each['type']}", "option": option, "is": value, "from": each["from"]}
+        for number, each in enumerate(chain, start=1)
+        for option, value in each["options"].items()
+    ]
 
 
 def _facts(worker: DescribedWorker) -> dict[str, Any]:
     return {
         "worker": worker.worker,
-        "summary": worker.summary,
+        "what it does": worker.summary,
         "group": worker.group,
         "reads": worker.reads,
         "writes": worker.writes,
         "tables": worker.tables,
-        "retry_topics": worker.retry_topics,
-        "dead_letters": worker.dead_letters,
-        "batch_size": worker.batch_size,
-        "linger_seconds": worker.linger_seconds,
+        "retry topics": worker.retry_topics,
+        "dead letters": worker.dead_letters,
+        "batch size": worker.batch_size,
+        "linger seconds": worker.linger_seconds,
         "outage": worker.outage,
         "stages": [
             {"type": stage.type, "from": stage.origin, "options": stage.options}

@@ -12,6 +12,8 @@ from typing import Any
 from claimx_pipeline.hooks.cells import is_number, plain, width
 
 INDENT, GAP = "  ", "  "
+PAIR = 2
+"""Columns of a table of names and values, which is one at any width."""
 PROSE, HEIGHT = 24, 6
 """A column of text is at least so wide, a row at most so high; beyond it records read better."""
 
@@ -74,7 +76,7 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], wide: int)
     lines.append(INDENT + GAP.join(_rule(each) for each in widths))
     for row in cells:
         wrapped = [_wrapped(cell, wide) for cell, wide in zip(row, widths, strict=True)]
-        if any(len(cell) > HEIGHT for cell in wrapped):
+        if len(columns) > PAIR and any(len(cell) > HEIGHT for cell in wrapped):
             return None
         lines += _line(wrapped, widths, right)
     return lines
@@ -94,6 +96,9 @@ def _fitted(
         for at in range(len(columns))
     ]
     least = [min(whole, max(word, PROSE)) for whole, word in zip(full, least, strict=True)]
+    if len(columns) == PAIR and full[0] <= room - PROSE:
+        # A name and a value: the value may run over the edge, where the terminal wraps it.
+        return [full[0], room - full[0]]
     if sum(least) > room:
         return None
     widths = list(full)

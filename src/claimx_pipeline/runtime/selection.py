@@ -49,5 +49,5 @@ def _unknown(workers: Mapping[str, WorkerSpec], name: str, hints: Iterable[str])
     sets = sorted({name for worker in workers.values() for name in worker.sets})
     former = [worker.name for worker in workers.values() if name in worker.formerly]
     close = [*former, *get_close_matches(name, [*workers, *sets], 1)]
-    hint = f"did you mean {close[0]!r}" if close else "see 'claimx-run worker --list'"
+    hint = f"did you mean {close[0]!r}?" if close else "see 'claimx-run worker --list'"
     return "; ".join([f"there is no worker {name!r}", hint, *hints])

@@ -173,7 +173,7 @@ def worker_of(
     topic = topics.get(name)
     if topic is None:
         meant = nearest(name, topics)
-        hint = f"did you mean {meant!r}" if meant else "name the raw topic of a domain"
+        hint = f"did you mean {meant!r}?" if meant else "name the raw topic of a domain"
         what = f"no worker reads topic {name!r}, so its events would be lost; {hint}"
         raise SettingsError([Problem(f"sources.{source.name}.topic", what)])
     positions = positions_topic(source.name)
