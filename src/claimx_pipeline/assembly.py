@@ -92,12 +92,12 @@ def _with_plugins(
     sources: SettingsSources, wanted: PluginsSettings, cwd: Path, refusals: Refusals
 ) -> Assembled | None:
     directory = cwd / wanted.dir if wanted.dir else None
-    with refusals.of():
-        if missing := _missing_directory(sources, wanted, cwd):
-            raise SettingsError([missing])
     plugins = load_plugins(
         wanted, core=builtin, directory=directory, environ=sources.environ, refusals=refusals
     )
+    if missing := _missing_directory(sources, wanted, cwd):
+        # No refusal: earlier versions started so. One that must run is ``required``.
+        plugins.not_found.append(missing)
     if directory is not None:
         with refusals.of():
             sources = lay_beneath(sources, files_of_plugins(directory, plugins), cwd)
@@ -106,7 +106,8 @@ def _with_plugins(
     complete = not refusals.found
     with refusals.of():
         loaded = load_settings(sources, sections, known=complete)
-        warnings = (*loaded.warnings, *plugins.left_out, *plugins.warnings)
+        plugins_said = (*plugins.not_found, *plugins.left_out, *plugins.warnings)
+        warnings = (*loaded.warnings, *plugins_said)
         return Assembled(evolve(loaded, warnings=warnings), plugins, complete)
     return _with_defaults(plugins, sections)
 

@@ -385,8 +385,8 @@ def claimx_register_workers(  # type: ignore[empty-body]
 
     Returns:
         The workers, each with a name that no other worker has and topics to read.
-        ``Topic("claimx.entities.rows")`` names a topic of the pipeline without declaring it again,
-        ``Topic.named("…")`` one of another plugin.
+        ``Topic("…")`` with its name alone is a topic of the pipeline, not declared again;
+        ``Topic.named("…")`` is one of another plugin.
 
     Raises:
         Exception: Nothing starts; the error is shown.

@@ -145,7 +145,9 @@ class Pipeline(Parts):
             every: The same for all workers.
         """
         self._refusals.collects = True
-        chosen = None if every or not workers else frozenset(workers)
+        # What is not a name is refused by who selects workers.
+        named = frozenset(each for each in workers if isinstance(each, str))
+        chosen = None if every or not workers else named
         try:
             if not self._built:
                 self._build(chosen)
@@ -207,6 +209,7 @@ class Pipeline(Parts):
         """Build everything, or what workers of *names* need; what is wrong is in the refusals."""
         from claimx_pipeline.connections.checks import service_problems
         from claimx_pipeline.plugins.host.commands import commands_of
+        from claimx_pipeline.plugins.host.monitoring import monitoring_parts
         from claimx_pipeline.telemetry.health import Health
         from claimx_pipeline.trial import Trial
 
@@ -215,7 +218,7 @@ class Pipeline(Parts):
         broker: Broker | None = None
         with refusals.of():
             broker = self.broker()
-        _ = self.handlers, self.queries
+        _ = self.handlers, self.queries, monitoring_parts(registrations)
         chosen = [
             each
             for each in self.workers.values()

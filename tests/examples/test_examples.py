@@ -80,7 +80,7 @@ def test_the_source_for_kusto_installs_and_passes_its_own_tests(copy, tmp_path):
 def test_a_folder_is_a_plugin_with_a_worker_and_a_connection(copy, tmp_path):
     with Sandbox(tmp_path / "data") as sandbox:
         sandbox.configure((copy / "directory-plugin" / "claimx.yaml").read_text())
-        shutil.copytree(copy / "directory-plugin" / "plugins", sandbox.folder / "plugins")
+        sandbox.install(copy / "directory-plugin" / "plugins")
         sandbox.environ["DESK_URL"] = f"file://{tmp_path}/desk"
         events = sandbox.happen(60)
         sandbox.run("ingest", "enrichment", "big-claims")

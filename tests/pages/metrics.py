@@ -14,6 +14,7 @@ from attrs import frozen
 from prometheus_client.metrics import MetricWrapperBase
 
 from claimx_pipeline import Pipeline
+from claimx_pipeline.plugins.host.monitoring import monitoring_parts
 from claimx_pipeline.telemetry.broker_metrics import EmbeddedBrokerFiles
 from claimx_pipeline.telemetry.former import FormerMetrics
 from claimx_pipeline.telemetry.former_names import FormerMetric
@@ -84,7 +85,7 @@ def served() -> list[ServedMetric]:
         pipeline = Pipeline.load(environ={}, cwd=Path(folder))
         metrics.watch(Health(pipeline.clock))
         EmbeddedBrokerFiles(None).register(metrics.registry)
-        parts = pipeline.registrations.monitoring()
+        parts = monitoring_parts(pipeline.registrations)
         former = [each for each in parts if isinstance(each, FormerMetric)]
         FormerMetrics(former, metrics.registry).register()
     found = [each for collector in metrics.registry._collector_to_names for each in of(collector)]

@@ -106,6 +106,10 @@ async def test_the_code_of_the_page_on_the_library_runs_as_written(tmp_path, mon
     assert "[{'events': 51}]" in said
     assert "b'not an event'" in said
     assert "1 to replay, 0 refused\n1 replayed" in said
+    assert "0 services refuse" in said
+    assert "['ingest', 'enrichment']" in said
+    assert "claimx_projects () () fits" in said
+    assert "('claimx_projects', 1)" in said
     assert "Publish" in printed[-2]
     assert printed[-1].count("claimx.enrichment.") > 1
     page_text = (DOCS / page).read_text(encoding="utf-8")

@@ -24,6 +24,11 @@ def test_the_reference_lists_every_public_name(page):
     assert PAGE.read_text(encoding="utf-8") == page, "run python -m tests.pages.public_api"
 
 
+def test_no_public_name_is_a_module():
+    """A file of a public name takes that name over once anything imports the file."""
+    assert [name for name, thing in public_names().items() if inspect.ismodule(thing)] == []
+
+
 def test_every_public_name_says_what_it_is(page):
     rows = {line.split("|")[1].strip(" `"): line for line in page.splitlines() if "|" in line}
     silent = [name for name in public_names() if len(rows[name]) <= len(f"| `{name}` |  |")]

@@ -116,6 +116,11 @@ REGISTERING = Installation(
         "plugins.checks: plugin 'checks' failed in claimx_check_settings: it returned 'wrong'",
         "plugins.published1: publishes to topic 'claimx.entities.rows', which belongs to",
         "plugins.published2: topic 'shared' is declared in two ways, by plugin 'published1'",
+        "plugins.watched1: plugin 'watched1' failed in claimx_register_monitoring: it returned 'x'",
+        "plugins.watched2: plugin 'watched2' registers part of the monitoring 'ClaimxLagHigh'",
+        "plugins.watched3: plugin 'watched3' registers the former metric 'no name', which cannot be",
+        "plugins.watched3: plugin 'watched3' registers the former metric "
+        "'claimx_records_received_total', which cannot be served",
         "plugins.extends: it extends domain 'nowhere', which is not loaded",
         "plugins.extends2: plugin 'extends2' failed in claimx_extend_domains: it returned 'claimx'",
     ],
@@ -212,6 +217,26 @@ REGISTERING = Installation(
         "published1": IDLE
         + "def topics(self): return [Topic('claimx.entities.rows'), Topic('shared')]",
         "published2": IDLE + "def topics(self): return [Topic('shared', 3)]",
+        "watched1": hook("claimx_register_monitoring", "return ['x']", ", settings"),
+        "watched2": hook(
+            "claimx_register_monitoring",
+            """
+            from claimx_pipeline.hooks import Alert
+            return [Alert(name="ClaimxLagHigh", expr="1", wait="1m", severity="warning",
+                          summary="x", means="x", look=["x"], remedy=["x"], call="x")]
+            """,
+            ", settings",
+        ),
+        "watched3": hook(
+            "claimx_register_monitoring",
+            """
+            from claimx_pipeline.hooks import CountedIn, FormerMetric
+            part = CountedIn("claimx_records_received_total")
+            return [FormerMetric(name=name, help="x", of=[part])
+                    for name in ("no name", "claimx_records_received_total")]
+            """,
+            ", settings",
+        ),
         "extends": hook(
             "claimx_extend_domains",
             "from claimx_pipeline.domain import DomainExtension\n"
@@ -240,6 +265,7 @@ WORKERS = Installation(
         "sources.mine.topic: no worker reads topic 'nothing.raw'",
         "plugins.sources: plugin 'sources' failed in claimx_register_sources: it returned",
         "plugins.processless: worker 'processless': stage 'idle' (Idle) has no method",
+        "plugin 'remembers' keeps state, which worker 'plugin-state' applies; give the other",
     ],
     plugins={
         name: hook("claimx_register_workers", f"{WORKER}\n{body}")
@@ -274,12 +300,15 @@ WORKERS = Installation(
             "check-raises": "return [WorkerSpec(name='check-raises', summary='', reads=("
             "Topic('w.in'),), group='check-raises', build=Chain.of(), "
             "check=lambda settings: 1 / 0)]",
+            "states": "return [WorkerSpec(name='plugin-state', summary='', reads=(Topic('y.in'),), "
+            "group='states', build=Chain.of())]",
             "check-text": "return [WorkerSpec(name='check-text', summary='', reads=("
             "Topic('x.in'),), group='check-text', build=Chain.of(), "
             "check=lambda settings: ['wrong'])]",
         }.items()
     }
     | {
+        "remembers": IDLE + "def change_state(self, key, value, change): return value",
         "sources": hook("claimx_register_sources", "return ['x']"),
         "source": hook(
             "claimx_register_sources",
@@ -614,11 +643,6 @@ DOMAINS = Installation(
     },
 )
 
-PLACES = Installation(
-    said=["claimx.yaml:1: plugins.dir: folder 'FOLDER/nosuchdir' does not exist"],
-    text="plugins: {dir: nosuchdir}\n",
-)
-
 WAITING = Installation(
     said=["plugins.mine.config.word: UNSET_WORD is not set"],
     plugins={
@@ -655,6 +679,7 @@ LOOKUPS = [
 
 SERVICES = Installation(
     said=[
+        "plugins.alerts.config.connection: there is no connection 'nowhere' (there are: blank",
         "network.proxy_username: is set, but there is no proxy",
         "media.network.proxy_username: is set, but there is no proxy",
         "connections.both.network.proxy_username: is set without proxy_password",
@@ -667,6 +692,7 @@ SERVICES = Installation(
         "connections.login.base_url: must not hold a credential or a query",
     ],
     settings={
+        "plugins": {"alerts": {"enabled": True, "config": {"connection": "nowhere"}}},
         "network": {"proxy_username": "x", "proxy_password": "y"},
         "media": {"network": {"proxy_username": "x"}},
         "connections": {
@@ -869,7 +895,6 @@ BROKEN: Mapping[str, Installation] = {
     "names and locations": NAMES,
     "plugins that cannot be loaded": LOADING,
     "domains": DOMAINS,
-    "no folder of plugins": PLACES,
     "a plugin's setting without value": WAITING,
     "triggers": TRIGGERS,
     "services": SERVICES,

@@ -7,7 +7,7 @@ import pytest
 from enriched_topics.messages import task_message, video_message
 from enriched_topics.plugin import EnrichedTopics
 
-from claimx_pipeline.testing import PluginContract
+from claimx_pipeline.testing import PluginContract, make_context
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -21,6 +21,9 @@ class TestContract(PluginContract):
 
     def make_plugin(self):
         return EnrichedTopics()
+
+    def make_context(self):
+        return make_context("CUSTOM_TASK_COMPLETED")
 
 
 def test_the_message_about_a_task_is_exactly_this():

@@ -48,7 +48,7 @@ from .former_settings import (
     FoundVariable,
     settings_from_environment,
 )
-from .left_behind import left_behind
+from .leftovers import left_behind
 from .migrate import MigratedTable, migrate_tables
 from .moments import moment
 from .monitoring import export_monitoring
@@ -94,7 +94,7 @@ from .topics import (
 from .tracing.trace import trace
 from .tracing.views import Now, Reader, Station, Trace
 from .try_event import TriedPlugin, context_of, read_event, try_plugin
-from .verify import Verified, verify
+from .verification import Verified, verify
 
 __all__ = [
     "AnswerLimits",

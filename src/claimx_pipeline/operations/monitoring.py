@@ -16,6 +16,7 @@ from claimx_pipeline.monitoring.grafana import dashboard_json
 from claimx_pipeline.monitoring.model import Alert, Dashboard
 from claimx_pipeline.monitoring.prometheus import rules_text
 from claimx_pipeline.monitoring.runbooks import index, runbook
+from claimx_pipeline.plugins.host.monitoring import monitoring_parts
 
 if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline
@@ -41,15 +42,9 @@ def monitoring(pipeline: Pipeline) -> Monitoring:
     Raises:
         ClaimxError: A plugin brings a name that is there already.
     """
-    parts = pipeline.registrations.monitoring()
+    parts = monitoring_parts(pipeline.registrations)
     dashboards = (*DASHBOARDS, *(each for each in parts if isinstance(each, Dashboard)))
     alerts = (*ALERTS, *(each for each in parts if isinstance(each, Alert)))
-    for kind, names in (
-        ("dashboard", [each.uid for each in dashboards]),
-        ("alert", [each.name for each in alerts]),
-    ):
-        if doubled := {name for name in names if names.count(name) > 1}:
-            raise UsageError(f"there are two {kind}s called {min(doubled)!r}; rename one of them")
     return Monitoring(dashboards, alerts)
 
 

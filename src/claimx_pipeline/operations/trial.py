@@ -26,7 +26,7 @@ STARTING, STOPPING = "claimx_worker_starting", "claimx_worker_stopping"
 
 
 @frozen
-class Trial:
+class PluginTrial:
     """Calls the plugin as the host does, with a host of its own."""
 
     plugin: str
@@ -35,7 +35,7 @@ class Trial:
     _host: Dispatcher
 
     @classmethod
-    def of(cls, pipeline: Pipeline, plugin: str, domain: str) -> Trial:
+    def of(cls, pipeline: Pipeline, plugin: str, domain: str) -> PluginTrial:
         """Return the trial of *plugin* in the worker that enriches events of *domain*."""
         rules = PublishRules(
             core_topics=pipeline.core_topics(),

@@ -15,7 +15,7 @@ from claimx_pipeline.errors import ClaimxError, UsageError
 from claimx_pipeline.hooks.context import EnrichmentContext
 from claimx_pipeline.hooks.result import PluginResult
 from claimx_pipeline.operations.names import one_domain, one_plugin
-from claimx_pipeline.operations.trial import Trial
+from claimx_pipeline.operations.trial import PluginTrial
 from claimx_pipeline.plugins.base import listens
 from claimx_pipeline.settings.tree.settings import Settings
 from claimx_pipeline.topics import BRAND
@@ -127,7 +127,7 @@ async def try_plugin(pipeline: Pipeline, name: str, event: DomainEvent) -> Tried
     """
     reaction_of(pipeline, name)
     context = await context_of(pipeline, event)
-    trial = Trial.of(pipeline, name, context.domain)
+    trial = PluginTrial.of(pipeline, name, context.domain)
     return TriedPlugin(context, *await trial.run(context))
 
 

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from claimx_pipeline.broker.url import sqlite_path
+from claimx_pipeline.plugins.host.monitoring import monitoring_parts
 from claimx_pipeline.runtime.lag import LagWatch
 from claimx_pipeline.runtime.table_sizes import TableSizes
 from claimx_pipeline.telemetry.broker_metrics import EmbeddedBrokerFiles
@@ -39,7 +40,7 @@ async def watching(pipeline: Pipeline, process: WorkerProcess, admin: Admin) -> 
     for name, info in pipeline.plugins.infos.items():
         if info.state == "loaded":
             metrics.process.plugin(name, info.version)
-    parts = pipeline.registrations.monitoring()
+    parts = monitoring_parts(pipeline.registrations)
     former = [each for each in parts if isinstance(each, FormerMetric)]
     FormerMetrics(former, metrics.registry).register()
     tasks = [asyncio.create_task(each) for each in _watches(pipeline, process, admin)]

@@ -19,7 +19,7 @@ from claimx_pipeline.errors import BrokerError, UnknownTopicError
 from claimx_pipeline.runtime.offsets.reading import topics_read
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.telemetry.health import Health, WorkerHealth
-from claimx_pipeline.telemetry.lag_metrics import LagCause, LagMetrics, PartitionLag, RetryTier
+from claimx_pipeline.telemetry.lag_metrics import LagCause, LagMetrics, PartitionLag, RetryLag
 from claimx_pipeline.telemetry.worker_metrics import WorkerMetrics
 from claimx_pipeline.topics import Topology
 
@@ -200,7 +200,7 @@ class LagWatch:
         physical = {self.topology.physical(name) for name in topics}
         return {topic: each.records for topic, each in offsets.items() if topic in physical}
 
-    def _tiers(self, found: Iterable[PartitionLag]) -> tuple[RetryTier, ...]:
+    def _tiers(self, found: Iterable[PartitionLag]) -> tuple[RetryLag, ...]:
         """Return what waits in each retry topic that a group of retries reads."""
         known = {
             self.topology.physical(topic.name): (spec.retry.family, delay)
@@ -208,11 +208,11 @@ class LagWatch:
             if spec.retry is not None
             for topic, delay in zip(spec.retry.topics(), spec.retry.delays, strict=True)
         }
-        tiers: dict[str, RetryTier] = {}
+        tiers: dict[str, RetryLag] = {}
         for each in found:
             if each.topic in known:
                 family, delay = known[each.topic]
-                before = tiers.get(each.topic, RetryTier(family, each.topic, delay))
+                before = tiers.get(each.topic, RetryLag(family, each.topic, delay))
                 times = [at for at in (before.oldest_at, each.oldest_at) if at is not None]
                 tiers[each.topic] = evolve(
                     before,

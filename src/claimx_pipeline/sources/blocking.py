@@ -19,7 +19,7 @@ PAGE = 200
 """Records of one page: a position is kept at its end, so as many come again after a kill."""
 
 
-class Reader(Protocol):
+class BlockingReader(Protocol):
     """Reads in one thread, and keeps open what it reads on from."""
 
     def read(self, position: Any) -> Page:
@@ -40,8 +40,8 @@ class BlockingSource:
     """A source whose reader blocks."""
 
     name: str
-    make: Callable[[], Reader]
-    _reader: Reader | None = field(default=None, init=False)
+    make: Callable[[], BlockingReader]
+    _reader: BlockingReader | None = field(default=None, init=False)
     _thread: TableThread | None = field(default=None, init=False)
 
     async def read(self, position: Any) -> Page:

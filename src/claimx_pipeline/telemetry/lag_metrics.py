@@ -55,7 +55,7 @@ class PartitionLag:
 
 
 @frozen
-class RetryTier:
+class RetryLag:
     """What waits in one retry topic."""
 
     family: str
@@ -73,7 +73,7 @@ class LagMetrics:
     registry: CollectorRegistry
     clock: Clock
     partitions: tuple[PartitionLag, ...] = field(default=(), init=False)
-    tiers: tuple[RetryTier, ...] = field(default=(), init=False)
+    tiers: tuple[RetryLag, ...] = field(default=(), init=False)
     topics: Mapping[str, int] = field(factory=dict, init=False)
     """Topic, as the broker calls it, to the records that it holds."""
     dead_letters: Mapping[str, int] = field(factory=dict, init=False)

@@ -67,9 +67,12 @@ def test_each_former_key_is_shown_with_the_new_one_and_nothing_else(tmp_path):
     [
         ("claimx: {api: {base_path: 'http://a'}}\n", "write 'base_url'"),
         ("claimx: {api: {claimx_api_token_env: TOKEN}}\n", "token: ${VARIABLE}"),
-        ("plugins: {enabled: true}\n", "plugins.<name>.enabled"),
+        ("plugins: {enabled: true}\n", "plugins.NAME.enabled"),
         ("plugins: {task_triggers: []}\n", "triggers"),
-        ("workers: {enrichment: {enabled: true}}\n", "started by its name"),
+        (
+            "workers: {enrichment: {enabled: true}}\n",
+            "a worker runs if it is started, with 'claimx-run worker NAME'",
+        ),
         ("workers: {claimx-enricher: {batch_size: 3}}\n", "write workers.enrichment"),
         (CONNECTION, "write 'client_secret'"),
         (STAGES.format(stage="DeltaTableWriter"), "write 'delta'"),

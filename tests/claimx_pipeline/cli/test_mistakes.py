@@ -1,5 +1,6 @@
 """A newcomer's mistakes: one sentence, the right exit code, and nothing left on disk."""
 
+import json
 import socket
 
 import pytest
@@ -62,10 +63,13 @@ def test_a_broker_that_is_not_there_is_named_and_waited_for(tmp_path):
 
 
 def only_error(result) -> str:
+    """Return the one line that says why a command ended; the log of workers is JSON here."""
     assert "Traceback" not in result.stderr, result.stderr
-    errors = [line for line in result.stderr.splitlines() if line.startswith("claimx-run: ")]
+    lines = result.stderr.splitlines()
+    said = [json.loads(line)["message"] if line.startswith("{") else line for line in lines]
+    errors = [line for line in said if line.startswith("claimx-run: ")]
     assert len(errors) == 1, result.stderr
-    return errors[0]
+    return str(errors[0])
 
 
 def test_an_unknown_key_is_named_with_file_line_and_the_nearest_one(tmp_path):

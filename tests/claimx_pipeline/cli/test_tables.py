@@ -6,8 +6,10 @@ from attrs import frozen
 from typer.testing import CliRunner
 
 from claimx_pipeline.cli.tables import app
+from claimx_pipeline.clock import Clock, SystemClock
 from claimx_pipeline.delta.store import TableStore
 from claimx_pipeline.errors import TableError, UsageError
+from claimx_pipeline.settings import Settings
 from tests.rigs.delta_tables import (
     EVENTS,
     PROJECTS,
@@ -20,10 +22,12 @@ from tests.rigs.delta_tables import (
 
 @frozen
 class TablesCommandLine:
-    """The command line over a store; settings and plugins are left out."""
+    """The command line over a store; plugins are left out, and settings are the defaults."""
 
     table_store: TableStore
     domains: ClassVar[dict] = {}
+    settings: ClassVar[Settings] = Settings()
+    clock: ClassVar[Clock] = SystemClock()
 
     def pipeline(self):
         return self
@@ -147,7 +151,7 @@ def test_a_long_log_is_warned_of_and_bounded_only_if_asked(store, monkeypatch):
     create_as_before(store, "events")
     for number in range(45):
         append_from_elsewhere(store, "events", event(f"{number}"))
-    monkeypatch.setattr("claimx_pipeline.operations.tables.TOO_MANY", 40)
+    monkeypatch.setattr("claimx_pipeline.operations.table_views.TOO_MANY", 40)
     monkeypatch.setattr("claimx_pipeline.delta.maintenance.COMMITS", 10)
     listed = run(store, "list")
     assert "events: its log has 49 files, which slow down every commit" in listed.stderr
@@ -166,7 +170,10 @@ def test_a_long_log_is_warned_of_and_bounded_only_if_asked(store, monkeypatch):
 
 def test_compact_prints_a_line_per_table(small_files):
     lines = run(small_files, "compact", "events").stdout.splitlines()
-    head = "table files files_after bytes bytes_after compacted busy deleted checkpoint log_deleted"
+    head = (
+        "table files files_after bytes bytes_after expired compacted busy deleted checkpoint "
+        "log_deleted"
+    )
     assert lines[0].split("\t") == head.split()
     assert lines[1].startswith("events\t5\t1\t")
 

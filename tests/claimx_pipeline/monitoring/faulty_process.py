@@ -14,7 +14,7 @@ from attrs import define, field
 
 from claimx_pipeline.connections.breaker import State
 from claimx_pipeline.telemetry.health import Health
-from claimx_pipeline.telemetry.lag_metrics import LagCause, PartitionLag, RetryTier
+from claimx_pipeline.telemetry.lag_metrics import LagCause, PartitionLag, RetryLag
 from claimx_pipeline.telemetry.metrics import Metrics
 from claimx_pipeline.telemetry.worker_metrics import WorkerMetrics
 
@@ -75,7 +75,7 @@ class FaultyProcess:
         self.metrics.lag.partitions = tuple(self._partitions())
         late = 2000 if self.faulty else 0
         self.metrics.lag.tiers = (
-            RetryTier("claimx.enrichment", "a.retry.5m", 300, 1, time.time() - late),
+            RetryLag("claimx.enrichment", "a.retry.5m", 300, 1, time.time() - late),
         )
         self.metrics.lag.dead_letters = {"claimx.events.dlq": 2000 if self.faulty else 0}
         # Once it was found out, and then not again.

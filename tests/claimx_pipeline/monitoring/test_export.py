@@ -5,7 +5,7 @@ import json
 import pytest
 import yaml
 
-from claimx_pipeline import ClaimxError, Pipeline, UsageError, operations
+from claimx_pipeline import Pipeline, UsageError, operations
 from tests.rigs.command import run
 from tests.rigs.plugin_folder import write_plugin
 
@@ -58,19 +58,27 @@ def test_the_command_writes_what_the_core_and_a_plugin_declare(tmp_path):
     assert "Whether others get claims, see lag." in page, "links into the docs lead nowhere here"
 
 
-def test_two_plugins_cannot_bring_one_dashboard(tmp_path):
-    add_plugin(tmp_path, "one", "acme")
-    add_plugin(tmp_path, "two", "acme", alert="OtherSilent")
-    pipeline = Pipeline.load(environ={}, cwd=tmp_path)
-    with pytest.raises(ClaimxError, match="'one' and 'two' both bring 'acme'"):
-        operations.export_monitoring(pipeline, tmp_path / "out")
-
-
-def test_a_plugin_cannot_replace_an_alert_of_the_core(tmp_path):
-    add_plugin(tmp_path, "one", "acme", alert="ClaimxLagHigh")
-    pipeline = Pipeline.load(environ={}, cwd=tmp_path)
-    with pytest.raises(UsageError, match="two alerts called 'ClaimxLagHigh'"):
-        operations.export_monitoring(pipeline, tmp_path / "out")
+@pytest.mark.parametrize(
+    ("bodies", "problem"),
+    [
+        (
+            {"one": ("acme", "AcmeSilent"), "two": ("acme", "OtherSilent")},
+            "plugin 'two' registers part of the monitoring 'acme', which plugin 'one' has",
+        ),
+        (
+            {"one": ("acme", "ClaimxLagHigh")},
+            "plugin 'one' registers part of the monitoring 'ClaimxLagHigh', which the pipeline has",
+        ),
+    ],
+)
+def test_a_name_that_is_there_already_is_refused_by_the_check_too(tmp_path, bodies, problem):
+    for name, (uid, alert) in bodies.items():
+        add_plugin(tmp_path, name, uid, alert)
+    for command in (("config", "check"), ("monitoring", "export", "out")):
+        done = run(*command, cwd=tmp_path)
+        assert done.returncode > 0
+        assert problem in done.stdout + done.stderr
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_file_in_the_way_is_refused_with_its_name(tmp_path):

@@ -1,6 +1,7 @@
 """What the check accepts starts, and what it does not is refused by every way to start."""
 
-from __future__ import annotations
+from __future__ import json
+import annotations
 
 import re
 from textwrap import dedent
@@ -210,7 +211,7 @@ async def test_partitions_that_differ_are_reported_by_check_and_start(tmp_path):
     assert f"warning: {told}" in asked.stdout
     started = Running.start("worker", "ingest", cwd=tmp_path, env=GIVEN)
     try:
-        started.wait_for(f"warning: {told}")
+        started.wait_for(json.dumps(f"warning: {told}"))
     finally:
         stop_all([started])
 

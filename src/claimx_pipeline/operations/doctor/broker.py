@@ -11,7 +11,7 @@ from claimx_pipeline.broker.inspection import Inspector, TopicFacts, inspector_o
 from claimx_pipeline.broker.protocol import NewTopic
 from claimx_pipeline.errors import BrokerError, TableError
 from claimx_pipeline.operations.doctor.findings import Finding, ok, warning, wrong
-from claimx_pipeline.operations.left_behind import left_behind
+from claimx_pipeline.operations.leftovers import left_behind
 from claimx_pipeline.operations.offsets import ShownOffset, show_offsets
 from claimx_pipeline.operations.outputs import unread_outputs
 from claimx_pipeline.operations.probes import ask_probes

@@ -29,7 +29,7 @@ SMALL = 20_000
 
 
 @frozen
-class Wanted:
+class SearchedNames:
     """What a record must name, exactly, to be one of the trace."""
 
     names: frozenset[str]
@@ -63,7 +63,7 @@ class Search:
     async def find(
         self,
         topics: Iterable[str],
-        wanted: Wanted,
+        wanted: SearchedNames,
         *,
         since: datetime | None = None,
         partitions: Mapping[str, int] | None = None,

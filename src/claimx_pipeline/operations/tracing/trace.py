@@ -20,7 +20,7 @@ from claimx_pipeline.operations.probes import ask_probes
 from claimx_pipeline.operations.status import worker_states
 from claimx_pipeline.operations.topics import open_admin
 from claimx_pipeline.operations.tracing.rows import rows_of
-from claimx_pipeline.operations.tracing.searching import Search, Wanted
+from claimx_pipeline.operations.tracing.searching import Search, SearchedNames
 from claimx_pipeline.operations.tracing.stations import StationMaker
 from claimx_pipeline.operations.tracing.verdict import WorkerState, now_of
 from claimx_pipeline.operations.tracing.views import Kind, Station, Trace
@@ -109,7 +109,7 @@ class _Finder:
         """Return this, with everything filled in."""
         raw = self.maker.topics("raw event")
         others = [topic for topic in self.maker.existing if topic not in raw]
-        wanted = Wanted(frozenset({self.subject}))
+        wanted = SearchedNames(frozenset({self.subject}))
         self.records = await self.search.find(raw, wanted)
         events = self._events(self.records, {self.subject})
         if events:
@@ -150,11 +150,11 @@ class _Finder:
         ]
         self.keys = {(record.key or b"").decode("utf-8", "replace") for record in tasks}
         if self.keys:
-            by_key = await self.search.find(raw, Wanted(frozenset(self.keys)))
+            by_key = await self.search.find(raw, SearchedNames(frozenset(self.keys)))
             self.records += [record for record, _ in self._events(by_key, ids)]
         if fresh := ids - self.names:
             self.names |= fresh
-            self.records += await self.search.find(others, Wanted(frozenset(fresh)))
+            self.records += await self.search.find(others, SearchedNames(frozenset(fresh)))
         self.records = list(
             {(each.topic, each.partition, each.offset): each for each in self.records}.values()
         )

@@ -22,6 +22,11 @@ _KINDS: Mapping[str, tuple[str, ...]] = {
     ),
     "domain extension": ("claimx_pipeline.domain.extension:DomainExtension",),
     "topic": ("claimx_pipeline.topics:Topic",),
+    "part of the monitoring": (
+        "claimx_pipeline.monitoring.model:Alert",
+        "claimx_pipeline.monitoring.model:Dashboard",
+        "claimx_pipeline.telemetry.former_names:FormerMetric",
+    ),
     "problem": ("claimx_pipeline.errors:Problem",),
     "connection": ("claimx_pipeline.settings.tree.connections:ConnectionSettings",),
     "settings section": ("claimx_pipeline.settings.tree.settings:SettingsSection",),

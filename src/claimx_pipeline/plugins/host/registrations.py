@@ -30,9 +30,7 @@ from claimx_pipeline.settings.tree.settings import Settings
 if TYPE_CHECKING:
     from claimx_pipeline.domain.domain import Domain
     from claimx_pipeline.domain.handlers import EventHandler
-    from claimx_pipeline.monitoring.model import Alert, Dashboard
     from claimx_pipeline.telemetry.drift import AnswerDrift
-    from claimx_pipeline.telemetry.former_names import FormerMetric
     from claimx_pipeline.telemetry.metrics import Metrics
     from claimx_pipeline.topics import Topic
 
@@ -269,26 +267,6 @@ class Registrations:
         if metrics is None:
             return Connections(named, self._clock)
         return Connections(named, self._clock, metrics=metrics.requests, drift=metrics.drift)
-
-    def monitoring(self) -> list[Dashboard | Alert | FormerMetric]:
-        """Return the dashboards, alerts and former names of metrics that plugins add.
-
-        Raises:
-            ClaimxError: A plugin raised, or two of them use one name.
-        """
-        hook, owners = "claimx_register_monitoring", dict[str, str]()
-        found: list[Dashboard | Alert | FormerMetric] = []
-        for plugin, answer in self.answers(hook):
-            for part in several(hook, plugin, answer):
-                name = str(getattr(part, "uid", None) or getattr(part, "name", part))
-                owner = owners.setdefault(name, plugin)
-                if owner != plugin:
-                    raise ClaimxError(
-                        f"plugins {owner!r} and {plugin!r} both bring {name!r} for monitoring; "
-                        "disable one of them"
-                    )
-                found.append(part)
-        return found
 
     def broker(self, where: str) -> Broker:
         """Return the broker that the settings name, at *where*; not connected.
