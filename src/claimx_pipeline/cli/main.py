@@ -22,7 +22,8 @@ from claimx_pipeline.errors import (
     UsageError,
 )
 from claimx_pipeline.hooks.command import Command
-from claimx_pipeline.hooks.output import be_quiet, warn
+from claimx_pipeline.hooks.manner import manner
+from claimx_pipeline.hooks.output import warn
 
 if TYPE_CHECKING:
     from claimx_pipeline.plugins.host.info import PluginInfo
@@ -155,7 +156,8 @@ def root(
     New here? 'claimx-run demo' runs everything on sample events and shows the result.
     """
     del version
-    be_quiet(quiet)
+    manner.quiet = quiet
+    manner.colours = not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     context.obj = CommandLine(config, debug)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import sys
 import textwrap
@@ -10,6 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from claimx_pipeline.hooks.cells import is_number, plain, width
+from claimx_pipeline.hooks.manner import manner
 
 INDENT, GAP = "  ", "  "
 PAIR = 2
@@ -54,8 +54,7 @@ def terminal_width() -> int:
 
 def bold(text: str) -> str:
     """Return *text* as a terminal shows it bold; as it is where that is not wanted."""
-    coloured = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
-    return f"\x1b[1m{text}\x1b[0m" if coloured and os.environ.get("TERM") != "dumb" else text
+    return f"\x1b[1m{text}\x1b[0m" if manner.colours and sys.stdout.isatty() else text
 
 
 def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], wide: int) -> Any:

@@ -8,25 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
-from attrs import define
 
 from claimx_pipeline.errors import UsageError
 from claimx_pipeline.hooks.cells import of_csv, shown
-
-
-@define
-class _Quietness:
-    """Whether what is said beside the data is left out, as ``--quiet`` asks."""
-
-    on: bool = False
-
-
-_quietness = _Quietness()
-
-
-def be_quiet(on: bool) -> None:
-    """Leave out what ``note`` would say from now on, or say it again."""
-    _quietness.on = on
+from claimx_pipeline.hooks.manner import manner
 
 
 def print_json(value: Any) -> None:
@@ -126,7 +111,7 @@ def draw_table(
 
 def note(text: str) -> None:
     """Print a line for the person at the keyboard, beside the data; not with ``--quiet``."""
-    if not _quietness.on:
+    if not manner.quiet:
         sys.stderr.write(text + "\n")
 
 

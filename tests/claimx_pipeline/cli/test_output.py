@@ -12,7 +12,8 @@ from claimx_pipeline.cli.program import command
 from claimx_pipeline.errors import UsageError
 from claimx_pipeline.hooks.cells import shown
 from claimx_pipeline.hooks.drawing import laid_out
-from claimx_pipeline.hooks.output import be_quiet, note, print_rows, warn
+from claimx_pipeline.hooks.manner import manner
+from claimx_pipeline.hooks.output import note, print_rows, warn
 from tests.rigs.command import run
 from tests.rigs.terminal import on_terminal
 
@@ -24,7 +25,6 @@ PROSE = [{"name": "ingest", "summary": "Reads raw events and asks for the enrich
 @pytest.fixture
 def columns_80(monkeypatch):
     monkeypatch.setenv("COLUMNS", "80")
-    monkeypatch.delenv("NO_COLOR", raising=False)
 
 
 def lines_of(rows, columns, **options):
@@ -87,13 +87,10 @@ def test_two_forms_at_once_are_refused():
         print_rows([], [], json=True, csv=True)
 
 
-def test_quiet_leaves_out_notes_and_keeps_warnings(capsys):
-    be_quiet(True)
-    try:
-        note("beside the data")
-        warn("something is wrong")
-    finally:
-        be_quiet(False)
+def test_quiet_leaves_out_notes_and_keeps_warnings(capsys, monkeypatch):
+    monkeypatch.setattr(manner, "quiet", True)
+    note("beside the data")
+    warn("something is wrong")
     assert capsys.readouterr().err == "something is wrong\n"
 
 

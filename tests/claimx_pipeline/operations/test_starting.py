@@ -1,8 +1,8 @@
 """What the check accepts starts, and what it does not is refused by every way to start."""
 
-from __future__ import json
-import annotations
+from __future__ import annotations
 
+import json
 import re
 from textwrap import dedent
 
