@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from difflib import get_close_matches
 from functools import cached_property
 from importlib import metadata
 from pathlib import Path
@@ -61,6 +62,14 @@ class LazyGroup(TyperGroup):
             warn(f"warning: {problem}")
         infos = plugins.infos
         return {name: (command, infos.get(by)) for name, (by, command) in found.items()}
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Find the command that is to be run; a misspelt one is refused with the one meant."""
+        if args and args[0] not in self.core and args[0] not in self.known:
+            meant = get_close_matches(args[0], self.known, 1)
+            hint = f"did you mean {meant[0]!r}?" if meant else "'claimx-run --help' lists them"
+            raise UsageError(f"there is no command {args[0]!r}; {hint}")
+        return super().resolve_command(ctx, args)
 
     def list_commands(self, ctx: Any) -> list[str]:
         """Return the names in the order of their registration."""

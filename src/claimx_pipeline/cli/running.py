@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
@@ -10,12 +11,15 @@ from typing import TYPE_CHECKING
 from claimx_pipeline import operations
 from claimx_pipeline.cli.garbage import rarely
 from claimx_pipeline.cli.process_log import Say, process_log
-from claimx_pipeline.errors import ClaimxError
+from claimx_pipeline.errors import ClaimxError, UsageError
 
 if TYPE_CHECKING:
     from claimx_pipeline.operations import Running, WorkerRun
     from claimx_pipeline.pipeline import Pipeline
     from claimx_pipeline.runtime.worker import WorkerSpec
+
+FEW = 3
+"""So many workers are shown a line each as they start; of more a person reads the names."""
 
 
 def run_workers(
@@ -24,6 +28,7 @@ def run_workers(
     *,
     instances: int = 1,
     until_idle: bool = False,
+    strict: bool = False,
     console: bool = False,
 ) -> None:
     """Run *workers* in this process until a signal, a failure or, if asked, until idle.
@@ -33,15 +38,25 @@ def run_workers(
         workers: What to run.
         instances: Members of each.
         until_idle: End when nothing is left to do.
+        strict: Then fail if a record is dead or waits to be retried.
         console: Serve the web console beside them.
 
     Raises:
         ClaimxError: A setting is missing, a worker cannot start, or a record failed.
+        UsageError: *strict* without *until_idle*.
     """
+    if strict and not until_idle:
+        raise UsageError("--strict says how a run ended that ends by itself; add --until-idle")
     with process_log(pipeline) as say:
         asyncio.run(
             _run(
-                pipeline, workers, say, instances=instances, until_idle=until_idle, console=console
+                pipeline,
+                workers,
+                say,
+                instances=instances,
+                until_idle=until_idle,
+                strict=strict,
+                console=console,
             )
         )
 
@@ -53,10 +68,12 @@ async def _run(
     *,
     instances: int,
     until_idle: bool,
+    strict: bool,
     console: bool,
 ) -> None:
     names = [worker.name for worker in workers]
     run: Running | None = None
+    waiting = 0
     looking: asyncio.Task[None] | None = None
     try:
         async with (
@@ -73,12 +90,26 @@ async def _run(
                 say(f"warning: {unread}")
             async with rarely(run):
                 await (run.until_idle() if until_idle else run.until_ended())
+                waiting = await run.to_be_retried() if strict else 0
     finally:
         if looking is not None:
             looking.cancel()
         # Also where one has failed: what the others did is not lost with it.
         for each in run.done() if run is not None else ():
             say(_summary(each))
+    if strict and run is not None:
+        _refuse_unfinished(run.done(), waiting)
+
+
+def _refuse_unfinished(done: Sequence[WorkerRun], waiting: int) -> None:
+    """Fail if not everything is done; of what waits to be retried only where one has failed."""
+    dead = sum(each.dead for each in done)
+    waiting = waiting * any(each.retried for each in done) + sum(each.waiting for each in done)
+    if dead or waiting:
+        raise ClaimxError(
+            f"not everything is done: {dead} dead, {waiting} waiting; "
+            "'claimx-run dlq list' shows what is dead and why, 'claimx-run status' what waits"
+        )
 
 
 async def _warn_of_topics(pipeline: Pipeline, say: Say) -> None:
@@ -123,6 +154,9 @@ def _announce(pipeline: Pipeline, run: Running, say: Say) -> None:
     for warning in (*pipeline.plugins.left_out, *pipeline.plugins.warnings):
         say(f"warning: {warning}")
     topology = pipeline.topology
+    if len(run.workers) > FEW and sys.stderr.isatty():
+        say(f"workers {', '.join(worker.name for worker in run.workers)}")
+        return
     for worker in run.workers:
         reads = ", ".join(topology.physical(topic.name) for topic in worker.reads)
         say(f"worker  {worker.name}: reads {reads} as group {topology.group(worker.group)}")

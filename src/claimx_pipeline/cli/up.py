@@ -19,6 +19,10 @@ def up(
     until_idle: Annotated[
         bool, typer.Option("--until-idle", help="Stop when nothing is left to do.")
     ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="With --until-idle: end with 1 if a record died or waits."),
+    ] = False,
     console: Annotated[
         bool, typer.Option("--console", help="Serve the web console too, as console.with_up does.")
     ] = False,
@@ -35,4 +39,4 @@ def up(
     asyncio.run(operations.create_all(pipeline))
     console = console or pipeline.settings.console.with_up
     workers = [*pipeline.workers.values()]
-    run_workers(pipeline, workers, until_idle=until_idle, console=console)
+    run_workers(pipeline, workers, until_idle=until_idle, strict=strict, console=console)

@@ -40,6 +40,10 @@ def worker(
     until_idle: Annotated[
         bool, typer.Option("--until-idle", help="Stop when nothing is left to do.")
     ] = False,
+    strict: Annotated[
+        bool,
+        typer.Option("--strict", help="With --until-idle: end with 1 if a record died or waits."),
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="List or show as JSON.")] = False,
     csv: CSV = False,
     vertical: VERTICAL = False,
@@ -67,7 +71,13 @@ def worker(
     from claimx_pipeline.cli.running import run_workers
 
     pipeline = command_line.starting(names)
-    run_workers(pipeline, pipeline.select(names), instances=instances, until_idle=until_idle)
+    run_workers(
+        pipeline,
+        pipeline.select(names),
+        instances=instances,
+        until_idle=until_idle,
+        strict=strict,
+    )
 
 
 def show_list(

@@ -41,6 +41,7 @@ from claimx_pipeline.delta.writing.positions import (
 )
 from claimx_pipeline.delta.writing.sink import DeltaSink, TableSink, TableWriter
 from claimx_pipeline.errors import TableError
+from claimx_pipeline.settings.nearest import meant
 from claimx_pipeline.settings.tree.tables import TablesSettings
 
 log = logging.getLogger(__name__)
@@ -92,7 +93,8 @@ class TableStore:
         """
         found = self.specs.get(name)
         if found is None:
-            raise TableError(name, f"is not declared; declared are {', '.join(sorted(self.specs))}")
+            hint = f"{meant(name, self.specs)}declared are {', '.join(sorted(self.specs))}"
+            raise TableError(name, f"is not declared; {hint}")
         return found
 
     def location(self, name: str) -> TableLocation:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from claimx_pipeline.delta.querying.hiding import Hidden
 from claimx_pipeline.delta.querying.query import Limits, run_query
 from claimx_pipeline.errors import UsageError
+from claimx_pipeline.settings.nearest import meant
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -46,5 +47,6 @@ def named_query(
     found = pipeline.queries.get(name)
     if found is None:
         known = ", ".join(sorted(pipeline.queries)) or "none"
-        raise UsageError(f"there is no query {name!r}; there are {known}")
+        hint = meant(name, pipeline.queries)
+        raise UsageError(f"there is no query {name!r}; {hint}there are {known}")
     return run_query(pipeline.table_store, found.render(parameters))

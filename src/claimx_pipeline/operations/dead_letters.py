@@ -24,6 +24,7 @@ from claimx_pipeline.runtime.dead_letters.reader import (
     FoundDeadLetter,
 )
 from claimx_pipeline.runtime.headers import Origin
+from claimx_pipeline.settings.nearest import meant
 
 if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline
@@ -211,7 +212,8 @@ def _physical(pipeline: Pipeline, topic: str) -> str:
     if topic in known or topic in names:
         return pipeline.topology.on_broker(topic)
     raise UsageError(
-        f"{topic!r} is not a topic of dead letters; there are {', '.join(known) or 'none'}"
+        f"{topic!r} is not a topic of dead letters; {meant(topic, known)}"
+        f"there are {', '.join(known) or 'none'}"
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from claimx_pipeline.errors import UsageError
+from claimx_pipeline.settings.nearest import meant
 
 if TYPE_CHECKING:
     from claimx_pipeline.domain.domain import Domain
@@ -33,7 +34,8 @@ def one_domain(pipeline: Pipeline, name: str) -> Domain:
     """
     if name not in pipeline.domains:
         raise UsageError(
-            f"there is no domain {name!r}; loaded are {', '.join(pipeline.domains)}; "
+            f"there is no domain {name!r}; {meant(name, pipeline.domains)}"
+            f"loaded are {', '.join(pipeline.domains)}; "
             "install the plugin that registers it"
         )
     return pipeline.domains[name]
@@ -60,5 +62,6 @@ def one_plugin(pipeline: Pipeline, name: str) -> PluginInfo:
     info = pipeline.plugins.infos.get(name)
     if info is None:
         known = ", ".join(sorted(pipeline.plugins.infos)) or "none"
-        raise UsageError(f"there is no plugin {name!r}; there are: {known}")
+        hint = meant(name, pipeline.plugins.infos)
+        raise UsageError(f"there is no plugin {name!r}; {hint}there are: {known}")
     return info

@@ -133,6 +133,15 @@ class Running:
         """
         return await progress(self._admin, self._pipeline.topology, self.workers)
 
+    async def to_be_retried(self) -> int:
+        """Return how many records are in the retry topics now, whoever failed with them.
+
+        Raises:
+            BrokerError: The broker did not answer.
+        """
+        retry = self._pipeline.workers["retry"]
+        return (await progress(self._admin, self._pipeline.topology, [retry])).lag[retry.name]
+
     def done(self) -> list[WorkerRun]:
         """Return what each worker has done so far; all of it once they have ended."""
         failures = self._process.failures

@@ -11,6 +11,12 @@ _SEPARATORS = re.compile(r"[-_.\s]+")
 _DIGITS = re.compile(r"[0-9]+")
 
 
+def meant(name: str, known: Iterable[str]) -> str:
+    """Return ``did you mean 'other'? `` to begin a hint with; empty if nothing is near."""
+    near = nearest(name, known)
+    return f"did you mean {near!r}? " if near else ""
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """Return the one of *known* that *name* is a misspelling of, None if it is none.
 

@@ -162,3 +162,25 @@ def test_help_comes_at_once_and_imports_nothing_heavy(tmp_path):
     )
     assert result.stderr.strip() == "[]"
     assert "demo" in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("typed", "said"),
+    [
+        (["wroker", "ingest"], "there is no command 'wroker'; did you mean 'worker'?"),
+        (["zzz"], "there is no command 'zzz'; 'claimx-run --help' lists them"),
+        (["worker", "evnts"], "did you mean 'events'?"),
+        (["worker", "ingest", "--strict"], "add --until-idle"),
+        (["topics", "read", "claimx.event.raw"], "did you mean 'claimx.events.raw'?"),
+        (["query", "--name", "events-by-outcom"], "did you mean 'events-by-outcome'?"),
+        (["dlq", "list", "--topic", "claimx.event.dlq"], "did you mean 'claimx.events.dlq'?"),
+        (["tables", "list", "--domain", "claimy"], "did you mean 'claimx'?"),
+        (["tables", "list", "--json", "--csv"], "give one of them"),
+    ],
+)
+def test_a_misspelt_name_is_refused_with_the_one_that_was_meant(tmp_path, typed, said):
+    result = run(*typed, cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stdout == ""
+    assert said in only_line(result)
+    assert list(tmp_path.iterdir()) == []

@@ -51,7 +51,7 @@ def test_show_tells_what_a_plugin_is_and_brings_along(folder):
 def test_show_of_a_name_that_is_none_lists_the_names(folder):
     done = run("plugins", "show", "task_triger", cwd=folder)
     assert done.returncode == 2
-    assert "there is no plugin 'task_triger'; there are" in done.stderr
+    assert "there is no plugin 'task_triger'; did you mean 'task_trigger'? there are" in done.stderr
 
 
 def test_try_shows_what_would_be_done_and_does_nothing(folder):

@@ -76,7 +76,7 @@ def test_the_named_queries_are_listed(command_line):
         ([], "give either SQL or --name"),
         (["SELECT 1", "--name", "late"], "give either SQL or --name"),
         (["SELECT 1", "-p", "a=1"], "--param goes with --name"),
-        (["--name", "lat"], "there is no query 'lat'; there are late"),
+        (["--name", "lat"], "there is no query 'lat'; did you mean 'late'. there are late"),
         (["--name", "late", "-p", "since"], "--param 'since' is not of the form NAME=VALUE"),
         (["--name", "late"], "query 'late' needs since: first time"),
         (["DROP TABLE events"], "a query begins with SELECT"),

@@ -95,7 +95,10 @@ def test_a_dry_run_creates_nothing(store, tmp_path):
 
 
 def test_a_wrong_name_creates_nothing(store, tmp_path):
-    with pytest.raises(TableError, match="'evnts': is not declared; declared are events, projects"):
+    with pytest.raises(
+        TableError,
+        match="'evnts': is not declared; did you mean 'events'. declared are events, projects",
+    ):
         run(store, "create", "events", "evnts")
     assert list(tmp_path.iterdir()) == []
 

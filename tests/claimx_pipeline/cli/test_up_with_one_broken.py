@@ -129,3 +129,16 @@ async def test_the_last_line_says_what_failed_and_until_when_it_waits(tmp_path):
         "worker ingest stopped after 3 records: 1 done, 0 to be retried, 2 dead, 0 waiting"
     )
     assert "records are dead letters (permanent, the first at claimx.events.raw" in done.stderr
+
+
+async def test_a_strict_run_ends_with_1_if_a_record_died_and_with_0_if_none_did(tmp_path):
+    pipeline = await pipeline_in(tmp_path)
+    await operations.publish(pipeline, RAW, events(1))
+    command = ("worker", "ingest", "--until-idle", "--strict")
+    assert (await asyncio.to_thread(run, *command, cwd=tmp_path)).returncode == 0
+    await operations.publish(pipeline, RAW, [{"eventType": 5}])
+    done = await asyncio.to_thread(run, *command, cwd=tmp_path)
+    assert done.returncode == 1
+    assert "claimx-run: not everything is done: 1 dead, 0 waiting" in done.stderr
+    again = await asyncio.to_thread(run, *command, cwd=tmp_path)
+    assert again.returncode == 0, "what died in an earlier run is not of this one"

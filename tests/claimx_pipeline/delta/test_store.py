@@ -70,7 +70,10 @@ async def test_a_missing_table_is_named_and_nothing_is_created(tmp_path):
 
 
 def test_an_undeclared_table_is_refused_with_what_is_declared(tmp_path):
-    with pytest.raises(TableError, match="'evnts': is not declared; declared are events, kinds"):
+    with pytest.raises(
+        TableError,
+        match="'evnts': is not declared; did you mean 'events'. declared are events, kinds",
+    ):
         make_store(tmp_path, created=False).location("evnts")
 
 
