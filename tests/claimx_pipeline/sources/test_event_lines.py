@@ -156,7 +156,7 @@ def test_the_command_reads_them_and_limits_what_it_prints(tmp_path):
     assert bad.returncode == 1
     lines = bad.stderr.splitlines()
     assert len(lines) < 30
-    assert "bad.csv: 2980 more lines are not events" in lines
+    assert "bad.csv: 2980 more lines are left out" in lines
     assert lines[-1].startswith("bad.csv holds no event; publish reads JSON objects")
     tmp_path.joinpath("events.zip").write_bytes(b"PK\x03\x04")
     other = run("publish", "events.zip", cwd=tmp_path)
