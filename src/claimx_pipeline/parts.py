@@ -78,7 +78,8 @@ class Parts:
         from claimx_pipeline.workers.source import source_workers
 
         declared = self.registrations.by_name("claimx_register_workers", "worker")
-        declared = with_state_worker(declared, self.plugins, self.domains)
+        with self._refusals.of("workers.plugin-state"):
+            declared = with_state_worker(declared, self.plugins, self.domains)
         return source_workers(self.registrations, self.loaded, declared)
 
     @cached_property

@@ -26,7 +26,7 @@ pytestmark = [
 
 SUBMISSIONS = "itel_cabinet_submissions"
 
-ADDED = {"itel.cabinet.accepted", "itel.cabinet.sending"}
+ADDED = {"itel.cabinet.accepted", "itel.cabinet.sending", "claimx.maintenance.position"}
 """Topics that no earlier version reads or writes."""
 
 ENTITY_KINDS = (

@@ -118,7 +118,6 @@ REGISTERING = Installation(
         "plugins.published2: topic 'shared' is declared in two ways, by plugin 'published1'",
         "plugins.watched1: plugin 'watched1' failed in claimx_register_monitoring: it returned 'x'",
         "plugins.watched2: plugin 'watched2' registers part of the monitoring 'ClaimxLagHigh'",
-        "plugins.watched3: plugin 'watched3' registers the former metric 'no name', which cannot be",
         "plugins.watched3: plugin 'watched3' registers the former metric "
         "'claimx_records_received_total', which cannot be served",
         "plugins.extends: it extends domain 'nowhere', which is not loaded",
@@ -223,7 +222,7 @@ REGISTERING = Installation(
             """
             from claimx_pipeline.hooks import Alert
             return [Alert(name="ClaimxLagHigh", expr="1", wait="1m", severity="warning",
-                          summary="x", means="x", look=["x"], remedy=["x"], call="x")]
+                          summary="x", means="x.", look=["x"], remedy=["x"], call="x.")]
             """,
             ", settings",
         ),
@@ -232,8 +231,7 @@ REGISTERING = Installation(
             """
             from claimx_pipeline.hooks import CountedIn, FormerMetric
             part = CountedIn("claimx_records_received_total")
-            return [FormerMetric(name=name, help="x", of=[part])
-                    for name in ("no name", "claimx_records_received_total")]
+            return [FormerMetric(name=part.metric, help="x", of=[part])]
             """,
             ", settings",
         ),

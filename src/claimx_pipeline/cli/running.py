@@ -151,7 +151,7 @@ def _announce(pipeline: Pipeline, run: Running, say: Say) -> None:
         say(f"health  http://{host}:{run.health_port}/health/ready  and /metrics")
     if any("plugins" in worker.needs for worker in run.workers):
         say(_plugins(pipeline))
-    for warning in (*pipeline.plugins.left_out, *pipeline.plugins.warnings):
+    for warning in pipeline.warnings:
         say(f"warning: {warning}")
     topology = pipeline.topology
     if len(run.workers) > FEW and sys.stderr.isatty():

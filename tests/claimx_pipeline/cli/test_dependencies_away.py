@@ -138,5 +138,5 @@ def test_a_failed_worker_ends_with_its_reason_and_not_with_0(tmp_path):
     """No error mode that goes on answering probes: a rollout sees it fail."""
     result = run("worker", "ingest", cwd=tmp_path)
     assert result.returncode == 1
-    last = result.stderr.strip().splitlines()[-1]
+    last = json.loads(result.stderr.strip().splitlines()[-1])["message"]
     assert last.startswith("claimx-run: topic 'claimx.events.raw' does not exist; create it")

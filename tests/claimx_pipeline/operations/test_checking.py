@@ -41,6 +41,7 @@ ELSEWHERE = {
     "broker/kafka/security.py:_tls_problems": "tests/claimx_pipeline/broker/kafka",
     "connections/credential.py:check_connection": "most of it is refused as settings are read",
     "connections/credential.py:token_url_problems": "most of it is refused as settings are read",
+    "assembly.py:_missing_directory": "a warning",
     "plugins/host/loading.py:_registered": "a warning",
     "plugins/host/loading.py:_load": "the other half is a warning; see 'cannot be loaded'",
     "connections/registry.py:get": "what names a connection was refused before",

@@ -49,7 +49,12 @@ def test_a_deferred_action_is_done_when_its_time_has_come(claimx_sandbox):
     claimx_sandbox.run("ingest", "enrichment", "actions")
     now, later = claimx_sandbox.records("reminders")
     assert later.timestamp - now.timestamp >= 700
-    assert {name for name, _ in later.headers} == {"claimx-id", "claimx-hops"}
+    assert {name for name, _ in later.headers} == {
+        "claimx-id",
+        "claimx-hops",
+        "claimx-correlation-id",
+        "claimx-raw",
+    }
     hops = [
         len(claimx_sandbox.records(f"claimx.plugins.retry.{delay}")) for delay in ("200ms", "400ms")
     ]

@@ -47,5 +47,5 @@ def _see_that_it_can_be_served(plugin: str, metric: FormerMetric, metrics: Metri
         # Not a name that Prometheus allows, or one that a metric of this version has.
         raise ClaimxError(
             f"{owner(plugin)} registers the former metric {metric.name!r}, which cannot be served: "
-            f"{error}; give it the name that dashboards use, or remove it if it is served already"
+            "it is not a valid name, or a metric of this version has it; correct or remove it"
         ) from error
