@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import shutil
-import sys
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +17,7 @@ from attrs import define, field
 from claimx_pipeline import operations
 from claimx_pipeline.cli.demo_settings import DEMO_FILE, MARK, DemoSettings, as_json
 from claimx_pipeline.cli.garbage import rarely
+from claimx_pipeline.cli.live import live
 from claimx_pipeline.delta.querying.queries import NamedQuery
 from claimx_pipeline.domain.demonstration import Demonstration, Extensible, Wave
 from claimx_pipeline.errors import UsageError
@@ -207,13 +207,8 @@ class Demo:
         topic = pipeline.domains[self.domain].topics.events_raw.name
         await operations.publish(pipeline, topic, wave.events, keys=wave.keys)
         note(f"{wave.title}: {len(wave.events)} events published")
-        ticking = asyncio.create_task(_tick(pipeline, run)) if sys.stderr.isatty() else None
-        try:
+        async with live(run, pipeline.clock):
             await run.until_idle()
-        finally:
-            if ticking is not None:
-                ticking.cancel()
-                await asyncio.gather(ticking, return_exceptions=True)
 
     def _rows(self, table: str) -> int:
         counted = operations.query(self._pipeline, f"SELECT count(*) AS n FROM {table}")  # noqa: S608 - a declared name
@@ -233,16 +228,6 @@ def demonstration_of(pipeline: Pipeline, name: str) -> Callable[[int, int], Demo
     module, _, named = domain.demo.partition(":")
     played: Callable[[int, int], Demonstration] = getattr(importlib.import_module(module), named)
     return played
-
-
-async def _tick(pipeline: Pipeline, run: Running) -> None:
-    """Show on a terminal how much each worker has left."""
-    while True:
-        now = await run.progress()
-        left = ", ".join(f"{name} {lag}" for name, lag in now.lag.items() if lag)
-        sys.stderr.write(f"\r\x1b[K  left: {left}" if left else "\r\x1b[K")
-        sys.stderr.flush()
-        await pipeline.clock.sleep(0.3)
 
 
 def _files(folder: Path) -> dict[str, int]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from claimx_pipeline import operations
 from claimx_pipeline.cli.garbage import rarely
+from claimx_pipeline.cli.live import live
 from claimx_pipeline.cli.process_log import Say, process_log
 from claimx_pipeline.errors import ClaimxError, UsageError
 
@@ -88,7 +89,7 @@ async def _run(
             looking = asyncio.create_task(_warn_of_topics(pipeline, say))
             for unread in await operations.unread_outputs(pipeline, names):
                 say(f"warning: {unread}")
-            async with rarely(run):
+            async with rarely(run), live(run, pipeline.clock):
                 await (run.until_idle() if until_idle else run.until_ended())
                 waiting = await run.to_be_retried() if strict else 0
     finally:

@@ -1,4 +1,4 @@
-"""How a process speaks to the person at the keyboard, as its command line was told to."""
+"""How a process speaks to the person at the keyboard, as its command line asks."""
 
 from __future__ import annotations
 

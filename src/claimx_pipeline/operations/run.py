@@ -134,7 +134,7 @@ class Running:
         return await progress(self._admin, self._pipeline.topology, self.workers)
 
     async def to_be_retried(self) -> int:
-        """Return how many records are in the retry topics now, whoever failed with them.
+        """Return how many records are in the retry topics now, of any worker.
 
         Raises:
             BrokerError: The broker did not answer.
