@@ -201,7 +201,11 @@ class FaultRun:
             topic
             for topic, readers in pipeline.topology.readers.items()
             if topic not in letters
-            and all(pipeline.workers[reader].dead_letters for reader in readers)
+            and all(
+                # One with an intake of its own notes there how far it is.
+                pipeline.workers[reader].dead_letters and pipeline.workers[reader].intake is None
+                for reader in readers
+            )
         ]
 
 
