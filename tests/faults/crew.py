@@ -126,7 +126,7 @@ class Crew:
     async def freeze(self, seconds: float) -> None:
         """Stop a process for so long that it loses its partitions, and never tell it."""
         others = self._at_work()
-        if len(others) < 2:  # noqa: PLR2004 - with one frozen there may be none
+        if len(others) < 2:
             return  # somebody has to be left, to be killed and to take over
         member = self.chance.choice(others)
         at = now()
