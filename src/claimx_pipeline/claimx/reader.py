@@ -47,6 +47,7 @@ class ClaimxReader:
             settings.project_cache_entries,
             clock,
             counts=counts or CacheCounts(),
+            pack=Answered.packed,
         )
         return cls(api, cache)
 
@@ -80,7 +81,7 @@ class ClaimxReader:
                 what the event has changed. None for any that is kept.
 
         Returns:
-            The answer. It is shared with others who ask the same and not to be changed.
+            The answer. It may be shared with others who ask the same, and is not to be changed.
 
         Raises:
             ValueError: *path* is not one below the API's address.

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import http
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any, Generic, TypeVar
 
+import msgspec
 from attrs import define, field, frozen
 
 from claimx_pipeline.connections.json_answer import NotJsonError, read_json
@@ -18,6 +19,8 @@ from claimx_pipeline.redaction import quoted, redacted
 logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
+
+_PACK, _UNPACK = msgspec.msgpack.Encoder().encode, msgspec.msgpack.Decoder().decode
 
 MISSING = frozenset({404, 405})
 """Answers of a service that knows nothing of what was asked for, or of any such thing."""
@@ -233,3 +236,16 @@ class Answered(Generic[T]):
     """The answer."""
     answered_at: datetime
     """When the service answered, the clock's time."""
+
+    def packed(self) -> Callable[[], Answered[T]]:
+        """Return what gives an equal answer each time it is called.
+
+        It keeps JSON as bytes, which take a sixth of the memory of dicts and texts.
+        """
+        try:
+            body = _PACK(self.body)
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            return lambda: self  # such as a whole number of more than 64 bits
+        # Without a reference to this object, which would keep the answer itself.
+        made, answered_at = type(self), self.answered_at
+        return lambda: made(_UNPACK(body), answered_at)

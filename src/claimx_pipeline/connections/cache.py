@@ -18,14 +18,18 @@ from claimx_pipeline.telemetry.request_metrics import CacheCounts
 T = TypeVar("T")
 
 MOST_BYTES = 8 * 1024 * 1024
-"""What a cache keeps at most, as JSON; decoded it takes about six times as much memory."""
+"""What a cache keeps at most, as JSON."""
 
-_ENCODER = msgspec.json.Encoder(enc_hook=repr)
+_SIZES = msgspec.json.Encoder(enc_hook=repr)
+
+
+def _as_it_is(value: T) -> Callable[[], T]:
+    return lambda: value
 
 
 @frozen
 class _Kept(Generic[T]):
-    value: T
+    value: Callable[[], T]
     asked_at: datetime
     expires: float
     size: int
@@ -59,6 +63,8 @@ class AnswerCache(Generic[T]):
     """How often it was asked; metrics read it."""
     most_bytes: int = MOST_BYTES
     """Size of the answers kept at most, as JSON."""
+    pack: Callable[[T], Callable[[], T]] = field(default=_as_it_is, kw_only=True)
+    """Given an answer returns what gives it back: so it can be kept in less memory."""
     _kept: OrderedDict[Hashable, _Kept[T]] = field(factory=OrderedDict, init=False)
     _flights: dict[Hashable, _Flight[T]] = field(factory=dict, init=False)
     _bytes: int = field(default=0, init=False)
@@ -86,7 +92,7 @@ class AnswerCache(Generic[T]):
             if kept and kept.expires > self._clock.monotonic() and _recent(kept.asked_at, bound):
                 self._kept.move_to_end(key)
                 self.counts.hits += 1
-                return kept.value
+                return kept.value()
             flight = self._flights.get(key)
             if flight is None or flight.task.done():
                 self.counts.misses += 1
@@ -142,7 +148,7 @@ class AnswerCache(Generic[T]):
             return
         self.discard(key)
         now, size = self._clock.monotonic(), _size(value)
-        self._kept[key] = _Kept(value, asked_at, now + self.ttl_seconds, size)
+        self._kept[key] = _Kept(self.pack(value), asked_at, now + self.ttl_seconds, size)
         self._bytes += size
         while self._kept and self._is_over(now):
             _, oldest = self._kept.popitem(last=False)
@@ -158,7 +164,7 @@ class AnswerCache(Generic[T]):
 def _size(value: object) -> int:
     """Return the size of *value* as JSON; 0 for what JSON cannot hold."""
     try:
-        return len(_ENCODER.encode(value))
+        return len(_SIZES.encode(value))
     except (TypeError, ValueError, OverflowError, RecursionError):
         return 0
 
