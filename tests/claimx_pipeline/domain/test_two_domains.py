@@ -199,7 +199,7 @@ def test_events_are_published_and_tried_by_domain(both):
     assert isinstance(event, AcmeEvent)
     context = asyncio.run(operations.context_of(both.pipeline, event))
     assert (context.domain, context.key, context.job["amount"]) == ("acme", "j1", 5)
-    with pytest.raises(UsageError, match="no domain 'acne'; did you mean 'acme'\? loaded are claimx, acme"):
+    with pytest.raises(UsageError, match="no domain 'acne'; did you mean 'acme'"):
         asyncio.run(operations.publish_events(both.pipeline, lines, "acne"))
     with pytest.raises(UsageError, match="'acme' is a plugin's"):
         operations.read_event(lines[0], domain="acme")
