@@ -1,5 +1,7 @@
 """Plugins as strangers write them, by the published pages alone: only public names, nothing else."""
 
+import asyncio
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import msgspec
@@ -13,6 +15,7 @@ from claimx_pipeline import (
     WorkerSpec,
     hookimpl,
 )
+from claimx_pipeline.operations import plan_replay, replay_dead_letters
 from claimx_pipeline.stages import Chain, DeltaConfig, LookupConfig, StageSpec, TransformConfig
 from claimx_pipeline.tables import LONG, STRING, TIMESTAMP, Column, TableSpec
 from claimx_pipeline.testing import PluginContract, SimulatedRoute, make_context
@@ -203,3 +206,60 @@ def test_d_a_directory_plugin_with_trigger_webhook_and_variables(claimx_sandbox,
     assert len(told) == len(calls) > 0
     assert {msgspec.json.decode(call.body)["task_id"] for call in calls} == {32513}
     assert claimx_sandbox.dead_letters() == []
+
+
+class Ledger(Plugin):
+    """F: asks a flaky service about each new project, and tries again by its own ladder."""
+
+    name = "ledger"
+    requires_api = "1.1"
+    event_types = frozenset({"PROJECT_CREATED"})
+    entered = Topic("ledger.entered", partitions=1, terminal=True)
+
+    def topics(self) -> list[Topic]:
+        return [self.entered]
+
+    async def execute(self, context: EnrichmentContext) -> PluginResult:
+        ledger = context.connection("ledger")
+        asked = await ledger.request("GET", f"/entries/{context.project_id}")
+        if asked.json()["state"] == "busy":
+            return PluginResult.retry("the ledger is busy")
+        return PluginResult.publish("ledger.entered", {"project": context.project_id})
+
+
+def test_f_a_flaky_service_is_asked_again_by_a_ladder_and_what_is_dead_is_replayed(claimx_sandbox):
+    asked: dict[str, int] = {}
+    closed: set[str] = set()
+
+    def entry(given: Mapping[str, str]) -> dict[str, str]:
+        project = given["project"]
+        asked[project] = asked.get(project, 0) + 1
+        closed.update({project} - closed if not closed else ())
+        return {"state": "busy" if asked[project] < 3 or project in closed else "entered"}
+
+    claimx_sandbox.only()
+    claimx_sandbox.configure("retry: {families: {claimx.plugins: {delays_seconds: [0.1, 0.2]}}}")
+    claimx_sandbox.serve(SimulatedRoute("/entries/{project}", entry, connection="ledger"))
+    claimx_sandbox.install(Ledger)
+    events = claimx_sandbox.happen(60)
+    created = {each.key for each in events if each.event_type == "PROJECT_CREATED"}
+    workers = ("ingest", "enrichment", "entities")
+    claimx_sandbox.run(*workers)
+
+    def entered() -> list[str]:
+        return sorted(each["project"] for each in claimx_sandbox.messages("ledger.entered"))
+
+    # Twice busy, then entered; the one that stayed busy is a dead letter of this plugin alone.
+    assert entered() == sorted(created - closed) != []
+    assert set(asked.values()) == {3}
+    (dead,) = claimx_sandbox.dead_letters()
+    assert b"plugin 'ledger' failed" in (dead.value or b"") + repr(dead.headers).encode()
+    stored = claimx_sandbox.rows("SELECT project_id FROM claimx_projects")
+    assert {row["project_id"] for row in stored} >= created, "no event waited for the plugin"
+
+    closed.clear()
+    closed.add("-")
+    plan = asyncio.run(plan_replay(claimx_sandbox.pipeline, None))
+    asyncio.run(replay_dead_letters(claimx_sandbox.pipeline, plan))
+    claimx_sandbox.run(*workers)
+    assert entered() == sorted(created)
