@@ -11,7 +11,7 @@ import typer
 from claimx_pipeline import operations
 from claimx_pipeline.cli.asked import CSV, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
-from claimx_pipeline.hooks.output import note, print_json, print_rows
+from claimx_pipeline.hooks.output import note, print_json, print_rows, with_snake_keys
 from claimx_pipeline.operations.names import one_domain
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def list_(
     if domain is not None:
         one_domain(pipeline, domain)
     listed = asyncio.run(operations.list_topics(pipeline))
-    rows = [_row(each) for each in listed if domain in (None, each.domain)]
+    rows = [with_snake_keys(_row(each)) for each in listed if domain in (None, each.domain)]
     folded = [each for each in rows if each["records"] == 0 and each["state"] == "ok"]
     if every or json or csv or vertical or not sys.stdout.isatty():
         folded = []

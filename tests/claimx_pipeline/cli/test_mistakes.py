@@ -174,6 +174,8 @@ def test_help_comes_at_once_and_imports_nothing_heavy(tmp_path):
         (["topics", "read", "claimx.event.raw"], "did you mean 'claimx.events.raw'?"),
         (["query", "--name", "events-by-outcom"], "did you mean 'events-by-outcome'?"),
         (["dlq", "list", "--topic", "claimx.event.dlq"], "did you mean 'claimx.events.dlq'?"),
+        (["tables", "show", "claimx_evnts"], "did you mean 'claimx_events'?"),
+        (["tables", "compact", "claimx_events", "claimx_evnts"], "did you mean 'claimx_events'?"),
         (["tables", "list", "--domain", "claimy"], "did you mean 'claimx'?"),
         (["tables", "list", "--json", "--csv"], "give one of them"),
     ],
