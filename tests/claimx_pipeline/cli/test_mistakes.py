@@ -171,6 +171,7 @@ def test_help_comes_at_once_and_imports_nothing_heavy(tmp_path):
         (["zzz"], "there is no command 'zzz'; 'claimx-run --help' lists them"),
         (["worker", "evnts"], "did you mean 'events'?"),
         (["worker", "ingest", "--strict"], "add --until-idle"),
+        (["topics", "show", "claimx.event.raw"], "did you mean 'claimx.events.raw'?"),
         (["topics", "read", "claimx.event.raw"], "did you mean 'claimx.events.raw'?"),
         (["query", "--name", "events-by-outcom"], "did you mean 'events-by-outcome'?"),
         (["dlq", "list", "--topic", "claimx.event.dlq"], "did you mean 'claimx.events.dlq'?"),
