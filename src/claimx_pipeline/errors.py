@@ -254,6 +254,10 @@ class TableError(ClaimxError):
         return f"table {self.table!r}: {self.reason}"
 
 
+class UnknownTableError(TableError, UsageError):
+    """A table is named that nothing declares; exit code 2."""
+
+
 @define
 class RecordError(ClaimxError):
     """One record failed; ``category`` says whether another try can help."""

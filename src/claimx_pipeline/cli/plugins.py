@@ -15,7 +15,14 @@ from claimx_pipeline.cli.asked import CSV, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.plugins_new import Kind, write_plugin
 from claimx_pipeline.errors import ClaimxError, DecodeError, UsageError
-from claimx_pipeline.hooks.output import note, print_json, print_rows, print_table, warn
+from claimx_pipeline.hooks.output import (
+    note,
+    print_json,
+    print_rows,
+    print_table,
+    warn,
+    with_snake_keys,
+)
 
 if TYPE_CHECKING:
     from claimx_pipeline.domain.events import DomainEvent
@@ -75,7 +82,7 @@ def show(context: typer.Context, name: Name, json: Json = False) -> None:
     command_line: CommandLine = context.obj
     facts = _facts(operations.describe_plugin(command_line.pipeline(), name))
     if json:
-        print_json(facts)
+        print_json(with_snake_keys(facts))
     else:
         rows = ({"of": key, "is": value} for key, value in facts.items() if value not in ("", []))
         print_table(rows, ["of", "is"], name)

@@ -11,11 +11,11 @@ import typer
 from claimx_pipeline import operations
 from claimx_pipeline.cli.asked import CSV, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
-from claimx_pipeline.hooks.output import note, print_json, print_rows
+from claimx_pipeline.hooks.output import note, print_json, print_rows, print_table, with_snake_keys
 from claimx_pipeline.operations.names import one_domain
 
 if TYPE_CHECKING:
-    from claimx_pipeline.operations import ListedTopic
+    from claimx_pipeline.operations import DescribedTopic, ListedTopic
 
 app = typer.Typer(
     add_completion=False,
@@ -45,7 +45,7 @@ def list_(
     if domain is not None:
         one_domain(pipeline, domain)
     listed = asyncio.run(operations.list_topics(pipeline))
-    rows = [_row(each) for each in listed if domain in (None, each.domain)]
+    rows = [with_snake_keys(_row(each)) for each in listed if domain in (None, each.domain)]
     folded = [each for each in rows if each["records"] == 0 and each["state"] == "ok"]
     if every or json or csv or vertical or not sys.stdout.isatty():
         folded = []
@@ -59,6 +59,22 @@ def list_(
     if folded:
         are = "topic is" if len(folded) == 1 else "topics are"
         note(f"{len(folded)} {are} empty (--all shows them)")
+
+
+@app.command()
+def show(
+    context: typer.Context,
+    topic: Annotated[str, typer.Argument(help="Topic; 'topics list' shows them.")],
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Show a topic: how it is kept, how the settings want it, who writes and reads it."""
+    command_line: CommandLine = context.obj
+    facts = _facts(asyncio.run(operations.describe_topic(command_line.pipeline(), topic)))
+    if json:
+        print_json(facts)
+        return
+    rows = ({"of": key.replace("_", " "), "is": value} for key, value in facts.items())
+    print_table(rows, ["of", "is"], facts["topic"])
 
 
 @app.command()
@@ -134,6 +150,26 @@ def read(
     count = asyncio.run(print_records(reading, headers=headers, json=json))
     if not json:
         note("no record matches" if not count else f"{count} record{'s' if count > 1 else ''}")
+
+
+def _facts(topic: DescribedTopic) -> dict[str, Any]:
+    """Return what is known of a topic; null is not known, or without a limit of hours."""
+    row, wanted, found = _row(topic.listed), topic.wanted, topic.found
+    compacted = found and found.compacted
+    return {
+        "topic": row["topic"],
+        "name": topic.listed.name,
+        "domain": row["domain"],
+        "state": row["state"],
+        "records": row["records"],
+        "partitions": topic.listed.partitions if topic.listed.created else None,
+        "partitions_wanted": wanted and wanted.partitions,
+        "retention_hours": found and found.retention_hours,
+        "retention_hours_wanted": wanted and wanted.retention_hours,
+        "cleanup_policy": None if compacted is None else "compact" if compacted else "delete",
+        "written_by": row["written by"],
+        "read_by": row["read by"],
+    }
 
 
 def _row(topic: ListedTopic) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from claimx_pipeline import operations
 from claimx_pipeline.cli.asked import CSV, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.errors import UsageError
-from claimx_pipeline.hooks.output import print_json, print_rows, print_table
+from claimx_pipeline.hooks.output import print_json, print_rows, print_table, with_snake_keys
 from claimx_pipeline.operations.names import domain_of
 
 if TYPE_CHECKING:
@@ -114,7 +114,7 @@ def show_list(
         return
     columns = ["worker", "sets", "reads", "writes", "what it does"]
     title = f"{len(rows)} workers"
-    print_rows(rows, columns, title, json=json, csv=csv, vertical=vertical)
+    print_rows([*map(with_snake_keys, rows)], columns, title, json=json, csv=csv, vertical=vertical)
 
 
 def show_workers(pipeline: Pipeline, names: Sequence[str], *, json: bool) -> None:
@@ -124,7 +124,7 @@ def show_workers(pipeline: Pipeline, names: Sequence[str], *, json: bool) -> Non
     workers = pipeline.select(names)
     shown = [_facts(operations.describe_worker(pipeline, worker.name)) for worker in workers]
     if json:
-        print_json(shown)
+        print_json([with_snake_keys(facts) for facts in shown])
         return
     for facts in shown:
         chain = facts.pop("stages")

@@ -40,7 +40,7 @@ from claimx_pipeline.delta.writing.positions import (
     write_positions,
 )
 from claimx_pipeline.delta.writing.sink import DeltaSink, TableSink, TableWriter
-from claimx_pipeline.errors import TableError
+from claimx_pipeline.errors import TableError, UnknownTableError
 from claimx_pipeline.settings.nearest import meant
 from claimx_pipeline.settings.tree.tables import TablesSettings
 
@@ -89,12 +89,12 @@ class TableStore:
         """Return the declaration of a table.
 
         Raises:
-            TableError: No table of that name is declared.
+            UnknownTableError: No table of that name is declared.
         """
         found = self.specs.get(name)
         if found is None:
             hint = f"{meant(name, self.specs)}declared are {', '.join(sorted(self.specs))}"
-            raise TableError(name, f"is not declared; {hint}")
+            raise UnknownTableError(name, f"is not declared; {hint}")
         return found
 
     def location(self, name: str) -> TableLocation:

@@ -20,6 +20,15 @@ def print_json(value: Any) -> None:
     sys.stdout.write(encoded.decode() + "\n")
 
 
+def with_snake_keys(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *facts* with each key that has blanks a second time, in snake case.
+
+    The keys with blanks were the first ones; version 0.2 prints both, the next one drops them.
+    """
+    snake = {key.replace(" ", "_"): value for key, value in facts.items() if " " in key}
+    return {**facts, **snake}
+
+
 def print_csv(rows: Iterable[Mapping[str, Any]], columns: Sequence[str]) -> None:
     """Print rows as CSV with a header line; a null is an empty cell, a time is ISO 8601."""
     writer = csv_module.writer(sys.stdout, lineterminator="\n")

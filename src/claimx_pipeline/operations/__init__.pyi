@@ -80,6 +80,7 @@ from .tables import (
     maintain_tables,
     vacuum_tables,
 )
+from .topic_facts import DescribedTopic, describe_topic
 from .topic_reading import Bound, ShownRecord, bound, read_records
 from .topics import (
     ListedTopic,
@@ -115,6 +116,7 @@ __all__ = [
     "DescribedPlugin",
     "DescribedStage",
     "DescribedTable",
+    "DescribedTopic",
     "DescribedWorker",
     "Difference",
     "ErasedFiles",
@@ -196,6 +198,7 @@ __all__ = [
     "dead_letter_filter",
     "describe_plugin",
     "describe_table",
+    "describe_topic",
     "describe_worker",
     "differing_topics",
     "erase",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -123,3 +124,19 @@ def test_on_a_terminal_empty_topics_are_counted_and_lines_fit(width, tmp_path):
     lines = folded.splitlines()[1:]  # the first names the broker, however long
     assert all(len(line) <= width for line in lines)
     assert "claimx.events.raw" in run("topics", "list", cwd=tmp_path).stdout, "not a terminal"
+
+
+@pytest.mark.parametrize(
+    ("typed", "first", "now"),
+    [
+        (["topics", "list"], "read by", "read_by"),
+        (["worker", "list"], "what it does", "what_it_does"),
+        (["worker", "show", "ingest"], "dead letters", "dead_letters"),
+    ],
+)
+def test_json_has_each_key_without_blanks_beside_its_first_name(tmp_path, typed, first, now):
+    rows = json.loads(run(*typed, "--json", cwd=tmp_path).stdout)
+    assert rows
+    for row in rows:
+        assert row[now] == row[first]
+        assert {key.replace(" ", "_") for key in row} <= set(row)

@@ -51,3 +51,15 @@ def test_options_for_records_are_refused_for_events(tmp_path):
     assert (done.returncode, "add --topic" in done.stderr) == (2, True)
     done = run("publish", "one.jsonl", "--domain", "claimx", "--topic", RAW, cwd=tmp_path)
     assert (done.returncode, "give one of them" in done.stderr) == (2, True)
+
+
+def test_a_topic_is_shown_as_it_is_and_as_the_settings_want_it(tmp_path):
+    before = json.loads(run("topics", "show", RAW, "--json", cwd=tmp_path).stdout)
+    assert (before["state"], before["partitions"]) == ("not created", None)
+    assert run("topics", "create", cwd=tmp_path).returncode == 0
+    after = json.loads(run("topics", "show", RAW, "--json", cwd=tmp_path).stdout)
+    assert (after["state"], after["cleanup_policy"]) == ("ok", "delete")
+    assert after["partitions"] == after["partitions_wanted"] == before["partitions_wanted"]
+    assert after["retention_hours"] == after["retention_hours_wanted"]
+    assert "ingest" in after["read_by"]
+    assert "partitions wanted" in run("topics", "show", RAW, cwd=tmp_path).stdout
