@@ -108,11 +108,14 @@ def imported(node: ast.AST) -> Iterator[tuple[str, str | None]]:
 
 
 def settings_load(block: CodeBlock, folder: Path) -> None:
-    """The settings are read as a start reads them; parts of a file are YAML at least."""
+    """The settings are read as a start reads them, a plugin's folder as well."""
     text = block.text
     if text.startswith(PART_OF_A_FILE):
         return
-    (folder / "claimx.yaml").write_text(text)
+    named = re.match(r"# (plugins/config/\w+/config\.yaml)\n", text)
+    file = folder / (named[1] if named else "claimx.yaml")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
     environ = dict.fromkeys(re.findall(r"\$\{(\w+)", text), "https://example.com")
     Pipeline.load(environ=environ, cwd=folder)
 
