@@ -117,7 +117,7 @@ def settings_load(block: CodeBlock, folder: Path) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text)
     environ = dict.fromkeys(re.findall(r"\$\{(\w+)", text), "https://example.com")
-    Pipeline.load(environ=environ, cwd=folder)
+    assert Pipeline.load(environ=environ, cwd=folder).plugins.left_out == []
 
 
 def commands_exist(block: CodeBlock, folder: Path) -> None:
