@@ -100,6 +100,8 @@ class SqliteThread:
         if self._users == 1:
             self._jobs = queue.SimpleQueue()
             ended = self._ended = Future()
+            # Who stops waiting for the end must not cancel it: the thread still reports it.
+            ended.set_running_or_notify_cancel()
             threading.Thread(
                 target=self._run, args=(self._jobs, ended), name="sqlite-broker", daemon=True
             ).start()
