@@ -28,7 +28,8 @@ def test_fields_are_those_of_all_blocks_around_a_line():
     with about(worker="w", plugin="a"):
         with about(plugin="b"):
             assert bound_fields() == {"worker": "w", "plugin": "b"}
-            assert line(plugin="c") | {"worker": "w", "plugin": "c"} == line(plugin="c")
+            own = line(plugin="c")
+            assert own == own | {"worker": "w", "plugin": "c"}
         assert bound_fields() == {"worker": "w", "plugin": "a"}
     assert bound_fields() == {}
 
