@@ -23,15 +23,19 @@ class TopicFacts:
     """How a topic is kept."""
 
     partitions: int
+    """How many it has."""
     replication: int = 1
+    """Copies of each partition."""
     retention_hours: float | None = None
     """None keeps records for ever."""
     append_time: bool = False
     """The broker replaces the time of each record by that of its arrival."""
     min_insync_replicas: int = 1
+    """Copies that must have a record before it is acknowledged."""
     unclean_leader_election: bool = False
     """A replica that lacks acknowledged records may become the leader."""
     compacted: bool = False
+    """Only the newest record of each key is kept."""
 
 
 class Inspector(Protocol):

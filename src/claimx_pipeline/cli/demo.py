@@ -69,6 +69,11 @@ def demo(
         print_json(result)
         return
     show(result, run.summary(result), run.answers(), own.written)
+    if prefix := run.left_topics():
+        sys.stdout.write(
+            f"\nIts topics stay on {broker}; their names begin with {prefix}\n"
+            f"    {command(own.written)} topics delete --prefix {prefix}\n"
+        )
 
 
 def show(

@@ -1,4 +1,5 @@
 from ..assembly import Sources
+from ..broker.inspection import TopicFacts
 from ..delta.importing.progress import Counts, ImportState
 from ..delta.maintenance import Maintained, Size
 from ..delta.querying.query import AnswerLimits
@@ -80,7 +81,8 @@ from .tables import (
     maintain_tables,
     vacuum_tables,
 )
-from .topic_facts import DescribedTopic, describe_topic
+from .topic_deletion import TopicToDelete, delete_topics, topics_to_delete
+from .topic_facts import DescribedTopic, describe_topic, describe_topics
 from .topic_reading import Bound, ShownRecord, bound, read_records
 from .topics import (
     ListedTopic,
@@ -170,6 +172,8 @@ __all__ = [
     "Sources",
     "Station",
     "TableAge",
+    "TopicFacts",
+    "TopicToDelete",
     "Trace",
     "TransformedValue",
     "TriedPlugin",
@@ -196,9 +200,11 @@ __all__ = [
     "create_tables",
     "create_topics",
     "dead_letter_filter",
+    "delete_topics",
     "describe_plugin",
     "describe_table",
     "describe_topic",
+    "describe_topics",
     "describe_worker",
     "differing_topics",
     "erase",
@@ -237,6 +243,7 @@ __all__ = [
     "show_offsets",
     "start",
     "to_start",
+    "topics_to_delete",
     "trace",
     "try_plugin",
     "unread_outputs",
