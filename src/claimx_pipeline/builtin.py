@@ -204,4 +204,5 @@ def claimx_register_commands() -> Iterable[Command]:
         Command("dlq", "See, replay and export dead letters.", f"{cli}.dlq:app", look),
         Command("plugins", "List the plugins.", f"{cli}.plugins:app", look),
         Command("console", "Serve pages for operators.", f"{cli}.console:app", look),
+        Command("completion", "Make your shell complete names.", f"{cli}.completion:app", start),
     ]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli import completing
 from claimx_pipeline.errors import BrokerError, Problem
 from claimx_pipeline.hooks.output import note, print_json, print_table
 
@@ -28,7 +29,10 @@ def check(
     context: typer.Context,
     workers: Annotated[
         list[str] | None,
-        typer.Argument(help="Workers, or sets of them, that are to start here."),
+        typer.Argument(
+            help="Workers, or sets of them, that are to start here.",
+            autocompletion=completing.workers,
+        ),
     ] = None,
     *,
     every: Annotated[

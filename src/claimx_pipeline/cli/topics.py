@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.asked import CSV, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.hooks.output import note, print_json, print_rows, print_table, with_snake_keys
@@ -28,7 +29,10 @@ app = typer.Typer(
 @app.command("list")
 def list_(
     context: typer.Context,
-    domain: Annotated[str | None, typer.Option(help="Only the topics of this domain.")] = None,
+    domain: Annotated[
+        str | None,
+        typer.Option(help="Only the topics of this domain.", autocompletion=completing.domains),
+    ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Show the empty ones on a terminal too.")
     ] = False,
@@ -65,7 +69,10 @@ def list_(
 @app.command()
 def show(
     context: typer.Context,
-    topic: Annotated[str, typer.Argument(help="Topic; 'topics list' shows them.")],
+    topic: Annotated[
+        str,
+        typer.Argument(help="Topic; 'topics list' shows them.", autocompletion=completing.topics),
+    ],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show a topic: how it is kept, how the settings want it, who writes and reads it."""
@@ -98,7 +105,10 @@ def create(
 @app.command()
 def read(
     context: typer.Context,
-    topic: Annotated[str, typer.Argument(help="Topic; 'topics list' shows them.")],
+    topic: Annotated[
+        str,
+        typer.Argument(help="Topic; 'topics list' shows them.", autocompletion=completing.topics),
+    ],
     where: Annotated[
         list[str] | None,
         typer.Option(
@@ -157,7 +167,8 @@ def read(
 def delete(
     context: typer.Context,
     topics: Annotated[
-        list[str] | None, typer.Argument(help="Topics; 'topics list' shows them.")
+        list[str] | None,
+        typer.Argument(help="Topics; 'topics list' shows them.", autocompletion=completing.topics),
     ] = None,
     prefix: Annotated[
         str | None, typer.Option(help="Every topic whose name on the broker begins so.")
