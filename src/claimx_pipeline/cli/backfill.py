@@ -21,11 +21,8 @@ PROGRESS_SECONDS = 5.0
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-EPILOG = """Examples: 'claimx-run backfill events.jsonl.gz', 'claimx-run backfill "2025/*.jsonl"
---rate 500', 'claimx-run backfill ./old/events_table --column raw_data --rate 200'."""
 
-
-@app.command(epilog=EPILOG)
+@app.command()
 def backfill(
     context: typer.Context,
     path: Annotated[

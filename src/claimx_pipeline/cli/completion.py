@@ -40,12 +40,8 @@ complete --command claimx-run --no-files --arguments "(_claimx_run_completion ge
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-EPILOG = """Examples: 'source <(claimx-run completion bash)' in ~/.bashrc,
-'source <(claimx-run completion zsh)' after compinit in ~/.zshrc,
-'claimx-run completion fish > ~/.config/fish/completions/claimx-run.fish'."""
 
-
-@app.command(epilog=EPILOG)
+@app.command()
 def completion(
     shell: Annotated[Literal["bash", "zsh", "fish"], typer.Argument(help="Your shell.")],
 ) -> None:

@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 USAGE = 2
 """Exit code if the settings cannot be used."""
 
-app = typer.Typer(no_args_is_help=True, help="Check and show the settings.")
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Check and show the settings.",
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 

@@ -41,7 +41,7 @@ def erase(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Delete nothing, show what would be.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Erase projects: files, rows with all older versions of their tables, records.

@@ -16,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from claimx_pipeline.cli.context import CommandLine
+from claimx_pipeline.cli.examples import with_examples
 from claimx_pipeline.errors import (
     ClaimxError,
     PluginLoadError,
@@ -94,6 +95,7 @@ class LazyGroup(TyperGroup):
             return None
         real = typer.main.get_command(target_of(*found))
         real.name = cmd_name
+        with_examples(cmd_name, real)
         return real
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:

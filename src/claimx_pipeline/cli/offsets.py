@@ -77,7 +77,7 @@ def show(
 def adopt(
     context: typer.Context,
     worker: WORKER,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: JSON = False,
 ) -> None:
     """Accept topic and group as they are for the continuation of the worker's tables.

@@ -22,11 +22,8 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-EPILOG = """Examples: 'claimx-run worker enrichment', 'claimx-run worker ingest events',
-'claimx-run worker claimx --until-idle', 'claimx-run worker show entities'."""
 
-
-@app.command(epilog=EPILOG)
+@app.command()
 def worker(
     context: typer.Context,
     names: Annotated[
