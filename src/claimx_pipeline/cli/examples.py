@@ -74,8 +74,8 @@ EXAMPLES: Mapping[str, Sequence[str]] = {
     "dlq replay": ("dlq replay --worker enrichment --dry-run", "dlq replay claimx.events.dlq/0/3"),
     "dlq export": ("dlq export dead.jsonl --since 24h",),
     "plugins list": ("plugins list",),
-    "plugins show": ("plugins show itel_cabinet_trigger",),
-    "plugins try": ("plugins try itel_cabinet_trigger --event event.json --simulated",),
+    "plugins show": ("plugins show task_trigger",),
+    "plugins try": ("plugins try task_trigger --event event.json --simulated",),
     "plugins new": ("plugins new my_alerts --kind alert",),
     "console": ("console", "console --port 8080 --allow-changes"),
 }
