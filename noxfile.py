@@ -270,6 +270,8 @@ def pages(session: nox.Session) -> None:
         "commands",
         "topics",
         "stages",
+        "connections",
+        "task_triggers",
     ):
         session.run("python", "-m", f"tests.pages.{page}")
 

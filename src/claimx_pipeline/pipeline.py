@@ -231,6 +231,7 @@ class Pipeline(Parts):
         needs = {need.partition(".")[0] for each in chosen for need in each.needs}
         if names is None:
             registrations.by_name("claimx_register_old_tables", "former table")
+            trial.queries(self.queries)
         with refusals.of():
             refusals.add(self._names.problems)
         with refusals.of():

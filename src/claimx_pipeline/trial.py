@@ -23,6 +23,7 @@ from claimx_pipeline.settings.loader import LoadedSettings, require
 from claimx_pipeline.settings.loading.paths import format_path
 
 if TYPE_CHECKING:
+    from claimx_pipeline.delta.querying.queries import NamedQuery
     from claimx_pipeline.delta.store import TableStore
     from claimx_pipeline.domain.domain import Domain
     from claimx_pipeline.hooks.command import Command
@@ -72,6 +73,14 @@ class Trial:
                 for refuse in (flow.refuse_unusable_cache, flow.refuse_unusable_store):
                     with self.refusals.of(section_of(owner)):
                         called(owner, said, refuse, self.loaded.settings)
+
+    def queries(self, queries: Mapping[str, NamedQuery]) -> None:
+        """See that the SQL of what plugins add to ``query --name`` can be read."""
+        for name, query in queries.items():
+            owner = self.owners.get(("query", name), CORE)
+            if owner != CORE:
+                with self.refusals.of(section_of(owner)):
+                    called(owner, f"its query {name!r}", query.check)
 
     def commands(self, commands: Iterable[tuple[str, Command]], plugins: PluginSet) -> None:
         """See that what plugins add to ``claimx-run`` can be imported."""

@@ -2,12 +2,22 @@
 
 import pytest
 
-from tests.pages import commands, event_rows, settings, stages, topics
+from tests.pages import (
+    commands,
+    connections,
+    event_rows,
+    settings,
+    stages,
+    task_triggers,
+    topics,
+)
 
 
 @pytest.mark.plugin
 @pytest.mark.parametrize(
-    "made", [commands, settings, stages, topics], ids=lambda made: made.__name__
+    "made",
+    [commands, connections, settings, stages, task_triggers, topics],
+    ids=lambda made: made.__name__,
 )
 def test_the_page_is_up_to_date(made):
     assert made.PAGE.read_text(encoding="utf-8") == made.page(), f"run {made.COMMAND}"

@@ -90,6 +90,11 @@ REGISTERING = Installation(
         "plugins.nameless: plugin 'nameless' failed in claimx_register_queries: it returned a query"
         " with the name ''",
         "plugins.queries2: plugin 'queries2' registers query 'mine', which plugin 'queries1' has",
+        "plugins.sql1: the SQL of query 'writes' cannot be run: ",
+        "plugins.sql1: the SQL of query 'open' cannot be run: ",
+        "plugins.sql1: the SQL of query 'undeclared' cannot be run: query 'undeclared' does not "
+        "declare its parameter 'city'",
+        "plugins.sql1: plugin 'sql1' failed in its query 'number'",
         "plugins.keyless: table 'keyless': it has no key",
         "plugins.undated: table 'undated': an append table needs event_time",
         "plugins.apart: table 'apart': all of its columns are partition columns",
@@ -135,6 +140,16 @@ REGISTERING = Installation(
         "nameless": hook(
             "claimx_register_queries",
             "from claimx_pipeline.tables import NamedQuery\nreturn [NamedQuery('', 'x', 'select 1')]",
+        ),
+        "sql1": hook(
+            "claimx_register_queries",
+            """
+            from claimx_pipeline.tables import NamedQuery
+            return [NamedQuery("writes", "x", "drop table claimx_events"),
+                    NamedQuery("open", "x", "select 'a"),
+                    NamedQuery("undeclared", "x", "select :city"),
+                    NamedQuery("number", "x", 5)]
+            """,
         ),
         **{
             f"queries{number}": hook(

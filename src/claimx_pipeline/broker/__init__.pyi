@@ -8,6 +8,9 @@ from ..errors import (
 from ..settings.tree.broker import (
     BrokerSettings,
 )
+from .inspection import (
+    TopicFacts,
+)
 from .own import (
     embedded_broker,
     kafka_broker,
@@ -47,6 +50,7 @@ __all__ = [
     "Producer",
     "Record",
     "RecordTooLargeError",
+    "TopicFacts",
     "TopicPartition",
     "UnknownTopicError",
     "UnreadableRecords",

@@ -31,11 +31,11 @@ class TopicFacts:
     append_time: bool = False
     """The broker replaces the time of each record by that of its arrival."""
     min_insync_replicas: int = 1
-    """Copies that must have a record before it is acknowledged."""
+    """Copies that have to acknowledge a record."""
     unclean_leader_election: bool = False
     """A replica that lacks acknowledged records may become the leader."""
     compacted: bool = False
-    """Only the newest record of each key is kept."""
+    """Of each key only the newest record is kept."""
 
 
 class Inspector(Protocol):

@@ -1,5 +1,4 @@
 from ..assembly import Sources
-from ..broker.inspection import TopicFacts
 from ..delta.importing.progress import Counts, ImportState
 from ..delta.maintenance import Maintained, Size
 from ..delta.querying.query import AnswerLimits
@@ -172,7 +171,6 @@ __all__ = [
     "Sources",
     "Station",
     "TableAge",
-    "TopicFacts",
     "TopicToDelete",
     "Trace",
     "TransformedValue",

@@ -21,7 +21,7 @@ from tests.rigs.broken_installations import BROKEN
 CORE = Path(claimx_pipeline.__file__).parent
 
 REFUSES = ("SettingsError", "PluginLoadError", "HookFailedError", "ClaimxError", "UsageError")
-REFUSES += ("TableError", "Problem", "_refused")
+REFUSES += ("TableError", "UnknownTableError", "Problem", "_refused")
 """What a call of is a refusal, or a part of one."""
 
 ROOMS = (

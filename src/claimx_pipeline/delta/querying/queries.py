@@ -34,6 +34,20 @@ class NamedQuery:
     parameters: tuple[Parameter, ...] = ()
     """What it can be given."""
 
+    def check(self) -> None:
+        """See that the SQL is one statement that reads, and uses declared parameters alone.
+
+        Raises:
+            UsageError: It is not; the error names the query.
+        """
+        from claimx_pipeline.delta.querying.statement import checked  # noqa: PLC0415 - slow
+
+        given = {each.name: "0" for each in self.parameters if each.default is None}
+        try:
+            checked(self.render(given))
+        except UsageError as error:
+            raise UsageError(f"the SQL of query {self.name!r} cannot be run: {error}") from error
+
     def render(self, given: Mapping[str, str | int | float] | None = None) -> str:
         """Return the SQL with the parameters filled in.
 
