@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from attrs import evolve, field, frozen
 
@@ -48,6 +49,8 @@ class Sources:
     """Dotted path of a setting to its text; wins over everything."""
     cwd: Path = field(factory=Path.cwd)
     """Folder in which ``claimx.yaml`` and the plugins directory are looked for."""
+    settings: Mapping[str, Any] | None = field(default=None, repr=False)
+    """What a settings file would say; then no file is read."""
 
 
 def assemble(sources: Sources, refusals: Refusals) -> Assembled | None:
@@ -65,7 +68,11 @@ def assemble(sources: Sources, refusals: Refusals) -> Assembled | None:
     """
     with refusals.of():
         read = read_sources(
-            sources.config, environ=sources.environ, overrides=sources.overrides, cwd=sources.cwd
+            sources.config,
+            environ=sources.environ,
+            overrides=sources.overrides,
+            cwd=sources.cwd,
+            settings=sources.settings,
         )
         return _with_plugins(read, plugins_settings(read), sources.cwd, refusals)
     return None

@@ -190,7 +190,7 @@ def claimx_register_commands() -> Iterable[Command]:
         Command("doctor", "Say what is wrong, and what to do about it.", f"{cli}.doctor:app", look),
         Command("verify", "Send marked events through your settings.", f"{cli}.verify:app", look),
         Command("trace", "Find an event and say where it is.", f"{cli}.trace:app", look),
-        Command("topics", "List, create and read topics.", f"{cli}.topics:app", run),
+        Command("topics", "List, create, read and delete topics.", f"{cli}.topics:app", run),
         Command("tables", "List, create and describe tables.", f"{cli}.tables:app", look),
         Command("erase", "Erase projects from tables, files and topics.", f"{cli}.erase:app", look),
         Command("compare", "Compare two tables, key by key.", f"{cli}.compare:app", look),
@@ -204,4 +204,5 @@ def claimx_register_commands() -> Iterable[Command]:
         Command("dlq", "See, replay and export dead letters.", f"{cli}.dlq:app", look),
         Command("plugins", "List the plugins.", f"{cli}.plugins:app", look),
         Command("console", "Serve pages for operators.", f"{cli}.console:app", look),
+        Command("completion", "Make your shell complete names.", f"{cli}.completion:app", start),
     ]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from attrs import define, field
 
@@ -40,11 +41,12 @@ class Pipeline(Parts):
     """The warnings of the last check, whatever it has refused."""
 
     @classmethod
-    def load(
+    def load(  # noqa: PLR0913 - each may be left out
         cls,
         config: Path | None = None,
         *,
-        environ: Mapping[str, str],
+        settings: Mapping[str, Any] | None = None,
+        environ: Mapping[str, str] | None = None,
         overrides: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         clock: Clock | None = None,
@@ -53,7 +55,8 @@ class Pipeline(Parts):
 
         Args:
             config: Settings file or folder; None for ``claimx.yaml`` in *cwd*, if there.
-            environ: Environment variables.
+            settings: What a settings file would say, as mappings; then no file is read.
+            environ: Environment variables; None for those of this process.
             overrides: Dotted path of a setting to its text; wins over everything.
             cwd: Folder in which ``claimx.yaml`` and the plugins directory are looked for.
             clock: Tells the time to everything.
@@ -63,7 +66,8 @@ class Pipeline(Parts):
             PluginLoadError: A required plugin cannot be loaded.
         """
         refusals = Refusals(collects=True)
-        sources = Sources(config, environ, overrides or {}, cwd or Path.cwd())
+        variables = os.environ if environ is None else environ
+        sources = Sources(config, variables, overrides or {}, cwd or Path.cwd(), settings)
         pipeline = cls.made(sources, refusals, clock)
         refusals.raise_found()
         if pipeline is None:

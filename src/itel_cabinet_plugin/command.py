@@ -14,7 +14,7 @@ from claimx_pipeline.hooks import note, print_json, print_table
 from itel_cabinet_plugin.form.model import ParsedForm
 from itel_cabinet_plugin.form.parse import parse_form
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode=None)
+app = typer.Typer(add_completion=False, no_args_is_help=True, rich_markup_mode=None)
 
 
 @app.callback()
@@ -22,7 +22,7 @@ def itel() -> None:
     """Look at cabinet forms."""
 
 
-@app.command("check-form")
+@app.command("check-form", epilog="Examples: claimx-run itel check-form task.json")
 def check_form(
     file: Annotated[
         Path, typer.Argument(help="A task as the ClaimX API answers it, JSON.", show_default=False)

@@ -14,6 +14,7 @@ import pytest
 from claimx_pipeline.testing import Sandbox
 from tests.pages.public_api import MODULES, public_names
 from tests.rigs.command import CLEAN, PROGRAM
+from tests.rigs.notebook import executed
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -111,3 +112,23 @@ def test_the_library_runs_without_the_command_line(copy, tmp_path):
         printed = done(tmp_path, sys.executable, script, "events.jsonl", env=env)
     assert printed.startswith("60 events\n")
     assert len(printed.splitlines()) > 1
+
+
+def test_the_first_look_runs_with_nothing_but_the_package(copy, tmp_path):
+    env = {"PATH": os.environ["PATH"]}
+    printed = done(tmp_path, sys.executable, str(copy / "library" / "first_look.py"), env=env)
+    assert printed.splitlines() == [
+        "2 published; line 3 is refused",
+        "events: 2 records, 0 dead, 0 wait",
+        "e-1 e-2",
+    ]
+
+
+def test_the_notebook_prints_what_it_shows(copy):
+    notebook = msgspec.json.decode((copy / "library" / "notebook.ipynb").read_bytes())
+    shown = [
+        "".join("".join(out["text"]) for out in cell["outputs"])
+        for cell in notebook["cells"]
+        if cell["cell_type"] == "code"
+    ]
+    assert executed(notebook) == shown, "run: python -m tests.rigs.notebook FILE"

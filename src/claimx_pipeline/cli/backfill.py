@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.process_log import Say, process_log
 
@@ -20,11 +21,8 @@ PROGRESS_SECONDS = 5.0
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-EPILOG = """Examples: 'claimx-run backfill events.jsonl.gz', 'claimx-run backfill "2025/*.jsonl"
---rate 500', 'claimx-run backfill ./old/events_table --column raw_data --rate 200'."""
 
-
-@app.command(epilog=EPILOG)
+@app.command()
 def backfill(
     context: typer.Context,
     path: Annotated[
@@ -48,7 +46,11 @@ def backfill(
     ] = None,
     topic: Annotated[
         str | None,
-        typer.Option(help="Raw topic of the events.", show_default="of the first domain"),
+        typer.Option(
+            help="Raw topic of the events.",
+            autocompletion=completing.topics,
+            show_default="of the first domain",
+        ),
     ] = None,
     again: Annotated[
         bool, typer.Option("--again", help="Begin at the beginning, not where it has ended.")

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.hooks.output import note, print_json, print_table
 
@@ -24,8 +25,18 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, help="Compare two
 @app.command()
 def compare(
     context: typer.Context,
-    old: Annotated[str, typer.Argument(help="Folder or URL of a table, or one of ours.")],
-    new: Annotated[str, typer.Argument(help="One of our tables, or a folder or URL.")],
+    old: Annotated[
+        str,
+        typer.Argument(
+            help="Folder or URL of a table, or one of ours.", autocompletion=completing.tables
+        ),
+    ],
+    new: Annotated[
+        str,
+        typer.Argument(
+            help="One of our tables, or a folder or URL.", autocompletion=completing.tables
+        ),
+    ],
     *,
     keys: Annotated[
         str, typer.Option(metavar="NAME,...", help="What tells rows apart.  [key of our table]")

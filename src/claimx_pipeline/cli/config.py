@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli import completing
 from claimx_pipeline.errors import BrokerError, Problem
 from claimx_pipeline.hooks.output import note, print_json, print_table
 
@@ -18,7 +19,12 @@ if TYPE_CHECKING:
 USAGE = 2
 """Exit code if the settings cannot be used."""
 
-app = typer.Typer(no_args_is_help=True, help="Check and show the settings.")
+app = typer.Typer(
+    add_completion=False,
+    rich_markup_mode=None,
+    no_args_is_help=True,
+    help="Check and show the settings.",
+)
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document.")]
 
@@ -28,7 +34,10 @@ def check(
     context: typer.Context,
     workers: Annotated[
         list[str] | None,
-        typer.Argument(help="Workers, or sets of them, that are to start here."),
+        typer.Argument(
+            help="Workers, or sets of them, that are to start here.",
+            autocompletion=completing.workers,
+        ),
     ] = None,
     *,
     every: Annotated[

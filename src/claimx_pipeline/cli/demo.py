@@ -11,6 +11,7 @@ from typing import Annotated, Any
 
 import typer
 
+from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.program import command
 from claimx_pipeline.hooks.output import draw_table, print_json
 from claimx_pipeline.topics import BRAND
@@ -21,7 +22,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 @app.command()
 def demo(
     context: typer.Context,
-    domain: Annotated[str, typer.Option(help="Domain that is shown.")] = BRAND,
+    domain: Annotated[
+        str, typer.Option(help="Domain that is shown.", autocompletion=completing.domains)
+    ] = BRAND,
     events: Annotated[int, typer.Option(help="How many events happen.", min=1, max=100_000)] = 200,
     seed: Annotated[int, typer.Option(help="Which world they happen in.")] = 7,
     data_dir: Annotated[Path, typer.Option(help="Where tables and topics go.")] = Path(
@@ -69,6 +72,11 @@ def demo(
         print_json(result)
         return
     show(result, run.summary(result), run.answers(), own.written)
+    if prefix := run.left_topics():
+        sys.stdout.write(
+            f"\nIts topics stay on {broker}; their names begin with {prefix}\n"
+            f"    {command(own.written)} topics delete --prefix {prefix}\n"
+        )
 
 
 def show(

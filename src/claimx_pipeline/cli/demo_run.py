@@ -128,6 +128,10 @@ class Demo:
         """Return what the domain says about *result*."""
         return self._played.summary(result)
 
+    def left_topics(self) -> str:
+        """Return what the topics begin with that stay on a broker of the user's; else empty."""
+        return self._prefix
+
     def answers(self) -> list[tuple[NamedQuery, pa.Table]]:
         """Return the queries that the domain shows, each with its answer."""
         pipeline = self._pipeline

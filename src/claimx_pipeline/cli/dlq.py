@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.asked import CSV, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.dlq_report import counted, note_previews, report
@@ -29,7 +30,10 @@ app = typer.Typer(
     help="See, replay and export dead letters.",
 )
 
-Topic = Annotated[str | None, typer.Option(help="Only this topic of dead letters.")]
+Topic = Annotated[
+    str | None,
+    typer.Option(help="Only this topic of dead letters.", autocompletion=completing.topics),
+]
 Kind = Annotated[
     Literal["record", "plugin"] | None,
     typer.Option(help="Only records that failed, or only plugins that did."),
@@ -39,7 +43,10 @@ CategoryOption = Annotated[
 ]
 Worker = Annotated[
     str | None,
-    typer.Option(help="Only what failed at this worker, or at one of this set: a domain."),
+    typer.Option(
+        help="Only what failed at this worker, or at one of this set: a domain.",
+        autocompletion=completing.workers,
+    ),
 ]
 Since = Annotated[
     str | None, typer.Option(help="Only what failed since: a time, or how long ago (30m, 2h, 7d).")

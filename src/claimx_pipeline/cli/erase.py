@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.failing import end_with
 from claimx_pipeline.errors import UsageError
@@ -33,11 +34,14 @@ def erase(
             metavar="TEXT", help="First and last name, e-mail address or phone number, as stored."
         ),
     ] = None,
-    domain: Annotated[str | None, typer.Option(help="Domain of the claims.  [the first]")] = None,
+    domain: Annotated[
+        str | None,
+        typer.Option(help="Domain of the claims.  [the first]", autocompletion=completing.domains),
+    ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Delete nothing, show what would be.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Erase projects: files, rows with all older versions of their tables, records.

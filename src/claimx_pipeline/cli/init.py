@@ -22,7 +22,7 @@ FILES = {
 }
 """Template to the path it is written to."""
 
-app = typer.Typer(help="Write a commented claimx.yaml to start from.")
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 
 @app.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 import traceback
+from contextlib import suppress
 from difflib import get_close_matches
 from functools import cached_property
 from importlib import metadata
@@ -15,6 +16,7 @@ import typer
 from typer.core import TyperGroup
 
 from claimx_pipeline.cli.context import CommandLine
+from claimx_pipeline.cli.examples import with_examples
 from claimx_pipeline.errors import (
     ClaimxError,
     PluginLoadError,
@@ -30,6 +32,9 @@ if TYPE_CHECKING:
     from claimx_pipeline.plugins.host.info import PluginInfo
 
 FAILED, USAGE = 1, 2
+
+COMPLETE = "_CLAIMX_RUN_COMPLETE"
+"""Variable with which a shell asks, by Typer's rule for a program of this name."""
 
 
 class LazyGroup(TyperGroup):
@@ -90,6 +95,7 @@ class LazyGroup(TyperGroup):
             return None
         real = typer.main.get_command(target_of(*found))
         real.name = cmd_name
+        with_examples(cmd_name, real)
         return real
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:
@@ -176,11 +182,23 @@ def exit_code(error: Exception) -> int:
     return USAGE if wrong_use else FAILED
 
 
+def _complete() -> None:
+    """Answer a shell that asks which words may follow, and end the process."""
+    from typer.completion import get_completion_inspect_parameters
+
+    get_completion_inspect_parameters()  # makes Typer know the shells
+    with suppress(ClaimxError):
+        app()
+    sys.exit(0)  # what is wrong with the line is said when it is run
+
+
 def main() -> None:
     """Run the command line and end the process with 0 done, 1 failed, 2 usage."""
     # What libraries below the tables log goes to the terminal past our logging; the cause is
     # in the error that is raised.
     os.environ.setdefault("RUST_LOG", "off")
+    if COMPLETE in os.environ:
+        _complete()
     try:
         app()
     except ClaimxError as error:

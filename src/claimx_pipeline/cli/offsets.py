@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.asked import CSV, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.failing import end_with
@@ -29,14 +30,23 @@ app = typer.Typer(
 )
 
 JSON = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-WORKER = Annotated[str, typer.Argument(help="Worker; 'claimx-run worker --list' shows them.")]
+WORKER = Annotated[
+    str,
+    typer.Argument(
+        help="Worker; 'claimx-run worker list' shows them.", autocompletion=completing.worker
+    ),
+]
 
 
 @app.command()
 def show(
     context: typer.Context,
     workers: Annotated[
-        list[str] | None, typer.Argument(help="Workers, or sets of them; all if none is given.")
+        list[str] | None,
+        typer.Argument(
+            help="Workers, or sets of them; all if none is given.",
+            autocompletion=completing.workers,
+        ),
     ] = None,
     json: JSON = False,
     csv: CSV = False,
@@ -67,7 +77,7 @@ def show(
 def adopt(
     context: typer.Context,
     worker: WORKER,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     json: JSON = False,
 ) -> None:
     """Accept topic and group as they are for the continuation of the worker's tables.
@@ -109,7 +119,10 @@ def rewind(
             "--to-time", metavar="TIME", help="Go on with what was published then: a time, or 2h."
         ),
     ] = None,
-    topic: Annotated[str | None, typer.Option(help="Only this topic of those it reads.")] = None,
+    topic: Annotated[
+        str | None,
+        typer.Option(help="Only this topic of those it reads.", autocompletion=completing.topics),
+    ] = None,
     json: JSON = False,
 ) -> None:
     """Set where the worker's group goes on; its workers must be stopped.

@@ -11,6 +11,7 @@ import typer
 from attrs import asdict
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.asked import CSV, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.plugins_new import Kind, write_plugin
@@ -40,7 +41,7 @@ EXTENDING = "claimx_extend_domains"
 """Hook by which plugins add to domains."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Name = Annotated[str, typer.Argument(help="Name of the plugin.")]
+Name = Annotated[str, typer.Argument(help="Name of the plugin.", autocompletion=completing.plugins)]
 
 
 @app.callback()
@@ -98,7 +99,10 @@ def try_(
     ] = False,
     domain: Annotated[
         str | None,
-        typer.Option(help="Domain of the event; the plugin's own if it hears of one only."),
+        typer.Option(
+            help="Domain of the event; the plugin's own if it hears of one only.",
+            autocompletion=completing.domains,
+        ),
     ] = None,
     json: Json = False,
 ) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.errors import UsageError
 from claimx_pipeline.hooks.output import note, print_json, warn
@@ -37,11 +38,17 @@ def publish(
         ),
     ],
     domain: Annotated[
-        str | None, typer.Option(help=f"Domain of the events; {BRAND} if not given.")
+        str | None,
+        typer.Option(
+            help=f"Domain of the events; {BRAND} if not given.", autocompletion=completing.domains
+        ),
     ] = None,
     topic: Annotated[
         str | None,
-        typer.Option(help="Publish to this topic instead, as records that are taken as they are."),
+        typer.Option(
+            help="Publish to this topic instead, as records that are taken as they are.",
+            autocompletion=completing.topics,
+        ),
     ] = None,
     key: Annotated[str | None, typer.Option(help="With --topic: key of every record.")] = None,
     key_from: Annotated[

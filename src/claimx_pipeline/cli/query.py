@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.asked import CSV, JSON, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.errors import UsageError
@@ -25,7 +26,10 @@ def query(
     sql: Annotated[
         str | None, typer.Argument(metavar="[SQL]", help="One statement that reads.")
     ] = None,
-    name: Annotated[str | None, typer.Option("--name", "-n", help="Ask a named query.")] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--name", "-n", help="Ask a named query.", autocompletion=completing.queries),
+    ] = None,
     param: Annotated[
         list[str] | None, typer.Option("--param", "-p", help="NAME=VALUE for a named query.")
     ] = None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.asked import CSV, JSON, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.failing import end_with
@@ -33,7 +34,11 @@ app.command()(views)
 
 NAMES = Annotated[
     list[str] | None,
-    typer.Argument(metavar="[NAME]...", help="Tables; all that exist if none is given."),
+    typer.Argument(
+        metavar="[NAME]...",
+        help="Tables; all that exist if none is given.",
+        autocompletion=completing.tables,
+    ),
 ]
 DRY_RUN = Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")]
 
@@ -47,7 +52,10 @@ LOST = (
 @app.command("list")
 def list_(
     context: typer.Context,
-    domain: Annotated[str | None, typer.Option(help="Only the tables of this domain.")] = None,
+    domain: Annotated[
+        str | None,
+        typer.Option(help="Only the tables of this domain.", autocompletion=completing.domains),
+    ] = None,
     json: JSON = False,
     csv: CSV = False,
     vertical: VERTICAL = False,
@@ -75,7 +83,12 @@ def list_(
 def create(
     context: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[NAME]...", help="Tables; all if none is given.")
+        list[str] | None,
+        typer.Argument(
+            metavar="[NAME]...",
+            help="Tables; all if none is given.",
+            autocompletion=completing.tables,
+        ),
     ] = None,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only say what would be created.")
@@ -98,7 +111,10 @@ def create(
 @app.command("describe", hidden=True)  # as it was called at first
 def show(
     context: typer.Context,
-    name: Annotated[str, typer.Argument(help="Table; 'tables list' shows them.")],
+    name: Annotated[
+        str,
+        typer.Argument(help="Table; 'tables list' shows them.", autocompletion=completing.tables),
+    ],
     json: JSON = False,
     csv: CSV = False,
     vertical: VERTICAL = False,

@@ -10,6 +10,7 @@ import msgspec
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.hooks.output import note, print_json
 
@@ -27,7 +28,12 @@ def import_(
     source: Annotated[
         str, typer.Option("--from", metavar="PATH", help="Folder or URL of the former table.")
     ],
-    table: Annotated[str, typer.Option("--table", metavar="NAME", help="Our table.")],
+    table: Annotated[
+        str,
+        typer.Option(
+            "--table", metavar="NAME", help="Our table.", autocompletion=completing.tables
+        ),
+    ],
     work: Annotated[
         Path | None,
         typer.Option(

@@ -1,4 +1,4 @@
-"""``claimx-run topics``: list, create and read topics."""
+"""``claimx-run topics``: list, create, read and delete topics."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.asked import CSV, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.hooks.output import note, print_json, print_rows, print_table, with_snake_keys
@@ -21,14 +22,17 @@ app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
     rich_markup_mode=None,
-    help="List, create and read topics.",
+    help="List, create, read and delete topics.",
 )
 
 
 @app.command("list")
 def list_(
     context: typer.Context,
-    domain: Annotated[str | None, typer.Option(help="Only the topics of this domain.")] = None,
+    domain: Annotated[
+        str | None,
+        typer.Option(help="Only the topics of this domain.", autocompletion=completing.domains),
+    ] = None,
     every: Annotated[
         bool, typer.Option("--all", help="Show the empty ones on a terminal too.")
     ] = False,
@@ -44,15 +48,16 @@ def list_(
     pipeline = command_line.pipeline()
     if domain is not None:
         one_domain(pipeline, domain)
-    listed = asyncio.run(operations.list_topics(pipeline))
-    rows = [with_snake_keys(_row(each)) for each in listed if domain in (None, each.domain)]
+    described = asyncio.run(operations.describe_topics(pipeline))
+    chosen = [each for each in described if domain in (None, each.listed.domain)]
+    rows = [with_snake_keys(_row(each.listed) | _kept(each)) for each in chosen]
     folded = [each for each in rows if each["records"] == 0 and each["state"] == "ok"]
     if every or json or csv or vertical or not sys.stdout.isatty():
         folded = []
     shown = [each for each in rows if each not in folded]
-    columns = ["topic", "records", "partitions", "read by", "written by", "state"]
+    columns = ["topic", "records", "partitions", "retention", "read by", "written by", "state"]
     title = f"{len(rows)} topics on {pipeline.broker().url}"
-    spare = ["partitions", "written by"]
+    spare = ["partitions", "retention", "written by"]
     if all(each["state"] == "ok" for each in shown):
         spare.insert(0, "state")
     print_rows(shown, columns, title, json=json, csv=csv, vertical=vertical, spare=spare)
@@ -64,7 +69,10 @@ def list_(
 @app.command()
 def show(
     context: typer.Context,
-    topic: Annotated[str, typer.Argument(help="Topic; 'topics list' shows them.")],
+    topic: Annotated[
+        str,
+        typer.Argument(help="Topic; 'topics list' shows them.", autocompletion=completing.topics),
+    ],
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Show a topic: how it is kept, how the settings want it, who writes and reads it."""
@@ -97,7 +105,10 @@ def create(
 @app.command()
 def read(
     context: typer.Context,
-    topic: Annotated[str, typer.Argument(help="Topic; 'topics list' shows them.")],
+    topic: Annotated[
+        str,
+        typer.Argument(help="Topic; 'topics list' shows them.", autocompletion=completing.topics),
+    ],
     where: Annotated[
         list[str] | None,
         typer.Option(
@@ -152,10 +163,49 @@ def read(
         note("no record matches" if not count else f"{count} record{'s' if count > 1 else ''}")
 
 
+@app.command()
+def delete(
+    context: typer.Context,
+    topics: Annotated[
+        list[str] | None,
+        typer.Argument(help="Topics; 'topics list' shows them.", autocompletion=completing.topics),
+    ] = None,
+    prefix: Annotated[
+        str | None, typer.Option(help="Every topic whose name on the broker begins so.")
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show what would be deleted; delete nothing.")
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Delete topics with all their records, for ever; tables keep their rows.
+
+    Refused while a group that reads one of them has members.
+    """
+    from claimx_pipeline.cli.topic_deletion import delete_asked
+
+    command_line: CommandLine = context.obj
+    pipeline = command_line.pipeline()
+    delete_asked(pipeline, topics or (), prefix, dry_run=dry_run, yes=yes, json=json)
+
+
+def _kept(topic: DescribedTopic) -> dict[str, Any]:
+    """Return how long a topic keeps its records, as it is, else as it would be created."""
+    kept = topic.found or topic.wanted
+    hours = kept and kept.retention_hours
+    compacted = topic.found and topic.found.compacted
+    return {
+        "retention": "" if kept is None else "for ever" if hours is None else f"{hours:g} h",
+        "retention_hours": hours,
+        "cleanup_policy": None if compacted is None else "compact" if compacted else "delete",
+        "partitions_wanted": topic.wanted and topic.wanted.partitions,
+    }
+
+
 def _facts(topic: DescribedTopic) -> dict[str, Any]:
     """Return what is known of a topic; null is not known, or without a limit of hours."""
     row, wanted, found = _row(topic.listed), topic.wanted, topic.found
-    compacted = found and found.compacted
     return {
         "topic": row["topic"],
         "name": topic.listed.name,
@@ -166,7 +216,7 @@ def _facts(topic: DescribedTopic) -> dict[str, Any]:
         "partitions_wanted": wanted and wanted.partitions,
         "retention_hours": found and found.retention_hours,
         "retention_hours_wanted": wanted and wanted.retention_hours,
-        "cleanup_policy": None if compacted is None else "compact" if compacted else "delete",
+        "cleanup_policy": _kept(topic)["cleanup_policy"],
         "written_by": row["written by"],
         "read_by": row["read by"],
     }

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.errors import UsageError
 from claimx_pipeline.hooks.output import note, print_json, warn
@@ -26,7 +27,9 @@ def verify(
     project: Annotated[
         str, typer.Option(help="What the events are about; the service must know it.")
     ],
-    domain: Annotated[str, typer.Option(help="Domain of the events.")] = BRAND,
+    domain: Annotated[
+        str, typer.Option(help="Domain of the events.", autocompletion=completing.domains)
+    ] = BRAND,
     events: Annotated[
         Path | None, typer.Option(help="Events to send instead, one JSON object per line.")
     ] = None,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.asked import CSV, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.errors import UsageError
@@ -21,15 +22,15 @@ if TYPE_CHECKING:
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
-EPILOG = """Examples: 'claimx-run worker enrichment', 'claimx-run worker ingest events',
-'claimx-run worker claimx --until-idle', 'claimx-run worker show entities'."""
 
-
-@app.command(epilog=EPILOG)
+@app.command()
 def worker(
     context: typer.Context,
     names: Annotated[
-        list[str] | None, typer.Argument(help="Workers, or sets of them.", show_default=False)
+        list[str] | None,
+        typer.Argument(
+            help="Workers, or sets of them.", show_default=False, autocompletion=completing.workers
+        ),
     ] = None,
     list_: Annotated[
         bool, typer.Option("--list", help="List the workers, or those named, and stop.")

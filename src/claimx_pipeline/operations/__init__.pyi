@@ -80,7 +80,8 @@ from .tables import (
     maintain_tables,
     vacuum_tables,
 )
-from .topic_facts import DescribedTopic, describe_topic
+from .topic_deletion import TopicToDelete, delete_topics, topics_to_delete
+from .topic_facts import DescribedTopic, describe_topic, describe_topics
 from .topic_reading import Bound, ShownRecord, bound, read_records
 from .topics import (
     ListedTopic,
@@ -170,6 +171,7 @@ __all__ = [
     "Sources",
     "Station",
     "TableAge",
+    "TopicToDelete",
     "Trace",
     "TransformedValue",
     "TriedPlugin",
@@ -196,9 +198,11 @@ __all__ = [
     "create_tables",
     "create_topics",
     "dead_letter_filter",
+    "delete_topics",
     "describe_plugin",
     "describe_table",
     "describe_topic",
+    "describe_topics",
     "describe_worker",
     "differing_topics",
     "erase",
@@ -237,6 +241,7 @@ __all__ = [
     "show_offsets",
     "start",
     "to_start",
+    "topics_to_delete",
     "trace",
     "try_plugin",
     "unread_outputs",

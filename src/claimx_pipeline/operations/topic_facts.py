@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from attrs import frozen
@@ -39,20 +40,33 @@ async def describe_topic(pipeline: Pipeline, topic: str) -> DescribedTopic:
         UsageError: There is no such topic.
         BrokerError: The broker did not answer.
     """
-    listed = {each.physical: each for each in await list_topics(pipeline)}
+    described = {each.listed.physical: each for each in await describe_topics(pipeline)}
     name = pipeline.topology.on_broker(topic)
-    if name not in listed:
-        hint = meant(topic, [*pipeline.topology.topics, *listed])
+    if name not in described:
+        hint = meant(topic, [*pipeline.topology.topics, *described])
         raise UsageError(f"there is no topic {topic!r}; {hint}'claimx-run topics list' shows all")
+    return described[name]
+
+
+async def describe_topics(pipeline: Pipeline) -> list[DescribedTopic]:
+    """Return every topic that ``list_topics`` lists, with how it is kept.
+
+    Raises:
+        BrokerError: The broker did not answer.
+    """
+    listed = await list_topics(pipeline)
     wanted = {each.name: each for each in pipeline.topology.new_topics()}
-    return DescribedTopic(listed[name], wanted.get(name), await _found(pipeline, name))
+    found = await _found(pipeline)
+    return [
+        DescribedTopic(each, wanted.get(each.physical), found.get(each.physical)) for each in listed
+    ]
 
 
-async def _found(pipeline: Pipeline, name: str) -> TopicFacts | None:
+async def _found(pipeline: Pipeline) -> Mapping[str, TopicFacts]:
     inspector = inspector_of(pipeline.broker())
     if inspector is None:
-        return None
+        return {}
     try:
-        return (await inspector.facts()).get(name)
+        return await inspector.facts()
     finally:
         await inspector.close()

@@ -122,7 +122,7 @@ async def list_topics(pipeline: Pipeline) -> list[ListedTopic]:
                     name=name,
                     physical=physical,
                     partitions=wanted[physical] if partitions is None else partitions,
-                    records=None if partitions is None else await _seen(admin, physical),
+                    records=None if partitions is None else await records_seen(admin, physical),
                     written_by=topology.writers.get(name, ["outside"]),
                     read_by=topology.readers.get(name, []),
                     used=name not in lonely,
@@ -139,7 +139,7 @@ def _differs(wanted: int, partitions: int | None) -> str:
     return f"it has {partitions} partitions, the settings say {wanted}; it stays as it is"
 
 
-async def _seen(admin: Admin, topic: str) -> int:
+async def records_seen(admin: Admin, topic: str) -> int:
     """Return how many records were ever published to *topic*."""
     begins, ends = await admin.begin_offsets(topic), await admin.end_offsets(topic)
     kept = await admin.count(topic, {at: (begins.get(at, 0), end) for at, end in ends.items()})
@@ -166,7 +166,7 @@ async def _of_other_settings(
             name=topology.logical(topic),
             physical=topic,
             partitions=existing[topic],
-            records=await _seen(admin, topic),
+            records=await records_seen(admin, topic),
             written_by=[],
             read_by=[reader] if reader else [],
             used=bool(reader),

@@ -63,3 +63,21 @@ def test_a_topic_is_shown_as_it_is_and_as_the_settings_want_it(tmp_path):
     assert after["retention_hours"] == after["retention_hours_wanted"]
     assert "ingest" in after["read_by"]
     assert "partitions wanted" in run("topics", "show", RAW, cwd=tmp_path).stdout
+
+
+def test_topics_are_deleted_with_a_word_that_says_so(tmp_path):
+    assert run("topics", "create", cwd=tmp_path).returncode == 0
+    refused = run("topics", "delete", RAW, cwd=tmp_path)
+    assert (refused.returncode, "add --yes" in refused.stderr) == (2, True)
+    looked = run("topics", "delete", RAW, "--dry-run", cwd=tmp_path)
+    assert (looked.returncode, RAW in looked.stdout) == (0, True)
+    plan = json.loads(run("topics", "delete", RAW, "--dry-run", "--json", cwd=tmp_path).stdout)
+    assert [each["topic"] for each in plan["would_delete"]] == [RAW]
+    done = run("topics", "delete", RAW, "--yes", "--json", cwd=tmp_path)
+    assert json.loads(done.stdout) == {"deleted": [RAW]}
+    again = run("topics", "delete", RAW, "--yes", cwd=tmp_path)
+    assert (again.returncode, "there is no topic" in again.stderr) == (2, True)
+    listed = json.loads(run("topics", "list", "--json", cwd=tmp_path).stdout)
+    (raw,) = [each for each in listed if each["topic"] == RAW]
+    assert (raw["state"], raw["retention_hours"] is not None) == ("not created", True)
+    assert {"retention_hours", "cleanup_policy", "partitions_wanted"} <= raw.keys()

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+import msgspec
 from attrs import evolve, field, frozen
 
 from claimx_pipeline.errors import Problem, SettingsError
@@ -14,6 +16,9 @@ from claimx_pipeline.settings.loading.spellings import canonical
 
 DEFAULT_FILE = "claimx.yaml"
 """Read from the working folder if no file is named."""
+
+GIVEN = "the given settings"
+"""Where a value comes from that Python code gave."""
 
 
 @frozen(kw_only=True)
@@ -37,6 +42,7 @@ def read_sources(
     environ: Mapping[str, str],
     overrides: Mapping[str, str] | None = None,
     cwd: Path,
+    settings: Mapping[str, Any] | None = None,
 ) -> SettingsSources:
     """Read the settings files.
 
@@ -46,10 +52,17 @@ def read_sources(
         environ: The environment.
         overrides: Dotted path to text, from the command line; taken as it is.
         cwd: Folder that a relative *config* is relative to.
+        settings: What a file would say; then no file is read.
 
     Raises:
-        SettingsError: A file cannot be read or is not valid YAML; or *config* does not exist.
+        SettingsError: *config* and *settings* are given both; a file cannot be read or is not
+            valid YAML; or *config* does not exist.
     """
+    if settings is not None:
+        if config is not None:
+            where, what = "settings", "are given beside a settings file; give one of the two"
+            raise SettingsError([Problem(where, what)])
+        return _of_mapping(settings, environ, overrides or {})
     files, warnings = _files(config, cwd)
     root: Node = Block({}, ValueOrigin.named(""))
     problems: list[Problem] = []
@@ -81,6 +94,26 @@ def read_sources(
         overrides=overrides or {},
         problems=tuple(problems),
         warnings=tuple(warnings),
+    )
+
+
+def _of_mapping(
+    settings: Mapping[str, Any], environ: Mapping[str, str], overrides: Mapping[str, str]
+) -> SettingsSources:
+    """Return *settings* as if a file said so; paths and times are written as texts."""
+    from claimx_pipeline.settings.loading.yaml_nodes import (  # noqa: PLC0415 - slow, not always needed
+        parse_yaml,
+    )
+
+    text = msgspec.json.encode(settings, enc_hook=str).decode()  # JSON is YAML
+    problems: list[Problem] = []
+    parsed = parse_yaml(text, lambda _: ValueOrigin.named(GIVEN))
+    root = canonical(parsed.root, problems)
+    problems = [*parsed.problems, *problems]
+    if parsed.fatal or not isinstance(root, Block):
+        raise SettingsError(problems or [Problem(GIVEN, "is not a valid mapping of sections")])
+    return SettingsSources(
+        root=root, environ=environ, overrides=overrides, problems=tuple(problems)
     )
 
 
