@@ -18,6 +18,7 @@ OWN = ("claimx/", "simulator/", "builtin.py", "settings/tree/claimx.py")
 """ClaimX itself, its stand-in for tests and demos, what registers it, its section."""
 WORDS = {
     "settings/templates/": "files that ``claimx-run init`` writes for users of ClaimX",
+    "cli/examples.py": "commands as a user of ClaimX types them, at the end of each help",
     "cli/new_plugin/": "the example of a plugin that ``claimx-run plugins new`` writes",
     "hookspecs.py": "examples in docstrings, which are a plugin's code",
     "hooks/claimx_task.py": "the action that was public before there were other domains",
@@ -42,13 +43,13 @@ def names() -> re.Pattern[str]:
 NAMES = names()
 
 
+def texts() -> list[Path]:
+    kinds = (".py", ".pyi", ".yaml", ".txt", ".json")
+    return [file for file in sorted(CORE.rglob("*")) if file.suffix in kinds]
+
+
 def searched() -> list[Path]:
-    return [
-        file
-        for file in sorted(CORE.rglob("*"))
-        if file.suffix in (".py", ".pyi", ".yaml", ".txt", ".json")
-        and not str(file.relative_to(CORE)).startswith(OWN)
-    ]
+    return [file for file in texts() if not name(file).startswith(OWN)]
 
 
 def name(file: Path) -> str:
@@ -71,8 +72,7 @@ def test_nothing_but_claimx_names_what_is_of_claimx(file):
 
 @pytest.mark.parametrize("path", list(WORDS))
 def test_an_exception_is_made_only_where_it_is_needed(path):
-    files = [CORE / path] if path.endswith(".py") else sorted((CORE / path).rglob("*"))
-    assert any(said_in(each) for each in files if each.is_file())
+    assert any(said_in(file) for file in texts() if name(file).startswith(path))
 
 
 def test_the_examples_of_hooks_are_all_that_names_claimx_there():

@@ -7,7 +7,6 @@ error. Nothing asks the broker or the tables: a key that is pressed waits for no
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -30,7 +29,7 @@ def _of_pipeline(names: Callable[[Pipeline], Iterable[str]]) -> Complete:
 
         try:
             config = ctx.find_root().params.get("config")
-            found = names(Pipeline.load(config, environ=os.environ))
+            found = names(Pipeline.load(config))
         except ClaimxError:
             return []
         given = _given(ctx)
