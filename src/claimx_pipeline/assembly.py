@@ -9,7 +9,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from claimx_pipeline import builtin
-from claimx_pipeline.errors import Problem, Refusals, SettingsError, collecting, readable
+from claimx_pipeline.errors import Problem, Refusals, SettingsError, collecting
 from claimx_pipeline.plugins.host.loading import PluginSet, files_of_plugins, load_plugins
 from claimx_pipeline.plugins.host.sections import settings_sections
 from claimx_pipeline.settings.loader import (
@@ -140,10 +140,10 @@ def _directory(sources: SettingsSources, wanted: PluginsSettings, cwd: Path) -> 
     """
     if not wanted.dir:
         return None
+    from claimx_pipeline.plugins.host.directory import see_into  # noqa: PLC0415 - only if used
+
     folder = cwd / wanted.dir
-    with readable(_origin(sources), folder):
-        if folder.is_dir():
-            next(folder.iterdir(), None)
+    see_into(folder, _origin(sources))
     return folder
 
 
