@@ -10,6 +10,8 @@ from attrs import evolve, field, frozen
 
 from claimx_pipeline import builtin
 from claimx_pipeline.errors import Problem, Refusals, SettingsError
+from claimx_pipeline.plugins.host.candidate import Candidate
+from claimx_pipeline.plugins.host.given import given_plugins
 from claimx_pipeline.plugins.host.loading import PluginSet, files_of_plugins, load_plugins
 from claimx_pipeline.plugins.host.sections import settings_sections
 from claimx_pipeline.settings.loader import (
@@ -51,6 +53,8 @@ class Sources:
     """Folder in which ``claimx.yaml`` and the plugins directory are looked for."""
     settings: Mapping[str, Any] | None = field(default=None, repr=False)
     """What a settings file would say; then no file is read."""
+    plugins: Sequence[object] = ()
+    """Plugins beside those that are found: objects, classes of ``Plugin`` or modules."""
 
 
 def assemble(sources: Sources, refusals: Refusals) -> Assembled | None:
@@ -74,7 +78,7 @@ def assemble(sources: Sources, refusals: Refusals) -> Assembled | None:
             cwd=sources.cwd,
             settings=sources.settings,
         )
-        return _with_plugins(read, plugins_settings(read), sources.cwd, refusals)
+        return _with_plugins(read, plugins_settings(read), sources, refusals)
     return None
 
 
@@ -96,23 +100,32 @@ def found_plugins(config: Path | None, *, environ: Mapping[str, str], cwd: Path)
 
 
 def _with_plugins(
-    sources: SettingsSources, wanted: PluginsSettings, cwd: Path, refusals: Refusals
+    read: SettingsSources, wanted: PluginsSettings, sources: Sources, refusals: Refusals
 ) -> Assembled | None:
+    cwd = sources.cwd
     directory = cwd / wanted.dir if wanted.dir else None
+    given: list[Candidate] = []
+    with refusals.of("plugins"):
+        given += given_plugins(sources.plugins)
     plugins = load_plugins(
-        wanted, core=builtin, directory=directory, environ=sources.environ, refusals=refusals
+        wanted,
+        core=builtin,
+        directory=directory,
+        environ=read.environ,
+        refusals=refusals,
+        given=given,
     )
-    if missing := _missing_directory(sources, wanted, cwd):
+    if missing := _missing_directory(read, wanted, cwd):
         # No refusal: earlier versions started so. One that must run is ``required``.
         plugins.not_found.append(missing)
     if directory is not None:
         with refusals.of():
-            sources = lay_beneath(sources, files_of_plugins(directory, plugins), cwd)
+            read = lay_beneath(read, files_of_plugins(directory, plugins), cwd)
     sections = settings_sections(plugins, refusals)
     # An unknown section may be that of a plugin that could not be loaded.
     complete = not refusals.found
     with refusals.of():
-        loaded = load_settings(sources, sections, known=complete)
+        loaded = load_settings(read, sections, known=complete)
         plugins_said = (*plugins.not_found, *plugins.left_out, *plugins.warnings)
         warnings = (*loaded.warnings, *plugins_said)
         return Assembled(evolve(loaded, warnings=warnings), plugins, complete)
