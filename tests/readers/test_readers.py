@@ -56,6 +56,11 @@ def test_polars_reads_every_value(loaded, root, table):
     assert Counter(found) == ours(loaded, table)
 
 
+def test_the_tables_that_are_read_here_explain_themselves(loaded):
+    for table in predecessor.ROWS:
+        assert not loaded.table_store.unexplained(table)
+
+
 def test_an_answer_becomes_what_its_reader_works_with():
     answer = operations.QueryAnswer(pa.table({"n": [1, 2], "text": ["a", None]}))
     assert answer.to_polars().rows() == [(1, "a"), (2, None)]
