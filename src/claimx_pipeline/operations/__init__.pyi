@@ -64,10 +64,12 @@ from .old_tables import (
 from .outputs import UnreadOutput, unread_outputs
 from .probes import ProcessProbe, ask_probes
 from .publication import Publication, plan_publication, publish_planned
+from .query_answer import QueryAnswer
 from .record_filter import Condition, RecordFilter
 from .record_transform import RecordTransform, ValueChange
 from .replay import Replayed, ReplayPlan, TransformedValue, plan_replay, replay_dead_letters
 from .run import Running, WorkerRun, run_until_idle, run_workers, running
+from .run_report import RunReport
 from .sources import Backfill, backfill_of, restart_source
 from .status import look_at_status
 from .status_views import DeadCause, PipelineStatus, RetryTier, TableAge, WorkerStatus
@@ -153,6 +155,7 @@ __all__ = [
     "Publication",
     "PublishedEvents",
     "Pulse",
+    "QueryAnswer",
     "Reader",
     "RecentFailures",
     "RecordFilter",
@@ -163,6 +166,7 @@ __all__ = [
     "ReplayPlan",
     "Replayed",
     "RetryTier",
+    "RunReport",
     "Running",
     "ShownDeadLetter",
     "ShownOffset",
