@@ -79,11 +79,16 @@ class FileStore:
     list_seconds: float = 600.0
     """How long a listing may take in all."""
     _other: OtherFile = field(factory=OtherFile, init=False, repr=False, eq=False)
+    _folder: Path | None = field(init=False, repr=False, eq=False)
     _together: Together = field(factory=Together, init=False, repr=False, eq=False)
 
     @property
     def folder(self) -> Path | None:
         """The root, if it is a folder on disk."""
+        return self._folder
+
+    @_folder.default
+    def _made_folder(self) -> Path | None:
         return Path(self.root) if isinstance(self.store, LocalStore) else None
 
     async def put(self, path: str, pieces: AsyncIterable[bytes], content_type: str = "") -> None:
