@@ -23,6 +23,7 @@ from claimx_pipeline.errors import (
     Refusals,
     SettingsError,
     UsageError,
+    reason_of,
 )
 from claimx_pipeline.hooks.command import Command
 from claimx_pipeline.hooks.manner import manner
@@ -209,4 +210,9 @@ def main() -> None:
     except BrokenPipeError:
         # The reader of our output has closed it; nothing more can be shown there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(FAILED)
+    except OSError as error:
+        if "--debug" in sys.argv or error.filename is None:
+            raise
+        sys.stderr.write(f"claimx-run: {error.filename} cannot be used: {reason_of(error)}\n")
         sys.exit(FAILED)
