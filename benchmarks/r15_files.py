@@ -1,4 +1,4 @@
-"""M1: files per second through the guard and all checks, against a bare loop to disk."""
+"""R15: files per second through the guard and all checks, against a bare loop to disk."""
 
 from __future__ import annotations
 
