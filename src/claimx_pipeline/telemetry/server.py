@@ -92,16 +92,9 @@ class HealthServer:
             )
             self._thread.start()
             return
-        what = f"port {wanted}" if wanted else f"no port from {ports[0]} to {ports[-1]}"
-        raise SettingsError(
-            [
-                Problem(
-                    "health.port",
-                    f"{what} can be had on {self.settings.host} ({reason}); "
-                    "choose another port, or 0 for none",
-                )
-            ]
-        )
+        what = f"port {wanted}" if wanted else f"each port from {ports[0]} to {ports[-1]}"
+        said = f"{what} of {self.settings.host} is refused ({reason})"
+        raise SettingsError([Problem("health.port", f"{said}; choose another port, or 0 for none")])
 
     async def close(self) -> None:
         """Stop listening."""
