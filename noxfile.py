@@ -268,6 +268,8 @@ def pages(session: nox.Session) -> None:
         "deployments",
         "settings",
         "commands",
+        "errors",
+        "mistakes",
         "topics",
         "stages",
         "connections",
