@@ -24,10 +24,15 @@ HERE = Path(__file__).parent
 
 def benchmarks(only: str) -> list[str]:
     """Return the names of the modules whose id is, or begins with, *only*, in order."""
-    found = {}
+    found: dict[int, str] = {}
     for file in HERE.glob("r*_*.py"):
         if match := re.fullmatch(r"r(\d+)_\w+", file.stem):
-            found[int(match[1])] = file.stem
+            number = int(match[1])
+            if number in found:
+                raise SystemExit(
+                    f"{found[number]} and {file.stem} have one number; one would not run"
+                )
+            found[number] = file.stem
     wanted = {f"R{number}": name for number, name in sorted(found.items())}
     if only in wanted:
         return [wanted[only]]

@@ -9,7 +9,7 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from claimx_pipeline import builtin
-from claimx_pipeline.errors import Problem, Refusals, SettingsError
+from claimx_pipeline.errors import Problem, Refusals, SettingsError, collecting
 from claimx_pipeline.plugins.host.candidate import Candidate
 from claimx_pipeline.plugins.host.given import given_plugins
 from claimx_pipeline.plugins.host.loading import PluginSet, files_of_plugins, load_plugins
@@ -90,12 +90,14 @@ def found_plugins(config: Path | None, *, environ: Mapping[str, str], cwd: Path)
     """
     sources = read_sources(config, environ=environ, cwd=cwd)
     wanted = plugins_settings(sources)
-    directory = cwd / wanted.dir if wanted.dir else None
+    unreadable: list[Problem] = []
+    directory = None
+    with collecting(unreadable):
+        directory = _directory(sources, wanted, cwd)
     plugins = load_plugins(
         wanted, core=builtin, directory=directory, environ=environ, tolerant=True
     )
-    if missing := _missing_directory(sources, wanted, cwd):
-        plugins.not_found.append(missing)
+    plugins.not_found += [*unreadable, *_missing_directory(sources, directory)]
     return plugins
 
 
@@ -103,7 +105,9 @@ def _with_plugins(
     read: SettingsSources, wanted: PluginsSettings, sources: Sources, refusals: Refusals
 ) -> Assembled | None:
     cwd = sources.cwd
-    directory = cwd / wanted.dir if wanted.dir else None
+    directory = None
+    with refusals.of():
+        directory = _directory(read, wanted, cwd)
     given: list[Candidate] = []
     with refusals.of("plugins"):
         given += given_plugins(sources.plugins)
@@ -115,9 +119,8 @@ def _with_plugins(
         refusals=refusals,
         given=given,
     )
-    if missing := _missing_directory(read, wanted, cwd):
-        # No refusal: earlier versions started so. One that must run is ``required``.
-        plugins.not_found.append(missing)
+    # No refusal: earlier versions started so. One that must run is ``required``.
+    plugins.not_found += _missing_directory(read, directory)
     if directory is not None:
         with refusals.of():
             read = lay_beneath(read, files_of_plugins(directory, plugins), cwd)
@@ -142,18 +145,38 @@ def _with_defaults(plugins: PluginSet, sections: Sequence[SettingsSection]) -> A
     return Assembled(loaded, plugins, complete=False, with_settings=False)
 
 
-def _missing_directory(
-    sources: SettingsSources, wanted: PluginsSettings, cwd: Path
-) -> Problem | None:
-    """Return that the folder of plugins is set and is not there."""
-    node = find(sources.root, ("plugins", "dir"))
-    overridden = "plugins.dir" in sources.overrides
-    if not wanted.dir or (node is None and not overridden) or (cwd / wanted.dir).is_dir():
+def _directory(sources: SettingsSources, wanted: PluginsSettings, cwd: Path) -> Path | None:
+    """Return the folder of plugins, which need not be there.
+
+    Raises:
+        SettingsError: It is there and cannot be read.
+    """
+    if not wanted.dir:
         return None
-    where = "" if node is None or overridden else f"{node.origin.where}: "
-    what = "is not a folder" if (cwd / wanted.dir).exists() else "does not exist"
-    return Problem(
-        f"{where}plugins.dir",
-        f"folder {str(cwd / wanted.dir)!r} {what}, so none of its plugins would run; correct the "
-        "path, make the folder, or remove the setting",
-    )
+    from claimx_pipeline.plugins.host.directory import see_into  # noqa: PLC0415 - only if used
+
+    folder = cwd / wanted.dir
+    see_into(folder, _origin(sources))
+    return folder
+
+
+def _origin(sources: SettingsSources) -> str:
+    """Return where the folder of plugins is set."""
+    node = find(sources.root, ("plugins", "dir"))
+    named = node is not None and "plugins.dir" not in sources.overrides
+    return f"{node.origin.where}: plugins.dir" if node is not None and named else "plugins.dir"
+
+
+def _missing_directory(sources: SettingsSources, folder: Path | None) -> list[Problem]:
+    """Return that the folder of plugins is set and is not there."""
+    given = find(sources.root, ("plugins", "dir")) or "plugins.dir" in sources.overrides
+    if folder is None or not given or folder.is_dir():
+        return []
+    what = "is not a folder" if folder.exists() else "does not exist"
+    return [
+        Problem(
+            _origin(sources),
+            f"folder {str(folder)!r} {what}, so none of its plugins would run; correct the path, "
+            "make the folder, or remove the setting",
+        )
+    ]

@@ -246,6 +246,7 @@ class Pipeline(Parts):
         if names is None or needs & {"storage", "media"}:
             with refusals.of():
                 trial.files(self.domains.values())
+        trial.tracing()
         trial.commands(commands_of(self.plugins, refusals).values(), self.plugins)
         checked = registrations.several("claimx_check_settings", "problem")
         refusals.add(problem for _, problem in checked)

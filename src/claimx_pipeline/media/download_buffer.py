@@ -16,7 +16,7 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from claimx_pipeline.errors import Category, RecordError
+from claimx_pipeline.errors import Category, RecordError, reason_of
 from claimx_pipeline.media.content import HEAD_BYTES
 from claimx_pipeline.media.partial_file import PartialFile, PartialProgress
 
@@ -45,7 +45,7 @@ class DiskError(RecordError):
 def disk_error(error: OSError, path: Path) -> DiskError:
     """Return *error* as a record's failure; of the machine's own disk it is an outage."""
     outage = error.errno in _OF_THE_MACHINE
-    what = f"{type(error).__name__}: {error.strerror or error}"
+    what = f"{type(error).__name__}: {reason_of(error)}"
     advice = "; make room, or set media.work_dir to a folder that can be written" if outage else ""
     return DiskError(f"cannot write {path}: {what}{advice}", Category.TRANSIENT, outage=outage)
 
