@@ -326,6 +326,17 @@ def console(session: nox.Session) -> None:
 
 
 @nox.session
+def console_load(session: nox.Session) -> None:
+    """Look at the console 1,000 times over 10**6 stored records and 10**4 dead letters.
+
+    Prints the seconds of every page and how the memory grew; the test suite does it with few.
+    """
+    install(session, CORE, PLUGIN, *group("tests"))
+    test = "tests/claimx_pipeline/console/test_load.py"
+    session.run("pytest", "-s", test, *session.posargs, env={"CONSOLE_LOAD": "full"})
+
+
+@nox.session
 def diagrams(session: nox.Session) -> None:
     """Draw the pictures of the documentation from their sources; needs Go, which brings D2."""
     folder = pathlib.Path(session.create_tmp()).resolve()

@@ -11,6 +11,7 @@ import argparse
 import asyncio
 import importlib
 import re
+import sys
 from pathlib import Path
 
 import harness
@@ -24,10 +25,15 @@ HERE = Path(__file__).parent
 
 def benchmarks(only: str) -> list[str]:
     """Return the names of the modules whose id is, or begins with, *only*, in order."""
-    found = {}
+    found: dict[int, str] = {}
     for file in HERE.glob("r*_*.py"):
         if match := re.fullmatch(r"r(\d+)_\w+", file.stem):
-            found[int(match[1])] = file.stem
+            number = int(match[1])
+            if number in found:
+                raise SystemExit(
+                    f"{found[number]} and {file.stem} have one number; one would not run"
+                )
+            found[number] = file.stem
     wanted = {f"R{number}": name for number, name in sorted(found.items())}
     if only in wanted:
         return [wanted[only]]
@@ -43,17 +49,24 @@ async def measure(conditions: harness.Conditions, only: str) -> list[harness.Res
 
 
 def main() -> None:
-    """Measure, print and save."""
+    """Measure, print and save; with ``--gate`` end with 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="few rounds, little data")
     parser.add_argument("--only", default="", help="one benchmark, for example R4")
+    parser.add_argument("--gate", action="store_true", help="fail on a miss, by processor time")
     given = parser.parse_args()
     print(harness.HEAD, flush=True)
     with kafka() as url:
-        results = asyncio.run(measure(harness.Conditions(url, given.quick), given.only))
+        conditions = harness.Conditions(url, given.quick, given.gate)
+        results = asyncio.run(measure(conditions, given.only))
     file = harness.save(results, HERE / "results")
-    missed = [result.id for result in results if not result.met]
-    print(f"\nsaved {file.name}; " + (f"missed: {', '.join(missed)}" if missed else "all met"))
+    missed = [result.id for result in results if result.missed]
+    unsure = [result.id for result in results if not result.met and not result.missed]
+    print(f"\nsaved {file.name}; " + (f"missed: {', '.join(missed)}" if missed else "none missed"))
+    if unsure:
+        print(f"rounds disagree by more than {harness.MOST_SPREAD:.0%}: {', '.join(unsure)}")
+    if missed and given.gate:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,9 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from claimx_pipeline import builtin
-from claimx_pipeline.errors import Problem, Refusals, SettingsError
+from claimx_pipeline.errors import Problem, Refusals, SettingsError, collecting
+from claimx_pipeline.plugins.host.candidate import Candidate
+from claimx_pipeline.plugins.host.given import given_plugins
 from claimx_pipeline.plugins.host.loading import PluginSet, files_of_plugins, load_plugins
 from claimx_pipeline.plugins.host.sections import settings_sections
 from claimx_pipeline.settings.loader import (
@@ -51,6 +53,8 @@ class Sources:
     """Folder in which ``claimx.yaml`` and the plugins directory are looked for."""
     settings: Mapping[str, Any] | None = field(default=None, repr=False)
     """What a settings file would say; then no file is read."""
+    plugins: Sequence[object] = ()
+    """Plugins beside those that are found: objects, classes of ``Plugin`` or modules."""
 
 
 def assemble(sources: Sources, refusals: Refusals) -> Assembled | None:
@@ -74,7 +78,7 @@ def assemble(sources: Sources, refusals: Refusals) -> Assembled | None:
             cwd=sources.cwd,
             settings=sources.settings,
         )
-        return _with_plugins(read, plugins_settings(read), sources.cwd, refusals)
+        return _with_plugins(read, plugins_settings(read), sources, refusals)
     return None
 
 
@@ -86,33 +90,45 @@ def found_plugins(config: Path | None, *, environ: Mapping[str, str], cwd: Path)
     """
     sources = read_sources(config, environ=environ, cwd=cwd)
     wanted = plugins_settings(sources)
-    directory = cwd / wanted.dir if wanted.dir else None
+    unreadable: list[Problem] = []
+    directory = None
+    with collecting(unreadable):
+        directory = _directory(sources, wanted, cwd)
     plugins = load_plugins(
         wanted, core=builtin, directory=directory, environ=environ, tolerant=True
     )
-    if missing := _missing_directory(sources, wanted, cwd):
-        plugins.not_found.append(missing)
+    plugins.not_found += [*unreadable, *_missing_directory(sources, directory)]
     return plugins
 
 
 def _with_plugins(
-    sources: SettingsSources, wanted: PluginsSettings, cwd: Path, refusals: Refusals
+    read: SettingsSources, wanted: PluginsSettings, sources: Sources, refusals: Refusals
 ) -> Assembled | None:
-    directory = cwd / wanted.dir if wanted.dir else None
+    cwd = sources.cwd
+    directory = None
+    with refusals.of():
+        directory = _directory(read, wanted, cwd)
+    given: list[Candidate] = []
+    with refusals.of("plugins"):
+        given += given_plugins(sources.plugins)
     plugins = load_plugins(
-        wanted, core=builtin, directory=directory, environ=sources.environ, refusals=refusals
+        wanted,
+        core=builtin,
+        directory=directory,
+        environ=read.environ,
+        refusals=refusals,
+        given=given,
     )
-    if missing := _missing_directory(sources, wanted, cwd):
-        # No refusal: earlier versions started so. One that must run is ``required``.
-        plugins.not_found.append(missing)
+    # No refusal: earlier versions started so. One that must run is ``required``.
+    plugins.not_found += _missing_directory(read, directory)
     if directory is not None:
         with refusals.of():
-            sources = lay_beneath(sources, files_of_plugins(directory, plugins), cwd)
+            read = lay_beneath(read, files_of_plugins(directory, plugins), cwd)
     sections = settings_sections(plugins, refusals)
     # An unknown section may be that of a plugin that could not be loaded.
     complete = not refusals.found
     with refusals.of():
-        loaded = load_settings(sources, sections, known=complete)
+        loaded = load_settings(read, sections, known=complete)
         plugins_said = (*plugins.not_found, *plugins.left_out, *plugins.warnings)
         warnings = (*loaded.warnings, *plugins_said)
         return Assembled(evolve(loaded, warnings=warnings), plugins, complete)
@@ -129,18 +145,38 @@ def _with_defaults(plugins: PluginSet, sections: Sequence[SettingsSection]) -> A
     return Assembled(loaded, plugins, complete=False, with_settings=False)
 
 
-def _missing_directory(
-    sources: SettingsSources, wanted: PluginsSettings, cwd: Path
-) -> Problem | None:
-    """Return that the folder of plugins is set and is not there."""
-    node = find(sources.root, ("plugins", "dir"))
-    overridden = "plugins.dir" in sources.overrides
-    if not wanted.dir or (node is None and not overridden) or (cwd / wanted.dir).is_dir():
+def _directory(sources: SettingsSources, wanted: PluginsSettings, cwd: Path) -> Path | None:
+    """Return the folder of plugins, which need not be there.
+
+    Raises:
+        SettingsError: It is there and cannot be read.
+    """
+    if not wanted.dir:
         return None
-    where = "" if node is None or overridden else f"{node.origin.where}: "
-    what = "is not a folder" if (cwd / wanted.dir).exists() else "does not exist"
-    return Problem(
-        f"{where}plugins.dir",
-        f"folder {str(cwd / wanted.dir)!r} {what}, so none of its plugins would run; correct the "
-        "path, make the folder, or remove the setting",
-    )
+    from claimx_pipeline.plugins.host.directory import see_into  # noqa: PLC0415 - only if used
+
+    folder = cwd / wanted.dir
+    see_into(folder, _origin(sources))
+    return folder
+
+
+def _origin(sources: SettingsSources) -> str:
+    """Return where the folder of plugins is set."""
+    node = find(sources.root, ("plugins", "dir"))
+    named = node is not None and "plugins.dir" not in sources.overrides
+    return f"{node.origin.where}: plugins.dir" if node is not None and named else "plugins.dir"
+
+
+def _missing_directory(sources: SettingsSources, folder: Path | None) -> list[Problem]:
+    """Return that the folder of plugins is set and is not there."""
+    given = find(sources.root, ("plugins", "dir")) or "plugins.dir" in sources.overrides
+    if folder is None or not given or folder.is_dir():
+        return []
+    what = "is not a folder" if folder.exists() else "does not exist"
+    return [
+        Problem(
+            _origin(sources),
+            f"folder {str(folder)!r} {what}, so none of its plugins would run; correct the path, "
+            "make the folder, or remove the setting",
+        )
+    ]

@@ -11,7 +11,8 @@ import uvicorn
 from attrs import define, field
 from starlette.types import ASGIApp
 
-from claimx_pipeline.errors import ClaimxError
+from claimx_pipeline.errors import ClaimxError, reason_of
+from claimx_pipeline.settings.kinds import url_of
 
 _GRACE_SECONDS = 2
 """How long requests under way may take once the server ends."""
@@ -31,8 +32,7 @@ class AsgiServer:
     @property
     def url(self) -> str:
         """Address of the server, without a slash at its end; known once it listens."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"http://{host}:{self.port}"
+        return url_of(self.host, self.port)
 
     def listen(self) -> None:
         """Begin to listen.
@@ -91,7 +91,7 @@ def _listen(host: str, port: int) -> socket.socket:
             raise PortTakenError(
                 f"port {port} of {host} is taken; choose another one, or 0 for any free one"
             ) from error
-        raise ClaimxError(f"cannot listen on {host} port {port}; {error.strerror}") from error
+        raise ClaimxError(f"cannot listen on {host} port {port}; {reason_of(error)}") from error
     return listener
 
 

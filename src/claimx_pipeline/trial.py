@@ -89,6 +89,12 @@ class Trial:
                 with self.refusals.of(section_of(plugin)):
                     target_of(command, plugins.infos[plugin])
 
+    def tracing(self) -> None:
+        """See that what makes spans is installed, if the settings ask for some."""
+        if self.loaded.settings.tracing.endpoint:
+            with self.refusals.of():
+                from claimx_pipeline.telemetry.tracing import Tracing  # noqa: F401, PLC0415 - its import refuses
+
     def processors(self, workers: Iterable[WorkerSpec], resources: Resources) -> None:
         """See that the processor of every worker can be made."""
         for worker in workers:

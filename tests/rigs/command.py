@@ -16,13 +16,20 @@ CLEAN = {"PATH": os.environ.get("PATH", ""), "HOME": os.environ.get("HOME", "/")
 
 PROGRAM = [sys.executable, "-m", "claimx_pipeline"]
 
+ORDINARY = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"] if os.geteuid() == 0 else []
+"""What a command begins with that is to meet permissions as an ordinary user does."""
+
 
 def run(
-    *arguments: str, cwd: Path, env: Mapping[str, str] | None = None, timeout: float = 90
+    *arguments: str,
+    cwd: Path,
+    env: Mapping[str, str] | None = None,
+    timeout: float = 90,
+    before: Sequence[str] = (),
 ) -> subprocess.CompletedProcess[str]:
-    """Run the command to its end."""
+    """Run the command to its end; *before* is what it is a command of."""
     return subprocess.run(
-        [*PROGRAM, *arguments],
+        [*before, *PROGRAM, *arguments],
         cwd=cwd,
         env={**CLEAN, **(env or {})},
         capture_output=True,

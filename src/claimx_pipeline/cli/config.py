@@ -9,7 +9,7 @@ import typer
 
 from claimx_pipeline import operations
 from claimx_pipeline.cli import completing
-from claimx_pipeline.errors import BrokerError, Problem
+from claimx_pipeline.errors import BrokerError, Problem, readable
 from claimx_pipeline.hooks.output import note, print_json, print_table
 
 if TYPE_CHECKING:
@@ -131,7 +131,10 @@ def _is_file(url: str) -> bool:
     """Return whether *url* is an embedded broker that exists."""
     from claimx_pipeline.broker.url import sqlite_path
 
-    return url.startswith("sqlite://") and sqlite_path(url).exists()
+    if not url.startswith("sqlite://"):
+        return False
+    with readable("broker.url", sqlite_path(url)):
+        return sqlite_path(url).exists()
 
 
 def _left_behind(pipeline: Pipeline) -> list[Problem]:

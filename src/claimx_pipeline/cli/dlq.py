@@ -15,7 +15,7 @@ from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.asked import CSV, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.dlq_report import counted, note_previews, report
-from claimx_pipeline.errors import Category, UsageError
+from claimx_pipeline.errors import Category, UsageError, reason_of
 from claimx_pipeline.hooks.output import note, print_json, print_rows
 
 if TYPE_CHECKING:
@@ -257,7 +257,7 @@ def export(
         except FileExistsError as error:
             raise UsageError(f"{file} is there already; give the name of a new file") from error
         except OSError as error:
-            raise UsageError(f"{file} cannot be written: {error.strerror}") from error
+            raise UsageError(f"{file} cannot be written: {reason_of(error)}") from error
     note(f"wrote {counted(count)} to {'standard output' if str(file) == '-' else file}")
 
 

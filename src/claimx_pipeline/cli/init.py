@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from claimx_pipeline.cli.context import CommandLine
+from claimx_pipeline.errors import reason_of
 from claimx_pipeline.hooks.output import note, warn
 
 FAILED = 1
@@ -57,7 +58,7 @@ def init(
             target.write_text(texts[name], encoding="utf-8")
             typer.echo(f"wrote {target}")
     except OSError as error:
-        warn(f"claimx-run: {error.filename} cannot be written: {error.strerror}")
+        warn(f"claimx-run: {error.filename} cannot be written: {reason_of(error)}")
         raise typer.Exit(FAILED) from error
     note("look at it with 'claimx-run config show --sources'; try it all with 'claimx-run demo'")
 

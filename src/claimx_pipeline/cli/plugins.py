@@ -15,7 +15,7 @@ from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.asked import CSV, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.plugins_new import Kind, write_plugin
-from claimx_pipeline.errors import ClaimxError, DecodeError, UsageError
+from claimx_pipeline.errors import ClaimxError, DecodeError, UsageError, reason_of
 from claimx_pipeline.hooks.output import (
     note,
     print_json,
@@ -178,7 +178,7 @@ def first_event(file: Path, pipeline: Pipeline, domain: str) -> DomainEvent:
     try:
         text = file.read_bytes().strip()
     except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+        raise UsageError(f"{file} cannot be read: {reason_of(error)}") from error
     for value in (text, text.partition(b"\n")[0]):
         try:
             return operations.read_event(value, pipeline, domain)

@@ -13,7 +13,7 @@ import typer
 from claimx_pipeline import operations
 from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.context import CommandLine
-from claimx_pipeline.errors import UsageError
+from claimx_pipeline.errors import UsageError, reason_of
 from claimx_pipeline.hooks.output import note, print_json, warn
 from claimx_pipeline.operations.names import one_domain
 from claimx_pipeline.topics import BRAND
@@ -123,4 +123,4 @@ def lines_of(file: Path) -> Iterator[bytes]:
         with file.open("rb") as lines:
             yield from lines
     except OSError as error:
-        raise UsageError(f"cannot be read: {error.strerror}") from error
+        raise UsageError(f"cannot be read: {reason_of(error)}") from error

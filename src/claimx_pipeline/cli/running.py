@@ -13,6 +13,7 @@ from claimx_pipeline.cli.garbage import rarely
 from claimx_pipeline.cli.live import live
 from claimx_pipeline.cli.process_log import Say, process_log
 from claimx_pipeline.errors import ClaimxError, UsageError
+from claimx_pipeline.settings.kinds import url_of
 
 if TYPE_CHECKING:
     from claimx_pipeline.operations import Running, WorkerRun
@@ -148,8 +149,8 @@ def _announce(pipeline: Pipeline, run: Running, say: Say) -> None:
     """Say what is about to run, and where."""
     say(f"broker  {run.broker_url}")
     if run.health_port:
-        host = pipeline.settings.health.host
-        say(f"health  http://{host}:{run.health_port}/health/ready  and /metrics")
+        url = url_of(pipeline.settings.health.host, run.health_port)
+        say(f"health  {url}/health/ready  and /metrics")
     if any("plugins" in worker.needs for worker in run.workers):
         say(_plugins(pipeline))
     for warning in pipeline.warnings:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from claimx_pipeline.errors import ClaimxError, UsageError
+from claimx_pipeline.errors import ClaimxError, UsageError, reason_of
 from claimx_pipeline.hooks.output import note
 
 if TYPE_CHECKING:
@@ -96,7 +96,7 @@ def _write_events(world: World, count: int, target: Path) -> None:
     try:
         target.write_bytes(b"\n".join(lines) + b"\n")
     except OSError as error:
-        raise ClaimxError(f"cannot write {target}; {error.strerror}") from error
+        raise ClaimxError(f"cannot write {target}; {reason_of(error)}") from error
     note(f"wrote {count} events to {target}")
 
 

@@ -11,7 +11,7 @@ import typer
 from claimx_pipeline import operations
 from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.context import CommandLine
-from claimx_pipeline.errors import UsageError
+from claimx_pipeline.errors import UsageError, reason_of
 from claimx_pipeline.hooks.output import note, print_json, warn
 from claimx_pipeline.topics import BRAND
 
@@ -74,7 +74,7 @@ def _lines(file: Path) -> list[bytes]:
     try:
         return file.read_bytes().splitlines()
     except OSError as error:
-        raise UsageError(f"{file} cannot be read: {error.strerror}") from error
+        raise UsageError(f"{file} cannot be read: {reason_of(error)}") from error
 
 
 def _show(done: Verified) -> None:

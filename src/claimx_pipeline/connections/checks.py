@@ -5,7 +5,7 @@ from __future__ import annotations
 import ssl
 
 from claimx_pipeline.connections.credential import secret_problems
-from claimx_pipeline.errors import Problem
+from claimx_pipeline.errors import Problem, reason_of
 from claimx_pipeline.settings.loading.unresolved import Unresolved
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.settings.tree.network import DIRECT, NetworkSettings
@@ -73,6 +73,6 @@ def _authority_problems(where: str, file: str) -> list[Problem]:
     try:
         ssl.create_default_context(cafile=file)
     except OSError as error:
-        what = f"{file!r} cannot be used: {error}; name a PEM file of certificates"
+        what = f"{file!r} cannot be used: {reason_of(error)}; name a PEM file of certificates"
         return [Problem(f"{where}.ca_file", what)]
     return []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.errors import Problem, SettingsError, reason_of
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 
@@ -163,7 +163,7 @@ def read_secret(path: Path) -> str:
     except UnicodeDecodeError:
         raise ValueError("is not text in UTF-8") from None
     except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror or error}") from None
+        raise ValueError(f"cannot be read: {reason_of(error)}") from None
     if not secret:
         raise ValueError("is empty")
     return secret

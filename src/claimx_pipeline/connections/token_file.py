@@ -11,7 +11,7 @@ from attrs import define, field
 
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.credential import clean, token_problem
-from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.errors import Problem, SettingsError, reason_of
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 
 logger = logging.getLogger(__name__)
@@ -82,7 +82,7 @@ class TokenFile:
                 stamp = await asyncio.to_thread(_stamp_of, self.path)
             except OSError as error:
                 if self._stamp is not None:
-                    self._warn(_reason(error))
+                    self._warn(reason_of(error))
                 self._stamp = None
                 return
             if stamp != self._stamp:
@@ -93,7 +93,7 @@ class TokenFile:
             token = await asyncio.to_thread(_read, self.path, self.auth_type)
         except (OSError, ValueError) as error:
             self._on_renewal(False)
-            self._warn(_reason(error))
+            self._warn(reason_of(error))
             self._stamp = stamp
             return
         await self._clock.sleep(_SETTLE_SECONDS)
@@ -139,7 +139,7 @@ def open_token_file(
         return TokenFile(path, settings.auth_type, name, clock, on_renewal)
     except (OSError, ValueError) as error:
         where = f"connections.{name}.auth_token_file"
-        raise SettingsError([Problem(where, f"{path}: {_reason(error)}")]) from None
+        raise SettingsError([Problem(where, f"{path}: {reason_of(error)}")]) from None
 
 
 def _stamp_of(path: Path) -> _Stamp:
@@ -162,7 +162,3 @@ def _read(path: Path, auth_type: str) -> str:
     if problem := token_problem(token, auth_type):
         raise ValueError(problem)
     return token
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return (isinstance(error, OSError) and error.strerror) or str(error)

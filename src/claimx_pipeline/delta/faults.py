@@ -25,7 +25,7 @@ from claimx_pipeline.delta.write_errors import (
     TableUnusableError,
     TableWriteError,
 )
-from claimx_pipeline.errors import Category, ClaimxError
+from claimx_pipeline.errors import Category, ClaimxError, reason_of
 
 __all__ = [
     "TableFencedError",
@@ -85,7 +85,8 @@ def one_line(error: BaseException) -> str:
     Rust backtrace that may follow is left out. How long a request took is left out as well, so
     that the same failure has the same text.
     """
-    lines = _COLOURS.sub("", str(error)).strip().splitlines()
+    said = reason_of(error) if isinstance(error, OSError) else str(error)
+    lines = _COLOURS.sub("", said).strip().splitlines()
     if not lines:
         return type(error).__name__
     causes = [

@@ -17,7 +17,7 @@ from urllib.request import url2pathname
 from obstore.exceptions import BaseError, UnknownConfigurationKeyError
 from obstore.store import LocalStore, MemoryStore, from_url
 
-from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.errors import Problem, SettingsError, readable, reason_of
 from claimx_pipeline.media.store import FileStore
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.storage import (
@@ -125,7 +125,7 @@ def open_store(
             # A folder goes with its last file: the cache has one for each.
             return FileStore(str(folder), LocalStore(folder, automatic_cleanup=True, mkdir=True))
         except (BaseError, OSError) as error:
-            why = f"the folder {folder} cannot be made: {str(error).splitlines()[0]}"
+            why = f"the folder {folder} cannot be made: {reason_of(error).splitlines()[0]}"
             raise _refused(f"{name}.root", why) from error
     if scheme == "memory":
         return FileStore(root, MemoryStore())
@@ -170,7 +170,8 @@ def _folder_of(root: str, name: str) -> Path:
     """
     path = url2pathname(urlsplit(root).path) if "://" in root else root
     folder = Path(path).expanduser().absolute()
-    there = next(each for each in (folder, *folder.parents) if each.exists())
+    with readable(f"{name}.root", folder):
+        there = next(each for each in (folder, *folder.parents) if each.exists())
     if not there.is_dir():
         why = f"the folder {folder} cannot be made: {there} is not a folder"
         raise _refused(f"{name}.root", why)

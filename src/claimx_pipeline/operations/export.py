@@ -20,7 +20,7 @@ from claimx_pipeline.deploy.model import (
     Deployment,
 )
 from claimx_pipeline.deploy.systemd import MachinePaths, systemd_files
-from claimx_pipeline.errors import UsageError
+from claimx_pipeline.errors import UsageError, reason_of
 from claimx_pipeline.settings.tree.settings import CORE_ENVIRONMENT
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def export_deployment(
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
         except OSError as error:
-            reason = error.strerror or error
+            reason = reason_of(error)
             raise UsageError(f"{file} cannot be written: {reason}; name another folder") from error
         written.append(file)
     return written

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from claimx_pipeline.errors import UsageError
+from claimx_pipeline.errors import UsageError, reason_of
 from claimx_pipeline.monitoring.alerts import ALERTS
 from claimx_pipeline.monitoring.dashboards import DASHBOARDS
 from claimx_pipeline.monitoring.grafana import dashboard_json
@@ -67,7 +67,7 @@ def export_monitoring(pipeline: Pipeline, folder: Path, *, runbooks: str = RUNBO
             file.parent.mkdir(parents=True, exist_ok=True)
             file.write_text(text, encoding="utf-8")
         except OSError as error:
-            reason = error.strerror or error
+            reason = reason_of(error)
             raise UsageError(f"{file} cannot be written: {reason}; name another folder") from error
         written.append(file)
     return written

@@ -12,6 +12,7 @@ import msgspec
 from attrs import evolve, frozen
 
 from claimx_pipeline.errors import UsageError
+from claimx_pipeline.settings.kinds import url_of
 from claimx_pipeline.telemetry.server import DEFAULT_PORT, PORTS_TRIED
 
 if TYPE_CHECKING:
@@ -85,7 +86,7 @@ def _ask(host: str, port: int) -> ProcessProbe | None:
     if not isinstance(states, dict):
         return None
     return ProcessProbe(
-        f"http://{host}:{port}", {str(name): _state(each) for name, each in states.items()}
+        url_of(host, port), {str(name): _state(each) for name, each in states.items()}
     )
 
 

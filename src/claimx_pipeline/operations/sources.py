@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from claimx_pipeline.errors import UsageError
+from claimx_pipeline.errors import UsageError, reason_of
 from claimx_pipeline.sources.listing import list_files
 from claimx_pipeline.sources.positions import Position, newest_position, position_record
 from claimx_pipeline.sources.protocol import SourceError
@@ -88,7 +88,7 @@ def _see(path: str) -> None:
     except SourceError as error:
         raise UsageError(f"there is no file or folder {path!r}; correct the path") from error
     except OSError as error:
-        raise UsageError(f"{path!r} cannot be read: {error.strerror or error}") from error
+        raise UsageError(f"{path!r} cannot be read: {reason_of(error)}") from error
     if not found:
         raise UsageError(f"there are no files at {path!r}; correct the path or the pattern")
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from claimx_pipeline.errors import ClaimxError, UsageError
+from claimx_pipeline.errors import ClaimxError, UsageError, reason_of
 from claimx_pipeline.media.open_store import open_store
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.stages.from_settings import stages_of
@@ -137,7 +137,7 @@ async def emptied(trial: Pipeline) -> list[str]:
         try:
             await _empty(trial, what, root, options)
         except (ClaimxError, OSError) as error:
-            problems.append(f"{root} is left, delete it: {error}")
+            problems.append(f"{root} is left, delete it: {reason_of(error)}")
     return problems
 
 

@@ -8,6 +8,7 @@ what is wrong with a value, None if nothing is.
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
@@ -22,6 +23,10 @@ _LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST_NAME = re.compile(rf"(?=.{{1,253}}$){_LABEL}(?:\.{_LABEL})*\.?")
 _IN_URL = re.compile(r"[^\s\"<>\\^`{|}#]*")
 _HALF_URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:(?!//)|[A-Za-z][A-Za-z0-9+.-]*:///*$")
+_LOCATION = (
+    "is {!r}, which is not a valid location; write a folder, or a URL such as s3://bucket/folder"
+)
+_LONGEST_NAME = 255
 _HEADER = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 
 
@@ -74,12 +79,45 @@ def _has_host(parts: SplitResult) -> bool:
 
 def location(value: str) -> str | None:
     """Judge a folder or the URL of one; half a URL would be taken for a folder's name."""
-    if not _HALF_URL.match(value):
-        return None
-    return (
-        f"is {value!r}, which is not a valid location; write a folder, or a URL such as "
-        "s3://bucket/folder"
-    )
+    if "://" not in value:
+        return _LOCATION.format(value) if _HALF_URL.match(value) else local_path(value)
+    try:
+        urlsplit(value)
+    except ValueError:
+        return _LOCATION.format(value)
+    return _LOCATION.format(value) if _HALF_URL.match(value) else None
+
+
+def local_path(value: str) -> str | None:
+    """Judge a file or folder of this machine; a URL would be taken for a folder's name."""
+    if "://" in value:
+        return f"is {value!r}, a URL; write a file or folder of this machine"
+    if "\0" in value:
+        return "holds a NUL character, which no path has; remove it"
+    if any(len(os.fsencode(name)) > _LONGEST_NAME for name in value.split("/")):
+        return f"has a name longer than {_LONGEST_NAME} bytes, which no file system takes"
+    return None
+
+
+def listening_host(value: str) -> str | None:
+    """Judge an address of this machine that a server listens on."""
+    try:
+        ipaddress.ip_address(value)
+    except ValueError:
+        if _HOST_NAME.fullmatch(value):
+            return None
+        return f"is {value!r}, which is not a valid address; write 127.0.0.1, 0.0.0.0 or a host"
+    return None
+
+
+def url_of(host: str, port: int) -> str:
+    """Return the address of a server of this machine, without a slash at its end."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def optional_http_url(value: str) -> str | None:
+    """Judge an address that requests are made to; empty is for none."""
+    return http_url(value) if value else None
 
 
 def locations(value: Mapping[str, str]) -> str | None:
@@ -95,9 +133,10 @@ def header_name(value: str) -> str | None:
     return None if _HEADER.fullmatch(value) else f"is {value!r}, which is not a valid header name"
 
 
-def headers(value: Mapping[str, str]) -> str | None:
+def headers(value: Mapping[str, str | Secret]) -> str | None:
     """Judge headers by name."""
-    for name, text in value.items():
+    for name, given in value.items():
+        text = given.reveal() if isinstance(given, Secret) else given
         if not _HEADER.fullmatch(name):
             return f"holds {name!r}, which is not a valid header name"
         if not text.isprintable() or text != text.strip():

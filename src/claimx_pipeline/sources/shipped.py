@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from claimx_pipeline.runtime.resources import Resources
+from claimx_pipeline.settings.kinds import local_path
 from claimx_pipeline.settings.tree.sources import SourceSettings
 from claimx_pipeline.sources.blocking import BlockingSource
 from claimx_pipeline.sources.files import FilesReader
@@ -38,14 +39,14 @@ def _delta(settings: SourceSettings, _: Any, resources: Resources) -> Source:
 
 
 def _of_files(settings: SourceSettings) -> Iterable[str]:
-    yield from _needs_path(settings)
+    yield from _needs_local_path(settings)
     if settings.column is not None:
         yield "a source of type 'files' has no 'column'; remove it"
     yield from _no_version(settings)
 
 
 def _of_parquet(settings: SourceSettings) -> Iterable[str]:
-    yield from _needs_path(settings)
+    yield from _needs_local_path(settings)
     yield from _no_version(settings)
 
 
@@ -54,6 +55,12 @@ def _needs_path(settings: SourceSettings) -> Iterable[str]:
         yield f"a source of type {settings.type!r} needs 'path'"
     if settings.options:
         yield f"a source of type {settings.type!r} has no 'options'; remove them"
+
+
+def _needs_local_path(settings: SourceSettings) -> Iterable[str]:
+    yield from _needs_path(settings)
+    if settings.path is not None and (fault := local_path(settings.path)) is not None:
+        yield f"'path' {fault}"
 
 
 def _no_version(settings: SourceSettings) -> Iterable[str]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import socket
 import sys
 import threading
+from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,7 +19,7 @@ import msgspec
 from attrs import define, field
 from prometheus_client import generate_latest
 
-from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.errors import Problem, SettingsError, reason_of
 from claimx_pipeline.redaction import Redactor
 from claimx_pipeline.settings.tree.health import HealthSettings
 from claimx_pipeline.telemetry.health import Health
@@ -84,7 +86,7 @@ class HealthServer:
             try:
                 self._server = _Server((self.settings.host, port), partial(_Probe, self))
             except OSError as error:
-                reason = error.strerror or str(error)
+                reason = reason_of(error)
                 continue
             self.port = port
             self._thread = threading.Thread(
@@ -92,8 +94,8 @@ class HealthServer:
             )
             self._thread.start()
             return
-        what = f"port {wanted}" if wanted else f"each port from {ports[0]} to {ports[-1]}"
-        said = f"{what} of {self.settings.host} is refused ({reason})"
+        what = f"port {wanted}" if wanted else f"any port from {ports[0]} to {ports[-1]}"
+        said = f"nothing can listen on {what} of {self.settings.host}: {reason}"
         raise SettingsError([Problem("health.port", f"{said}; choose another port, or 0 for none")])
 
     async def close(self) -> None:
@@ -144,6 +146,10 @@ class _Server(ThreadingHTTPServer):
 
     daemon_threads = True
     block_on_close = False
+
+    def __init__(self, address: tuple[str, int], handler: Callable[..., Any]) -> None:
+        self.address_family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        super().__init__(address, handler)
 
     def handle_error(self, request: object, client_address: object) -> None:  # noqa: ARG002 - the base class's
         """Note that a request could not be answered; who asks again is answered."""

@@ -16,7 +16,7 @@ from claimx_pipeline import SettingsError
 from claimx_pipeline.assembly import Sources
 from claimx_pipeline.errors import ClaimxError, Problem
 from claimx_pipeline.operations import check_settings, start
-from tests.rigs.broken_installations import BROKEN
+from tests.rigs.broken_installations import BROKEN, GIVEN
 
 CORE = Path(claimx_pipeline.__file__).parent
 
@@ -209,3 +209,12 @@ def test_every_refusal_in_the_code_is_shown_by_a_broken_installation(checks):
 def test_what_is_left_out_of_the_walk_exists():
     functions = {f"{site.file}:{site.function}" for site in sites()}
     assert ELSEWHERE.keys() - functions == set()
+
+
+def test_spans_that_cannot_be_made_are_reported_by_the_check(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "opentelemetry.sdk.resources", None)
+    monkeypatch.delitem(sys.modules, "claimx_pipeline.telemetry.tracing", raising=False)
+    (tmp_path / "claimx.yaml").write_text("tracing: {endpoint: 'http://127.0.0.1:4318'}\n")
+    found = check_settings(Sources(None, GIVEN, {}, tmp_path), every=True).problems
+    (problem,) = [each for each in found if each.where == "tracing.endpoint"]
+    assert "pip install 'claimx-pipeline[otel]'" in problem.what

@@ -13,7 +13,13 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from claimx_pipeline.errors import SettingsError
-from claimx_pipeline.settings.kinds import KIND, http_url, proxy_url, service_url
+from claimx_pipeline.settings.kinds import (
+    KIND,
+    http_url,
+    optional_http_url,
+    proxy_url,
+    service_url,
+)
 from claimx_pipeline.settings.loader import (
     load_settings,
     plugins_settings,
@@ -54,6 +60,7 @@ ADDRESSES = {
     http_url: "https://another.example.com/path",
     service_url: "https://another.example.com/path",
     proxy_url: "http://proxy.example.com:3128",
+    optional_http_url: "https://another.example.com/path",
 }
 
 

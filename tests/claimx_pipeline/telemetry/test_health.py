@@ -161,7 +161,9 @@ async def test_without_a_port_the_next_free_one_is_taken(clock, server):
 async def test_an_explicit_port_that_is_taken_is_an_error(clock):
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(SettingsError, match=f"port {port} can be had|port {port} "):
+        with pytest.raises(
+            SettingsError, match=f"listen on port {port} of 127.0.0.1: Address already in use; "
+        ):
             await HealthServer(HealthSettings(port=port), Health(clock), Metrics()).start()
 
 
@@ -207,3 +209,14 @@ async def test_a_process_that_does_not_know_its_workers_yet_is_not_ready(server)
     """The server listens before the workers are started; a rollout must not go on by that."""
     assert await get(server, "/health/ready") == (503, '{"status":"not_ready","workers":{}}')
     assert (await get(server, "/health/live"))[0] == 200
+
+
+@pytest.mark.skipif(not socket.has_ipv6, reason="this machine has no IPv6")
+async def test_it_listens_on_an_address_of_ipv6(clock):
+    running = HealthServer(HealthSettings(host="::1"), Health(clock), Metrics())
+    await running.start()
+    with socket.create_connection(("::1", running.port), timeout=5) as asked:
+        asked.sendall(b"GET /health/live HTTP/1.0\r\n\r\n")
+        status = await asyncio.to_thread(asked.recv, 100)
+    assert b" 200 " in status
+    await running.close()

@@ -9,7 +9,7 @@ import ssl
 from pathlib import Path
 
 from claimx_pipeline.connections.credential import secret_problems, token_url_problems
-from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.errors import Problem, SettingsError, reason_of
 from claimx_pipeline.settings.loading.unresolved import Unresolved
 from claimx_pipeline.settings.tree.broker import KafkaOAuthSettings, KafkaSettings
 
@@ -116,7 +116,7 @@ def _tls_context(kafka: KafkaSettings) -> ssl.SSLContext:
     try:
         context = ssl.create_default_context(cafile=kafka.ca_file)
     except OSError as error:
-        what = f"{kafka.ca_file!r} cannot be used: {error}"
+        what = f"{kafka.ca_file!r} cannot be used: {reason_of(error)}; name a PEM file"
         raise SettingsError([Problem(f"{SECTION}.ca_file", what)]) from error
     if kafka.certificate_file is None:
         return context
@@ -130,8 +130,8 @@ def _tls_context(kafka: KafkaSettings) -> ssl.SSLContext:
     except OSError as error:
         name = "certificate_file" if kafka.key_file is None else "key_file"
         what = (
-            f"{getattr(kafka, name)!r} cannot be used: {error}; check that it is a PEM file, that "
-            "key and certificate belong together and that key_password is right"
+            f"{getattr(kafka, name)!r} cannot be used: {reason_of(error)}; check that it is a PEM "
+            "file, that key and certificate belong together and that key_password is right"
         )
         raise SettingsError([Problem(f"{SECTION}.{name}", what)]) from error
     return context

@@ -24,7 +24,7 @@ from attrs import define, field
 from claimx_pipeline.broker.sqlite.file import opened
 from claimx_pipeline.broker.sqlite.log import delete_expired
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.errors import BrokerError, BrokerUnavailableError, ClaimxError
+from claimx_pipeline.errors import BrokerError, BrokerUnavailableError, ClaimxError, reason_of
 
 LOOK_SECONDS = (0.002, 0.02)
 """How often the thread looks for changes of other processes: after one, and when idle."""
@@ -224,7 +224,7 @@ class _File:
             return
         try:
             job.result.set_result(job.work(self._opened(create=job.create)))
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OSError) as error:
             job.result.set_exception(self._translated(error))
         except Exception as error:  # noqa: BLE001 - handed to the caller of the job
             job.result.set_exception(error)
@@ -277,7 +277,10 @@ class _File:
             raise MissingFileError(f"there is no embedded broker in {str(self.path)!r} yet")
         return self.connection
 
-    def _translated(self, error: sqlite3.Error) -> ClaimxError:
+    def _translated(self, error: sqlite3.Error | OSError) -> ClaimxError:
+        if isinstance(error, OSError):
+            said = f"the embedded broker {str(self.path)!r} cannot be used: {reason_of(error)}"
+            return BrokerError(f"{said}; correct broker.url, or see to it that it can be written")
         code = getattr(error, "sqlite_errorcode", 0) & PRIMARY
         if code in PASSING:
             return BrokerUnavailableError(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from claimx_pipeline.broker.url import sqlite_path
-from claimx_pipeline.errors import SettingsError
+from claimx_pipeline.errors import SettingsError, reason_of
 from claimx_pipeline.operations.doctor.findings import Finding, ok, warning, wrong
 
 if TYPE_CHECKING:
@@ -60,8 +60,14 @@ def disk_findings(pipeline: Pipeline) -> Iterator[Finding]:
     for what, root in roots.items():
         if root is None or "://" in str(root):
             continue
-        folder = _existing(Path(str(root)).absolute())
-        usage = shutil.disk_usage(folder)
+        try:
+            folder = _existing(Path(str(root)).absolute())
+            usage = shutil.disk_usage(folder)
+        except OSError as error:
+            said = f"the folder of {what} ({root}) cannot be looked at: {reason_of(error)}"
+            remedy = "correct the setting, or see to it that the workers' user may use the folder"
+            yield wrong("machine", "disk", said, remedy)
+            continue
         if seen.setdefault((usage.total, usage.free), what) != what:
             continue
         yield _room(what, folder, usage.free, usage.total)

@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from claimx_pipeline.errors import ClaimxError, SettingsError
+from claimx_pipeline.errors import ClaimxError, SettingsError, readable, reason_of
 from claimx_pipeline.settings.loading.structure import structure_config
 
 CONFIG_FILE = "config.yaml"
@@ -107,9 +107,27 @@ def find(directory: Path | None, environ: Mapping[str, str]) -> list[FoundPlugin
     ]
 
 
+def see_into(directory: Path, where: str) -> None:
+    """See that the folder of plugins can be read, if it is there.
+
+    Args:
+        directory: The folder.
+        where: Where it is set.
+
+    Raises:
+        SettingsError: It is there and cannot be read.
+    """
+    with readable(where, directory):
+        if directory.is_dir():
+            next(directory.iterdir(), None)
+
+
 def _is_of_a_plugin(folder: Path) -> bool:
-    if (folder / CONFIG_FILE).is_file():
-        return True
+    try:
+        if (folder / CONFIG_FILE).is_file():
+            return True
+    except OSError:
+        return True  # reading the file says why it cannot be read
     if not folder.is_dir() or folder.name.startswith((".", "_")) or folder.name == SHARED:
         return False
     return not (folder / _ALONE).is_file()
@@ -128,8 +146,12 @@ def _read(file: Path, environ: Mapping[str, str]) -> FoundPlugin:
     from claimx_pipeline.settings.loading.yaml_nodes import read_yaml  # noqa: PLC0415 - only if used
 
     folder, name = file.parent, file.parent.name
-    if not file.exists():
-        return FoundPlugin(name, folder, problem=_without_config(folder))
+    try:
+        if not file.exists():
+            return FoundPlugin(name, folder, problem=_without_config(folder))
+    except OSError as error:
+        problem = f"{file} cannot be read: {reason_of(error)}; see to it that it can"
+        return FoundPlugin(name, folder, problem=problem)
     try:
         given = read_yaml(file, environ)
         if isinstance(given.get("name"), str):

@@ -17,7 +17,7 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
-from claimx_pipeline.errors import DeadLetterError, RecordTooLargeError
+from claimx_pipeline.errors import DeadLetterError, RecordTooLargeError, reason_of
 from claimx_pipeline.runtime import headers
 from claimx_pipeline.runtime.dead_letters.dead_letter import PREFIX, VALUE_FILE
 
@@ -52,7 +52,7 @@ class ValueFiles:
             _write(folder / digest, dead_letter.value)
         except OSError as error:
             raise DeadLetterError(
-                origin, f"its value cannot be kept in {folder}: {error.strerror or error}"
+                origin, f"its value cannot be kept in {folder}: {reason_of(error)}"
             ) from error
         pointer = (VALUE_FILE, f"{FOLDER}/{digest}".encode())
         return evolve(dead_letter, value=b"", headers=(*dead_letter.headers, pointer))
@@ -77,7 +77,7 @@ class ValueFiles:
             found = file.read_bytes()
         except OSError as error:
             raise DeadLetterError(
-                location, f"its value cannot be read from {file}: {error.strerror or error}"
+                location, f"its value cannot be read from {file}: {reason_of(error)}"
             ) from error
         if hashlib.sha256(found).hexdigest() != named[1]:
             raise DeadLetterError(location, f"{file} has been changed since it was written")

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 from attrs import evolve, field, frozen
 
-from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.errors import Problem, SettingsError, readable, reason_of
 from claimx_pipeline.settings.loading.nodes import Block, Node, ValueOrigin, merge
 from claimx_pipeline.settings.loading.spellings import canonical
 
@@ -71,7 +71,7 @@ def read_sources(
         try:
             text = file.read_bytes().decode("utf-8-sig")
         except OSError as error:
-            broken.append(Problem(shown, f"cannot be read: {error.strerror}"))
+            broken.append(Problem(shown, f"cannot be read: {reason_of(error)}"))
             continue
         except UnicodeDecodeError as error:
             broken.append(Problem(shown, f"is not UTF-8 (byte {error.start})"))
@@ -141,7 +141,7 @@ def lay_beneath(
         try:
             text = file.read_bytes().decode("utf-8-sig")
         except (OSError, UnicodeDecodeError) as error:
-            problems.append(Problem(shown, f"cannot be read: {error}"))
+            problems.append(Problem(shown, f"cannot be read: {reason_of(error)}"))
             continue
         parsed = parse_yaml(text, partial(ValueOrigin.line_of, shown))
         problems += parsed.problems
@@ -163,9 +163,16 @@ def _files(config: Path | None, cwd: Path) -> tuple[Sequence[tuple[str, Path]], 
     """Return the files to read, each with the name to show, and warnings."""
     if config is None:
         default = cwd / DEFAULT_FILE
-        if default.exists():
-            return [(DEFAULT_FILE, default)], []
-        return [], _ignored("", [default.with_suffix(".yml")])
+        with readable("", default):
+            if default.exists():
+                return [(DEFAULT_FILE, default)], []
+            return [], _ignored("", [default.with_suffix(".yml")])
+    with readable("--config", config):
+        return _files_of(config, cwd)
+
+
+def _files_of(config: Path, cwd: Path) -> tuple[Sequence[tuple[str, Path]], list[Problem]]:
+    """Return the files that *config* names, a file or a folder, and warnings."""
     source = cwd / config
     if not source.exists():
         raise SettingsError(

@@ -14,7 +14,7 @@ from attrs import define, field
 from yaml.nodes import MappingNode, ScalarNode
 from yaml.nodes import Node as YamlNode
 
-from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.errors import Problem, SettingsError, reason_of
 from claimx_pipeline.settings.loading.expand import expand
 from claimx_pipeline.settings.loading.nodes import (
     Block,
@@ -61,7 +61,7 @@ def read_yaml(file: Path, environ: Mapping[str, str] | None = None) -> dict[str,
     try:
         text = file.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is not UTF-8"
+        reason = reason_of(error)
         text, problems = "", [Problem(str(file), f"cannot be read: {reason}")]
     else:
         problems = []

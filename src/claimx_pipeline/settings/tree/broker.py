@@ -8,7 +8,7 @@ from typing import Literal
 from attrs import field, frozen
 from attrs.validators import ge, gt, optional
 
-from claimx_pipeline.settings.kinds import KIND, http_url
+from claimx_pipeline.settings.kinds import KIND, http_url, local_path
 from claimx_pipeline.settings.masking import masked_repr
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.network import NetworkSettings
@@ -52,7 +52,9 @@ class KafkaOAuthSettings:
     client_secret: Secret | None = None
     """Its credential; never sent anywhere but to ``token_url``."""
 
-    client_secret_file: str | None = field(default=None, validator=optional(not_blank))
+    client_secret_file: str | None = field(
+        default=None, validator=optional(not_blank), metadata={KIND: local_path}
+    )
     """File that holds the credential instead; read for each token."""
 
     token_url: str | None = field(
@@ -89,13 +91,19 @@ class KafkaSettings:
     oauth: KafkaOAuthSettings = field(factory=KafkaOAuthSettings)
     """Client credentials of OAUTHBEARER."""
 
-    ca_file: str | None = field(default=None, validator=optional(not_blank))
+    ca_file: str | None = field(
+        default=None, validator=optional(not_blank), metadata={KIND: local_path}
+    )
     """PEM file of the authority that signed the broker's certificate, if it is a private one."""
 
-    certificate_file: str | None = field(default=None, validator=optional(not_blank))
+    certificate_file: str | None = field(
+        default=None, validator=optional(not_blank), metadata={KIND: local_path}
+    )
     """PEM file of the client's own certificate and those between it and its authority."""
 
-    key_file: str | None = field(default=None, validator=optional(not_blank))
+    key_file: str | None = field(
+        default=None, validator=optional(not_blank), metadata={KIND: local_path}
+    )
     """PEM file of its private key; ``certificate_file`` if the key is in there."""
 
     key_password: Secret | None = None

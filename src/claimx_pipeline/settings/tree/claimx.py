@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 from attrs import Attribute, field, frozen
 from attrs.validators import ge, gt, le, optional
 
-from claimx_pipeline.settings.kinds import KIND, endpoint, header_token, http_url
+from claimx_pipeline.settings.kinds import KIND, endpoint, header_token, http_url, local_path
 from claimx_pipeline.settings.masking import masked_repr
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.network import NetworkSettings
@@ -67,7 +67,9 @@ class ApiSettings:
     token: Secret | None = field(default=None, metadata={KIND: header_token})
     """Credential, without the word Basic or Bearer."""
 
-    token_file: str | None = field(default=None, validator=optional(not_blank))
+    token_file: str | None = field(
+        default=None, validator=optional(not_blank), metadata={KIND: local_path}
+    )
     """File that holds the credential instead; read again when it changes."""
 
     auth: Literal["basic", "bearer"] = "basic"

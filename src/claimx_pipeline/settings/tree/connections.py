@@ -15,6 +15,7 @@ from claimx_pipeline.settings.kinds import (
     header_token,
     headers,
     http_url,
+    local_path,
     service_url,
 )
 from claimx_pipeline.settings.masking import masked_repr
@@ -42,7 +43,9 @@ class OAuth2Settings:
     client_secret: Secret | None = None
     """Its credential; never sent anywhere but to ``token_url``."""
 
-    client_secret_file: str | None = field(default=None, validator=optional(not_blank))
+    client_secret_file: str | None = field(
+        default=None, validator=optional(not_blank), metadata={KIND: local_path}
+    )
     """File that holds the credential instead; read for each token."""
 
     token_url: str = field(validator=not_blank, repr=masked_repr, metadata={KIND: http_url})
@@ -75,7 +78,9 @@ class ConnectionSettings:
     auth_token: Secret | None = field(default=None, metadata={KIND: header_token})
     """Credential."""
 
-    auth_token_file: str | None = field(default=None, validator=optional(not_blank))
+    auth_token_file: str | None = field(
+        default=None, validator=optional(not_blank), metadata={KIND: local_path}
+    )
     """File that holds the credential instead; read again when it changes."""
 
     auth_header: str | None = field(default=None, metadata={KIND: header_name})

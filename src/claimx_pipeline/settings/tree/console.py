@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import field, frozen
 from attrs.validators import ge, le, optional
 
+from claimx_pipeline.settings.kinds import KIND, listening_host
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.validators import not_blank
 
@@ -13,7 +14,7 @@ from claimx_pipeline.settings.tree.validators import not_blank
 class ConsoleSettings:
     """The web console."""
 
-    host: str = field(default="127.0.0.1", validator=not_blank)
+    host: str = field(default="127.0.0.1", validator=not_blank, metadata={KIND: listening_host})
     """Address it listens on. Any other than this machine's own needs a token."""
 
     port: int | None = field(default=None, validator=optional([ge(0), le(65535)]))

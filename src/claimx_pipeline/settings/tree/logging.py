@@ -8,6 +8,7 @@ from typing import Literal
 from attrs import field, frozen
 from attrs.validators import ge
 
+from claimx_pipeline.settings.kinds import KIND, local_path
 from claimx_pipeline.settings.tree.validators import not_blank
 
 
@@ -24,7 +25,7 @@ class LoggingSettings:
     files: bool = False
     """Whether each worker's lines also go to a file of its own."""
 
-    folder: str = field(default="logs", validator=not_blank)
+    folder: str = field(default="logs", validator=not_blank, metadata={KIND: local_path})
     """Folder of these files."""
 
     rotate_bytes: int = field(default=50 * 2**20, validator=ge(1024))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from attrs import field, frozen
 from attrs.validators import ge, gt, le, optional
 
+from claimx_pipeline.settings.kinds import KIND, local_path
 from claimx_pipeline.settings.tree.network import NetworkSettings
 from claimx_pipeline.settings.tree.validators import hosts, not_blank
 
@@ -16,7 +17,9 @@ class MediaSettings:
     development_hosts: tuple[str, ...] = field(default=(), validator=hosts)
     """``host:port`` pairs that may be reached without encryption and at private addresses."""
 
-    work_dir: str = field(default="./claimx-data/partial", validator=not_blank)
+    work_dir: str = field(
+        default="./claimx-data/partial", validator=not_blank, metadata={KIND: local_path}
+    )
     """Folder of files under way; on a disk of the machine, kept over restarts."""
 
     max_concurrent: int = field(default=25, validator=[ge(1), le(1000)])

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from attrs import field, fields, frozen
 from attrs.validators import optional
 
-from claimx_pipeline.settings.kinds import KIND, proxy_url
+from claimx_pipeline.settings.kinds import KIND, local_path, proxy_url
 from claimx_pipeline.settings.masking import masked_repr
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.validators import not_blank, without_proxy
@@ -37,7 +37,9 @@ class NetworkSettings:
     no_proxy: tuple[str, ...] | None = field(default=None, validator=optional(without_proxy))
     """Hosts reached without the proxy: ``host``, ``host:port``, or ``.domain`` for all below it."""
 
-    ca_file: str | None = field(default=None, validator=optional(not_blank))
+    ca_file: str | None = field(
+        default=None, validator=optional(not_blank), metadata={KIND: local_path}
+    )
     """PEM file of private authorities, trusted beside the usual ones."""
 
     def over(self, base: NetworkSettings) -> NetworkSettings:

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from attrs import field, frozen
 from attrs.validators import ge, gt, le
 
+from claimx_pipeline.settings.kinds import KIND, local_path
 from claimx_pipeline.settings.tree.validators import INLINE
 
 
@@ -59,7 +60,7 @@ class PluginsSettings:
     }
     """Keys of the system before, each with what to write instead."""
 
-    dir: str = "plugins/config"
+    dir: str = field(default="plugins/config", metadata={KIND: local_path})
     """Folder of directory plugins; empty for none."""
 
     named: Mapping[str, PluginSettings] = field(factory=dict, metadata={INLINE: "any"})

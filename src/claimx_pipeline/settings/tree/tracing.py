@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from attrs import field, frozen
 from attrs.validators import ge, gt, le
 
+from claimx_pipeline.settings.kinds import KIND, optional_http_url
+from claimx_pipeline.settings.kinds import headers as are_headers
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.validators import not_blank
 
@@ -15,11 +17,11 @@ from claimx_pipeline.settings.tree.validators import not_blank
 class TracingSettings:
     """A span for each record that a worker deals with; needs ``claimx-pipeline[otel]``."""
 
-    endpoint: str = ""
+    endpoint: str = field(default="", metadata={KIND: optional_http_url})
     """Where spans are sent, OTLP over HTTP: ``http://collector:4318/v1/traces``. Empty: none
     are made."""
 
-    headers: Mapping[str, Secret] = field(factory=dict)
+    headers: Mapping[str, Secret] = field(factory=dict, metadata={KIND: are_headers})
     """Headers of what is sent there; credentials belong here."""
 
     sample_ratio: float = field(default=1.0, validator=[ge(0), le(1)])
