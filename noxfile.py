@@ -268,6 +268,8 @@ def pages(session: nox.Session) -> None:
         "deployments",
         "settings",
         "commands",
+        "errors",
+        "mistakes",
         "topics",
         "stages",
         "connections",
@@ -313,6 +315,17 @@ def console(session: nox.Session) -> None:
         else {}
     )
     session.run("pytest", "tests/claimx_pipeline/console", env=env)
+
+
+@nox.session
+def console_load(session: nox.Session) -> None:
+    """Look at the console 1,000 times over 10**6 stored records and 10**4 dead letters.
+
+    Prints the seconds of every page and how the memory grew; the test suite does it with few.
+    """
+    install(session, CORE, PLUGIN, *group("tests"))
+    test = "tests/claimx_pipeline/console/test_load.py"
+    session.run("pytest", "-s", test, *session.posargs, env={"CONSOLE_LOAD": "full"})
 
 
 @nox.session

@@ -27,11 +27,19 @@ GATING = ("r1_consume", "r14_forms", "r22_counting", "r23_files_cpu")
 
 def benchmarks(only: str) -> list[str]:
     """Return the names of the modules whose id is, or begins with, *only*, in order."""
-    matches = (re.fullmatch(r"r(\d+)_\w+", file.stem) for file in HERE.glob("r*_*.py"))
-    found = sorted((int(match[1]), match[0]) for match in matches if match)
-    wanted = [(f"R{number}", name) for number, name in found]
-    exact = [name for id_, name in wanted if id_ == only]
-    return exact or [name for id_, name in wanted if id_.startswith(only)]
+    found: dict[int, str] = {}
+    for file in HERE.glob("r*_*.py"):
+        if match := re.fullmatch(r"r(\d+)_\w+", file.stem):
+            number = int(match[1])
+            if number in found:
+                raise SystemExit(
+                    f"{found[number]} and {file.stem} have one number; one would not run"
+                )
+            found[number] = file.stem
+    wanted = {f"R{number}": name for number, name in sorted(found.items())}
+    if only in wanted:
+        return [wanted[only]]
+    return [name for id_, name in wanted.items() if id_.startswith(only)]
 
 
 async def measure(conditions: harness.Conditions, only: str) -> list[harness.Result]:

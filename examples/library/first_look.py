@@ -9,13 +9,24 @@ import asyncio
 import tempfile
 from pathlib import Path
 
-from claimx_pipeline import Pipeline, operations
+from claimx_pipeline import EnrichmentContext, Pipeline, Plugin, PluginResult
+from claimx_pipeline.hooks import Log
 
 EVENTS = [
-    b'{"eventId": "e-1", "eventType": "PROJECT_CREATED", "projectId": 700100}',
-    b'{"eventId": "e-2", "eventType": "PROJECT_CREATED", "projectId": 700101}',
-    b"not an event",
+    {"eventId": "e-1", "eventType": "PROJECT_CREATED", "projectId": 700100},
+    {"eventId": "e-2", "eventType": "PROJECT_CREATED", "projectId": 700101},
+    "not an event",
 ]
+
+
+class Greeter(Plugin):
+    """Logs a line for each enriched event."""
+
+    name = "greeter"
+
+    def execute(self, context: EnrichmentContext) -> PluginResult:
+        """Greet the project of the event."""
+        return PluginResult.ok("greeted", Log(f"hello, project {context.key}"))
 
 
 def load(folder: Path) -> Pipeline:
@@ -25,25 +36,25 @@ def load(folder: Path) -> Pipeline:
         "tables": {"root": folder / "tables"},
         "workers": {"events": {"linger_seconds": 0}},
     }
-    return Pipeline.load(settings=settings, environ={}, cwd=folder)
+    return Pipeline.load(settings=settings, environ={}, cwd=folder, plugins=[Greeter()])
 
 
-async def work(pipeline: Pipeline) -> None:
-    """Publish the events and let the worker write those that it can."""
-    await operations.create_all(pipeline)
-    sent = await operations.publish_events(pipeline, EVENTS)
+async def publish(pipeline: Pipeline) -> None:
+    """Create what is missing and publish the events that are valid."""
+    await pipeline.create()
+    sent = await pipeline.publish(EVENTS)
     print(sent.published, "published;", *(f"line {r.line} is refused" for r in sent.refused))
-    for done in await operations.run_until_idle(pipeline, "events"):
-        print(f"{done.worker}: {done.records} records, {done.dead} dead, {done.waiting} wait")
 
 
 def main() -> None:
     """Do it in a folder that is removed at the end."""
     with tempfile.TemporaryDirectory() as folder:
         pipeline = load(Path(folder))
-        asyncio.run(work(pipeline))
-        answer = operations.query(pipeline, "SELECT event_id FROM claimx_events ORDER BY event_id")
-        print(*answer["event_id"].to_pylist())
+        asyncio.run(publish(pipeline))
+        done = pipeline.run_blocking("events")
+        print(done)
+        print(*done.problems)
+        print(pipeline.query("SELECT event_id, project_id FROM claimx_events ORDER BY event_id"))
 
 
 if __name__ == "__main__":

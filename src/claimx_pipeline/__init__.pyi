@@ -34,7 +34,7 @@ from .hooks.markers import (
 from .hooks.result import (
     PluginResult,
 )
-from .pipeline import (
+from .library.pipeline import (
     Pipeline,
 )
 from .plugins.base import (

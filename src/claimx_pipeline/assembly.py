@@ -9,7 +9,9 @@ from typing import Any
 from attrs import evolve, field, frozen
 
 from claimx_pipeline import builtin
-from claimx_pipeline.errors import Problem, Refusals, SettingsError, collecting, readable
+from claimx_pipeline.errors import Problem, Refusals, SettingsError, collecting
+from claimx_pipeline.plugins.host.candidate import Candidate
+from claimx_pipeline.plugins.host.given import given_plugins
 from claimx_pipeline.plugins.host.loading import PluginSet, files_of_plugins, load_plugins
 from claimx_pipeline.plugins.host.sections import settings_sections
 from claimx_pipeline.settings.loader import (
@@ -51,6 +53,8 @@ class Sources:
     """Folder in which ``claimx.yaml`` and the plugins directory are looked for."""
     settings: Mapping[str, Any] | None = field(default=None, repr=False)
     """What a settings file would say; then no file is read."""
+    plugins: Sequence[object] = ()
+    """Plugins beside those that are found: objects, classes of ``Plugin`` or modules."""
 
 
 def assemble(sources: Sources, refusals: Refusals) -> Assembled | None:
@@ -74,7 +78,7 @@ def assemble(sources: Sources, refusals: Refusals) -> Assembled | None:
             cwd=sources.cwd,
             settings=sources.settings,
         )
-        return _with_plugins(read, plugins_settings(read), sources.cwd, refusals)
+        return _with_plugins(read, plugins_settings(read), sources, refusals)
     return None
 
 
@@ -98,24 +102,33 @@ def found_plugins(config: Path | None, *, environ: Mapping[str, str], cwd: Path)
 
 
 def _with_plugins(
-    sources: SettingsSources, wanted: PluginsSettings, cwd: Path, refusals: Refusals
+    read: SettingsSources, wanted: PluginsSettings, sources: Sources, refusals: Refusals
 ) -> Assembled | None:
+    cwd = sources.cwd
     directory = None
     with refusals.of():
-        directory = _directory(sources, wanted, cwd)
+        directory = _directory(read, wanted, cwd)
+    given: list[Candidate] = []
+    with refusals.of("plugins"):
+        given += given_plugins(sources.plugins)
     plugins = load_plugins(
-        wanted, core=builtin, directory=directory, environ=sources.environ, refusals=refusals
+        wanted,
+        core=builtin,
+        directory=directory,
+        environ=read.environ,
+        refusals=refusals,
+        given=given,
     )
     # No refusal: earlier versions started so. One that must run is ``required``.
-    plugins.not_found += _missing_directory(sources, directory)
+    plugins.not_found += _missing_directory(read, directory)
     if directory is not None:
         with refusals.of():
-            sources = lay_beneath(sources, files_of_plugins(directory, plugins), cwd)
+            read = lay_beneath(read, files_of_plugins(directory, plugins), cwd)
     sections = settings_sections(plugins, refusals)
     # An unknown section may be that of a plugin that could not be loaded.
     complete = not refusals.found
     with refusals.of():
-        loaded = load_settings(sources, sections, known=complete)
+        loaded = load_settings(read, sections, known=complete)
         plugins_said = (*plugins.not_found, *plugins.left_out, *plugins.warnings)
         warnings = (*loaded.warnings, *plugins_said)
         return Assembled(evolve(loaded, warnings=warnings), plugins, complete)
@@ -140,10 +153,10 @@ def _directory(sources: SettingsSources, wanted: PluginsSettings, cwd: Path) -> 
     """
     if not wanted.dir:
         return None
+    from claimx_pipeline.plugins.host.directory import see_into  # noqa: PLC0415 - only if used
+
     folder = cwd / wanted.dir
-    with readable(_origin(sources), folder):
-        if folder.is_dir():
-            next(folder.iterdir(), None)
+    see_into(folder, _origin(sources))
     return folder
 
 

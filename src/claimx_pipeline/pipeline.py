@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from attrs import define, field
 
@@ -50,7 +50,8 @@ class Pipeline(Parts):
         overrides: Mapping[str, str] | None = None,
         cwd: Path | None = None,
         clock: Clock | None = None,
-    ) -> Pipeline:
+        plugins: Sequence[object] = (),
+    ) -> Self:
         """Read the settings and load the plugins.
 
         Args:
@@ -60,14 +61,19 @@ class Pipeline(Parts):
             overrides: Dotted path of a setting to its text; wins over everything.
             cwd: Folder in which ``claimx.yaml`` and the plugins directory are looked for.
             clock: Tells the time to everything.
+            plugins: Plugins beside those that are found: objects of ``Plugin``, classes of it,
+                modules, or anything with a function marked ``@hookimpl``. What the settings say
+                under ``plugins.<name>`` holds for them too.
 
         Raises:
             SettingsError: The settings are wrong; all problems are named.
+            UsageError: One of *plugins* is not a plugin.
             PluginLoadError: A required plugin cannot be loaded.
         """
         refusals = Refusals(collects=True)
         variables = os.environ if environ is None else environ
-        sources = Sources(config, variables, overrides or {}, cwd or Path.cwd(), settings)
+        folder = cwd or Path.cwd()
+        sources = Sources(config, variables, overrides or {}, folder, settings, plugins)
         pipeline = cls.made(sources, refusals, clock)
         refusals.raise_found()
         if pipeline is None:
@@ -77,9 +83,7 @@ class Pipeline(Parts):
         return pipeline
 
     @classmethod
-    def made(
-        cls, sources: Sources, refusals: Refusals, clock: Clock | None = None
-    ) -> Pipeline | None:
+    def made(cls, sources: Sources, refusals: Refusals, clock: Clock | None = None) -> Self | None:
         """Return the pipeline of *sources*; what is wrong is raised or collected.
 
         Returns:

@@ -119,16 +119,18 @@ def test_the_first_look_runs_with_nothing_but_the_package(copy, tmp_path):
     printed = done(tmp_path, sys.executable, str(copy / "library" / "first_look.py"), env=env)
     assert printed.splitlines() == [
         "2 published; line 3 is refused",
-        "events: 2 records, 0 dead, 0 wait",
-        "e-1 e-2",
+        "2 records",
+        "  events: 2 done",
+        "",
+        "  event_id  project_id",
+        "  ────────  ──────────",
+        "  e-1       700100",
+        "  e-2       700101",
+        "2 rows",
     ]
 
 
 def test_the_notebook_prints_what_it_shows(copy):
     notebook = msgspec.json.decode((copy / "library" / "notebook.ipynb").read_bytes())
-    shown = [
-        "".join("".join(out["text"]) for out in cell["outputs"])
-        for cell in notebook["cells"]
-        if cell["cell_type"] == "code"
-    ]
+    shown = [cell["outputs"] for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert executed(notebook) == shown, "run: python -m tests.rigs.notebook FILE"

@@ -101,6 +101,9 @@ async def test_the_code_of_the_page_on_the_library_runs_as_written(tmp_path, mon
             for block in blocks(page, "python")
         ]
     said = "\n".join(printed)
+    assert "2 published, the event is not JSON" in said
+    assert "2 records, 0 dead, 0 wait []" in said
+    assert "2 {'event_id': 'e-1', 'project_id': '700100'}" in said
     assert "50 published, 0 refused" in said
     assert "enrichment 50\n" in said
     assert "[{'events': 51}]" in said

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 
+import pyarrow as pa
 import pytest
 
 from claimx_pipeline import operations
@@ -53,6 +54,19 @@ def test_duckdb_reads_every_value(loaded, root, connection, table):
 def test_polars_reads_every_value(loaded, root, table):
     found = polars.read_delta(f"{root}/{table}").select(columns(loaded, table)).rows()
     assert Counter(found) == ours(loaded, table)
+
+
+def test_the_tables_that_are_read_here_explain_themselves(loaded):
+    for table in predecessor.ROWS:
+        assert not loaded.table_store.unexplained(table)
+
+
+def test_an_answer_becomes_what_its_reader_works_with():
+    answer = operations.QueryAnswer(pa.table({"n": [1, 2], "text": ["a", None]}))
+    assert answer.to_polars().rows() == [(1, "a"), (2, None)]
+    assert answer.to_pandas()["n"].tolist() == [1, 2]
+    assert polars.DataFrame(answer).rows() == [(1, "a"), (2, None)]
+    assert duckdb.sql("SELECT sum(n) FROM answer").fetchone() == (3,)
 
 
 @pytest.mark.parametrize("table", predecessor.ROWS)

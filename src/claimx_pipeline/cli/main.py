@@ -17,6 +17,7 @@ from typer.core import TyperGroup
 
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.examples import with_examples
+from claimx_pipeline.cli.mistyped import sentence
 from claimx_pipeline.errors import (
     ClaimxError,
     PluginLoadError,
@@ -31,6 +32,7 @@ from claimx_pipeline.hooks.output import warn
 
 if TYPE_CHECKING:
     from claimx_pipeline.plugins.host.info import PluginInfo
+    from claimx_pipeline.settings.tree.plugins import PluginsSettings
 
 FAILED, USAGE = 1, 2
 
@@ -59,7 +61,7 @@ class LazyGroup(TyperGroup):
         plugins = load_plugins(
             settings,
             core=builtin,
-            directory=Path.cwd() / settings.dir if settings.dir else None,
+            directory=_plugins_directory(settings),
             environ=os.environ,
             tolerant=True,
         )
@@ -68,6 +70,30 @@ class LazyGroup(TyperGroup):
             warn(f"warning: {problem}")
         infos = plugins.infos
         return {name: (command, infos.get(by)) for name, (by, command) in found.items()}
+
+    def main(self, *args: Any, **extra: Any) -> Any:
+        """Run a line and end the process; what is wrong with the line is one sentence.
+
+        Raises:
+            UsageError: It is not as a command can be typed.
+        """
+        try:
+            code = super().main(*args, **{**extra, "standalone_mode": False})
+        except typer.Abort:
+            warn("claimx-run: stopped; nothing was answered")
+            sys.exit(FAILED)
+        except Exception as error:
+            if not hasattr(error, "format_message"):
+                raise
+            if type(error).__name__ == "NoArgsIsHelpError":
+                sys.stderr.write(f"{error.format_message()}\n")
+                sys.exit(USAGE)
+            raise UsageError(sentence(error)) from error
+        sys.exit(code)
+
+    def invoke(self, ctx: Any) -> None:
+        """Run the command; what it returns is not the process's exit code."""
+        super().invoke(ctx)
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Find the command that is to be run; a misspelt one is refused with the one meant."""
@@ -110,7 +136,22 @@ class LazyGroup(TyperGroup):
                 formatter.write_dl(rows)
 
 
-def _plugins_section() -> Any:
+def _plugins_directory(settings: PluginsSettings) -> Path | None:
+    """Return the folder of plugins; None if there is none that can be read."""
+    from claimx_pipeline.plugins.host.directory import see_into
+
+    if not settings.dir:
+        return None
+    folder = Path.cwd() / settings.dir
+    try:
+        see_into(folder, "plugins.dir")
+    except SettingsError as error:
+        warn(f"warning: {error}")
+        return None
+    return folder
+
+
+def _plugins_section() -> PluginsSettings:
     """Return the ``plugins`` section, so that a plugin switched off is not even imported."""
     from claimx_pipeline.settings.loader import (
         plugins_settings,
@@ -200,8 +241,12 @@ def main() -> None:
     os.environ.setdefault("RUST_LOG", "off")
     if COMPLETE in os.environ:
         _complete()
+    _open_missing()
     try:
-        app()
+        try:
+            app()
+        finally:
+            sys.stdout.flush()  # while it can still be said that it failed
     except ClaimxError as error:
         if "--debug" in sys.argv:
             traceback.print_exc()
@@ -212,7 +257,23 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
     except OSError as error:
-        if "--debug" in sys.argv or error.filename is None:
-            raise
-        sys.stderr.write(f"claimx-run: {error.filename} cannot be used: {reason_of(error)}\n")
+        if "--debug" in sys.argv:
+            traceback.print_exc()
+        named = f"{error.filename} cannot be used" if error.filename else _unnamed(error)
+        sys.stderr.write(f"claimx-run: {named}: {reason_of(error)}\n")
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILED)
+
+
+def _unnamed(error: OSError) -> str:
+    """Return what failed, of an error of the system that names no file."""
+    if isinstance(error, FileNotFoundError):
+        return "the working folder cannot be used"
+    return "the output cannot be written"
+
+
+def _open_missing() -> None:
+    """Open what the caller has closed: nothing is shown there, and nothing fails for it."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115 - for the whole process

@@ -134,6 +134,7 @@ def show(
         for column in found.columns
     ]
     facts = {**_facts(found.listed), "summary": found.summary, "key": found.key}
+    facts |= {"description": found.description, "unexplained": found.unexplained}
     facts |= {"partitions": found.partitions, "written": found.written}
     if found.plugin:
         facts["plugin"] = found.plugin
@@ -157,6 +158,13 @@ def _note_facts(found: DescribedTable, facts: Mapping[str, Any]) -> None:
         note(f"added by plugin {found.plugin}")
     if found.written:
         note(f"written by {found.written}")
+    if found.description != found.summary:
+        note(found.description)
+    if found.unexplained:
+        note(
+            "the stored table does not say this to other readers; 'claimx-run tables migrate "
+            f"{found.listed.table}' adds it"
+        )
 
 
 @app.command()
@@ -197,13 +205,22 @@ def migrate(
 ) -> None:
     """Add the columns that this version declares and a table lacks, as workers do at their start.
 
+    Description and comments that a table of an earlier version lacks are added as well, for other
+    readers of it; no row is written again.
+
     Workers of this version and of the one before may go on meanwhile. Ends with 1 if a table
     differs in more than new columns; nothing of that one is changed.
     """
     work = operations.migrate_tables(_pipeline(context), *(names or ()), dry_run=dry_run)
     done = asyncio.run(work)
     rows: list[dict[str, Any]] = [
-        {"table": each.table, "added": list(each.added), "foreign": list(each.foreign)}
+        {
+            "table": each.table,
+            "added": list(each.added),
+            "foreign": list(each.foreign),
+            "commented": list(each.commented),
+            "described": each.described,
+        }
         | ({"error": each.error} if each.error else {})
         for each in done
     ]
@@ -211,15 +228,16 @@ def migrate(
         print_json({"dry_run": dry_run, "tables": rows})
     else:
         shown = [
-            {name: ", ".join(row[name]) for name in ("added", "foreign")} | {"table": row["table"]}
+            {name: ", ".join(row[name]) for name in ("added", "foreign")}
+            | {"table": row["table"], "comments": len(row["commented"]) + row["described"]}
             for row in rows
-            if row["added"] or row["foreign"]
+            if row["added"] or row["foreign"] or row["commented"] or row["described"]
         ]
         title = "What would be changed" if dry_run else "What was changed"
         if shown:
-            print_table(shown, ["table", "added", "foreign"], title)
+            print_table(shown, ["table", "added", "foreign", "comments"], title)
         else:
-            note("no table lacks a column")
+            note("no table lacks a column or a comment")
     end_with([(each.table, f"table {each.table!r}: {each.error}") for each in done if each.error])
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -58,7 +59,14 @@ class Console:
             lstrip_blocks=True,
         )
         self._templates.filters.update(
-            number=number, when=when, ago=self._ago, size=size, cell=cell, pretty=pretty
+            number=number,
+            when=when,
+            ago=self._ago,
+            size=size,
+            cell=cell,
+            pretty=pretty,
+            coded=coded,
+            value=shown_value,
         )
 
     @classmethod
@@ -164,6 +172,20 @@ def cell(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return str(value)
+
+
+def coded(text: str) -> Markup:
+    """Return a sentence of a docstring with what is marked as code shown as code."""
+    pieces = re.split(r"``(.+?)``", text)
+    return Markup("").join(
+        Markup("<code>{}</code>").format(piece) if number % 2 else piece
+        for number, piece in enumerate(pieces)
+    )
+
+
+def shown_value(value: Any) -> str:
+    """Return a record's value: JSON that a person reads, or its text."""
+    return value if isinstance(value, str) else "" if value is None else pretty(value)
 
 
 def pretty(value: Any) -> str:

@@ -6,6 +6,7 @@ import pyarrow as pa
 from attrs import define, field, frozen
 from deltalake import DeltaTable, Field, Schema
 
+from claimx_pipeline.delta.comments import fields_of
 from claimx_pipeline.delta.features import refuse_unwritable
 from claimx_pipeline.delta.log_files import COMMITS, KEPT_COMMITS
 from claimx_pipeline.delta.spec import TableSpec
@@ -144,8 +145,11 @@ def add_missing_columns(spec: TableSpec, table: DeltaTable) -> tuple[str, ...]:
     stored = {column.name for column in table.schema().fields}
     missing = [column for column in spec.schema() if column.name not in stored]
     if missing:
-        fields = Schema.from_arrow(pa.schema(missing)).fields
-        table.alter.add_columns([Field(f.name, f.type, nullable=True) for f in fields])
+        names = {column.name for column in missing}
+        fields = [each for each in fields_of(spec) if each.name in names]
+        table.alter.add_columns(
+            [Field(f.name, f.type, nullable=True, metadata=f.metadata) for f in fields]
+        )
     return tuple(column.name for column in missing)
 
 

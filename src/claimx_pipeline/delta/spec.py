@@ -19,6 +19,7 @@ from claimx_pipeline.delta.column_types import (
     ColumnType,
     arrow_type,
 )
+from claimx_pipeline.notebook_html import html_table
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -194,6 +195,11 @@ class TableSpec:
         would get a second row instead of one that no merge finds again.
         """
         return tuple(dict.fromkeys([*self.key, *filter(None, [self.bucket_column])]))
+
+    def _repr_html_(self) -> str:
+        rows = [[each.name, str(each.type), each.doc] for each in self.stored_columns()]
+        caption = f"{self.name}: {self.summary}"
+        return html_table(("column", "type", "what it means"), rows, caption=caption)
 
     def key_of(self, values: Mapping[str, Any]) -> tuple[Any, ...]:
         """Return the key of a row."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from datetime import timedelta
+from typing import TypeVar
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -14,6 +15,13 @@ from deltalake.exceptions import CommitFailedError
 
 from claimx_pipeline.broker.protocol import TopicPartition
 from claimx_pipeline.clock import Clock
+from claimx_pipeline.delta.comments import (
+    Unexplained,
+    description_of,
+    explain,
+    fields_of,
+    unexplained,
+)
 from claimx_pipeline.delta.faults import TableUnusableError, as_table_error, one_line
 from claimx_pipeline.delta.features import refuse_unwritable
 from claimx_pipeline.delta.handle import KeptHandle
@@ -45,6 +53,8 @@ from claimx_pipeline.settings.nearest import meant
 from claimx_pipeline.settings.tree.tables import TablesSettings
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 TIME_LIMIT = 300.0
 """Seconds one operation on a table may take; a throttled cloud can need minutes."""
@@ -122,11 +132,11 @@ class TableStore:
             with as_table_error(name, f"cannot be created at {location.uri}"):
                 DeltaTable.create(
                     location.uri,
-                    schema=Schema.from_arrow(spec.schema()),
+                    schema=Schema(fields_of(spec)),
                     mode="error",
                     partition_by=list(spec.partitions()) or None,
                     name=spec.name,
-                    description=spec.summary,
+                    description=description_of(spec),
                     configuration={**configuration(spec), **own_properties(spec)},
                     raise_if_key_not_exists=False,
                     storage_options=location.revealed(),
@@ -146,14 +156,38 @@ class TableStore:
             TableError: There is no table, it differs in more than a new nullable column,
                 or it would forget positions.
         """
+        return self._altered(name, add_missing_columns)
+
+    def unexplained(self, name: str) -> Unexplained:
+        """Return what a stored table lacks of its description and the comments on its columns.
+
+        Raises:
+            TableError: There is no table, or it cannot be read.
+        """
+        table = self.open(name)
+        with as_table_error(name, f"its log cannot be read at {self.location(name).uri}"):
+            return unexplained(self.spec(name), table)
+
+    def explain(self, name: str) -> None:
+        """Write what it lacks of them to a stored table; no row is written again.
+
+        Raises:
+            TableError: There is no table, it differs in more than a new nullable column, or
+                others kept changing it.
+        """
+        self.compare(name)
+        self._altered(name, explain)
+
+    def _altered(self, name: str, alter: Callable[[TableSpec, DeltaTable], T]) -> T:
+        """Change the schema of a table, again if others change it at the same moment."""
         for _ in range(_TRIES - 1):
             try:
-                return add_missing_columns(self.spec(name), self.open(name))
+                return alter(self.spec(name), self.open(name))
             except CommitFailedError as error:
                 why = one_line(error)
                 log.info("table %r changed while it was compared, again: %s", name, why)
-        with as_table_error(name, "its columns cannot be added"):
-            return add_missing_columns(self.spec(name), self.open(name))
+        with as_table_error(name, "its columns cannot be changed"):
+            return alter(self.spec(name), self.open(name))
 
     def compare(self, name: str) -> None:
         """Compare the stored with the declared schema; nothing is changed.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, overload
 
 from attrs import evolve, field, frozen
 
@@ -27,14 +27,34 @@ class Publish:
     """Headers of the record."""
 
 
-@frozen
+@frozen(init=False)
 class Log:
-    """Write a log line."""
+    """Write a log line: ``Log("text")``, or ``Log("warning", "text")``."""
 
     level: LogLevel
-    """``debug``, ``info``, ``warning`` or ``error``."""
+    """``debug``, ``info``, ``warning`` or ``error``; ``info`` if only the line is given."""
     message: str
     """The line, taken as it is."""
+
+    @overload
+    def __init__(self, message: str, /, *, level: LogLevel = "info") -> None: ...
+    @overload
+    def __init__(self, level: LogLevel, message: str) -> None: ...
+    @overload
+    def __init__(self, *, message: str, level: LogLevel = "info") -> None: ...
+    def __init__(self, *given: str, **named: str) -> None:
+        """Take the level and the line; of a single text, the line.
+
+        Raises:
+            TypeError: Something else is given.
+        """
+        # The level came first before it could be left out.
+        alone = len(given) == 1 and "message" not in named
+        names = ("message",) if alone else ("level", "message")
+        found: dict[str, Any] = {"level": "info", **dict(zip(names, given, strict=False)), **named}
+        if len(given) > len(names) or found.keys() != {"level", "message"}:
+            raise TypeError("a Log has a line, and before it a level: Log('warning', 'text')")
+        self.__attrs_init__(**found)
 
 
 @frozen

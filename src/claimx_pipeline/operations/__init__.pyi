@@ -27,6 +27,7 @@ from .dead_letters import (
     dead_letter_filter,
     export_dead_letters,
     look_at_dead_letters,
+    read_dead_letters,
     show_dead_letter,
 )
 from .describe import (
@@ -52,6 +53,7 @@ from .leftovers import left_behind
 from .migrate import MigratedTable, migrate_tables
 from .moments import moment
 from .monitoring import export_monitoring
+from .newest_records import NewestRecords, newest_records
 from .offsets import ShownOffset, adopt_offsets, rewind_offsets, show_offsets
 from .old_tables import (
     Comparison,
@@ -64,13 +66,16 @@ from .old_tables import (
 from .outputs import UnreadOutput, unread_outputs
 from .probes import ProcessProbe, ask_probes
 from .publication import Publication, plan_publication, publish_planned
+from .query_answer import QueryAnswer
 from .record_filter import Condition, RecordFilter
 from .record_transform import RecordTransform, ValueChange
 from .replay import Replayed, ReplayPlan, TransformedValue, plan_replay, replay_dead_letters
 from .run import Running, WorkerRun, run_until_idle, run_workers, running
+from .run_report import RunReport
 from .sources import Backfill, backfill_of, restart_source
 from .status import look_at_status
 from .status_views import DeadCause, PipelineStatus, RetryTier, TableAge, WorkerStatus
+from .table_versions import TableVersion, table_versions
 from .table_views import CreatedTable, DescribedColumn, DescribedTable, ListedTable
 from .tables import (
     compact_tables,
@@ -141,6 +146,7 @@ __all__ = [
     "MigratedTable",
     "Missing",
     "Moved",
+    "NewestRecords",
     "Now",
     "Origin",
     "Pipeline",
@@ -153,6 +159,7 @@ __all__ = [
     "Publication",
     "PublishedEvents",
     "Pulse",
+    "QueryAnswer",
     "Reader",
     "RecentFailures",
     "RecordFilter",
@@ -163,6 +170,7 @@ __all__ = [
     "ReplayPlan",
     "Replayed",
     "RetryTier",
+    "RunReport",
     "Running",
     "ShownDeadLetter",
     "ShownOffset",
@@ -171,6 +179,7 @@ __all__ = [
     "Sources",
     "Station",
     "TableAge",
+    "TableVersion",
     "TopicToDelete",
     "Trace",
     "TransformedValue",
@@ -220,6 +229,7 @@ __all__ = [
     "migrate_tables",
     "moment",
     "named_query",
+    "newest_records",
     "old_table_views",
     "plan_publication",
     "plan_replay",
@@ -227,6 +237,7 @@ __all__ = [
     "publish_events",
     "publish_planned",
     "query",
+    "read_dead_letters",
     "read_event",
     "read_records",
     "read_topic",
@@ -240,6 +251,7 @@ __all__ = [
     "show_dead_letter",
     "show_offsets",
     "start",
+    "table_versions",
     "to_start",
     "topics_to_delete",
     "trace",

@@ -148,19 +148,35 @@ async def export_dead_letters(
         BrokerError: The broker did not answer.
         OSError: The file cannot be written.
     """
+    count = 0
+    async for dead_letter in read_dead_letters(pipeline, wanted):
+        out.write(msgspec.json.encode(dead_letter.as_json()) + b"\n")
+        count += 1
+    out.flush()
+    return count
+
+
+async def read_dead_letters(
+    pipeline: Pipeline, wanted: DeadLetterFilter | None = None
+) -> AsyncIterator[ShownDeadLetter]:
+    """Yield dead letters with their values, some hundred of them in memory at once.
+
+    Args:
+        pipeline: The pipeline.
+        wanted: From ``dead_letter_filter``; all that were not replayed if not given.
+
+    Raises:
+        BrokerError: The broker did not answer.
+    """
     files = value_files(pipeline)
 
-    def write(dead_letters: list[FoundDeadLetter]) -> None:
-        for dead_letter in dead_letters:
-            out.write(msgspec.json.encode(_shown(files, dead_letter).as_json()) + b"\n")
-        out.flush()
+    def shown(page: list[FoundDeadLetter]) -> list[ShownDeadLetter]:
+        return [_shown(files, dead_letter) for dead_letter in page]
 
-    count = 0
     async with open_reader(pipeline) as reader:
-        async for dead_letters in reader.pages(wanted or DeadLetterFilter()):
-            await asyncio.to_thread(write, dead_letters)
-            count += len(dead_letters)
-    return count
+        async for page in reader.pages(wanted or DeadLetterFilter()):
+            for dead_letter in await asyncio.to_thread(shown, page):
+                yield dead_letter
 
 
 @asynccontextmanager

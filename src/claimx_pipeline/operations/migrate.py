@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
+from claimx_pipeline.delta.comments import Unexplained
+
 if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline
 
@@ -22,6 +24,10 @@ class MigratedTable:
     """Columns that were added, or would be, each with its type."""
     foreign: Sequence[str] = ()
     """Columns that others have added; they stay."""
+    commented: Sequence[str] = ()
+    """Columns that got the comment that they lacked, or would."""
+    described: bool = False
+    """Whether the table got its description, or would."""
     error: str = ""
     """Why it cannot be made what is declared, both sides shown; empty if it can."""
 
@@ -31,8 +37,10 @@ async def migrate_tables(
 ) -> list[MigratedTable]:
     """Make stored tables what is declared, as workers do at their start.
 
-    Only nullable columns are ever added: no stored file is written again, and older versions of
-    the pipeline go on beside it. A table that differs in another way is left as it is.
+    Only nullable columns are ever added, and what the table and its columns lack of description
+    and comments: no stored file is written again, and older versions of the pipeline go on beside
+    it. Workers at their start add columns alone. What others have written as a comment stays. A
+    table that differs in another way is left as it is.
 
     Args:
         pipeline: The pipeline.
@@ -54,8 +62,16 @@ async def migrate_tables(
         found = store.change(name)
         if found.added and not dry_run:
             store.check(name)
+        lacking = Unexplained() if found.refused else store.unexplained(name)
+        if lacking and not dry_run:
+            store.explain(name)
         return MigratedTable(
-            table=name, added=found.added, foreign=found.foreign, error=found.refused
+            table=name,
+            added=found.added,
+            foreign=found.foreign,
+            commented=lacking.columns,
+            described=not lacking.described,
+            error=found.refused,
         )
 
     done = [await asyncio.to_thread(migrate, name) for name in wanted]

@@ -46,6 +46,14 @@ def with_slack(when: datetime) -> datetime:
         return when
 
 
+def with_slack_after(when: datetime) -> datetime:
+    """Return *when* and the slack; the end of all time if there is nothing after."""
+    try:
+        return when + SLACK
+    except OverflowError:
+        return when
+
+
 async def _first(admin: Admin, partition: TopicPartition, low: int, high: int, wanted: int) -> int:
     end = high
     while low < high:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from attrs import frozen
 
+from claimx_pipeline.broker.protocol import Admin
 from claimx_pipeline.errors import TableError, UnknownTopicError, UsageError
 from claimx_pipeline.operations.names import one_worker
 from claimx_pipeline.operations.offset_search import offsets_at
@@ -93,9 +94,9 @@ async def show_offsets(pipeline: Pipeline, *workers: str) -> list[ShownOffset]:
     """
     chosen = pipeline.select(workers) if workers else list(pipeline.workers.values())
     found: list[ShownOffset] = []
-    for worker in chosen:
-        async with _offsets(pipeline, worker) as offsets:
-            found += await _shown(offsets)
+    async with open_admin(pipeline) as admin:
+        for worker in chosen:
+            found += await _shown(_of(pipeline, worker, admin))
     return found
 
 
@@ -246,4 +247,8 @@ async def _rows(
 @asynccontextmanager
 async def _offsets(pipeline: Pipeline, worker: WorkerSpec) -> AsyncIterator[WorkerOffsets]:
     async with open_admin(pipeline) as admin:
-        yield WorkerOffsets(worker, pipeline.topology, pipeline.table_store, admin)
+        yield _of(pipeline, worker, admin)
+
+
+def _of(pipeline: Pipeline, worker: WorkerSpec, admin: Admin) -> WorkerOffsets:
+    return WorkerOffsets(worker, pipeline.topology, pipeline.table_store, admin)

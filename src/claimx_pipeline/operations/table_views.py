@@ -104,3 +104,7 @@ class DescribedTable:
     """Its columns."""
     plugin: str = ""
     """The plugin that added it to a domain, as the table of an entity kind; else empty."""
+    description: str = ""
+    """What it is, in some sentences; other readers see it too, where the table has it."""
+    unexplained: bool = False
+    """Whether the stored table lacks the description, or comments on columns, that are here."""

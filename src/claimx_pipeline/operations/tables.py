@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
+from claimx_pipeline.delta.comments import description_of
 from claimx_pipeline.delta.faults import TableUnusableError
 from claimx_pipeline.delta.maintenance import NOTHING, SAFE_HOURS, Maintained, Maintenance
 from claimx_pipeline.delta.retention import oldest_kept
@@ -67,6 +68,8 @@ async def describe_table(pipeline: Pipeline, name: str) -> DescribedTable:
             for column in spec.stored_columns()
         ],
         plugin=spec.plugin,
+        description=description_of(spec),
+        unexplained=readable and bool(await asyncio.to_thread(store.unexplained, name)),
     )
 
 

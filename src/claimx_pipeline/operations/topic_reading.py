@@ -15,7 +15,12 @@ from claimx_pipeline.broker.protocol import Admin, Record, TopicPartition
 from claimx_pipeline.clock import published_at
 from claimx_pipeline.errors import UnknownTopicError, UsageError
 from claimx_pipeline.operations.moments import moment
-from claimx_pipeline.operations.offset_search import milliseconds, offsets_at, with_slack
+from claimx_pipeline.operations.offset_search import (
+    milliseconds,
+    offsets_at,
+    with_slack,
+    with_slack_after,
+)
 from claimx_pipeline.operations.record_filter import RecordFilter
 from claimx_pipeline.operations.topics import open_admin
 from claimx_pipeline.settings.nearest import nearest
@@ -123,24 +128,24 @@ async def on_broker(pipeline: Pipeline, admin: Admin, topic: str) -> str:
     raise UsageError(f"there is no topic {topic!r}; {hint}")
 
 
-@define
-class _Look:
-    """How far each partition was read, and where it ends."""
+@frozen(kw_only=True)
+class Window:
+    """What of a topic is meant: from where to where in each partition, and between which times."""
 
-    _admin: Admin
-    _topic: str
-    _next: dict[int, int]
-    _ends: dict[int, int]
-    _since: int | None
+    topic: str
+    """As the broker calls it."""
+    begins: Mapping[int, int]
+    """Partition to the first offset."""
+    ends: Mapping[int, int]
+    """Partition to the offset after the last."""
+    since: int | None
     """Records published before are passed over, ms."""
-    _until: int | None
+    until: int | None
     """Records published then or later are passed over, ms."""
-    _pages: dict[int, list[Record]] = field(init=False, factory=dict)
 
     @classmethod
-    async def begin(
-        cls, admin: Admin, topic: str, start: Bound | None, stop: Bound | None
-    ) -> _Look:
+    async def of(cls, admin: Admin, topic: str, start: Bound | None, stop: Bound | None) -> Window:
+        """Return what *start* and *stop* mean in the topic as it is now."""
         begins = dict(await admin.begin_offsets(topic))
         ends = dict(await admin.end_offsets(topic))
         since = until = None
@@ -152,13 +157,38 @@ class _Look:
             first = _placed(topic, start, begins, ends, others=ends if None not in start else {})
         if isinstance(stop, datetime):
             until = milliseconds(stop)
+            last = await offsets_at(admin, topic, with_slack_after(stop))
         elif stop is not None:
             last = _placed(topic, stop, begins, ends, others=ends)
-        return cls(admin, topic, first, last, since, until)
+        return cls(topic=topic, begins=first, ends=last, since=since, until=until)
+
+    def holds(self, record: Record) -> bool:
+        """Return whether *record* was published between the times."""
+        if self.since is not None and record.timestamp < self.since:
+            return False
+        return self.until is None or record.timestamp < self.until
+
+
+@define
+class _Look:
+    """How far each partition was read, and where it ends."""
+
+    _admin: Admin
+    _window: Window
+    _next: dict[int, int]
+    _ends: dict[int, int]
+    _pages: dict[int, list[Record]] = field(init=False, factory=dict)
+
+    @classmethod
+    async def begin(
+        cls, admin: Admin, topic: str, start: Bound | None, stop: Bound | None
+    ) -> _Look:
+        window = await Window.of(admin, topic, start, stop)
+        return cls(admin, window, dict(window.begins), dict(window.ends))
 
     async def further(self) -> None:
         """See what has come since."""
-        self._ends = dict(await self._admin.end_offsets(self._topic))
+        self._ends = dict(await self._admin.end_offsets(self._window.topic))
 
     async def records(self) -> AsyncIterator[Record]:
         """Yield what there is to read, the oldest first."""
@@ -167,22 +197,17 @@ class _Look:
         while self._pages:
             number = min(self._pages, key=lambda each: (self._pages[each][0].timestamp, each))
             record = self._pages[number].pop(0)
-            if self._wanted(record):
+            if self._window.holds(record):
                 yield record
             if not self._pages[number]:
                 await self._fill(number)
-
-    def _wanted(self, record: Record) -> bool:
-        if self._since is not None and record.timestamp < self._since:
-            return False
-        return self._until is None or record.timestamp < self._until
 
     async def _fill(self, number: int) -> None:
         self._pages.pop(number, None)
         begin, end = self._next.get(number, 0), self._ends[number]
         if begin >= end:
             return
-        partition = TopicPartition(self._topic, number)
+        partition = TopicPartition(self._window.topic, number)
         page = list(await self._admin.read(partition, begin, end, max_records=PAGE))
         self._next[number] = page[-1].offset + 1 if page else end
         if page:

@@ -9,8 +9,8 @@ import msgspec
 
 from claimx_pipeline.domain.entities import EntityRow
 from claimx_pipeline.hooks.context import EnrichmentContext
+from claimx_pipeline.library.pipeline import Pipeline
 from claimx_pipeline.operations import context_of
-from claimx_pipeline.pipeline import Pipeline
 from claimx_pipeline.simulator.entities import WorldEvent
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World

@@ -12,6 +12,7 @@ import msgspec
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.hooks.context import EnrichmentContext
+from claimx_pipeline.library.pipeline import Pipeline
 from claimx_pipeline.operations import (
     context_of,
     create_all,
@@ -20,7 +21,6 @@ from claimx_pipeline.operations import (
     read_topic,
     run_until_idle,
 )
-from claimx_pipeline.pipeline import Pipeline
 from claimx_pipeline.simulator.extending import connections_of, extend
 from claimx_pipeline.simulator.routes import SimulatedRoute
 from claimx_pipeline.simulator.server import SimulatorServer

@@ -1,12 +1,14 @@
 """Who gets in, what a forged request gets, what is hidden and what is written down."""
 
 import logging
+from urllib.parse import quote
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from claimx_pipeline import operations
 from claimx_pipeline.console.personal import HIDDEN, hide, is_personal
 from claimx_pipeline.errors import SettingsError
 from claimx_pipeline.settings.secret import Secret
@@ -127,6 +129,25 @@ async def test_personal_data_are_hidden_on_pages_and_exports(open_console):
             assert secret not in text, path
         assert "700100" in text
     assert "personal data" in await open_console.page(f"{raw}?where=contact.email~rosa", 400)
+
+
+async def test_no_query_gets_a_person_out_of_a_record_that_a_table_keeps(open_console):
+    await operations.run_until_idle(open_console.pipeline, "events")
+    for sql in (
+        "SELECT * FROM claimx_events",
+        "SELECT substring(raw_data, 1, 400) AS x FROM claimx_events",
+        "SELECT split_part(raw_data, 'insuredName', 2) AS x FROM claimx_events",
+        "SELECT event_id FROM claimx_events WHERE raw_data LIKE '%Rosa%'",
+    ):
+        shown = await open_console.page(f"/query?sql={quote(sql)}")
+        assert "Luna" not in shown, sql
+        assert "0 rows" in shown or "LIKE" not in sql
+    assert "Luna" not in await open_console.page("/tables/claimx_events")
+
+
+def test_a_record_inside_a_text_is_hidden_too():
+    hidden = hide({"raw": '{"insuredName": "Rosa Luna", "projectId": 7}', "broken": "{Rosa"})
+    assert hidden == {"raw": '{"insuredName":"•••","projectId":7}', "broken": "{Rosa"}
 
 
 async def test_what_is_shown_is_written_down(tmp_path, caplog):

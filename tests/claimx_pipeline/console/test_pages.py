@@ -73,6 +73,16 @@ async def test_records_are_exported(asked):
     assert "700100" in row
 
 
+async def test_an_export_has_all_records_and_not_only_those_shown(asked):
+    events = [{"eventId": f"N{n}", "eventType": "PROJECT_CREATED"} for n in range(70)]
+    await operations.publish(asked.pipeline, "claimx.events.raw", events)
+    raw = "/topics/claimx.events.raw"
+    assert "50 records," in await asked.page(raw)
+    assert len((await asked.page(f"{raw}?limit=50&as=json")).splitlines()) == 71
+    assert "there is no topic" in await asked.page("/topics/nothing?as=json", 400)
+    assert await asked.page(f"{raw}?from=1999-01-01&to=2000-01-01&as=json") == ""
+
+
 async def test_a_query_answers_as_page_json_and_csv_and_is_drawn(asked):
     await operations.run_until_idle(asked.pipeline, "events")
     sql = "SELECT+event_type,+count(*)+AS+n+FROM+claimx_events+GROUP+BY+1"
@@ -99,6 +109,48 @@ async def test_a_replay_is_previewed_and_its_record_comes_again(with_dead_letter
     assert "2 replayed" in await asked.page(answer.headers["location"])
     look = await operations.look_at_dead_letters(asked.pipeline)
     assert (look.groups.count, look.hidden) == (0, 2)
+
+
+async def test_values_are_changed_in_a_preview_before_they_are_replayed(with_dead_letters):
+    asked = with_dead_letters
+    path = "/dead-letters/replay?transform=eventType%3DPROJECT_CREATED%0D%0AeventId%3DE2%0D%0AprojectId%3D7"
+    shown = await asked.page(path)
+    assert shown.index("&#34;eventType&#34;: 7") < shown.index(
+        "&#34;eventType&#34;: &#34;PROJECT_CREATED&#34;"
+    )
+    token = await asked.form_token(path)
+    changes = "eventType=PROJECT_CREATED\r\neventId=E2\r\nprojectId=7"
+    answer = await asked.client.post(
+        "/dead-letters/replay", data={"form_token": token, "transform": changes}
+    )
+    assert "2 replayed" in await asked.page(answer.headers["location"])
+    await operations.run_until_idle(asked.pipeline, "ingest", "events")
+    found = operations.query(asked.pipeline, "SELECT event_id FROM claimx_events ORDER BY 1")
+    assert found.column(0).to_pylist() == ["E1", "E2"]
+    assert "is not a valid change" in await asked.page("/dead-letters/replay?transform=x", 400)
+
+
+async def test_offsets_are_moved_to_a_time(with_dead_letters):
+    asked = with_dead_letters
+    token = await asked.form_token("/offsets/ingest/rewind")
+    data = {"form_token": token, "to": "2020-01-31T08:00", "confirm": "ingest"}
+    assert (await asked.client.post("/offsets/ingest/rewind", data=data)).status_code == 303
+    shown = await operations.show_offsets(asked.pipeline, "ingest")
+    assert {each.committed for each in shown if each.log_end} == {0}
+    refused = await asked.client.post("/offsets/ingest/rewind", data={**data, "to": "soon"})
+    assert "not table, earliest, an offset or a time" in refused.text
+
+
+async def test_a_worker_that_does_not_run_while_records_wait_is_wrong(asked):
+    text = await asked.page("/")
+    assert "ingest does not run" in text
+    assert "1 record waits for it; start it" in text
+    assert "results does not run" not in text
+
+
+async def test_a_table_shows_its_versions(with_dead_letters):
+    text = await with_dead_letters.page("/tables/claimx_events")
+    assert text.index("Versions") < text.index("WRITE") < text.index("CREATE TABLE")
 
 
 async def test_offsets_are_moved_behind_a_typed_confirmation(with_dead_letters):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import io
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
 from starlette.requests import Request
@@ -10,11 +10,12 @@ from starlette.responses import RedirectResponse, Response
 
 from claimx_pipeline import operations
 from claimx_pipeline.console.access import form_of, note_change, note_view
-from claimx_pipeline.console.answers import as_json_lines
+from claimx_pipeline.console.answers import as_json_lines, begun
 from claimx_pipeline.console.rendering import Console
 from claimx_pipeline.operations.record_filter import json_value
 
 _SHOWN = 100
+_PREVIEWS = 10
 
 
 async def dead_letters(request: Request) -> Response:
@@ -60,7 +61,10 @@ async def preview(request: Request) -> Response:
         request,
         "replay.html",
         plan=plan,
-        groups=[_group(console, group) for group in plan.groups.largest_first()],
+        groups=[_group(console, group) for group in plan.groups.largest_first()[:_SHOWN]],
+        more=max(len(plan.groups.largest_first()) - _SHOWN, 0),
+        refused=plan.refused[:_SHOWN],
+        previews=[_preview(console, each) for each in plan.previews[:_PREVIEWS]],
         asked={name: request.query_params.get(name, "") for name in _CHOICES},
     )
 
@@ -82,31 +86,60 @@ async def replay(request: Request) -> Response:
 async def export(request: Request) -> Response:
     """Return dead letters as a file, a JSON object per line."""
     console = Console.of(request)
-    out = io.BytesIO()
-    count = await operations.export_dead_letters(console.pipeline, out, _wanted(console, request))
-    if console.settings.show_personal_data:
-        note_view(request, f"{count} exported dead letters")
-    rows = (console.hide(_decoded(line)) for line in out.getvalue().splitlines())
-    return as_json_lines(rows, "dead-letters")
+    wanted = _wanted(console, request)
+
+    async def rows() -> AsyncIterator[Any]:
+        count = 0
+        try:
+            async for dead_letter in operations.read_dead_letters(console.pipeline, wanted):
+                count += 1
+                yield console.hide(_decoded(dead_letter.as_json()))
+        finally:
+            if console.settings.show_personal_data and count:
+                note_view(request, f"{count} exported dead letters")
+
+    return as_json_lines(await begun(rows()), "dead-letters")
 
 
-_CHOICES = ("fingerprint", "location")
+_CHOICES = ("fingerprint", "location", "transform")
+"""What a form of a replay carries: which dead letters, and what is changed in them."""
 
 
-def _decoded(line: bytes) -> Any:
-    row = json_value(line)
-    inner = json_value((row.get("value") or "").encode()) if isinstance(row, dict) else None
+def _decoded(row: dict[str, Any]) -> dict[str, Any]:
+    inner = json_value((row.get("value") or "").encode())
     return {**row, "value": inner} if inner is not None else row
 
 
-async def _plan(console: Console, asked: Any) -> operations.ReplayPlan:
+async def _plan(console: Console, asked: Mapping[str, str]) -> operations.ReplayPlan:
     location = asked.get("location", "")
     wanted = operations.dead_letter_filter(
         console.pipeline, fingerprint=asked.get("fingerprint", "") or None, replayed=bool(location)
     )
+    changes = [line.strip() for line in asked.get("transform", "").splitlines() if line.strip()]
     return await operations.plan_replay(
-        console.pipeline, wanted, locations=[location] if location else []
+        console.pipeline,
+        wanted,
+        locations=[location] if location else [],
+        transform=operations.RecordTransform.parse(changes),
     )
+
+
+def _preview(console: Console, value: operations.TransformedValue) -> dict[str, Any]:
+    """Return a value before and after it is changed, as it may be shown."""
+    return {
+        "location": str(value.location),
+        "before": _shown_value(console, value.before),
+        "after": _shown_value(console, value.after),
+    }
+
+
+def _shown_value(console: Console, content: bytes | None) -> Any:
+    value = json_value(content)
+    return console.hide(value) if value is not None else console.hide_text(_as_text(content))
+
+
+def _as_text(content: bytes | None) -> str:
+    return (content or b"").decode("utf-8", "replace")
 
 
 def _wanted(console: Console, request: Request) -> Any:
@@ -130,4 +163,5 @@ def _group(console: Console, group: operations.DeadLetterGroup) -> dict[str, Any
 
 
 def _words(asked: dict[str, str]) -> str:
+    asked = {name: " ".join(value.split()) for name, value in asked.items()}
     return " ".join(f"{name}={value}" for name, value in asked.items() if value) or "(all)"

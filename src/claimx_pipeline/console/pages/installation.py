@@ -29,4 +29,5 @@ async def settings(request: Request) -> Response:
         for each in shown_settings(console.pipeline.loaded)
         if asked in each.path.lower() or asked in str(each.value).lower()
     ]
+    found.sort(key=lambda each: each.origin == "default")
     return console.page(request, "settings.html", found=found, asked=asked)

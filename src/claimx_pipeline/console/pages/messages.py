@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +14,7 @@ from claimx_pipeline import operations
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.clock import published_at
 from claimx_pipeline.console.access import note_view
-from claimx_pipeline.console.answers import as_csv, as_json_lines
+from claimx_pipeline.console.answers import as_csv, as_json_lines, begun
 from claimx_pipeline.console.personal import is_personal
 from claimx_pipeline.console.rendering import Console
 from claimx_pipeline.errors import UsageError
@@ -21,10 +22,8 @@ from claimx_pipeline.operations.record_filter import json_value
 
 SHOWN: Final = 50
 MOST_SHOWN: Final = 500
-SEARCHED: Final = 20_000
-"""Newest records of each partition that a search without a beginning looks at."""
-SEARCH_SECONDS: Final = 8.0
-"""A search that takes longer shows what it has found, and says so."""
+SEARCH_SECONDS: Final = 0.6
+"""A search that takes longer shows what it has found, and goes on when it is asked to."""
 
 
 async def topics(request: Request) -> Response:
@@ -44,53 +43,72 @@ async def messages(request: Request) -> Response:
     console = Console.of(request)
     topic = request.path_params["topic"]
     asked = request.query_params
+    if asked.get("as", "") in ("json", "csv"):
+        return await _export(request, console, topic)
     limit = min(max(_whole(asked.get("limit"), SHOWN), 1), MOST_SHOWN)
-    records, complete = await _found(console, topic, asked, limit)
-    rows = [_row(console, record) for record in records]
+    where, start, stop = _search(console, asked)
+    found = await operations.newest_records(
+        console.pipeline,
+        topic,
+        where=where,
+        start=start,
+        stop=stop,
+        limit=limit,
+        seconds=SEARCH_SECONDS,
+    )
+    rows = [_row(console, record) for record in found.records]
     if console.settings.show_personal_data and rows:
         note_view(request, f"{len(rows)} records of topic {topic}")
-    kind = asked.get("as", "")
-    if kind == "json":
-        return as_json_lines(rows, topic)
-    if kind == "csv":
-        columns = ["partition", "offset", "time", "key", "value"]
-        return as_csv(rows, columns, topic)
     return console.page(
         request,
         "messages.html",
         topic=topic,
         rows=rows,
-        complete=complete,
+        stopped_at=found.stopped_at,
+        further=_further(asked, found.stopped_at),
         limit=limit,
         asked=dict(asked),
-        seconds=SEARCH_SECONDS,
     )
 
 
-async def _found(
-    console: Console, topic: str, asked: Mapping[str, str], limit: int
-) -> tuple[list[Record], bool]:
-    """Return the newest records that match, the newest first, and whether all were looked at."""
+def _further(asked: Mapping[str, str], stopped_at: datetime | None) -> str:
+    """Return the query of the page that goes on looking where this one stopped."""
+    return urlencode({**asked, "to": stopped_at.isoformat()}) if stopped_at else ""
+
+
+def _search(
+    console: Console, asked: Mapping[str, str]
+) -> tuple[operations.RecordFilter | None, Any, Any]:
+    """Return the conditions, where to begin and where to end; None for what is not given."""
     now = console.pipeline.clock.now()
     lines = [line.strip() for line in asked.get("where", "").splitlines() if line.strip()]
     where = operations.RecordFilter.parse(lines) if lines else None
     if where is not None and not console.settings.show_personal_data:
         _refuse_personal(where)
     start = operations.bound(_texts(asked.get("from", "")), now)
-    stop = operations.bound(_texts(asked.get("to", "")), now)
-    if start is None:
-        start = {None: -SEARCHED if where else -limit}
-    found: list[Record] = []
-    try:
-        async with asyncio.timeout(SEARCH_SECONDS):
+    return where, start, operations.bound(_texts(asked.get("to", "")), now)
+
+
+async def _export(request: Request, console: Console, topic: str) -> Response:
+    """Return all records that match as a file, the oldest first."""
+    where, start, stop = _search(console, request.query_params)
+
+    async def rows() -> AsyncIterator[dict[str, Any]]:
+        count = 0
+        try:
             async for record in operations.read_records(
                 console.pipeline, topic, where=where, start=start, stop=stop
             ):
-                found.append(record)
-                del found[:-limit]
-    except TimeoutError:
-        return found[::-1], False
-    return found[::-1], True
+                count += 1
+                yield _row(console, record)
+        finally:
+            if console.settings.show_personal_data and count:
+                note_view(request, f"{count} exported records of topic {topic}")
+
+    found = await begun(rows())
+    if request.query_params["as"] == "json":
+        return as_json_lines(found, topic)
+    return as_csv(found, ["partition", "offset", "time", "key", "value"], topic)
 
 
 def _refuse_personal(where: operations.RecordFilter) -> None:

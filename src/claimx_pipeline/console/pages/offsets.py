@@ -40,13 +40,13 @@ async def rewind(request: Request) -> Response:
     to, typed = form.get("to", "").strip(), form.get("confirm", "").strip()
     if typed != worker:
         raise UsageError(f"type {worker} to confirm; nothing was moved")
-    target = _target(to)
+    target = _target(console, to)
     note_change(request, f"offsets of {worker} moved to {to}")
     await operations.rewind_offsets(console.pipeline, worker, target)
     return RedirectResponse(f"/offsets?moved={worker}", 303)
 
 
-def _target(text: str) -> RewindTo:
+def _target(console: Console, text: str) -> RewindTo:
     """Return where *text* says that a group is to go.
 
     Raises:
@@ -58,4 +58,9 @@ def _target(text: str) -> RewindTo:
         return "earliest"
     if text.isascii() and text.isdigit():
         return int(text)
-    raise UsageError(f"{text!r} is not table, earliest or an offset; nothing was moved")
+    try:
+        return operations.moment(text, console.pipeline.clock.now())
+    except UsageError as error:
+        raise UsageError(
+            f"{text!r} is not table, earliest, an offset or a time; nothing was moved"
+        ) from error

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 from starlette.requests import Request
@@ -13,9 +14,11 @@ from claimx_pipeline.console.history import LOOK_SECONDS
 from claimx_pipeline.console.rendering import Console, number
 
 if TYPE_CHECKING:
-    from claimx_pipeline.operations import PipelineStatus
+    from claimx_pipeline.operations import PipelineStatus, WorkerStatus
+    from claimx_pipeline.topics import Topology
 
-_WELL = frozenset({"ready", "running", "not running"})
+NOT_RUNNING = "not running"
+_WELL = frozenset({"ready", "running", NOT_RUNNING})
 
 
 async def overview(request: Request) -> Response:
@@ -28,7 +31,8 @@ async def overview(request: Request) -> Response:
         status=status,
         error=console.history.error,
         wrong=wrong(status) if status else [],
-        flow=Markup(drawing.flow(console.pipeline.topology, status.workers) if status else ""),  # noqa: S704 - drawing escapes
+        flow=_picture(console, drawing.flow, status),
+        tree=_picture(console, drawing.tree, status),
         total_rate=_sum_of_rates(console),
         total_lag=_line(console, "lag"),
         dead=_line(console, "dead"),
@@ -61,6 +65,13 @@ async def workers(request: Request) -> Response:
     )
 
 
+def _picture(
+    console: Console, draw: Callable[[Topology, Sequence[WorkerStatus]], str], status: Any
+) -> Markup:
+    workers = status.workers if status else ()
+    return Markup(draw(console.pipeline.topology, workers))  # noqa: S704 - drawing escapes
+
+
 def wrong(status: PipelineStatus) -> list[tuple[str, str, str]]:
     """Return what is wrong, the worst first: a title, a sentence, and the page that shows it."""
     found = [
@@ -68,16 +79,31 @@ def wrong(status: PipelineStatus) -> list[tuple[str, str, str]]:
         for each in status.workers
         if each.state not in _WELL
     ]
+    found += [
+        (f"{each.worker} does not run", f"{_records(each.lag)} for it; start it", "/workers")
+        for each in status.workers
+        if each.state == NOT_RUNNING and each.lag
+    ]
     dead = sum(cause.count for cause in status.dead) + status.dead_older
     if dead:
         causes = f"{len(status.dead)} cause{'s' if len(status.dead) != 1 else ''}"
-        found.append((f"{number(dead)} dead letters", f"of {causes}", "/dead-letters"))
+        found.append(
+            (
+                f"{number(dead)} dead letter{'s' if dead != 1 else ''}",
+                f"of {causes}",
+                "/dead-letters",
+            )
+        )
     found += [
         (f"table {each.table} cannot be opened", each.error, "/tables")
         for each in status.tables
         if each.error
     ]
     return [*found, *(("warning", warning, "/topics") for warning in status.warnings)]
+
+
+def _records(count: int) -> str:
+    return "1 record waits" if count == 1 else f"{number(count)} records wait"
 
 
 def _sum_of_rates(console: Console) -> tuple[Markup, str]:

@@ -20,6 +20,7 @@ from claimx_pipeline.errors import ClaimxError
 
 LIMITS: Final = AnswerLimits(rows=10_000, bytes=32 * 1024 * 1024, seconds=20.0)
 SHOWN: Final = 200
+VERSIONS: Final = 20
 _BARS = 2
 """A result of this many columns, the second of numbers, is drawn as well."""
 
@@ -38,11 +39,13 @@ async def table(request: Request) -> Response:
     name = request.path_params["table"]
     described = await operations.describe_table(console.pipeline, name)
     rows: list[dict[str, Any]] = []
+    versions: list[operations.TableVersion] = []
     if described.listed.created and not described.listed.error:
+        versions = await operations.table_versions(console.pipeline, name, limit=VERSIONS)
         rows = await _answer(console, f'SELECT * FROM "{name}" LIMIT 20')  # noqa: S608 - a declared name
     if rows and console.settings.show_personal_data:
         note_view(request, f"{len(rows)} rows of table {name}")
-    return console.page(request, "table.html", table=described, rows=rows)
+    return console.page(request, "table.html", table=described, rows=rows, versions=versions)
 
 
 async def query(request: Request) -> Response:

@@ -12,7 +12,7 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from claimx_pipeline.errors import ClaimxError, SettingsError, reason_of
+from claimx_pipeline.errors import ClaimxError, SettingsError, readable, reason_of
 from claimx_pipeline.settings.loading.structure import structure_config
 
 CONFIG_FILE = "config.yaml"
@@ -105,6 +105,21 @@ def find(directory: Path | None, environ: Mapping[str, str]) -> list[FoundPlugin
         for folder in sorted(directory.iterdir())
         if _is_of_a_plugin(folder)
     ]
+
+
+def see_into(directory: Path, where: str) -> None:
+    """See that the folder of plugins can be read, if it is there.
+
+    Args:
+        directory: The folder.
+        where: Where it is set.
+
+    Raises:
+        SettingsError: It is there and cannot be read.
+    """
+    with readable(where, directory):
+        if directory.is_dir():
+            next(directory.iterdir(), None)
 
 
 def _is_of_a_plugin(folder: Path) -> bool:

@@ -7,7 +7,7 @@ import logging
 import re
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from importlib import metadata
 from pathlib import Path
 from types import ModuleType
@@ -26,6 +26,7 @@ from claimx_pipeline.errors import (
 )
 from claimx_pipeline.hooks.markers import PROJECT
 from claimx_pipeline.isolation import as_failure, described, message
+from claimx_pipeline.plugins.host.candidate import Candidate
 from claimx_pipeline.plugins.host.heard_domains import domains_of
 from claimx_pipeline.plugins.host.info import DEFAULT_PRIORITY, PluginInfo
 from claimx_pipeline.plugins.host.load_checks import (
@@ -41,28 +42,6 @@ from claimx_pipeline.plugins.shipped import switched_on
 from claimx_pipeline.settings.tree.plugins import PluginSettings, PluginsSettings
 
 log = logging.getLogger(__name__)
-
-
-@define
-class Candidate:
-    """A plugin that was found and is not loaded yet."""
-
-    name: str
-    origin: str
-    load: Callable[[], Any]
-    """Returns a module, an object, or a ``Plugin`` class."""
-    required: bool
-    enabled: bool = True
-    version: str = ""
-    priority: int | None = None
-    config: Mapping[str, Any] = field(factory=dict, repr=False)
-    """The ``config`` beside the plugin; the settings override it."""
-
-    @property
-    def where(self) -> str:
-        """Dotted path of its settings, after the file that they begin in."""
-        path = f"plugins.{self.name}.config"
-        return f"{self.origin}: {path}" if self.config else path
 
 
 @define
@@ -106,6 +85,7 @@ def load_plugins(  # noqa: PLR0913 - each is one thing to know
     environ: Mapping[str, str] | None = None,
     tolerant: bool = False,
     refusals: Refusals | None = None,
+    given: Iterable[Candidate] = (),
 ) -> PluginSet:
     """Return every enabled plugin, loaded, besides *core*.
 
@@ -118,6 +98,7 @@ def load_plugins(  # noqa: PLR0913 - each is one thing to know
             story of each tell. For commands that only look.
         refusals: Where a required plugin that cannot be loaded is raised or collected; raised
             if not given.
+        given: Plugins that the caller has made, beside those that are found.
 
     Raises:
         PluginLoadError: A required plugin cannot be loaded, two plugins have one name,
@@ -127,14 +108,15 @@ def load_plugins(  # noqa: PLR0913 - each is one thing to know
     plugins.manager.add_hookspecs(hookspecs)
     plugins.manager.register(core, name=CORE)
     by_name: defaultdict[str, list[Candidate]] = defaultdict(list)
-    for candidate in (*_installed(settings), *_in_directory(settings, directory, environ or {})):
+    found = (*_installed(settings), *_in_directory(settings, directory, environ or {}))
+    for candidate in (*found, *given):
         by_name[candidate.name].append(candidate)
     for point in switched_on(settings):
         by_name.setdefault(point.name, [Candidate(point.name, "shipped", point.load, True)])
     refusals = refusals or Refusals()
-    for name, found in sorted(by_name.items()):
+    for name, candidates in sorted(by_name.items()):
         with refusals.of(f"plugins.{name}"):
-            _load(plugins, found, settings.of(name), tolerant=tolerant)
+            _load(plugins, candidates, settings.of(name), tolerant=tolerant)
     return plugins
 
 

@@ -1,6 +1,6 @@
-"""R22: CPU time of counting, per record on its way through a worker, per request, per call.
+"""R23: CPU time of counting, per record on its way through a worker, per request, per call.
 
-Absolute figures: microseconds. ``python benchmarks/r22_counting.py`` prints them alone.
+Absolute figures: microseconds. ``python benchmarks/r23_counting.py`` prints them alone.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ async def bench(run: Conditions) -> list[Result]:
     results = []
     for name in found[0]:
         each = [round_[name] for round_ in found]
-        result = Result("R22", f"counting, per {name}", f"<={LIMIT}", "µs : limit")
+        result = Result("R23", f"counting, per {name}", f"<={LIMIT}", "µs : limit")
         result.product, result.bare = each, [LIMIT for _ in each]
         result.ratios = [LIMIT / max(value, 0.001) for value in each]
         result.met = min(each) <= LIMIT
