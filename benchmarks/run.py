@@ -21,7 +21,7 @@ harness.support()
 from tests.rigs.kafka_server import kafka  # noqa: E402 - the tests' helpers must be importable first
 
 HERE = Path(__file__).parent
-GATING = ("r1_consume", "r14_forms", "r22_counting", "r23_files_cpu")
+GATING = ("r1_consume", "r14_forms", "r23_counting", "r24_files_cpu")
 """What ``--gate`` runs unless told otherwise: judged by processor time."""
 
 

@@ -1,4 +1,4 @@
-"""R24: requests to the object store per commit and per file, and what they cost a day.
+"""R25: requests to the object store per commit and per file, and what they cost a day.
 
 Counted on moto's S3, each answer 20 ms late as a store's are. Prices are those that Amazon lists
 for S3 Standard.
@@ -46,7 +46,7 @@ def shown(what: str, counts: Counter[str], number: int, per_day: int) -> Result:
     each = Counter({name: count / number for name, count in counts.items()})
     parts = ", ".join(f"{count:.1f} {name}" for name, count in sorted(each.items()))
     total = sum(each.values())
-    row = Result("R24", what, "shown", "requests", met=True)
+    row = Result("R25", what, "shown", "requests", met=True)
     row.ratios, row.product, row.bare = [total], [total], [0.0]
     print(row.line(), flush=True)
     print(f"      {parts}; {per_day:,} a day cost ${dollars(each) * per_day:,.2f}", flush=True)
