@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave what takes minutes or needs other programs to those who ask for it."""
     asked = config.getoption("markexpr")
-    marks = [mark for mark in ("mutation", "deploy", "monitoring") if mark not in asked]
+    marks = [mark for mark in ("mutation", "deploy", "monitoring", "tutorial") if mark not in asked]
     left_out = [item for item in items if any(map(item.get_closest_marker, marks))]
     if left_out:
         items[:] = [item for item in items if item not in left_out]
