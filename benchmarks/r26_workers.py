@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import urllib.request
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ from claimx_pipeline import OutRecord, Pipeline
 from claimx_pipeline.simulator.server import SimulatorServer
 from claimx_pipeline.simulator.world import World
 from tests.rigs import members, topics
+from tests.rigs.kafka_server import free_port
 
 SETTINGS = """\
 broker: {{url: "{url}", prefix: "{prefix}"}}
@@ -34,12 +36,8 @@ tables: {{root: {folder}/tables}}
 storage: {{files: {{root: {folder}/files}}, cache: {{root: {folder}/cache}}}}
 media: {{development_hosts: ["{media_host}"], work_dir: {folder}/partial}}
 plugins: {{dir: ""}}
-health: {{port: 0}}
 """
 TICKS = os.sysconf("SC_CLK_TCK")
-QUIET_SECONDS = 4.0
-"""A worker that needs less than this much of a core for so long has started."""
-QUIET_CORE = 0.08
 PATIENCE_SECONDS = 900.0
 MOST_CPU_MS, MOST_IDLE_MB, MOST_MB = 6.0, 1_200.0, 250.0
 START_SECONDS = 0.4
@@ -65,6 +63,16 @@ class Worker:
 
     name: str
     process: subprocess.Popen[bytes]
+    port: int
+    """Where it says whether it is ready."""
+
+    def ready(self) -> bool:
+        """Return whether it says that it is."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health/ready", timeout=5):
+                return True
+        except OSError:
+            return False
 
     def taken(self) -> Taken:
         """Return what it has taken.
@@ -94,10 +102,15 @@ def running(names: Sequence[str], folder: Path) -> Iterator[list[Worker]]:
         try:
             for name in names:
                 command = [sys.executable, "-m", "claimx_pipeline", "worker", name]
+                port = free_port()
                 child = subprocess.Popen(
-                    command, cwd=folder, env=environment, stdout=log, stderr=log
+                    command,
+                    cwd=folder,
+                    env={**environment, "CLAIMX__HEALTH__PORT": str(port)},
+                    stdout=log,
+                    stderr=log,
                 )
-                started.append(Worker(name, child))
+                started.append(Worker(name, child, port))
             yield started
         finally:
             for worker in started:
@@ -106,17 +119,17 @@ def running(names: Sequence[str], folder: Path) -> Iterator[list[Worker]]:
                 worker.process.wait(60)
 
 
-async def quiet(workers: Sequence[Worker]) -> dict[str, Taken]:
-    """Wait until all have started and do nothing; return what each has taken by then."""
+async def begun(workers: Sequence[Worker]) -> dict[str, Taken]:
+    """Wait until all wait for records; return what each had taken when it did."""
+    found: dict[str, Taken] = {}
     async with asyncio.timeout(PATIENCE_SECONDS):
-        before = {each.name: each.taken() for each in workers}
-        while True:
-            await asyncio.sleep(QUIET_SECONDS)
-            now = {each.name: each.taken() for each in workers}
-            busy = [name for name in now if now[name].cpu - before[name].cpu > QUIET_CORE]
-            if not busy:
-                return now
-            before = now
+        while len(found) < len(workers):
+            for each in workers:
+                taken = each.taken()
+                if each.name not in found and await asyncio.to_thread(each.ready):
+                    found[each.name] = taken
+            await asyncio.sleep(0.05)
+    return found
 
 
 async def published(pipeline: Pipeline, world: World, count: int) -> None:
@@ -164,7 +177,7 @@ async def measured(kafka: str, folder: Path, count: int) -> Run:
         for table in pipeline.tables:
             await asyncio.to_thread(pipeline.table_store.create, table)
         with running(list(pipeline.workers), folder) as workers:
-            started = await quiet(workers)
+            started = await begun(workers)
             await published(pipeline, world, count)
             specs = list(pipeline.workers.values())
             await members.idle(pipeline, specs, seconds=PATIENCE_SECONDS)
