@@ -11,6 +11,7 @@ from attrs import define, evolve
 from harness import Measured, Stopwatch
 from kafka_topics import FilledTopic
 
+from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.pipeline import Pipeline
 from claimx_pipeline.runtime.loop import WorkerLoop
 from claimx_pipeline.runtime.worker import WorkerSpec
@@ -43,11 +44,26 @@ class MeasuringMetrics(WorkerMetrics):
 
 async def run_worker(topic: FilledTopic, spec: WorkerSpec, pipeline: Pipeline) -> Measured:
     """Run *spec* over *topic* from the first batch to the commit of the last record."""
+    used = evolve(spec, group=f"bench-{uuid.uuid4().hex}", reads=(Topic(topic.name),))
+    return await run_until_committed(used, pipeline, topic.broker(), topic.count)
+
+
+async def run_as_it_is(
+    spec: WorkerSpec, pipeline: Pipeline, records: int, units: float
+) -> Measured:
+    """Run *spec* over its own topics until it has committed *records*; the cost is per unit."""
+    measured = await run_until_committed(spec, pipeline, pipeline.broker(), records)
+    return evolve(measured, units=units)
+
+
+async def run_until_committed(
+    spec: WorkerSpec, pipeline: Pipeline, broker: Broker, records: int
+) -> Measured:
+    """Run *spec* from its first batch to the commit of the last of *records* records."""
     stop, watch = asyncio.Event(), Stopwatch()
     health = Health(pipeline.clock)
     health.expect(spec.name)
-    resources = pipeline.resources(topic.broker(), health)
-    used = evolve(spec, group=f"bench-{uuid.uuid4().hex}", reads=(Topic(topic.name),))
+    resources = pipeline.resources(broker, health)
     counted = Metrics()
     metrics = MeasuringMetrics(
         spec.name,
@@ -55,12 +71,12 @@ async def run_worker(topic: FilledTopic, spec: WorkerSpec, pipeline: Pipeline) -
         counted.tables,
         health,
         watch=watch,
-        expected=topic.count,
+        expected=records,
         finished=stop.set,
     )
-    await WorkerLoop(used, resources, metrics, stop).run()
+    await WorkerLoop(spec, resources, metrics, stop).run()
     await resources.connections.close()
-    return watch.measured(topic.count)
+    return watch.measured(records)
 
 
 def pipeline_in(folder: Path, topic: FilledTopic) -> Pipeline:

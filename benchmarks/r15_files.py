@@ -1,4 +1,4 @@
-"""M1: files per second through the guard and all checks, against a bare loop to disk."""
+"""R15: files per second through the guard and all checks, against a bare loop to disk."""
 
 from __future__ import annotations
 
@@ -36,9 +36,9 @@ asyncio.run(main())
 
 
 @contextmanager
-def server() -> Iterator[str]:
-    """Run a host of files in a process of its own and give its URL."""
-    code = SERVER % FILE_BYTES
+def server(size: int = FILE_BYTES) -> Iterator[str]:
+    """Run a host of files of *size* bytes in a process of its own and give its URL."""
+    code = SERVER % size
     child = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
     try:
         if child.stdout is None:

@@ -14,10 +14,10 @@ from pathlib import Path
 import orjson
 import sample_events
 from aiokafka import AIOKafkaConsumer
-from attrs import evolve
+from attrs import define, evolve, field
 from bare_delta import BareTable, append
 from deltalake import DeltaTable
-from harness import Conditions, Result, single
+from harness import Conditions, Result, compare_times
 from kafka_topics import FilledTopic, fill
 from product_loop import pipeline_in
 
@@ -31,6 +31,7 @@ from claimx_pipeline.topics import Topic
 from claimx_pipeline.workers import events as events_step
 
 GAP = 0.1
+WARMING = 3
 
 Began = Callable[[], None]
 Way = Callable[..., AbstractAsyncContextManager[Path]]
@@ -97,72 +98,98 @@ async def bare(
         await consumer.stop()
 
 
-async def until_rows(place: Path, count: int) -> None:
-    """Wait until the table holds *count* rows; its log is looked at every millisecond."""
-    seen = -1
-    while True:
-        files = len(list((place / "_delta_log").glob("*.json")))
-        if files != seen:
-            seen = files
-            table = await asyncio.to_thread(DeltaTable, str(place))
-            if (await asyncio.to_thread(table.count)) >= count:
-                return
+def newest(place: Path) -> Path | None:
+    """Return the file of the table's last commit; None before the first."""
+    return max((place / "_delta_log").glob("*.json"), default=None)
+
+
+async def committed(place: Path, before: Path | None) -> float:
+    """Wait for a commit after *before*; return when its file was written, seconds since 1970."""
+    while (found := newest(place)) is None or found == before:  # noqa: ASYNC110 - a file
         await asyncio.sleep(0.001)
+    return found.stat().st_mtime
 
 
 async def latency(way: Way, url: str, events: int) -> float:
-    """Return the median seconds from publishing an event to its row."""
+    """Return the median seconds from publishing an event to the file of its commit."""
     topic = await fill(url, 0)
     producer, seconds = topic.broker().producer(), []
     await producer.start()
     with tempfile.TemporaryDirectory() as folder:
         async with way(topic, Path(folder), f"bench-{uuid.uuid4().hex}") as place:
-            for number in range(events + 3):
-                began = time.perf_counter()
+            for number in range(events + WARMING):
                 value, key = sample_events.value(number), sample_events.key(number)
+                before, began = newest(place), time.time()
                 await producer.publish([OutRecord(topic.name, value, key)])
-                await until_rows(place, number + 1)
-                seconds.append(time.perf_counter() - began)
+                seconds.append(await committed(place, before) - began)
                 await asyncio.sleep(GAP)
+            rows = await asyncio.to_thread(lambda: DeltaTable(str(place)).count())
+            if rows != events + WARMING:
+                raise RuntimeError(f"{rows} rows after {events + WARMING} events")
     await producer.close()
-    return statistics.median(seconds[3:])
+    return statistics.median(seconds[WARMING:])
 
 
-async def restart(way: Way, url: str, rounds: int) -> float:
-    """Return the median seconds from the start of a stopped worker to its first new row.
+@define
+class Restarts:
+    """One way's table, topic and group, started again and again."""
 
-    Counted on both sides from the moment at which the code is there to run: the product's
-    settings and plugins are loaded before, as the bare loop has none to load.
-    """
-    topic = await fill(url, 1)
-    producer, seconds = topic.broker().producer(), []
-    await producer.start()
-    group = f"bench-{uuid.uuid4().hex}"
-    with tempfile.TemporaryDirectory() as folder:
-        for number in range(1, rounds + 2):
-            starts: list[float] = []
+    way: Way
+    topic: FilledTopic
+    folder: Path
+    group: str = field(factory=lambda: f"bench-{uuid.uuid4().hex}")
+    number: int = 1
 
-            def began(starts: list[float] = starts) -> None:
-                starts.append(time.perf_counter())
+    async def once(self) -> float:
+        """Return the seconds from the start of a stopped worker to the commit of its first row.
 
-            async with way(topic, Path(folder), group, began) as place:
-                await until_rows(place, number)
-                seconds.append(time.perf_counter() - starts[0])
-                await asyncio.sleep(GAP)
-            value = sample_events.value(number)
-            await producer.publish([OutRecord(topic.name, value, sample_events.key(number))])
-    await producer.close()
-    return statistics.median(seconds[1:])
+        Counted on both sides from the moment at which the code is there to run: the product's
+        settings and plugins are loaded before, as the bare loop has none to load.
+        """
+        starts: list[float] = []
+        before: list[Path | None] = []
+
+        def began() -> None:
+            before.append(newest(next(iter(self.folder.rglob("_delta_log")), self.folder).parent))
+            starts.append(time.time())
+
+        async with self.way(self.topic, self.folder, self.group, began) as place:
+            known = before[0] or (newest(place) if self.number == 1 else None)
+            seconds = await committed(place, known) - starts[0]
+            await asyncio.sleep(GAP)
+        value, key = sample_events.value(self.number), sample_events.key(self.number)
+        producer = self.topic.broker().producer()
+        await producer.start()
+        await producer.publish([OutRecord(self.topic.name, value, key)])
+        await producer.close()
+        self.number += 1
+        return seconds
 
 
 async def bench(run: Conditions) -> list[Result]:
-    """Measure both."""
-    results = []
-    events, rounds = run.of(15, 60), run.of(3, 8)
-    slow, fast = await latency(bare, run.url, events), await latency(product, run.url, events)
-    what = "event in to row visible, no linger; bare loop"
-    results.append(single("R7", what, value=fast * 1000, bare=slow * 1000, unit="ms", at_most=1.5))
-    slow, fast = await restart(bare, run.url, rounds), await restart(product, run.url, rounds)
-    what = "restart to first new row, loaded; bare open + group join"
-    results.append(single("R10", what, value=fast * 1000, bare=slow * 1000, unit="ms", at_most=1.5))
+    """Measure both, product and bare loop in turn."""
+    events, rounds = run.of(8, 15), run.rounds
+    results = [
+        await compare_times(
+            "R7",
+            "event in to the file of its commit, no linger; bare loop",
+            product=lambda: latency(product, run.url, events),
+            bare=lambda: latency(bare, run.url, events),
+            at_most=1.2,
+            rounds=rounds,
+        )
+    ]
+    with tempfile.TemporaryDirectory() as ours, tempfile.TemporaryDirectory() as theirs:
+        mine = Restarts(product, await fill(run.url, 1), Path(ours))
+        other = Restarts(bare, await fill(run.url, 1), Path(theirs))
+        results.append(
+            await compare_times(
+                "R10",
+                "restart to the file of the first commit, loaded; bare open + join",
+                product=mine.once,
+                bare=other.once,
+                at_most=1.5,
+                rounds=run.of(3, 8),
+            )
+        )
     return results

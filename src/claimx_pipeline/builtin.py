@@ -5,7 +5,6 @@ Imports are inside the functions: ``claimx-run --help`` asks for the commands on
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -18,13 +17,10 @@ if TYPE_CHECKING:
     from claimx_pipeline.delta.querying.queries import NamedQuery
     from claimx_pipeline.delta.spec import TableSpec
     from claimx_pipeline.domain.domain import Domain
-    from claimx_pipeline.hooks.context import FileContext
     from claimx_pipeline.runtime.worker import WorkerSpec
     from claimx_pipeline.settings.tree.settings import SettingsSection
     from claimx_pipeline.sources.protocol import SourceSpec, SourceType
     from claimx_pipeline.stages.protocol import Stage
-
-log = logging.getLogger(__name__)
 
 
 @hookimpl
@@ -126,23 +122,6 @@ def claimx_register_sources() -> Iterable[SourceSpec | SourceType]:
     from claimx_pipeline.sources.shipped import TYPES
 
     return TYPES
-
-
-@hookimpl
-async def claimx_download_complete(context: FileContext) -> None:
-    """Log the file, so that it can be traced."""
-    _trace(context)
-
-
-@hookimpl
-async def claimx_upload_complete(context: FileContext) -> None:
-    """Log the file, so that it can be traced."""
-    _trace(context)
-
-
-def _trace(context: FileContext) -> None:
-    file = context.file
-    log.debug("%s: media %s of %s, %s", context.stage, file.media_id, file.owner, file.blob_path)
 
 
 @hookimpl

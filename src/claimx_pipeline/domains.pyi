@@ -92,6 +92,8 @@ from .media.paths import (
 )
 from .media.store import (
     FileStore,
+)
+from .media.stored_file import (
     StoredFile,
 )
 from .media.topics import (

@@ -109,7 +109,12 @@ class Parts:
     def tables(self) -> dict[str, TableSpec]:
         """Every declared table by name, with the columns that chains add."""
         declared = self.registrations.by_name("claimx_register_tables", "table")
-        return self._chains.tables(declared, self.workers.values(), self._refusals)
+        found = self._chains.tables(declared, self.workers.values(), self._refusals)
+        buckets = self.settings.tables.buckets
+        return {
+            name: table if table.buckets == buckets else evolve(table, buckets=buckets)
+            for name, table in found.items()
+        }
 
     @cached_property
     def stages(self) -> dict[str, type[Stage]]:
@@ -146,6 +151,7 @@ class Parts:
     @cached_property
     def topology(self) -> Topology:
         """All topics of all workers and plugins."""
+        from claimx_pipeline.domain.spreading import within_buckets
         from claimx_pipeline.topics import Topology
 
         uses = [
@@ -153,7 +159,8 @@ class Parts:
             for worker in self.workers.values()
         ]
         published = self.published_by_plugins
-        return Topology.of(uses, self.settings.broker, published, self._refusals)
+        found = Topology.of(uses, self.settings.broker, published, self._refusals)
+        return within_buckets(found, self.domains.values(), self.settings, self._refusals)
 
     @property
     def published_by_plugins(self) -> list[tuple[str, Topic]]:

@@ -10,7 +10,7 @@ import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from attrs import field, fields, frozen
+from attrs import asdict, field, fields, frozen
 from attrs.validators import ge, optional
 
 from claimx_pipeline.broker.protocol import NewTopic
@@ -192,10 +192,11 @@ class _Declared:
         names_it = alone and (known.owner == "" or (known.worker and not self.worker))
         if known.topic == self.topic or not self.topic.declared or names_it:
             return known
+        one, other = asdict(known.topic), asdict(self.topic)
+        unlike = " and ".join(name for name in one if one[name] != other[name])
         raise UsageError(
-            f"topic {self.topic.name!r} is declared in two ways, by {known.by} as {known.topic} "
-            f"and by {self.by} as {self.topic}; declare it alike, or name it in one of the two by "
-            f"Topic.named({self.topic.name!r})"
+            f"topic {self.topic.name!r} is declared in two ways, by {known.by} and by {self.by} "
+            f"(other {unlike}); declare it alike, or name it in one by Topic.named"
         )
 
 

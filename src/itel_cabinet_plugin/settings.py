@@ -38,7 +38,9 @@ def folder_template(_: Any, attribute: Attribute[Any], value: str) -> None:
     try:
         names = {name for _, name, _, _ in Formatter().parse(value) if name is not None}
     except ValueError as error:
-        raise ValueError(f"{attribute.name!r} is {value!r}, which is odd: {error}") from error
+        raise ValueError(
+            f"{attribute.name!r} is {value!r}, which is not a valid template: {error}"
+        ) from error
     if unknown := sorted(names - _FOLDER_NAMES):
         known = ", ".join(sorted(_FOLDER_NAMES))
         raise ValueError(f"{attribute.name!r} names {unknown[0]!r}; it may name {known}")

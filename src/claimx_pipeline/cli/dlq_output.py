@@ -27,13 +27,18 @@ def readable(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {
             **row,
-            "worker": f"{row['worker']} ({row['plugin']})" if row["plugin"] else row["worker"],
+            "worker": _workers(row),
             "error": ": ".join(filter(None, (row["error_type"], row["example"]))),
             "first": row["first"][:19],
             "last": row["last"][:19],
         }
         for row in rows
     ]
+
+
+def _workers(row: dict[str, Any]) -> str:
+    named = ", ".join(row["workers"])
+    return f"{named} ({row['plugin']})" if row["plugin"] else named
 
 
 def described(shown: ShownDeadLetter) -> str:

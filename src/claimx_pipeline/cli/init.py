@@ -58,7 +58,8 @@ def init(
             target.write_text(texts[name], encoding="utf-8")
             typer.echo(f"wrote {target}")
     except OSError as error:
-        warn(f"claimx-run: {error.filename} cannot be written: {reason_of(error)}")
+        # Of a disk that is full, the system does not name the file.
+        warn(f"claimx-run: {error.filename or target} cannot be written: {reason_of(error)}")
         raise typer.Exit(FAILED) from error
     note("look at it with 'claimx-run config show --sources'; try it all with 'claimx-run demo'")
 

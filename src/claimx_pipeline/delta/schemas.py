@@ -9,7 +9,7 @@ from deltalake import DeltaTable, Field, Schema
 from claimx_pipeline.delta.comments import fields_of
 from claimx_pipeline.delta.features import refuse_unwritable
 from claimx_pipeline.delta.log_files import COMMITS, KEPT_COMMITS
-from claimx_pipeline.delta.spec import BUCKETS, TableSpec
+from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.form import StoredForm, generated_columns
 from claimx_pipeline.delta.writing.marks import floor_of
 from claimx_pipeline.errors import TableError
@@ -59,7 +59,7 @@ def own_properties(spec: TableSpec) -> dict[str, str]:
     """Return the properties a new table gets that only this pipeline knows."""
     found = {KEPT_COMMITS: str(COMMITS)}
     if spec.bucket_column:
-        found[BUCKETS_OF] = str(BUCKETS)
+        found[BUCKETS_OF] = str(spec.buckets)
     return found
 
 
@@ -225,10 +225,10 @@ def _differences(spec: TableSpec, table: DeltaTable) -> list[str]:
     if partitions != spec.partitions():
         found.append(f"the partitions are declared {spec.partitions()} and stored {partitions}")
     buckets = metadata.configuration.get(BUCKETS_OF, str(_FIRST_BUCKETS))
-    if spec.bucket_column and buckets != str(BUCKETS):
+    if spec.bucket_column and buckets != str(spec.buckets):
         found.append(
-            f"its rows are in {buckets} buckets, and this version spreads them over {BUCKETS}, so "
-            "a key would be found in another one"
+            f"its rows are in {buckets} buckets and the setting 'tables.buckets' says "
+            f"{spec.buckets}, so a key would be found in another one; set it to {buckets}"
         )
     if spec.mode == "merge" and metadata.configuration.get(APPEND_ONLY) == "true":
         found.append(f"rows of it are replaced, and {APPEND_ONLY} is set")

@@ -12,7 +12,7 @@ from attrs import field, frozen
 from deltalake import DeltaTable
 
 from claimx_pipeline.delta.small_files import Partition, marked, partition_of
-from claimx_pipeline.delta.spec import TableSpec, bucket_of
+from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.paths import stored
 
 _ROUNDING = timedelta(milliseconds=1)
@@ -71,7 +71,7 @@ class Among:
         known = frozenset(values)
         if spec.bucket_column != column:
             return cls(column, known)
-        return cls(column, known, frozenset(str(bucket_of(each)) for each in known))
+        return cls(column, known, frozenset(str(spec.bucket_of(each)) for each in known))
 
     def may_be_in(self, file: LoggedFile) -> bool:
         """Return whether one of the values lies between the file's bounds, in its bucket."""

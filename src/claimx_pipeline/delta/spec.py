@@ -40,12 +40,13 @@ __all__ = [
 ]
 
 BUCKETS = 16
-"""Fixed at creation: a table's rows are spread over this many ``_bucket`` partitions."""
+"""Over how many ``_bucket`` partitions the rows of a table are spread, if the settings do not
+say: ``tables.buckets``."""
 
 
-def bucket_of(key: str) -> int:
+def bucket_of(key: str, buckets: int = BUCKETS) -> int:
     """Return the bucket of a key, the same in tables and in the messages of entity rows."""
-    return zlib.crc32(key.encode()) % BUCKETS
+    return zlib.crc32(key.encode()) % buckets
 
 
 @frozen
@@ -87,8 +88,8 @@ _ROW_HASH = Column(
 )
 
 
-def _bucket(column: str) -> Column:
-    source = f"a hash of {column}, modulo {BUCKETS}"
+def _bucket(column: str, buckets: int) -> Column:
+    source = f"a hash of {column}, modulo {buckets}"
     doc = "Bucket of the row; narrows a search for one project to one partition"
     return Column("_bucket", INT, bookkeeping=True, doc=doc, source=source)
 
@@ -111,6 +112,8 @@ class TableSpec:
     """Columns by whose values its files are kept apart."""
     bucket_column: str | None = None
     """The column whose bucket partitions the table; adds the column ``_bucket``."""
+    buckets: int = BUCKETS
+    """Over how many buckets; the pipeline fills in ``tables.buckets``."""
     event_time: str | None = None
     """Append: the column that bounds the search for an earlier row of the key."""
     dedupe: bool = True
@@ -141,6 +144,10 @@ class TableSpec:
                 f"table {self.name!r} repeats a column or names unknown ones: {unknown}"
             )
 
+    def bucket_of(self, value: object) -> int:
+        """Return the bucket of a row whose bucket column has *value*."""
+        return bucket_of(str(value), self.buckets)
+
     def column(self, name: str) -> Column:
         """Return the column called *name*."""
         return next(column for column in self.columns if column.name == name)
@@ -149,7 +156,7 @@ class TableSpec:
         """Return the columns as they are in the table, those of the writer included."""
         extra = [_ROW_HASH] if self.mode == "merge" else []
         if self.bucket_column:
-            extra.append(_bucket(self.bucket_column))
+            extra.append(_bucket(self.bucket_column, self.buckets))
         return (*self.columns, *extra)
 
     def schema(self) -> pa.Schema:

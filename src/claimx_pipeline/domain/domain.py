@@ -16,7 +16,7 @@ from attrs import Attribute, field, frozen
 
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.rows import Columns
-from claimx_pipeline.delta.spec import TableSpec
+from claimx_pipeline.delta.spec import BUCKETS, TableSpec
 from claimx_pipeline.domain.answered import Unreadable
 from claimx_pipeline.domain.decoding import checked_decode
 from claimx_pipeline.domain.entities import RowsByKind
@@ -160,6 +160,8 @@ class Domain:
     """In front of the names of its workers: ``xact-enrichment``."""
     extensions: tuple[tuple[str, DomainExtension], ...] = ()
     """What plugins add to it, each with the plugin's name; filled in by the pipeline."""
+    buckets: int = BUCKETS
+    """Over how many buckets its keys are spread; filled in by the pipeline."""
     formerly: Mapping[str, frozenset[str]] = field(factory=dict)
     """Worker, without the prefix, to what it was called in earlier systems."""
 
@@ -182,6 +184,7 @@ class Domain:
             rows=self.rows,
             event_log=self.event_log,
             rows_topic=self.topics.entities_rows.name,
+            buckets=self.buckets,
         )
 
     @cached_property

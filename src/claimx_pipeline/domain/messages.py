@@ -14,7 +14,7 @@ import msgspec
 from attrs import evolve, field, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord
-from claimx_pipeline.delta.spec import DATE, TIMESTAMP, TableSpec, bucket_of
+from claimx_pipeline.delta.spec import BUCKETS, DATE, TIMESTAMP, TableSpec, bucket_of
 from claimx_pipeline.domain.entities import RowsByKind
 from claimx_pipeline.domain.events import DomainEvent
 from claimx_pipeline.domain.kinds import EntityKind
@@ -79,6 +79,8 @@ class DomainMessages:
     """Table of what became of each event."""
     rows_topic: str
     """Logical name of the topic of entity rows."""
+    buckets: int = BUCKETS
+    """Over how many buckets keys are spread, as in the tables."""
     tables: Mapping[str, TableSpec] = field(init=False)
     """Kind to its table, parents before children."""
     _times: Mapping[str, tuple[tuple[str, Any], ...]] = field(init=False)
@@ -193,7 +195,7 @@ class DomainMessages:
             self.encode(message),
             message.key.encode(),
             ((EVENT_ID, message.event_id.encode()),),
-            bucket=bucket_of(message.key),
+            bucket=bucket_of(message.key, self.buckets),
         )
 
     def summary(self, value: bytes | None) -> tuple[str, str, str, dict[str, Any]]:

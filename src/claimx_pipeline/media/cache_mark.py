@@ -6,12 +6,12 @@ missing and become a dead letter. The missing mark shows the mistake before that
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-
 from claimx_pipeline.media.store import FileStore
 
 MARK = "downloads-land-here.txt"
 """Name of the mark, at the root of the cache."""
+
+_TEXT = b"The worker 'download' puts files here, the worker 'upload' takes them from here.\n"
 
 
 async def mark(cache: FileStore) -> None:
@@ -20,7 +20,7 @@ async def mark(cache: FileStore) -> None:
     Raises:
         StorageError: The store failed.
     """
-    await cache.put(MARK, _text())
+    await cache.put_bytes(MARK, _TEXT)
 
 
 async def is_marked(cache: FileStore) -> bool:
@@ -30,7 +30,3 @@ async def is_marked(cache: FileStore) -> bool:
         StorageError: The store failed.
     """
     return await cache.stat(MARK) is not None
-
-
-async def _text() -> AsyncIterator[bytes]:
-    yield b"The worker 'download' puts files here, the worker 'upload' takes them from here.\n"

@@ -8,8 +8,12 @@ from collections.abc import AsyncIterator
 
 from claimx_pipeline.errors import Category
 from claimx_pipeline.media.cache_mark import is_marked
+from claimx_pipeline.media.checksum import checksum_of
 from claimx_pipeline.media.messages import CachedFile
 from claimx_pipeline.media.store import FileStore, NoSuchFileError, StorageError
+
+SMALL_BYTES = 1024 * 1024
+"""A file of so many bytes is copied whole: one request to each store instead of several."""
 
 
 async def copy_file(file: CachedFile, cache: FileStore, files: FileStore) -> None:
@@ -23,7 +27,7 @@ async def copy_file(file: CachedFile, cache: FileStore, files: FileStore) -> Non
             is not at its destination either; an outage if the cache is another's.
     """
     try:
-        await files.put(file.blob_path, verified(file, cache), file.content_type)
+        await _copy(file, cache, files)
     except NoSuchFileError as error:
         if await holds(files, file):
             return  # it was copied before and its result published; only the commit was lost
@@ -48,6 +52,18 @@ async def copy_file(file: CachedFile, cache: FileStore, files: FileStore) -> Non
         )
 
 
+async def _copy(file: CachedFile, cache: FileStore, files: FileStore) -> None:
+    """Copy *file* whole if it is small, else piece by piece."""
+    content = None
+    if file.bytes_downloaded <= SMALL_BYTES:
+        content = await cache.content(file.cache_path, SMALL_BYTES)
+    if content is None:
+        await files.put(file.blob_path, verified(file, cache), file.content_type)
+        return
+    _check(file, cache, len(content), await checksum_of(content))
+    await files.put_bytes(file.blob_path, content, file.content_type)
+
+
 async def verified(file: CachedFile, cache: FileStore) -> AsyncIterator[bytes]:
     """Yield the cached file's contents, and fail at its end if they are not what they were.
 
@@ -61,10 +77,14 @@ async def verified(file: CachedFile, cache: FileStore) -> AsyncIterator[bytes]:
         await asyncio.to_thread(digest.update, piece)
         size += len(piece)
         yield piece
-    if size != file.bytes_downloaded or digest.hexdigest() != file.checksum:
+    _check(file, cache, size, digest.hexdigest())
+
+
+def _check(file: CachedFile, cache: FileStore, size: int, checksum: str) -> None:
+    if size != file.bytes_downloaded or checksum != file.checksum:
         raise StorageError(
             f"{file.cache_path!r} in the cache {cache.root} is damaged: {size} bytes with "
-            f"checksum {digest.hexdigest()[:16]}…, {file.bytes_downloaded} with "
+            f"checksum {checksum[:16]}…, {file.bytes_downloaded} with "
             f"{file.checksum[:16]}… were fetched; replay the file's event"
         )
 

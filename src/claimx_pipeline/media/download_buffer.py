@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ from typing import Any
 from attrs import define, field, frozen
 
 from claimx_pipeline.errors import Category, RecordError, reason_of
+from claimx_pipeline.media.checksum import checksum_of
 from claimx_pipeline.media.content import HEAD_BYTES
 from claimx_pipeline.media.partial_file import PartialFile, PartialProgress
 
@@ -85,6 +85,10 @@ class DownloadBuffer:
         Raises:
             DiskError: The disk cannot be read.
         """
+        with self._failing():
+            # Hardly ever there. A thread would cost twenty times what looking does.
+            if not PartialFile.is_left(self.folder, self.name):
+                return
         self._file = await self._on_disk(PartialFile.left, self.folder, self.name)
         if self._file is not None:
             self.size, self.progress = self._file.size, self._file.progress
@@ -139,8 +143,7 @@ class DownloadBuffer:
         if self._file is None:
             content = b"".join(self._waiting)
             self._waiting.clear()
-            digest = await asyncio.to_thread(hashlib.sha256, content)
-            return WholeFile(content, self.size, digest.hexdigest())
+            return WholeFile(content, self.size, await checksum_of(content))
         file = await self._write()
         return WholeFile(file.path, self.size, file.checksum())
 

@@ -7,7 +7,7 @@ import os
 import re
 from pathlib import Path
 
-_HALF_FILE = re.compile(r"#\d+\Z")
+HALF_FILE = re.compile(r"#\d+\Z")
 """What obstore calls a file until it is whole."""
 _IN_USE = frozenset({errno.EBUSY, errno.EEXIST, errno.ENOENT, errno.ENOTDIR, errno.ENOTEMPTY})
 
@@ -35,7 +35,7 @@ def sweep(root: Path, folders_before: float, half_files_before: float, leave: st
         if entry.name == leave:
             continue
         if not entry.is_dir(follow_symlinks=False):
-            if _HALF_FILE.search(entry.name) and _changed(entry) < half_files_before:
+            if HALF_FILE.search(entry.name) and _changed(entry) < half_files_before:
                 Path(entry.path).unlink(missing_ok=True)
             continue
         # Looked at before: removing what is in it changes it.

@@ -50,10 +50,19 @@ class PartialFile:
     _using: threading.Lock = field(factory=threading.Lock, init=False, repr=False)
     """Cancelling a write does not end it: the descriptor must not be another file's by then."""
 
+    @staticmethod
+    def is_left(folder: Path, name: str) -> bool:
+        """Tell whether an earlier try left anything of file *name*.
+
+        Raises:
+            OSError: The folder cannot be read.
+        """
+        return (folder / f"{name}.json").exists()
+
     @classmethod
     def left(cls, folder: Path, name: str) -> PartialFile | None:
         """Return what an earlier try left of file *name*; None if nothing of use."""
-        if not (folder / f"{name}.json").exists():
+        if not cls.is_left(folder, name):
             return None
         return cls.create(folder, name)
 

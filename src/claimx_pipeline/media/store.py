@@ -11,12 +11,13 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator, AsyncIterable, AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import datetime
+from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import obstore
-from attrs import define, field, frozen
+from attrs import field, frozen
 from obstore.exceptions import (
     BaseError,
     InvalidPathError,
@@ -27,30 +28,27 @@ from obstore.store import LocalStore, ObjectStore
 
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import Category, RecordError
+from claimx_pipeline.media import local_files
 from claimx_pipeline.media.paths import LONGEST_PATH, why_not
+from claimx_pipeline.media.pieces import PIECE_BYTES, Source, local_pieces, put_in_parts
 from claimx_pipeline.media.store_cause import cause_of
 from claimx_pipeline.media.store_errors import (
     Blame,
     OtherFile,
     blame,
-    is_missing,
     may_pass,
 )
-
-PIECE_BYTES = 5 * 1024 * 1024
-"""Bytes sent or read at once; also the smallest part that S3 takes."""
-
-PARTS_AT_ONCE = 2
-"""Parts of one file under way at once: with the piece size, what a file costs in memory."""
+from claimx_pipeline.media.stored_file import StoredFile
+from claimx_pipeline.media.together import Together
 
 CHECK = "claimx-store-check.txt"
 """Written and removed to see whether a store refuses one file or every file."""
 
+_CHECK = b"Written to see whether this store takes files; may be removed.\n"
+_FAR = datetime(9000, 1, 1, tzinfo=UTC)
+
 _LONGEST_LOCAL = 4000
 """Bytes of a whole path on disk: PATH_MAX, less what obstore adds."""
-
-_FOLDER_TRIES = 10
-"""A folder may be removed by another worker between its making and the file's."""
 
 SETTLE_SECONDS = 0.2
 """Longer than obstore's threads were seen to need, by an order of magnitude."""
@@ -62,18 +60,6 @@ class StorageError(RecordError):
 
 class NoSuchFileError(StorageError):
     """The store has no file of that name."""
-
-
-@frozen
-class StoredFile:
-    """One file in a store."""
-
-    path: str
-    """Relative to the store's root."""
-    size: int
-    """Bytes."""
-    modified: datetime
-    """When it was written, UTC."""
 
 
 @frozen
@@ -93,10 +79,16 @@ class FileStore:
     list_seconds: float = 600.0
     """How long a listing may take in all."""
     _other: OtherFile = field(factory=OtherFile, init=False, repr=False, eq=False)
+    _folder: Path | None = field(init=False, repr=False, eq=False)
+    _together: Together = field(factory=Together, init=False, repr=False, eq=False)
 
     @property
     def folder(self) -> Path | None:
         """The root, if it is a folder on disk."""
+        return self._folder
+
+    @_folder.default
+    def _made_folder(self) -> Path | None:
         return Path(self.root) if isinstance(self.store, LocalStore) else None
 
     async def put(self, path: str, pieces: AsyncIterable[bytes], content_type: str = "") -> None:
@@ -112,40 +104,48 @@ class FileStore:
         Raises:
             StorageError: The store failed, or the path cannot be.
         """
-        # A folder keeps no attributes, and obstore refuses to try.
-        typed = content_type and not isinstance(self.store, LocalStore)
-        attributes: Any = {"Content-Type": content_type} if typed else None
-        source = _Source(pieces)
+        source = Source(pieces)
         try:
             async with self._failing("write", path, source):
-                await self._put(path, source, attributes)
+                attributes = self._attributes(content_type)
+                await put_in_parts(self.store, self.folder, path, source, attributes)
         except NoSuchFileError as error:
-            # Nothing is looked for when a file is written but the bucket itself.
-            why = f"cannot write {path!r}, the store does not exist: {self.root}"
-            raise source.error or StorageError(why, Category.TRANSIENT, outage=True) from error
+            raise source.error or self._no_store(path) from error
         except StorageError as error:
             raise source.error or error from error
 
-    async def _put(self, path: str, source: _Source, attributes: Any = None) -> None:
-        for tries_left in reversed(range(_FOLDER_TRIES)):
-            try:
-                await obstore.put_async(
-                    self.store,
-                    path,
-                    source.pieces(),
-                    attributes=attributes,
-                    chunk_size=PIECE_BYTES,
-                    max_concurrency=PARTS_AT_ONCE,
-                )
-            except (FileNotFoundError, BaseError) as error:
-                # Of a folder that is there: the file's own was removed as it was empty.
-                folder = self.folder
-                if folder is None or source.begun or not tries_left:
-                    raise
-                if not (is_missing(error) and folder.is_dir()):
-                    raise
-            else:
-                return
+    async def put_bytes(self, path: str, content: bytes, content_type: str = "") -> None:
+        """Write a small file in one request; replaces one that is there.
+
+        Args:
+            path: Where to.
+            content: All of it.
+            content_type: Stored with the file where the store can.
+
+        Raises:
+            StorageError: The store failed, or the path cannot be.
+        """
+        folder = self.folder
+        try:
+            async with self._failing("write", path):
+                if folder is not None:
+                    writing = partial(local_files.write, folder, path, content)
+                    await self._together.run(writing)
+                    return
+                attributes = self._attributes(content_type)
+                await obstore.put_async(self.store, path, content, attributes=attributes)
+        except NoSuchFileError as error:
+            raise self._no_store(path) from error
+
+    def _attributes(self, content_type: str) -> Any:
+        # A folder keeps no attributes, and obstore refuses to try.
+        typed = content_type and not isinstance(self.store, LocalStore)
+        return {"Content-Type": content_type} if typed else None
+
+    def _no_store(self, path: str) -> StorageError:
+        # Nothing is looked for when a file is written but the bucket itself.
+        why = f"cannot write {path!r}, the store does not exist: {self.root}"
+        return StorageError(why, Category.TRANSIENT, outage=True)
 
     async def put_file(self, path: str, local: Path, content_type: str = "") -> None:
         """Write a file with the contents of *local*; see ``put``.
@@ -168,14 +168,35 @@ class FileStore:
             async for piece in found.stream(min_chunk_size=PIECE_BYTES):
                 yield bytes(piece)
 
+    async def content(self, path: str, most: int) -> bytes | None:
+        """Return the contents of a small file, in one request; None if it is larger.
+
+        Args:
+            path: The file.
+            most: Bytes that may be in memory.
+
+        Raises:
+            NoSuchFileError: There is none.
+            StorageError: The store failed.
+        """
+        folder = self.folder
+        async with self._failing("read", path):
+            if folder is not None:
+                return await self._together.run(partial(local_files.read, folder, path, most))
+            found = await obstore.get_async(self.store, path)
+            return None if found.meta["size"] > most else bytes(await found.bytes_async())
+
     async def stat(self, path: str) -> StoredFile | None:
         """Return what is known of a file; None if there is none.
 
         Raises:
             StorageError: The store failed.
         """
+        folder = self.folder
         try:
             async with self._failing("look at", path):
+                if folder is not None:
+                    return await self._together.run(partial(local_files.stat, folder, path))
                 found = await obstore.head_async(self.store, path)
         except NoSuchFileError:
             return None
@@ -187,11 +208,27 @@ class FileStore:
         Raises:
             StorageError: The store failed.
         """
+        folder = self.folder
         try:
             async with self._failing("remove", path):
+                if folder is not None:
+                    await self._together.run(partial(local_files.delete, folder, path))
+                    return
                 await obstore.delete_async(self.store, path)
         except NoSuchFileError:
             return
+
+    async def in_folder(self, folder: str) -> list[StoredFile]:
+        """Return the files in a folder that has few, in no particular order.
+
+        Raises:
+            StorageError: The store failed.
+        """
+        root = self.folder
+        if root is None:
+            return [each async for each in self.older_than(_FAR, folder)]
+        async with self._failing("list", folder):
+            return await self._together.run(partial(local_files.in_folder, root, folder))
 
     async def older_than(
         self, moment: datetime, below: str = ""
@@ -244,7 +281,7 @@ class FileStore:
 
     @asynccontextmanager
     async def _failing(
-        self, what: str, path: str, source: _Source | None = None
+        self, what: str, path: str, source: Source | None = None
     ) -> AsyncIterator[None]:
         """Turn what obstore raises into a ``StorageError``, by type and code."""
         if path and (refusal := why_not(path) or self._too_long(path)):
@@ -258,7 +295,7 @@ class FileStore:
             raise StorageError(
                 f"{path!r} is not a valid path in {self.root}: {cause_of(error)}"
             ) from error
-        except BaseError as error:
+        except (BaseError, OSError) as error:
             ours = source is None or source.error is None
             if ours and path and await self._is_of_the_record(error, what, path):
                 raise StorageError(
@@ -285,7 +322,7 @@ class FileStore:
             f"{size} bytes, and the store takes {most}"
         )
 
-    async def _is_of_the_record(self, error: BaseError, what: str, path: str) -> bool:
+    async def _is_of_the_record(self, error: BaseError | OSError, what: str, path: str) -> bool:
         found = blame(error)
         folder = self.folder
         if folder is not None:
@@ -300,46 +337,9 @@ class FileStore:
         return found is Blame.RECORD
 
     async def _write_another(self) -> None:
-        await self.put(CHECK, _check())
+        await self.put_bytes(CHECK, _CHECK)
         with suppress(StorageError):
             await self.delete(CHECK)
 
     async def _look_at_another(self) -> None:
         await self.stat(CHECK)
-
-
-async def _check() -> AsyncIterator[bytes]:
-    yield b"Written to see whether this store takes files; may be removed.\n"
-
-
-@define
-class _Source:
-    """What is being written, and the exception that it ended with, if it did."""
-
-    _given: AsyncIterable[bytes]
-    begun: bool = False
-    """Something was read of it."""
-    error: Exception | None = None
-
-    async def pieces(self) -> AsyncIterator[bytes]:
-        self.begun = True
-        try:
-            async for piece in self._given:
-                yield piece
-        except Exception as error:
-            self.error = error
-            raise
-
-
-async def local_pieces(local: Path) -> AsyncIterator[bytes]:
-    """Yield the contents of a file on disk; reads in a thread.
-
-    Raises:
-        OSError: It cannot be read.
-    """
-    file = await asyncio.to_thread(local.open, "rb")
-    try:
-        while piece := await asyncio.to_thread(file.read, PIECE_BYTES):
-            yield piece
-    finally:
-        file.close()

@@ -78,11 +78,10 @@ class Blame(enum.Enum):
     """Every file."""
 
 
-def blame(error: BaseError) -> Blame:
+def blame(error: BaseError | OSError) -> Blame:
     """Return what *error* is about."""
     text = str(error)
-    if (found := _ERRNO.search(text)) is not None:
-        number = int(found[1])
+    if (number := _errno_of(error)) is not None:
         if number in _OF_THE_PATH:
             return Blame.RECORD
         return Blame.UNKNOWN if number in _PERHAPS_OF_THE_PATH else Blame.STORE
@@ -99,17 +98,22 @@ def blame(error: BaseError) -> Blame:
     return Blame.STORE
 
 
-def may_pass(error: BaseError) -> bool:
+def may_pass(error: BaseError | OSError) -> bool:
     """Tell whether what keeps one file from being written may go by itself: a lease, a lock."""
     return isinstance(error, AlreadyExistsError | PreconditionError)
 
 
 def is_missing(error: BaseError | FileNotFoundError) -> bool:
     """Tell whether a file or its folder was not there."""
+    return isinstance(error, FileNotFoundError) or _errno_of(error) == errno.ENOENT
+
+
+def _errno_of(error: BaseError | OSError) -> int | None:
+    """Return the operating system's number of *error*, if it is one of those."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
     found = _ERRNO.search(str(error))
-    return isinstance(error, FileNotFoundError) or (
-        found is not None and int(found[1]) == errno.ENOENT
-    )
+    return int(found[1]) if found else None
 
 
 @define(eq=False)

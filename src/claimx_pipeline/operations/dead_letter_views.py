@@ -18,7 +18,10 @@ FOREIGN = "a record without the headers of a dead letter; it was not written by 
 
 @define
 class DeadLetterGroup:
-    """Dead letters of one fingerprint: one worker, and one cause."""
+    """Dead letters of one fingerprint: one cause, at one worker.
+
+    A record that cannot be decoded failed at every worker that reads its topic.
+    """
 
     newest: FoundDeadLetter
     """The newest of them."""
@@ -28,6 +31,8 @@ class DeadLetterGroup:
     """When the oldest of them failed for the last time, UTC."""
     topics: dict[str, None] = field(init=False, factory=dict)
     """Topics that hold them, in the order they were met."""
+    workers: dict[str, int] = field(init=False, factory=dict)
+    """How many failed at which worker."""
 
     def __attrs_post_init__(self) -> None:
         self.first = self.newest.failed_at
@@ -37,6 +42,8 @@ class DeadLetterGroup:
         self.count += 1
         self.first = min(self.first, dead_letter.failed_at)
         self.topics[dead_letter.location.topic] = None
+        if failed := dead_letter.failure:
+            self.workers[failed.worker] = self.workers.get(failed.worker, 0) + 1
         if dead_letter.failed_at >= self.newest.failed_at:
             self.newest = dead_letter
 
@@ -59,6 +66,7 @@ class DeadLetterGroup:
             "error_type": failed.error_type if failed else "",
             "error": pattern(failed.error) if failed else FOREIGN,
             "example": self.example,
+            "workers": sorted(self.workers),
             "topics": list(self.topics),
             "first": self.first.isoformat(),
             "last": self.newest.failed_at.isoformat(),

@@ -233,7 +233,8 @@ def _section_problems(sections: Sequence[SettingsSection]) -> Iterator[Problem]:
         if section.name in seen:
             yield Problem(where, f"two plugins register a settings section {section.name!r}")
         if section.kind is not None and not attrs.has(section.kind):
-            yield Problem(where, f"its settings class {section.kind!r} is not an attrs class")
+            kind = getattr(section.kind, "__qualname__", type(section.kind).__name__)
+            yield Problem(where, f"its settings class {kind} is not an attrs class")
         seen.add(section.name)
 
 

@@ -95,15 +95,8 @@ class HealthServer:
             self._thread.start()
             return
         what = f"port {wanted}" if wanted else f"any port from {ports[0]} to {ports[-1]}"
-        raise SettingsError(
-            [
-                Problem(
-                    "health.port",
-                    f"nothing can listen on {what} of {self.settings.host}: {reason}; "
-                    "choose another port, or 0 for none",
-                )
-            ]
-        )
+        said = f"nothing can listen on {what} of {self.settings.host}: {reason}"
+        raise SettingsError([Problem("health.port", f"{said}; choose another port, or 0 for none")])
 
     async def close(self) -> None:
         """Stop listening."""

@@ -13,7 +13,7 @@ import asyncio
 import logging
 import re
 from collections import defaultdict
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from attrs import evolve
@@ -170,8 +170,7 @@ class DownloadProcessor:
 
     async def _cached(self, task: DownloadTask) -> CachedFile | None:
         """Return the file if it is in the cache."""
-        always = self._clock.now() + timedelta(days=365)
-        found = [each async for each in self._cache.older_than(always, cache_folder(task))]
+        found = await self._cache.in_folder(cache_folder(task))
         for stored in sorted(found, key=lambda each: each.modified, reverse=True):
             name = _CACHED_NAME.search(stored.path)
             kind = type_of_extension(name[2]) if name else None
@@ -234,16 +233,12 @@ async def put(store: FileStore, path: str, whole: WholeFile, content_type: str) 
         StorageError: The store failed.
     """
     if isinstance(whole.content, bytes):
-        await store.put(path, _alone(whole.content), content_type)
+        await store.put_bytes(path, whole.content, content_type)
         return
     try:
         await store.put_file(path, whole.content, content_type)
     except OSError as error:
         raise disk_error(error, whole.content) from error
-
-
-async def _alone(content: bytes) -> AsyncIterator[bytes]:
-    yield content
 
 
 def _cached_file(  # noqa: PLR0913 - what is known of a cached file

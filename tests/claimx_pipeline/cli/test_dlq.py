@@ -214,10 +214,7 @@ async def poisoned(place) -> Place:
 
 async def test_the_same_event_dies_at_each_worker_that_reads_it(poisoned):
     groups = await poisoned.json("dlq", "list")
-    assert sorted(group["worker"] for group in groups for _ in range(group["count"])) == [
-        *("events", "events"),
-        *("ingest", "ingest"),
-    ]
+    assert [(group["workers"], group["count"]) for group in groups] == [(["events", "ingest"], 4)]
     assert sum(g["count"] for g in await poisoned.json("dlq", "list", "--worker", "ingest")) == 2
     one = groups[0]["fingerprint"]
     assert len(await poisoned.json("dlq", "list", "--fingerprint", one[:6])) == 1

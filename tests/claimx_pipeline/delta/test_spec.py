@@ -30,3 +30,9 @@ def test_the_bucket_of_a_project_never_changes():
     """It is in every stored table; another function would split their rows."""
     assert [bucket_of(name) for name in ("1", "4895140", "é")] == [7, 7, 14]
     assert {bucket_of(str(n)) for n in range(1000)} == set(range(BUCKETS))
+
+
+def test_a_table_may_have_another_number_of_buckets():
+    wider = evolve(PROJECTS, buckets=64)
+    assert {wider.bucket_of(n) for n in range(5000)} == set(range(64))
+    assert "modulo 64" in wider.stored_columns()[-1].source

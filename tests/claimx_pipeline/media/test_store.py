@@ -14,7 +14,8 @@ import pytest
 
 from claimx_pipeline.errors import Category, SettingsError, category_of
 from claimx_pipeline.media.open_store import open_store
-from claimx_pipeline.media.store import PIECE_BYTES, FileStore, NoSuchFileError, StorageError
+from claimx_pipeline.media.pieces import PIECE_BYTES
+from claimx_pipeline.media.store import FileStore, NoSuchFileError, StorageError
 from claimx_pipeline.settings.secret import Secret
 from tests.rigs.object_stores import Place, azure, azurite_script, s3, s3_place
 
@@ -74,16 +75,39 @@ async def test_what_is_written_is_read_back(store, tmp_path, size):
     assert abs(datetime.now(UTC) - found.modified) < timedelta(minutes=5)
 
 
+@pytest.mark.parametrize("size", [0, 1, 700, 300_000])
+async def test_a_small_file_is_written_and_read_whole(store, size):
+    content = bytes(range(256)) * (size // 256 + 1)
+    content = content[:size]
+    await store.put_bytes(f"small/{size}/{AWKWARD}", content, "image/jpeg")
+    assert await whole(store, f"small/{size}/{AWKWARD}") == content
+    assert await store.content(f"small/{size}/{AWKWARD}", size) == content
+    assert size == 0 or await store.content(f"small/{size}/{AWKWARD}", size - 1) is None
+
+
+async def test_the_files_of_one_folder_are_listed(store):
+    assert await store.in_folder("one/folder") == []
+    for name in ("one/folder/a", "one/folder/b", "one/other"):
+        await store.put_bytes(name, b"xy")
+    found = await store.in_folder("one/folder")
+    assert {(each.path, each.size) for each in found} == {("one/folder/a", 2), ("one/folder/b", 2)}
+    assert all(abs(datetime.now(UTC) - each.modified) < timedelta(minutes=5) for each in found)
+
+
 async def test_a_second_writing_replaces_the_first(store):
     await store.put("twice.txt", pieces(b"first"))
     await store.put("twice.txt", pieces(b"sec", b"ond"))
     assert await whole(store, "twice.txt") == b"second"
+    await store.put_bytes("twice.txt", b"third")
+    assert await whole(store, "twice.txt") == b"third"
 
 
 async def test_a_missing_file_is_reported(store):
     assert await store.stat("nothing/here") is None
     with pytest.raises(NoSuchFileError, match="no file 'nothing/here'"):
         await whole(store, "nothing/here")
+    with pytest.raises(NoSuchFileError, match="no file 'nothing/here'"):
+        await store.content("nothing/here", 10)
     await store.delete("nothing/here")
 
 
@@ -95,7 +119,13 @@ async def test_a_file_is_removed(store):
 
 @pytest.mark.parametrize("path", ["../out", "a/../../out", "a//b", "/a", "a#1", "ü" * 121])
 async def test_a_path_that_not_every_store_takes_is_refused(store, path):
-    for doing in (store.put(path, pieces(b"x")), store.stat(path), store.delete(path)):
+    for doing in (
+        store.put(path, pieces(b"x")),
+        store.put_bytes(path, b"x"),
+        store.content(path, 10),
+        store.stat(path),
+        store.delete(path),
+    ):
         with pytest.raises(StorageError) as raised:
             await doing
         assert raised.value.category is Category.PERMANENT
@@ -127,7 +157,7 @@ async def test_a_source_that_fails_leaves_the_file_that_was_there(store):
 WRITER = """
 import asyncio, sys
 from claimx_pipeline.media.open_store import open_store
-from claimx_pipeline.media.store import PIECE_BYTES
+from claimx_pipeline.media.pieces import PIECE_BYTES
 from claimx_pipeline.settings.secret import Secret
 
 async def slow():
@@ -185,9 +215,11 @@ async def test_an_unavailable_store_is_an_outage():
 
 async def test_a_bucket_that_is_not_there_is_an_outage(servers):
     options = servers("s3").secrets()
-    with pytest.raises(StorageError, match="the store does not exist: s3://missing") as raised:
-        await open_store("s3://missing", options).put("a", pieces(b"x"))
-    assert raised.value.outage
+    missing = open_store("s3://missing", options)
+    for doing in (missing.put("a", pieces(b"x")), missing.put_bytes("a", b"x")):
+        with pytest.raises(StorageError, match="the store does not exist: s3://missing") as raised:
+            await doing
+        assert raised.value.outage
 
 
 async def test_a_refused_credential_is_one_and_is_not_shown(servers):
@@ -205,10 +237,11 @@ async def test_a_folder_that_cannot_be_written_is_an_outage(tmp_path):
     """A full disk, a disk that became read-only, a lost right: the files wait."""
     (tmp_path / "files").symlink_to("/proc/sys")  # no user can make a file there
     store = FileStore("/proc/sys", obstore.store.LocalStore("/proc/sys"))
-    with pytest.raises(StorageError) as raised:
-        await store.put("a/b", pieces(b"x"))
-    assert raised.value.outage
-    assert raised.value.category is Category.TRANSIENT
+    for doing in (store.put("a/b", pieces(b"x")), store.put_bytes("a/b", b"x")):
+        with pytest.raises(StorageError) as raised:
+            await doing
+        assert raised.value.outage
+        assert raised.value.category is Category.TRANSIENT
 
 
 def test_onelake_is_opened_by_its_url():
@@ -248,7 +281,7 @@ MEMORY = """
 import asyncio, sys
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.media.open_store import open_store
-from claimx_pipeline.media.store import local_pieces
+from claimx_pipeline.media.pieces import local_pieces
 from claimx_pipeline.settings.secret import Secret
 from pathlib import Path
 

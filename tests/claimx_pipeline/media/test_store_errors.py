@@ -128,8 +128,14 @@ async def test_a_path_longer_than_the_disk_takes_is_refused(tmp_path):
 async def test_what_is_there_already_is_this_files_failure_alone(tmp_path, there):
     store = open_store(str(tmp_path), {})
     await store.put("a/b", alone())
-    failed = await failure(store, "a/b/c" if there == "file below a file" else "a")
+    path = "a/b/c" if there == "file below a file" else "a"
+    failed = await failure(store, path)
     assert (failed.category, failed.outage) == (Category.PERMANENT, False)
+    half_files = sorted(tmp_path.rglob("*#*"))
+    with pytest.raises(StorageError) as raised:
+        await store.put_bytes(path, b"x")
+    assert (raised.value.category, raised.value.outage) == (Category.PERMANENT, False)
+    assert sorted(tmp_path.rglob("*#*")) == half_files
     await store.put("a/c", alone())
 
 
@@ -172,5 +178,17 @@ async def test_a_path_is_refused_or_every_file_of_it_can_be_written(tmp_path, pa
     await store.put(path, alone(path.encode()))
     assert await listed(store) == [path]
     assert b"".join([piece async for piece in store.pieces(path)]) == path.encode()
+    # The plain way for small files means the same file.
+    found = await store.stat(path)
+    assert (found.path, found.size) == (path, len(path.encode()))
+    assert await store.content(path, 10_000) == path.encode()
+    if "/" in path:
+        assert [each.path for each in await store.in_folder(path.rpartition("/")[0])] == [path]
+    await store.put_bytes(path, b"again")
+    assert await listed(store) == [path]
+    assert b"".join([piece async for piece in store.pieces(path)]) == b"again"
+    await store.delete(path)
+    assert list(tmp_path.iterdir()) == []
+    await store.put_bytes(path, b"x")
     await store.delete(path)
     assert list(tmp_path.iterdir()) == []

@@ -54,7 +54,7 @@ async def test_another_number_of_buckets_is_refused_in_a_sentence(pipeline):
     assert table.metadata().configuration["claimx.buckets"] == "16"
     table.alter.set_table_properties({"claimx.buckets": "32"}, raise_if_not_exists=False)
     (found,) = await operations.migrate_tables(pipeline, "claimx_projects")
-    assert "its rows are in 32 buckets, and this version spreads them over 16" in found.error
+    assert "its rows are in 32 buckets and the setting 'tables.buckets' says 16" in found.error
 
 
 async def test_what_an_older_table_does_not_say_of_itself_is_shown_then_added(pipeline):

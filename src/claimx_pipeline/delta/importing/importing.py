@@ -119,7 +119,7 @@ class TableImport:
             )
             return ByDay.of(self._spec.key, time, counted)
         rows = read(table, "SELECT count(*) AS n FROM t")[0]["n"]
-        return ByKey.of(self._spec.identity(), self._spec.bucket_column, rows)
+        return ByKey.of(self._spec.identity(), self._spec, rows)
 
     def _keys(self, reader: OldReader, rows: pa.Table) -> Keys:
         return reader.keys(rows, {*self._spec.identity(), *filter(None, [self._spec.event_time])})

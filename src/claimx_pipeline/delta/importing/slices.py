@@ -19,7 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from attrs import define, field, frozen
 
-from claimx_pipeline.delta.spec import BUCKETS, bucket_of
+from claimx_pipeline.delta.spec import TableSpec, bucket_of
 
 ROWS = 20_000
 """Rows that a slice should have."""
@@ -39,24 +39,27 @@ class ByKey:
     key: tuple[str, ...]
     bucket_column: str | None
     slices: int
+    buckets: int
 
     @classmethod
-    def of(cls, key: tuple[str, ...], bucket_column: str | None, rows: int) -> ByKey:
-        """Return slices for a table of so many rows."""
+    def of(cls, key: tuple[str, ...], spec: TableSpec | None, rows: int) -> ByKey:
+        """Return slices for a table of so many rows, of whole buckets if *spec* has them."""
         wanted = max(1, min(-(-rows // ROWS), MOST_SLICES))
-        if bucket_column and wanted > BUCKETS:
-            wanted -= wanted % BUCKETS
-        return cls(key, bucket_column, wanted)
+        if spec is None or spec.bucket_column is None:
+            return cls(key, None, wanted, 1)
+        if wanted > spec.buckets:
+            wanted -= wanted % spec.buckets
+        return cls(key, spec.bucket_column, wanted, spec.buckets)
 
     def numbers(self, keys: Keys) -> list[int]:
         """Return the slice of each row."""
         hashes = _hashes(keys, self.key)
         if self.bucket_column is None:
             return [each % self.slices for each in hashes]
-        buckets = [bucket_of(str(owner)) for owner in keys[self.bucket_column]]
-        if self.slices < BUCKETS:
-            return [each * self.slices // BUCKETS for each in buckets]
-        parts = self.slices // BUCKETS
+        buckets = [bucket_of(str(owner), self.buckets) for owner in keys[self.bucket_column]]
+        if self.slices < self.buckets:
+            return [each * self.slices // self.buckets for each in buckets]
+        parts = self.slices // self.buckets
         return [bucket * parts + each % parts for bucket, each in zip(buckets, hashes, strict=True)]
 
 

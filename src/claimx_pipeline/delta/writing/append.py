@@ -15,7 +15,7 @@ from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.querying.reading import micros_in
 from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.delta.schemas import FormWatch
-from claimx_pipeline.delta.spec import TableSpec, bucket_of
+from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.convert import Converted, Converter
 from claimx_pipeline.delta.writing.form import StoredForm
 from claimx_pipeline.delta.writing.held_positions import Acquired, Claim, Positions
@@ -279,6 +279,6 @@ class AppendWriter:
         columns = found.table.columns
         if self.spec.bucket_column:
             ids = found.values[self.spec.bucket_column]
-            buckets = [None if value is None else bucket_of(str(value)) for value in ids]
+            buckets = [None if value is None else self.spec.bucket_of(value) for value in ids]
             columns = [*columns, pa.array(buckets, pa.int32())]
         return pa.Table.from_arrays(columns, schema=self._schema)

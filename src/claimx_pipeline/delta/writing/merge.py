@@ -22,7 +22,7 @@ from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.handle import KeptHandle
 from claimx_pipeline.delta.rows import TableRow
 from claimx_pipeline.delta.schemas import FormWatch
-from claimx_pipeline.delta.spec import TableSpec, bucket_of
+from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.changes import Change, KeyedBatch, KeyedRow, not_older
 from claimx_pipeline.delta.writing.convert import Converter
 from claimx_pipeline.delta.writing.fold import CREATED_AT, UPDATED_AT, Rules, State, digest
@@ -262,7 +262,7 @@ class MergeWriter:
             state[UPDATED_AT] = now
         state["_row_hash"] = self._rules.row_hash(state)
         if self.spec.bucket_column:
-            state["_bucket"] = bucket_of(str(state[self.spec.bucket_column]))
+            state["_bucket"] = self.spec.bucket_of(state[self.spec.bucket_column])
 
     def _missing(self, state: State) -> Iterator[str]:
         for column in self.spec.columns:

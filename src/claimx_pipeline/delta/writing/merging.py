@@ -15,7 +15,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from claimx_pipeline.delta.faults import engine_errors
 from claimx_pipeline.delta.querying.reading import batches, literal, names
-from claimx_pipeline.delta.spec import TableSpec, bucket_of
+from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.fold import State
 from claimx_pipeline.delta.writing.held_positions import Positions
 from claimx_pipeline.delta.writing.keys import find_keys
@@ -40,7 +40,7 @@ class Merging:
         identity, where = self.spec.identity(), "true"
         if self.spec.bucket_column:
             at = identity.index(self.spec.bucket_column)
-            buckets = sorted({bucket_of(str(key[at])) for key in keys})
+            buckets = sorted({self.spec.bucket_of(key[at]) for key in keys})
             where = f"_bucket IN ({', '.join(map(str, buckets))})"
         if len(keys) > _LISTED_KEYS:
             # Many keys are mostly new ones; reading keys alone costs a tenth of reading rows.

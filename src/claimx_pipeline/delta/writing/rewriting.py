@@ -21,7 +21,7 @@ from deltalake import DeltaTable
 from deltalake.transaction import AddAction, RemoveAction
 
 from claimx_pipeline.delta.location import TableLocation
-from claimx_pipeline.delta.spec import TableSpec, bucket_of
+from claimx_pipeline.delta.spec import TableSpec
 from claimx_pipeline.delta.writing.file_commit import FileCommit, combined
 from claimx_pipeline.delta.writing.files import TableFiles, removed
 from claimx_pipeline.delta.writing.fold import State
@@ -209,7 +209,7 @@ class Rewriting:
         if self.spec.bucket_column is None:
             return dict.fromkeys(keys)
         at = self._identity.index(self.spec.bucket_column)
-        return {key: bucket_of(str(key[at])) for key in keys}
+        return {key: self.spec.bucket_of(key[at]) for key in keys}
 
 
 def _shared(hit: _Hit, keys: Collection[Key]) -> set[Key]:

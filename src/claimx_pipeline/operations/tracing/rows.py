@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from claimx_pipeline.clock import published_at
 from claimx_pipeline.delta.querying.query import run_query
-from claimx_pipeline.delta.spec import STRING, TableSpec, bucket_of
+from claimx_pipeline.delta.spec import STRING, TableSpec
 from claimx_pipeline.errors import TableError, UsageError
 from claimx_pipeline.operations.tracing.views import Station
 
@@ -62,7 +62,7 @@ def _of_table(
         return []
     bound = ""
     if keys and spec.bucket_column:
-        buckets = ", ".join(str(each) for each in sorted({bucket_of(key) for key in keys}))
+        buckets = ", ".join(str(each) for each in sorted({spec.bucket_of(key) for key in keys}))
         bound = f"_bucket IN ({buckets}) AND "
     made = next((each for each in _MADE if any(each == c.name for c in spec.columns)), None)
     wanted = list(dict.fromkeys([*spec.key, *columns, *([made] if made else []), *_outcome(spec)]))

@@ -173,7 +173,7 @@ class _Finder:
             if kind == "task to enrich":
                 found[topic] = partition_of(OutRecord(topic, None, key.encode()), count, 0)
             elif kind == "rows to store":
-                found[topic] = bucket_of(key) % count
+                found[topic] = bucket_of(key, self.maker.pipeline.settings.tables.buckets) % count
         return found
 
 

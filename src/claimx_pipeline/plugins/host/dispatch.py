@@ -135,7 +135,10 @@ class Dispatcher:
 
         A file cannot be filtered out: a listener that does so only stops the later ones.
         """
-        return await self.ask(f"claimx_{context.stage}", context, only)
+        hook = f"claimx_{context.stage}"
+        if not self.listeners[hook]:
+            return Dispatched()  # so that it costs nothing
+        return await self.ask(hook, context, only)
 
     async def ask(self, hook: str, context: HookContext, only: str | None = None) -> Dispatched:
         """Ask every listener, in order; stop at the first that filters the event out.

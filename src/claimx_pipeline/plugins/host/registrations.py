@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from claimx_pipeline.broker.protocol import Broker
 from claimx_pipeline.clock import Clock
@@ -123,7 +123,13 @@ class Registrations:
                 offered += [(plugin, each) for each in several(hook, plugin, domains)]
         for plugin, each in offered:
             self.owners.setdefault(("domain", getattr(each, "name", "")), plugin)
-        return self._extended(check_domains(offered, self.refusals))
+        checked = check_domains(offered, self.refusals)
+        buckets = self._settings.tables.buckets
+        spread = {
+            name: each if each.buckets == buckets else evolve(each, buckets=buckets)
+            for name, each in checked.items()
+        }
+        return self._extended(spread)
 
     def _extended(self, domains: Mapping[str, Domain]) -> Mapping[str, Domain]:
         """Return *domains* with what plugins add to them.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 
+from claimx_pipeline.errors import DecodeError
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
 
 DIGITS = 10
@@ -33,10 +34,19 @@ def pattern(message: str) -> str:
     return message
 
 
+UNDECODABLE = DecodeError.__name__
+"""Error of a record that no worker can read: its value is the cause, whichever has met it."""
+
+
 def fingerprint(dead_letter: DeadLetter | None) -> str:
-    """Return what is equal for dead letters of one worker that failed with the same error."""
+    """Return what is equal for dead letters of one worker that failed with the same error.
+
+    A record that cannot be decoded is a dead letter of each group that reads its topic, for one
+    cause; those share a fingerprint.
+    """
     if dead_letter is None:
         return FOREIGN
-    facts = (dead_letter.worker, dead_letter.plugin, dead_letter.category, dead_letter.error_type)
+    worker = "" if dead_letter.error_type == UNDECODABLE else dead_letter.worker
+    facts = (worker, dead_letter.plugin, dead_letter.category, dead_letter.error_type)
     text = "\0".join((*facts, pattern(dead_letter.error)))
     return hashlib.sha256(text.encode()).hexdigest()[:DIGITS]

@@ -17,6 +17,9 @@ KAFKA_SERVERS = "KAFKA_BOOTSTRAP_SERVERS"
 PREFIX = "CLAIMX_"
 """Prefix of our own variables; one that no setting reads is a mistake."""
 
+_ALIKE = 0.8
+"""Of 1: all variables begin alike, so that a name of another kind is near to any."""
+
 _SERVERS = re.compile(r"[^\s,:/@]+:[0-9]{1,5}(?:,[^\s,:/@]+:[0-9]{1,5})*")
 
 
@@ -78,9 +81,10 @@ def unread_variables(
             what = f"no setting reads this variable of the former system; {advice}"
             yield Problem(f"environment {name}", what)
         elif name.startswith(PREFIX):
-            close = get_close_matches(name, known, 1)
-            hint = f"; did you mean {close[0]}?" if close else ""
-            yield Problem(f"environment {name}", f"no setting reads this variable{hint}")
+            close = get_close_matches(name, known, 1, cutoff=_ALIKE)
+            named = f"name it in claimx.yaml as the value of a setting, ${{{name}}}"
+            hint = f"did you mean {close[0]}?" if close else named
+            yield Problem(f"environment {name}", f"no setting reads this variable; {hint}")
 
 
 def _by_path(tables: Iterable[Mapping[str, str]]) -> dict[str, list[str]]:

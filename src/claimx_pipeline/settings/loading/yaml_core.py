@@ -96,8 +96,11 @@ def _syntax_problem(
         return Problem(where, "a second YAML document; write one document per file")
     said = ", ".join(filter(None, (error.context, error.problem)))
     column = f" at column {mark.column + 1}" if mark else ""
+    line = "".join(text.splitlines()[mark.line : mark.line + 1]) if mark else ""
     hint = ""
-    if mark and _FLOW_REFERENCE.search(text.splitlines()[mark.line]):
+    if mark and line[mark.column :].startswith("\t"):
+        return Problem(where, "a tab before or between settings; indent with blanks")
+    if _FLOW_REFERENCE.search(line):
         hint = "; between { } or [ ] put a text with ${ in quotes"
     return Problem(where, f"is not valid YAML: {_QUOTED.sub(_harmless, said)}{column}{hint}")
 

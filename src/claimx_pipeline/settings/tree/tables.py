@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from attrs import field, frozen
-from attrs.validators import gt
+from attrs.validators import ge, gt, le
 
 from claimx_pipeline.settings.kinds import KIND, location, locations
 from claimx_pipeline.settings.masking import masked_repr
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.validators import no_blank_values, not_blank
+
+MOST_BUCKETS = 1024
 
 
 @frozen(kw_only=True)
@@ -32,6 +34,11 @@ class TablesSettings:
 
     storage_options: Mapping[str, Secret] = field(factory=dict)
     """What differs for tables from ``storage.options``, by the names deltalake knows."""
+
+    buckets: int = field(default=16, validator=[ge(1), le(MOST_BUCKETS)])
+    """Over how many buckets the rows of a keyed table, and the messages that bring them, are
+    spread. Fixed when tables are created: one with another number is refused. At most so many
+    instances of ``entities`` share the work."""
 
     dedupe_window_hours: float = field(default=168.0, validator=gt(0))
     """How far back an append table looks for an earlier row of a key that holds no time."""

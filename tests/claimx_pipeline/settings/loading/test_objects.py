@@ -96,7 +96,7 @@ def test_converters_and_private_names_work_beside_a_gap(tmp_path):
         ),
         (
             "tables: {zzz: 1}",
-            "tables.zzz: unknown key 'zzz'; known keys are dedupe_window_hours, paths, ",
+            "tables.zzz: unknown key 'zzz'; known keys are buckets, dedupe_window_hours, paths, ",
         ),
         (
             "brokr: {}",

@@ -1,0 +1,101 @@
+"""The bench measures what it says it does."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+
+
+@pytest.fixture
+def bench(monkeypatch):
+    """The bench's modules, importable for one test."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    for name in ("harness", "run"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    import harness
+    import run
+
+    yield harness, run
+    for name in ("harness", "run"):
+        sys.modules.pop(name, None)
+
+
+def test_a_watch_that_is_stopped_twice_counts_once(bench):
+    harness, _ = bench
+    watch = harness.Stopwatch()
+    watch.start()
+    watch.stop()
+    measured = watch.wall
+    watch.stop()
+    assert watch.wall == measured
+
+
+def test_every_file_of_the_bench_is_found(bench):
+    _, run = bench
+    assert sorted(run.benchmarks("")) == sorted(
+        file.stem for file in BENCHMARKS.glob("r*_*.py") if file.stem[1].isdigit()
+    )
+    assert run.benchmarks("R22") == ["r22_trace"]
+    assert run.benchmarks("R1") == ["r1_consume"]
+
+
+@pytest.mark.parametrize(("ratios", "missed"), [([0.5, 0.51, 0.5], True), ([0.5, 0.9, 0.3], False)])
+def test_rounds_that_disagree_miss_nothing(bench, ratios, missed):
+    harness, _ = bench
+    result = harness.Result("R0", "", ">= 1", "x", ratios, [1.0], [1.0])
+    assert result.missed is missed
+
+
+def test_what_misses_its_target_is_measured_once_more(bench):
+    harness, _ = bench
+    rates = iter([1.0] * 3 + [4.0] * 3)
+
+    async def product():
+        return harness.Measured(next(rates), 1.0, 1.0)
+
+    async def bare():
+        return harness.Measured(2.0, 1.0, 1.0)
+
+    result = asyncio.run(
+        harness.compare("R0", "", product=product, bare=bare, unit="x", at_least=1.0, rounds=2)
+    )
+    assert result.met
+    assert result.ratios == [2.0, 2.0]
+
+
+def test_a_gate_compares_processor_time(bench):
+    harness, _ = bench
+
+    async def product():
+        return harness.Measured(1.0, 10.0, 1.0)
+
+    async def bare():
+        return harness.Measured(1.0, 1.0, 2.0)
+
+    found = [
+        asyncio.run(
+            harness.compare(
+                "R0",
+                "",
+                product=product,
+                bare=bare,
+                unit="x",
+                at_least=1.0,
+                rounds=1,
+                by_cpu=by_cpu,
+            )
+        )
+        for by_cpu in (False, True)
+    ]
+    assert [each.met for each in found] == [False, True]
+    assert [each.ratios for each in found] == [[0.1], [2.0]]
+
+
+def test_no_two_files_of_the_bench_share_a_number(bench):
+    _, run = bench
+    numbers = [name.partition("_")[0] for name in run.benchmarks("")]
+    assert len(numbers) == len(set(numbers))
+    assert set(run.GATING) <= set(run.benchmarks(""))
