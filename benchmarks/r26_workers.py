@@ -106,7 +106,7 @@ def running(names: Sequence[str], folder: Path) -> Iterator[list[Worker]]:
                 child = subprocess.Popen(
                     command,
                     cwd=folder,
-                    env={**environment, "CLAIMX__HEALTH__PORT": str(port)},
+                    env={**environment, "CLAIMX_HEALTH__PORT": str(port)},
                     stdout=log,
                     stderr=log,
                 )
