@@ -307,6 +307,13 @@ def publish_site(built: pathlib.Path, versions: pathlib.Path) -> None:
 
 
 @nox.session
+def recording(session: nox.Session) -> None:
+    """Run the demo on a terminal, and draw what it shows for the README."""
+    install(session, CORE, PLUGIN, *group("tests"))
+    session.run("python", "-m", "tests.pages.recording")
+
+
+@nox.session
 def tutorials(session: nox.Session) -> None:
     """Follow every tutorial word by word, each in a fresh virtual environment; prints the time."""
     install(session, CORE, PLUGIN, *group("tests"))

@@ -143,6 +143,7 @@ class Newcomer:
         self._stack.callback(server.terminate)
         printed = ""
         assert server.stdout is not None
+        self._stack.callback(server.stdout.close)
         for line in server.stdout:
             printed += line
             if len(EXPORT.findall(printed)) == 4:

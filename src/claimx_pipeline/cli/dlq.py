@@ -16,8 +16,9 @@ from claimx_pipeline.cli.asked import CSV, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.dlq_report import counted, note_previews, report
 from claimx_pipeline.cli.live import following
-from claimx_pipeline.errors import Category, UsageError, reason_of
+from claimx_pipeline.errors import Category, UsageError
 from claimx_pipeline.hooks.output import note, print_json, print_rows
+from claimx_pipeline.system_errors import reason_of
 
 if TYPE_CHECKING:
     from claimx_pipeline.operations import Replayed, ReplayPlan
