@@ -36,6 +36,7 @@ tables: {{root: {folder}/tables}}
 storage: {{files: {{root: {folder}/files}}, cache: {{root: {folder}/cache}}}}
 media: {{development_hosts: ["{media_host}"], work_dir: {folder}/partial}}
 plugins: {{dir: ""}}
+health: {{port: "${{BENCH_HEALTH_PORT}}"}}
 """
 TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE_SECONDS = 900.0
@@ -55,6 +56,8 @@ class Taken:
     """MB now."""
     most: float
     """MB at most."""
+    shared: float
+    """MB now, what several processes share being counted in parts."""
 
 
 @define
@@ -85,10 +88,13 @@ class Worker:
         folder = Path("/proc") / str(self.process.pid)
         fields = (folder / "stat").read_text().rpartition(")")[2].split()
         status = dict(line.split(":", 1) for line in (folder / "status").read_text().splitlines())
+        rolled = (folder / "smaps_rollup").read_text().splitlines()
+        rollup = next(line for line in rolled if line.startswith("Pss:"))
         return Taken(
             (int(fields[11]) + int(fields[12])) / TICKS,
             int(status["VmRSS"].split()[0]) / 1024,
             int(status["VmHWM"].split()[0]) / 1024,
+            int(rollup.split()[1]) / 1024,
         )
 
 
@@ -106,7 +112,7 @@ def running(names: Sequence[str], folder: Path) -> Iterator[list[Worker]]:
                 child = subprocess.Popen(
                     command,
                     cwd=folder,
-                    env={**environment, "CLAIMX__HEALTH__PORT": str(port)},
+                    env={**environment, "BENCH_HEALTH_PORT": str(port)},
                     stdout=log,
                     stderr=log,
                 )
@@ -172,7 +178,7 @@ async def measured(kafka: str, folder: Path, count: int) -> Run:
                 folder=folder,
             )
         )
-        pipeline = Pipeline.load(config, environ={}, cwd=folder)
+        pipeline = Pipeline.load(config, environ={"BENCH_HEALTH_PORT": "0"}, cwd=folder)
         await topics.create_topics(pipeline)
         for table in pipeline.tables:
             await asyncio.to_thread(pipeline.table_store.create, table)
@@ -202,6 +208,8 @@ def rows_of(run: Run, count: int) -> Iterator[Result]:
         unit="ms",
         at_most=MOST_CPU_MS,
     )
+    shared = sum(each.shared for each in run.started.values())
+    print(f"      idle, what they share counted once: {shared:,.0f} MB", flush=True)
     yield single("R26i", "all of them idle, MB", value=idle, unit="MB", at_most=MOST_IDLE_MB)
     first = run.started["ingest"].cpu
     yield single(
