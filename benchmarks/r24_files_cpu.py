@@ -1,4 +1,4 @@
-"""R23: processor time that the file workers need for one small file, all steps included.
+"""R24: processor time that the file workers need for one small file, all steps included.
 
 ``download`` fetches, checks, hashes, caches and publishes; ``upload`` copies, verifies, publishes,
 and removes the cached file once it meets its result. Folders as stores, a real Kafka, a host of
@@ -20,9 +20,9 @@ from harness import Conditions, Measured, Result, single
 from product_loop import run_as_it_is
 from r15_files import server
 
+from claimx_pipeline import Pipeline
 from claimx_pipeline.claimx.files import CODEC
 from claimx_pipeline.media.messages import DownloadTask
-from claimx_pipeline.pipeline import Pipeline
 from tests.rigs import topics
 
 SMALL, PHOTO = 4_000, 200_000
@@ -90,7 +90,7 @@ async def measure(kafka: str, *, rounds: int, files: int, sizes: Sequence[int]) 
                 found.setdefault((name, size), []).append(measured.cpu / measured.units * 1000)
     return [
         single(
-            "R23" if size == SMALL else "R23p",
+            "R24" if size == SMALL else "R24p",
             f"{name}: processor time per file of {size // 1000} KB, ms",
             value=statistics.median(each),
             unit="ms",

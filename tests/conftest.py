@@ -74,9 +74,17 @@ def own_kafka() -> Iterator[KafkaServer]:
 
 
 @pytest.fixture(scope="session")
-def mortal_kafka() -> Iterator[KafkaServer]:
-    """A Kafka for all tests that kill and restart one; it runs whenever a test begins."""
+def _killed_kafka() -> Iterator[KafkaServer]:
     yield from _running(kafka_server())
+
+
+@pytest.fixture
+def mortal_kafka(_killed_kafka: KafkaServer) -> KafkaServer:
+    """A Kafka for all tests that kill and restart one; it runs whenever a test begins."""
+    if not _killed_kafka.serves():  # the test before failed while it was down
+        _killed_kafka.end()
+        _killed_kafka.start()
+    return _killed_kafka
 
 
 @pytest.fixture(scope="session")

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from claimx_pipeline.cli.context import CommandLine
-from claimx_pipeline.errors import reason_of
 from claimx_pipeline.hooks.output import note, warn
+from claimx_pipeline.system_errors import reason_of
 
 FAILED = 1
 """Exit code if something is in the way."""
