@@ -269,6 +269,7 @@ def pages(session: nox.Session) -> None:
         "settings",
         "commands",
         "errors",
+        "messages",
         "mistakes",
         "topics",
         "stages",
@@ -303,6 +304,20 @@ def publish_site(built: pathlib.Path, versions: pathlib.Path) -> None:
     (versions / "index.html").write_text(
         f'<!doctype html><meta http-equiv="refresh" content="0; url={found[0]}/index.html">'
     )
+
+
+@nox.session
+def recording(session: nox.Session) -> None:
+    """Run the demo on a terminal, and draw what it shows for the README."""
+    install(session, CORE, PLUGIN, *group("tests"))
+    session.run("python", "-m", "tests.pages.recording")
+
+
+@nox.session
+def tutorials(session: nox.Session) -> None:
+    """Follow every tutorial word by word, each in a fresh virtual environment; prints the time."""
+    install(session, CORE, PLUGIN, *group("tests"))
+    session.run("pytest", "tests/tutorials", "-m", "tutorial", "-s", *session.posargs)
 
 
 @nox.session

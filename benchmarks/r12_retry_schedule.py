@@ -57,4 +57,4 @@ async def bench(run: Conditions) -> list[Result]:
     )
     p99 = late[int(len(late) * 0.99)]
     what = "retry tiers' schedule error p99 against the poll interval"
-    return [single("R12", what, value=p99 * 1000, bare=POLL * 1000, unit="ms", at_most=1.5)]
+    return [single("R12", what, value=p99 * 1000, bare=POLL * 1000, unit="ms", at_most=0.5)]

@@ -97,9 +97,9 @@ def started(*command: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
 
 
 @contextlib.contextmanager
-def api(folder: Path) -> Iterator[str]:
-    """Run the API and give its URL."""
-    with started(sys.executable, "-c", SERVER, str(API_SECONDS), folder=folder) as child:
+def api(folder: Path, seconds: float = API_SECONDS) -> Iterator[str]:
+    """Run the API, which takes *seconds*, and give its URL."""
+    with started(sys.executable, "-c", SERVER, str(seconds), folder=folder) as child:
         assert child.stdout is not None
         yield f"http://127.0.0.1:{int(child.stdout.readline())}"
 

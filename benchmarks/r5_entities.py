@@ -176,7 +176,7 @@ async def measure(*, rounds: int, stored: int, stored_many: int) -> list[Result]
                 "seven tables, nothing changed; seven bare appends",
                 product=lambda: product(template, SPECS, scattered, changing=False),
                 bare=lambda: bare_appends(template, SPECS),
-                at_least=0.5,
+                at_least=3.0,
                 **common,
             ),
             await compare(

@@ -48,4 +48,4 @@ async def bench(run: Conditions) -> list[Result]:
     late.sort()
     p99 = late[int(len(late) * 0.99)]
     what = "event-loop lag p99 while tables merge and compact, ms"
-    return [single("R9", what, value=p99, unit="ms", at_most=25.0)]
+    return [single("R9", what, value=p99, unit="ms", at_most=15.0)]

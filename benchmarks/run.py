@@ -21,6 +21,8 @@ harness.support()
 from tests.rigs.kafka_server import kafka  # noqa: E402 - the tests' helpers must be importable first
 
 HERE = Path(__file__).parent
+GATING = ("r1_consume", "r14_forms", "r23_counting", "r24_files_cpu")
+"""What ``--gate`` runs unless told otherwise: judged by processor time."""
 
 
 def benchmarks(only: str) -> list[str]:
@@ -41,9 +43,9 @@ def benchmarks(only: str) -> list[str]:
 
 
 async def measure(conditions: harness.Conditions, only: str) -> list[harness.Result]:
-    """Run what *only* names."""
+    """Run what *only* names; all if it is empty, or those that gate."""
     results: list[harness.Result] = []
-    for name in benchmarks(only):
+    for name in GATING if conditions.gated and not only else benchmarks(only):
         results += await importlib.import_module(name).bench(conditions)
     return results
 

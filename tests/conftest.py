@@ -42,7 +42,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leave what takes minutes or needs other programs to those who ask for it."""
     asked = config.getoption("markexpr")
-    marks = [mark for mark in ("mutation", "deploy", "monitoring") if mark not in asked]
+    marks = [mark for mark in ("mutation", "deploy", "monitoring", "tutorial") if mark not in asked]
     left_out = [item for item in items if any(map(item.get_closest_marker, marks))]
     if left_out:
         items[:] = [item for item in items if item not in left_out]
@@ -74,9 +74,17 @@ def own_kafka() -> Iterator[KafkaServer]:
 
 
 @pytest.fixture(scope="session")
-def mortal_kafka() -> Iterator[KafkaServer]:
-    """A Kafka for all tests that kill and restart one; it runs whenever a test begins."""
+def _killed_kafka() -> Iterator[KafkaServer]:
     yield from _running(kafka_server())
+
+
+@pytest.fixture
+def mortal_kafka(_killed_kafka: KafkaServer) -> KafkaServer:
+    """A Kafka for all tests that kill and restart one; it runs whenever a test begins."""
+    if not _killed_kafka.serves():  # the test before failed while it was down
+        _killed_kafka.end()
+        _killed_kafka.start()
+    return _killed_kafka
 
 
 @pytest.fixture(scope="session")

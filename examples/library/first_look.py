@@ -8,11 +8,12 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from pathlib import Path
+from typing import Any
 
 from claimx_pipeline import EnrichmentContext, Pipeline, Plugin, PluginResult
 from claimx_pipeline.hooks import Log
 
-EVENTS = [
+EVENTS: list[dict[str, Any] | str] = [
     {"eventId": "e-1", "eventType": "PROJECT_CREATED", "projectId": 700100},
     {"eventId": "e-2", "eventType": "PROJECT_CREATED", "projectId": 700101},
     "not an event",

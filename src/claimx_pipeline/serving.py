@@ -11,8 +11,9 @@ import uvicorn
 from attrs import define, field
 from starlette.types import ASGIApp
 
-from claimx_pipeline.errors import ClaimxError, reason_of
+from claimx_pipeline.errors import ClaimxError
 from claimx_pipeline.settings.kinds import url_of
+from claimx_pipeline.system_errors import reason_of
 
 _GRACE_SECONDS = 2
 """How long requests under way may take once the server ends."""

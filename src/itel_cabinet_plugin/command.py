@@ -10,7 +10,6 @@ import msgspec
 import typer
 
 from claimx_pipeline import UsageError
-from claimx_pipeline.errors import reason_of
 from claimx_pipeline.hooks import note, print_json, print_table
 from itel_cabinet_plugin.form.model import ParsedForm
 from itel_cabinet_plugin.form.parse import parse_form
@@ -51,7 +50,7 @@ def _read(file: Path) -> dict[str, Any]:
     try:
         assignment = msgspec.json.decode(file.read_bytes())
     except OSError as error:
-        reason = reason_of(error)
+        reason = error.strerror or str(error)
         raise UsageError(f"{file} cannot be read: {reason}; name a file that is there") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{file} is not JSON: {error}; save the API's answer as it is") from error

@@ -185,7 +185,9 @@ class Crew:
         told = [
             Loss(frozenset(member.workers), member.since, now())
             for member in (*self.past, *self.members)
-            if any(word in member.child.log.read_text(errors="replace") for word in LOSSES)
+            # One that was killed at once has written none.
+            if member.child.log.exists()
+            and any(word in member.child.log.read_text(errors="replace") for word in LOSSES)
         ]
         away = [Loss(frozenset(self.workers), *outage) for outage in self.outages]
         return [loss for loss in (*self.losses, *told, *away) if worker in loss.workers]

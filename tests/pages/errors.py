@@ -76,12 +76,17 @@ def remedies() -> dict[str, str]:
 def page() -> str:
     """Return the page."""
     known, parts = remedies(), [HEAD.format(command=COMMAND)]
-    ordered = sorted(sentences(), key=lambda each: (ROOMS[each.room], each))
-    for heading, found in groupby(ordered, lambda each: ROOMS[each.room]):
+    ordered = sorted(sentences(), key=lambda each: (_heading(each), each))
+    for heading, found in groupby(ordered, _heading):
         parts.append(f"## {heading}\n\n| Sentence | What to do | Raised as |\n|---|---|---|")
         parts += [_row(each, known) for each in found]
         parts.append("")
     return "\n".join(parts)
+
+
+def _heading(sentence: Sentence) -> str:
+    room = sentence.room
+    return ROOMS.get(room, room.replace("_", " ").capitalize())
 
 
 def _row(sentence: Sentence, known: dict[str, str]) -> str:

@@ -105,7 +105,7 @@ class _File:
         for each in node.body:
             if isinstance(each, ast.FunctionDef) and each.name == "__str__":
                 for text in self._returned(each):
-                    if self._is_sentence(node.name, shown := _tidy(text)):
+                    if self._is_sentence(node.name, shown := _tidy(_with_defaults(text, node))):
                         yield Sentence(self.room, shown, node.name)
 
     def _is_sentence(self, kind: str, text: str) -> bool:
@@ -188,6 +188,15 @@ class _File:
             case ast.Starred(value=value):
                 return self._placeholder(value)
         return "…"
+
+
+def _with_defaults(text: str, node: ast.ClassDef) -> str:
+    """Return *text* with those fields of a class filled in that have a text as their default."""
+    for each in node.body:
+        match each:
+            case ast.AnnAssign(target=ast.Name(id=name), value=ast.Constant(value=str(given))):
+                text = text.replace(_upper(name), given or _upper(name))
+    return text
 
 
 def _own(function: ast.AST) -> Iterator[ast.AST]:

@@ -38,7 +38,7 @@ def test_every_file_of_the_bench_is_found(bench):
     assert sorted(run.benchmarks("")) == sorted(
         file.stem for file in BENCHMARKS.glob("r*_*.py") if file.stem[1].isdigit()
     )
-    assert run.benchmarks("R22") == ["r22_counting", "r22_trace"]
+    assert run.benchmarks("R22") == ["r22_trace"]
     assert run.benchmarks("R1") == ["r1_consume"]
 
 
@@ -92,3 +92,10 @@ def test_a_gate_compares_processor_time(bench):
     ]
     assert [each.met for each in found] == [False, True]
     assert [each.ratios for each in found] == [[0.1], [2.0]]
+
+
+def test_no_two_files_of_the_bench_share_a_number(bench):
+    _, run = bench
+    numbers = [name.partition("_")[0] for name in run.benchmarks("")]
+    assert len(numbers) == len(set(numbers))
+    assert set(run.GATING) <= set(run.benchmarks(""))

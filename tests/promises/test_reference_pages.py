@@ -1,5 +1,7 @@
 """Pages of the reference that are made from the code are what the code says."""
 
+import json
+
 import pytest
 
 from tests.pages import (
@@ -7,6 +9,7 @@ from tests.pages import (
     connections,
     errors,
     event_rows,
+    messages,
     mistakes,
     raised,
     settings,
@@ -19,11 +22,26 @@ from tests.pages import (
 @pytest.mark.plugin
 @pytest.mark.parametrize(
     "made",
-    [commands, connections, errors, settings, stages, task_triggers, topics],
+    [commands, connections, errors, messages, settings, stages, task_triggers, topics],
     ids=lambda made: made.__name__,
 )
 def test_the_page_is_up_to_date(made):
     assert made.PAGE.read_text(encoding="utf-8") == made.page(), f"run {made.COMMAND}"
+
+
+@pytest.mark.plugin
+def test_what_is_on_the_topics_is_what_the_page_lists(claimx_sandbox):
+    claimx_sandbox.happen(20)
+    claimx_sandbox.run("ingest", "enrichment")
+    seen = {topic: claimx_sandbox.records(topic) for topic, *_ in messages.MESSAGES[:3]}
+    page = messages.PAGE.read_text(encoding="utf-8")
+    for topic, _, _, kind in messages.MESSAGES[:3]:
+        found = {key for record in seen[topic] for key in json.loads(record.value)}
+        assert found
+        listed = [*messages.fields(kind), *messages.BESIDE.get(topic, ())]
+        assert found <= {name for name, _ in listed}, topic
+    names = {name for records in seen.values() for each in records for name, _ in each.headers}
+    assert [name for name in sorted(names) if f"`{name}`" not in page] == []
 
 
 SESSIONS = mistakes.sessions(mistakes.PAGE.read_text(encoding="utf-8"))

@@ -24,7 +24,7 @@ from pathlib import Path
 from attrs import define, field, frozen
 
 POM = Path(__file__).parent / "kafka" / "pom.xml"
-START_SECONDS = 90.0
+START_SECONDS = 180.0
 CLUSTER_ID = "claimxTestClusterAAAAA"
 PR_SET_PDEATHSIG = 1
 
@@ -194,6 +194,11 @@ class KafkaServer:
             if ended or time.monotonic() > end:
                 raise KafkaUnavailableError(f"no Kafka: it did not start: {text[-1000:]}")
             time.sleep(0.05)
+
+    def serves(self) -> bool:
+        """Return whether its process runs and has said that it serves."""
+        runs = self.process is not None and self.process.poll() is None
+        return runs and STARTED in self._log.read_text(errors="replace")
 
     def end(self, number: int = signal.SIGKILL) -> None:
         """End it with a signal; what it acknowledged is on its disk."""

@@ -42,7 +42,7 @@ class Place:
 def free_port() -> int:
     with socket.socket() as listening:
         listening.bind(("127.0.0.1", 0))
-        return listening.getsockname()[1]
+        return int(listening.getsockname()[1])
 
 
 @contextlib.contextmanager
@@ -143,11 +143,11 @@ def _running(command: list[str], url: str) -> Iterator[None]:
         server.wait()
 
 
-def _wait(server: subprocess.Popen, url: str) -> None:
+def _wait(server: subprocess.Popen[bytes], url: str) -> None:
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if server.poll() is not None:
-            raise RuntimeError(f"{server.args} ended with {server.returncode}")
+            raise RuntimeError(f"{server.args!r} ended with {server.returncode}")
         try:
             urllib.request.urlopen(url, timeout=5).close()
         except urllib.error.HTTPError:

@@ -2,12 +2,19 @@
 
 import os
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.rigs.command import CLEAN, PROGRAM
 
 
-def on_terminal(*arguments: str, cwd: Path, width: int, env: dict[str, str] | None = None) -> str:
+def on_terminal(
+    *arguments: str,
+    cwd: Path,
+    width: int,
+    env: dict[str, str] | None = None,
+    program: Sequence[str] = PROGRAM,
+) -> str:
     """Return what the command writes to its terminal, stderr included."""
     import fcntl
     import pty
@@ -18,7 +25,7 @@ def on_terminal(*arguments: str, cwd: Path, width: int, env: dict[str, str] | No
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 50, width, 0, 0))
     environ = {**CLEAN, "TERM": "xterm", **(env or {})}
     with subprocess.Popen(
-        [*PROGRAM, *arguments], cwd=cwd, env=environ, stdin=theirs, stdout=theirs, stderr=theirs
+        [*program, *arguments], cwd=cwd, env=environ, stdin=theirs, stdout=theirs, stderr=theirs
     ):
         os.close(theirs)
         parts = []

@@ -3,7 +3,7 @@
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from typing import Any, TypeVar
 
 T = TypeVar("T")
 
@@ -11,7 +11,7 @@ PAUSE_SECONDS = 0.01
 
 
 async def until(
-    condition: Callable[[], T | Awaitable[T]], *running: asyncio.Task, seconds: float = 30
+    condition: Callable[[], T | Awaitable[T]], *running: asyncio.Task[Any], seconds: float = 30
 ) -> T:
     """Wait until *condition* holds, and return what it returned.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 import tomllib
@@ -12,7 +13,7 @@ from typing import Any
 import pytest
 
 from claimx_pipeline import Pipeline
-from tests.pages import commands, metrics, settings
+from tests.pages import commands, metrics, raised, settings
 
 DOCS = Path(__file__).parents[2] / "docs"
 BUILT = DOCS / "build"
@@ -110,3 +111,10 @@ def test_the_search_finds_every_setting_command_metric_topic_and_table():
     names |= set(re.findall(r"^\| `([a-z_.]+)` \|", settings.page(), re.MULTILINE))
     names |= {each.name for each in metrics.served()}
     assert sorted(name for name in names if name not in text) == []
+
+
+@built
+def test_the_search_finds_every_sentence_of_an_error():
+    text = " ".join(html.unescape(searched()).split())
+    said = {each.text.partition("; ")[0].replace("`", "'") for each in raised.sentences()}
+    assert sorted(each for each in said if each not in text) == []

@@ -9,8 +9,9 @@ import typer
 
 from claimx_pipeline import operations
 from claimx_pipeline.cli import completing
-from claimx_pipeline.errors import BrokerError, Problem, readable
+from claimx_pipeline.errors import BrokerError, Problem
 from claimx_pipeline.hooks.output import note, print_json, print_table
+from claimx_pipeline.system_errors import readable
 
 if TYPE_CHECKING:
     from claimx_pipeline.cli.context import CommandLine

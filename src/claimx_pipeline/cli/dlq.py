@@ -15,8 +15,10 @@ from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.asked import CSV, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.dlq_report import counted, note_previews, report
-from claimx_pipeline.errors import Category, UsageError, reason_of
+from claimx_pipeline.cli.live import following
+from claimx_pipeline.errors import Category, UsageError
 from claimx_pipeline.hooks.output import note, print_json, print_rows
+from claimx_pipeline.system_errors import reason_of
 
 if TYPE_CHECKING:
     from claimx_pipeline.operations import Replayed, ReplayPlan
@@ -296,8 +298,14 @@ async def carried_out(pipeline: Pipeline, plan: ReplayPlan) -> Replayed:
     from claimx_pipeline.runtime.process import stop_on_signals
 
     stop = asyncio.Event()
-    async with stop_on_signals(stop.set):
-        return await operations.replay_dead_letters(pipeline, plan, stop=stop)
+    with following(pipeline.clock) as say:
+        async with stop_on_signals(stop.set):
+            return await operations.replay_dead_letters(
+                pipeline,
+                plan,
+                stop=stop,
+                on_part=lambda count, of: say(f"replayed {count:,} of {of:,} dead letters"),
+            )
 
 
 def confirm(count: int, *, json: bool) -> None:

@@ -9,8 +9,8 @@ from typing import Annotated
 import typer
 
 from claimx_pipeline.cli.context import CommandLine
-from claimx_pipeline.errors import reason_of
 from claimx_pipeline.hooks.output import note, warn
+from claimx_pipeline.system_errors import reason_of
 
 FAILED = 1
 """Exit code if something is in the way."""
@@ -58,7 +58,8 @@ def init(
             target.write_text(texts[name], encoding="utf-8")
             typer.echo(f"wrote {target}")
     except OSError as error:
-        warn(f"claimx-run: {error.filename} cannot be written: {reason_of(error)}")
+        # Of a disk that is full, the system does not name the file.
+        warn(f"claimx-run: {error.filename or target} cannot be written: {reason_of(error)}")
         raise typer.Exit(FAILED) from error
     note("look at it with 'claimx-run config show --sources'; try it all with 'claimx-run demo'")
 

@@ -1,12 +1,12 @@
-"""One line at the bottom of a terminal that says how far the workers are."""
+"""One line at the bottom of a terminal that says how far the workers, or a command, are."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, redirect_stderr
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager, redirect_stderr
 from io import TextIOBase
 from typing import TYPE_CHECKING, TextIO
 
@@ -15,6 +15,7 @@ from attrs import define, field
 from claimx_pipeline.errors import BrokerError
 from claimx_pipeline.hooks.drawing import terminal_width
 from claimx_pipeline.hooks.manner import manner
+from claimx_pipeline.hooks.output import note
 
 if TYPE_CHECKING:
     from claimx_pipeline.clock import Clock
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 SECONDS = 0.5
 """Between two looks at the broker."""
+INTERVAL_SECONDS = 10.0
+"""Between two lines of a command that is not on a terminal."""
 CLEAR = "\r\x1b[K"
 
 
@@ -54,11 +57,14 @@ class LiveLine(TextIOBase):
         return self.stream.isatty()
 
 
-@asynccontextmanager
-async def live(run: Running, clock: Clock) -> AsyncIterator[None]:
-    """Show on a terminal, while the block runs, how far the workers of *run* are."""
+@contextmanager
+def live_line() -> Iterator[LiveLine | None]:
+    """Give the line at the bottom of the terminal; None if there is no terminal, or ``--quiet``.
+
+    What is written to stderr or logged meanwhile scrolls by above it; it is removed at the end.
+    """
     if manner.quiet or not sys.stderr.isatty():
-        yield
+        yield None
         return
     line = LiveLine(sys.stderr)
     handlers = [
@@ -68,16 +74,51 @@ async def live(run: Running, clock: Clock) -> AsyncIterator[None]:
     ]
     for handler in handlers:
         handler.setStream(line)
-    ticking = asyncio.create_task(_tick(line, run, clock))
     try:
         with redirect_stderr(line):
-            yield
+            yield line
     finally:
-        ticking.cancel()
-        await asyncio.gather(ticking, return_exceptions=True)
         line.show("")
         for handler in handlers:
             handler.setStream(line.stream)
+
+
+@contextmanager
+def following(clock: Clock) -> Iterator[Callable[[str], None]]:
+    """Give what shows how far a command is: in the live line, or by a line at intervals elsewhere.
+
+    A command that is done before the first interval ends prints none.
+
+    Args:
+        clock: Says when an interval ends.
+    """
+    due = clock.monotonic() + INTERVAL_SECONDS
+    with live_line() as line:
+
+        def say(text: str) -> None:
+            nonlocal due
+            if line is not None:
+                line.show(text)
+            elif clock.monotonic() >= due:
+                note(text)
+                due = clock.monotonic() + INTERVAL_SECONDS
+
+        yield say
+
+
+@asynccontextmanager
+async def live(run: Running, clock: Clock) -> AsyncIterator[None]:
+    """Show on a terminal, while the block runs, how far the workers of *run* are."""
+    with live_line() as line:
+        if line is None:
+            yield
+            return
+        ticking = asyncio.create_task(_tick(line, run, clock))
+        try:
+            yield
+        finally:
+            ticking.cancel()
+            await asyncio.gather(ticking, return_exceptions=True)
 
 
 async def _tick(line: LiveLine, run: Running, clock: Clock) -> None:

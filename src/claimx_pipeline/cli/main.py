@@ -18,17 +18,11 @@ from typer.core import TyperGroup
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.examples import with_examples
 from claimx_pipeline.cli.mistyped import sentence
-from claimx_pipeline.errors import (
-    ClaimxError,
-    PluginLoadError,
-    Refusals,
-    SettingsError,
-    UsageError,
-    reason_of,
-)
+from claimx_pipeline.errors import ClaimxError, PluginLoadError, Refusals, SettingsError, UsageError
 from claimx_pipeline.hooks.command import Command
 from claimx_pipeline.hooks.manner import manner
 from claimx_pipeline.hooks.output import warn
+from claimx_pipeline.system_errors import reason_of
 
 if TYPE_CHECKING:
     from claimx_pipeline.plugins.host.info import PluginInfo

@@ -15,7 +15,7 @@ from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.asked import CSV, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.plugins_new import Kind, write_plugin
-from claimx_pipeline.errors import ClaimxError, DecodeError, UsageError, reason_of
+from claimx_pipeline.errors import ClaimxError, DecodeError, UsageError
 from claimx_pipeline.hooks.output import (
     note,
     print_json,
@@ -24,6 +24,7 @@ from claimx_pipeline.hooks.output import (
     warn,
     with_snake_keys,
 )
+from claimx_pipeline.system_errors import reason_of
 
 if TYPE_CHECKING:
     from claimx_pipeline.domain.events import DomainEvent

@@ -13,9 +13,11 @@ import typer
 from claimx_pipeline import operations
 from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.context import CommandLine
-from claimx_pipeline.errors import UsageError, reason_of
+from claimx_pipeline.cli.live import following
+from claimx_pipeline.errors import UsageError
 from claimx_pipeline.hooks.output import note, print_json, warn
 from claimx_pipeline.operations.names import one_domain
+from claimx_pipeline.system_errors import reason_of
 from claimx_pipeline.topics import BRAND
 
 if TYPE_CHECKING:
@@ -90,7 +92,15 @@ def publish(
 def _publish_events(pipeline: Pipeline, file: Path, domain: str, *, json: bool) -> None:
     one_domain(pipeline, domain)
     try:
-        done = asyncio.run(operations.publish_events(pipeline, lines_of(file), domain))
+        with following(pipeline.clock) as say:
+            done = asyncio.run(
+                operations.publish_events(
+                    pipeline,
+                    lines_of(file),
+                    domain,
+                    on_part=lambda count, of: say(f"published {count:,} of {of:,} events"),
+                )
+            )
     except UsageError as error:
         raise UsageError(f"{file} {error}") from error
     note_refused(file, done.refused)

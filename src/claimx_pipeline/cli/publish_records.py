@@ -12,6 +12,7 @@ import typer
 from attrs import frozen
 
 from claimx_pipeline import operations
+from claimx_pipeline.cli.live import following
 from claimx_pipeline.cli.publish import lines_of, note_refused
 from claimx_pipeline.errors import UsageError
 from claimx_pipeline.hooks.output import note, print_json, warn
@@ -93,13 +94,24 @@ def publish_records(pipeline: Pipeline, topic: str, file: Path, options: Options
                 "or see --dry-run"
             )
         typer.confirm(f"Publish {_counted(len(plan.records))} to {plan.topic}?", abort=True)
-    published = asyncio.run(operations.publish_planned(pipeline, plan)) if going else 0
+    published = _published(pipeline, plan) if going else 0
     if options.json:
         print_json(_as_json(plan, published, dry_run=options.dry_run))
     elif going:
         note(f"published {_counted(published)} to {plan.topic}")
     if plan.refused:
         raise typer.Exit(1)
+
+
+def _published(pipeline: Pipeline, plan: Publication) -> int:
+    with following(pipeline.clock) as say:
+        return asyncio.run(
+            operations.publish_planned(
+                pipeline,
+                plan,
+                on_part=lambda count, of: say(f"published {count:,} of {of:,} records"),
+            )
+        )
 
 
 def _show(plan: Publication) -> None:

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from claimx_pipeline.errors import ClaimxError, UsageError, reason_of
+from claimx_pipeline.errors import ClaimxError, UsageError
 from claimx_pipeline.hooks.output import note
+from claimx_pipeline.system_errors import reason_of
 
 if TYPE_CHECKING:
     from claimx_pipeline.simulator.server import SimulatorServer

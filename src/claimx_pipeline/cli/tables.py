@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -13,6 +14,7 @@ from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.asked import CSV, JSON, VERTICAL
 from claimx_pipeline.cli.context import CommandLine
 from claimx_pipeline.cli.failing import end_with
+from claimx_pipeline.cli.live import following
 from claimx_pipeline.cli.tables_import import import_, views
 from claimx_pipeline.hooks.output import note, print_json, print_rows, print_table, warn
 from claimx_pipeline.operations.names import one_domain
@@ -191,10 +193,8 @@ def maintain(
     can be read or restored any more, and a reader that follows the log as a stream (Spark,
     Fabric) must not be further behind. What workers need to notice a restore is kept.
     """
-    work = operations.maintain_tables(
-        _pipeline(context), *(names or ()), log_retention=log_retention, dry_run=dry_run
-    )
-    _print_maintained(work, dry_run=dry_run, json=json)
+    work = partial(operations.maintain_tables, log_retention=log_retention)
+    _print_maintained(_pipeline(context), names, work, dry_run=dry_run, json=json)
     if log_retention and not json:
         note(LOST)
 
@@ -246,8 +246,8 @@ def compact(
     context: typer.Context, names: NAMES = None, dry_run: DRY_RUN = False, json: JSON = False
 ) -> None:
     """Join the small files of each partition. Workers may go on meanwhile."""
-    work = operations.compact_tables(_pipeline(context), *(names or ()), dry_run=dry_run)
-    _print_maintained(work, dry_run=dry_run, json=json)
+    work = operations.compact_tables
+    _print_maintained(_pipeline(context), names, work, dry_run=dry_run, json=json)
 
 
 @app.command()
@@ -269,21 +269,26 @@ def vacuum(
 
     Older versions can be neither read nor restored afterwards.
     """
-    work = operations.vacuum_tables(
-        _pipeline(context),
-        *(names or ()),
-        hours=hours,
-        orphans=orphans,
-        force=force,
-        dry_run=dry_run,
-    )
-    _print_maintained(work, dry_run=dry_run, json=json)
+    work = partial(operations.vacuum_tables, hours=hours, orphans=orphans, force=force)
+    _print_maintained(_pipeline(context), names, work, dry_run=dry_run, json=json)
 
 
 def _print_maintained(
-    work: Coroutine[Any, Any, list[Maintained]], *, dry_run: bool, json: bool
+    pipeline: Pipeline,
+    names: Sequence[str] | None,
+    work: Callable[..., Coroutine[Any, Any, list[Maintained]]],
+    *,
+    dry_run: bool,
+    json: bool,
 ) -> None:
-    done = asyncio.run(work)
+    with following(pipeline.clock) as say:
+        doing = work(
+            pipeline,
+            *(names or ()),
+            dry_run=dry_run,
+            on_table=lambda name, number, of: say(f"table {name}, {number} of {of}"),
+        )
+        done = asyncio.run(doing)
     errors = [(each.table, each.error) for each in done]
     rows = [_maintained(each) for each in done if json or not each.error]
     if json:

@@ -12,14 +12,12 @@ import typer
 from claimx_pipeline import operations
 from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.context import CommandLine
+from claimx_pipeline.cli.live import following
 from claimx_pipeline.hooks.output import note, print_json
 
 if TYPE_CHECKING:
     from claimx_pipeline.delta.importing.progress import ImportState
     from claimx_pipeline.operations import ImportedTable
-
-_SAID_EVERY = 25
-"""Parts of the rows after which a line says how far an import is."""
 
 
 def import_(
@@ -51,11 +49,18 @@ def import_(
     a second import changes nothing. One that was killed goes on where it was: type it again.
     """
     command_line: CommandLine = context.obj
-    done = asyncio.run(
-        operations.import_table(
-            command_line.pipeline(), source, table, dry_run=dry_run, work=work, on_slice=_say
+    pipeline = command_line.pipeline()
+    with following(pipeline.clock) as say:
+        done = asyncio.run(
+            operations.import_table(
+                pipeline,
+                source,
+                table,
+                dry_run=dry_run,
+                work=work,
+                on_slice=lambda state: say(_so_far(state)),
+            )
         )
-    )
     if json:
         print_json(_facts(done))
         return
@@ -80,9 +85,8 @@ def views(
     typer.echo("\n\n".join(statements))
 
 
-def _say(state: ImportState) -> None:
-    if state.done % _SAID_EVERY == 0 or state.done == state.slices:
-        note(f"{state.counts.rows} rows, part {state.done} of {state.slices}")
+def _so_far(state: ImportState) -> str:
+    return f"{state.counts.rows:,} rows, part {state.done} of {state.slices}"
 
 
 def _print(done: ImportedTable) -> None:

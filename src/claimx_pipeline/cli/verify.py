@@ -11,8 +11,9 @@ import typer
 from claimx_pipeline import operations
 from claimx_pipeline.cli import completing
 from claimx_pipeline.cli.context import CommandLine
-from claimx_pipeline.errors import UsageError, reason_of
+from claimx_pipeline.errors import UsageError
 from claimx_pipeline.hooks.output import note, print_json, warn
+from claimx_pipeline.system_errors import reason_of
 from claimx_pipeline.topics import BRAND
 
 if TYPE_CHECKING:

@@ -5,11 +5,12 @@ from __future__ import annotations
 import ssl
 
 from claimx_pipeline.connections.credential import secret_problems
-from claimx_pipeline.errors import Problem, reason_of
+from claimx_pipeline.errors import Problem
 from claimx_pipeline.settings.loading.unresolved import Unresolved
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.settings.tree.network import DIRECT, NetworkSettings
 from claimx_pipeline.settings.tree.settings import Settings
+from claimx_pipeline.system_errors import reason_of
 
 
 def service_problems(settings: Settings) -> list[Problem]:

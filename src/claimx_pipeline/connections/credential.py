@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from claimx_pipeline.errors import Problem, SettingsError, reason_of
+from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from claimx_pipeline.system_errors import reason_of
 
 _USUAL_HEADER = {
     "bearer": "Authorization",

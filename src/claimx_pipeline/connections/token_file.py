@@ -11,8 +11,9 @@ from attrs import define, field
 
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.connections.credential import clean, token_problem
-from claimx_pipeline.errors import Problem, SettingsError, reason_of
+from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
+from claimx_pipeline.system_errors import reason_of
 
 logger = logging.getLogger(__name__)
 

@@ -25,7 +25,8 @@ from claimx_pipeline.delta.write_errors import (
     TableUnusableError,
     TableWriteError,
 )
-from claimx_pipeline.errors import Category, ClaimxError, reason_of
+from claimx_pipeline.errors import Category, ClaimxError
+from claimx_pipeline.system_errors import reason_of
 
 __all__ = [
     "TableFencedError",

@@ -15,10 +15,11 @@ from typing import Any
 
 from attrs import define, field, frozen
 
-from claimx_pipeline.errors import Category, RecordError, reason_of
+from claimx_pipeline.errors import Category, RecordError
 from claimx_pipeline.media.checksum import checksum_of
 from claimx_pipeline.media.content import HEAD_BYTES
 from claimx_pipeline.media.partial_file import PartialFile, PartialProgress
+from claimx_pipeline.system_errors import reason_of
 
 IN_MEMORY_BYTES = 1024 * 1024
 """As much of a file is in memory at most; a smaller one never touches the disk."""

@@ -17,7 +17,7 @@ from urllib.request import url2pathname
 from obstore.exceptions import BaseError, UnknownConfigurationKeyError
 from obstore.store import LocalStore, MemoryStore, from_url
 
-from claimx_pipeline.errors import Problem, SettingsError, readable, reason_of
+from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.media.store import FileStore
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.storage import (
@@ -25,6 +25,7 @@ from claimx_pipeline.settings.tree.storage import (
     StorageSettings,
     bare_option,
 )
+from claimx_pipeline.system_errors import readable, reason_of
 
 SCHEMES = frozenset({"s3", "s3a", "abfs", "abfss", "az", "azure", "adl", "gs", "file", "memory"})
 """URL schemes of stores for files."""

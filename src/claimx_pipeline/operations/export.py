@@ -20,9 +20,10 @@ from claimx_pipeline.deploy.model import (
     Deployment,
 )
 from claimx_pipeline.deploy.systemd import MachinePaths, systemd_files
-from claimx_pipeline.errors import UsageError, reason_of
+from claimx_pipeline.errors import UsageError
 from claimx_pipeline.operations.monitoring import RUNBOOKS, monitoring_files
 from claimx_pipeline.settings.tree.settings import CORE_ENVIRONMENT
+from claimx_pipeline.system_errors import reason_of
 
 if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline

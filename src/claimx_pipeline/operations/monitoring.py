@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from claimx_pipeline.errors import UsageError, reason_of
+from claimx_pipeline.errors import UsageError
 from claimx_pipeline.monitoring.alerts import ALERTS
 from claimx_pipeline.monitoring.dashboards import DASHBOARDS
 from claimx_pipeline.monitoring.grafana import dashboard_json
@@ -17,6 +17,7 @@ from claimx_pipeline.monitoring.model import Alert, Dashboard
 from claimx_pipeline.monitoring.prometheus import rules_text
 from claimx_pipeline.monitoring.runbooks import index, runbook
 from claimx_pipeline.plugins.host.monitoring import monitoring_parts
+from claimx_pipeline.system_errors import reason_of
 
 if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline

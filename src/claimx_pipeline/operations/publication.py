@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import field, frozen
@@ -108,15 +108,25 @@ async def plan_publication(
     )
 
 
-async def publish_planned(pipeline: Pipeline, plan: Publication) -> int:
+async def publish_planned(
+    pipeline: Pipeline, plan: Publication, *, on_part: Callable[[int, int], None] | None = None
+) -> int:
     """Publish what was planned; return how many records the broker has acknowledged.
+
+    Args:
+        pipeline: The pipeline.
+        plan: From ``plan_publication``.
+        on_part: Called after each part with the number published and that of all records.
 
     Raises:
         BrokerError: The broker did not acknowledge; what was sent may or may not be stored.
     """
     async with open_producer(pipeline) as producer:
         for start in range(0, len(plan.records), BATCH):
-            await producer.publish(plan.records[start : start + BATCH])
+            part = plan.records[start : start + BATCH]
+            await producer.publish(part)
+            if on_part is not None:
+                on_part(start + len(part), len(plan.records))
     return len(plan.records)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from attrs import define, evolve, field, frozen
@@ -148,7 +148,11 @@ async def _previewed(
 
 
 async def replay_dead_letters(
-    pipeline: Pipeline, plan: ReplayPlan, *, stop: asyncio.Event | None = None
+    pipeline: Pipeline,
+    plan: ReplayPlan,
+    *,
+    stop: asyncio.Event | None = None,
+    on_part: Callable[[int, int], None] | None = None,
 ) -> Replayed:
     """Send dead letters back to where they came from, to the worker that failed on them.
 
@@ -160,6 +164,7 @@ async def replay_dead_letters(
         pipeline: The pipeline.
         plan: From ``plan_replay``.
         stop: Ends the replay after the page under way when it is set.
+        on_part: Called after each page with the number replayed and that of all planned.
     """
     done = Replayed(refused=list(plan.refused))
     stop = stop or asyncio.Event()
@@ -185,6 +190,8 @@ async def replay_dead_letters(
                 )
                 done.groups.add(page.replayed)
                 done.refused += page.refused
+                if on_part is not None:
+                    on_part(done.groups.count, plan.count)
     except BrokerError as error:
         done.error = error
     finally:

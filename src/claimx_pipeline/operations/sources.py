@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from attrs import frozen
 
-from claimx_pipeline.errors import UsageError, reason_of
+from claimx_pipeline.errors import UsageError
 from claimx_pipeline.sources.listing import list_files
 from claimx_pipeline.sources.positions import Position, newest_position, position_record
 from claimx_pipeline.sources.protocol import SourceError
+from claimx_pipeline.system_errors import reason_of
 from claimx_pipeline.topics import positions_topic
 
 if TYPE_CHECKING:

@@ -103,7 +103,11 @@ async def create_tables(
 
 
 async def maintain_tables(
-    pipeline: Pipeline, *names: str, log_retention: bool = False, dry_run: bool = False
+    pipeline: Pipeline,
+    *names: str,
+    log_retention: bool = False,
+    dry_run: bool = False,
+    on_table: Callable[[str, int, int], None] | None = None,
 ) -> list[Maintained]:
     """Join many small files, write a checkpoint, delete files that are no longer needed.
 
@@ -120,6 +124,8 @@ async def maintain_tables(
             be read or restored then, and a reader that follows the log as a stream must not be
             further behind.
         dry_run: Change nothing.
+        on_table: Called as work on a table begins, with its name, its number and how many there
+            are.
 
     Returns:
         What was done to each table, or would be.
@@ -135,11 +141,14 @@ async def maintain_tables(
         each.oldest = oldest_kept(days, each.location.table, now)
         return each.maintain(log_retention=log_retention)
 
-    return await _each(pipeline, names, maintain, dry_run=dry_run)
+    return await _each(pipeline, names, maintain, dry_run=dry_run, on_table=on_table)
 
 
 async def compact_tables(
-    pipeline: Pipeline, *names: str, dry_run: bool = False
+    pipeline: Pipeline,
+    *names: str,
+    dry_run: bool = False,
+    on_table: Callable[[str, int, int], None] | None = None,
 ) -> list[Maintained]:
     """Join the small files of each partition. Workers may go on meanwhile.
 
@@ -147,6 +156,8 @@ async def compact_tables(
         pipeline: The pipeline.
         names: Tables; all that exist if none is named.
         dry_run: Change nothing.
+        on_table: Called as work on a table begins, with its name, its number and how many there
+            are.
 
     Returns:
         What was done to each table, or would be.
@@ -155,7 +166,9 @@ async def compact_tables(
         TableError: A table is not declared, or does not exist; or the only one that was
             named cannot be worked with.
     """
-    return await _each(pipeline, names, lambda each: each.compact(), dry_run=dry_run)
+    return await _each(
+        pipeline, names, lambda each: each.compact(), dry_run=dry_run, on_table=on_table
+    )
 
 
 async def vacuum_tables(
@@ -165,6 +178,7 @@ async def vacuum_tables(
     orphans: bool = False,
     force: bool = False,
     dry_run: bool = False,
+    on_table: Callable[[str, int, int], None] | None = None,
 ) -> list[Maintained]:
     """Delete files that no version of the last *hours* needs.
 
@@ -177,6 +191,8 @@ async def vacuum_tables(
         orphans: Also delete files left by commits that failed.
         force: Allow fewer than 168 hours; only while no worker and no reader runs.
         dry_run: Change nothing.
+        on_table: Called as work on a table begins, with its name, its number and how many there
+            are.
 
     Returns:
         What was done to each table, or would be.
@@ -193,7 +209,11 @@ async def vacuum_tables(
             f"be restored; keep {SAFE_HOURS} hours, or add --force if no worker or reader runs"
         )
     return await _each(
-        pipeline, names, lambda each: each.vacuum(kept, orphans=orphans), dry_run=dry_run
+        pipeline,
+        names,
+        lambda each: each.vacuum(kept, orphans=orphans),
+        dry_run=dry_run,
+        on_table=on_table,
     )
 
 
@@ -203,6 +223,7 @@ async def _each(
     work: Callable[[Maintenance], Maintained],
     *,
     dry_run: bool,
+    on_table: Callable[[str, int, int], None] | None,
 ) -> list[Maintained]:
     """Do *work* on the tables called *names*, or on all that exist, one after the other.
 
@@ -222,7 +243,11 @@ async def _each(
                 raise
             return Maintained(table=name, before=NOTHING, after=NOTHING, error=str(error))
 
-    done = [await asyncio.to_thread(maintain, name) for name in wanted]
+    done = []
+    for number, name in enumerate(wanted, 1):
+        if on_table is not None:
+            on_table(name, number, len(wanted))
+        done.append(await asyncio.to_thread(maintain, name))
     return [each for each in done if each is not None]
 
 

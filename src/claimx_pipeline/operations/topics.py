@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -203,13 +203,23 @@ async def publish(
 
 
 async def publish_events(
-    pipeline: Pipeline, lines: Iterable[bytes], domain: str = BRAND
+    pipeline: Pipeline,
+    lines: Iterable[bytes],
+    domain: str = BRAND,
+    *,
+    on_part: Callable[[int, int], None] | None = None,
 ) -> PublishedEvents:
     """Publish raw events of *domain*, a JSON object per line, by their keys.
 
     A line that is not a valid event, or that is larger than the broker takes, is left out and
     named in the result; an empty one is passed over. The lines of a JSON array, of objects that
     are spread over lines, of a gzip file and of UTF-16 are read too.
+
+    Args:
+        pipeline: The pipeline.
+        lines: The events.
+        domain: Their domain.
+        on_part: Called after each part with the number published and that of all valid events.
 
     Raises:
         BrokerError: The broker did not acknowledge; what was sent may or may not be stored.
@@ -230,6 +240,8 @@ async def publish_events(
                 too_large = await _publish_part(pipeline, producer, part)
                 refused += too_large
                 published += len(part) - len(too_large)
+                if on_part is not None:
+                    on_part(published, len(events))
     return PublishedEvents(published, sorted(refused, key=lambda each: each.line))
 
 

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 
 from attrs import evolve
 
-from claimx_pipeline.errors import ClaimxError, UsageError, reason_of
+from claimx_pipeline.errors import ClaimxError, UsageError
 from claimx_pipeline.media.open_store import open_store
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.stages.from_settings import stages_of
+from claimx_pipeline.system_errors import reason_of
 from claimx_pipeline.topics import ACTIONS_PENDING
 
 if TYPE_CHECKING:

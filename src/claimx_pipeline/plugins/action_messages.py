@@ -42,8 +42,11 @@ class ActionMessage:
     kind: str
     """``webhook``, or the name of a domain's ``ActionKind``."""
     plugin: str
+    """Who asks for it."""
     event_id: str
+    """The event that it reacted to."""
     webhook: WebhookCall | None = None
+    """What is to be called, if the kind is ``webhook``."""
     asked: Any = None
     """What the domain's service is asked to do, of the class that the ``ActionKind`` names."""
 

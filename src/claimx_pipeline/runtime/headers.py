@@ -14,7 +14,7 @@ from claimx_pipeline.broker.protocol import Headers, Record
 log = logging.getLogger(__name__)
 
 ID = "claimx-id"
-"""Hash of what caused the record; every consumer's result is keyed by it or by the entity."""
+"""Event id, or hash of what caused the record; consumers key their results by it or by entity."""
 GROUP = "claimx-group"
 """The only consumer group that a returning record is for; every other settles it untouched."""
 ORIGIN = "claimx-origin"

@@ -19,9 +19,10 @@ import msgspec
 from attrs import define, field
 from prometheus_client import generate_latest
 
-from claimx_pipeline.errors import Problem, SettingsError, reason_of
+from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.redaction import Redactor
 from claimx_pipeline.settings.tree.health import HealthSettings
+from claimx_pipeline.system_errors import reason_of
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.metrics import Metrics
 

@@ -182,8 +182,9 @@ async def test_a_path_is_refused_or_every_file_of_it_can_be_written(tmp_path, pa
     found = await store.stat(path)
     assert (found.path, found.size) == (path, len(path.encode()))
     assert await store.content(path, 10_000) == path.encode()
-    if "/" in path:
-        assert [each.path for each in await store.in_folder(path.rpartition("/")[0])] == [path]
+    folder = path.rpartition("/")[0]
+    if folder and not why_not(folder):  # what is listed is named by the rules for files
+        assert [each.path for each in await store.in_folder(folder)] == [path]
     await store.put_bytes(path, b"again")
     assert await listed(store) == [path]
     assert b"".join([piece async for piece in store.pieces(path)]) == b"again"

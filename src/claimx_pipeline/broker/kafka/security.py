@@ -9,9 +9,10 @@ import ssl
 from pathlib import Path
 
 from claimx_pipeline.connections.credential import secret_problems, token_url_problems
-from claimx_pipeline.errors import Problem, SettingsError, reason_of
+from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.settings.loading.unresolved import Unresolved
 from claimx_pipeline.settings.tree.broker import KafkaOAuthSettings, KafkaSettings
+from claimx_pipeline.system_errors import reason_of
 
 SECTION = "broker.kafka"
 OAUTHBEARER = "OAUTHBEARER"

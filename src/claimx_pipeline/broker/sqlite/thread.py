@@ -24,7 +24,8 @@ from attrs import define, field
 from claimx_pipeline.broker.sqlite.file import opened
 from claimx_pipeline.broker.sqlite.log import delete_expired
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.errors import BrokerError, BrokerUnavailableError, ClaimxError, reason_of
+from claimx_pipeline.errors import BrokerError, BrokerUnavailableError, ClaimxError
+from claimx_pipeline.system_errors import reason_of
 
 LOOK_SECONDS = (0.002, 0.02)
 """How often the thread looks for changes of other processes: after one, and when idle."""

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from claimx_pipeline.broker.url import sqlite_path
-from claimx_pipeline.errors import SettingsError, reason_of
+from claimx_pipeline.errors import SettingsError
 from claimx_pipeline.operations.doctor.findings import Finding, ok, warning, wrong
+from claimx_pipeline.system_errors import reason_of
 
 if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline

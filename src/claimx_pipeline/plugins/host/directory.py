@@ -12,8 +12,9 @@ from typing import Any
 
 from attrs import evolve, field, frozen
 
-from claimx_pipeline.errors import ClaimxError, SettingsError, readable, reason_of
+from claimx_pipeline.errors import ClaimxError, SettingsError
 from claimx_pipeline.settings.loading.structure import structure_config
+from claimx_pipeline.system_errors import readable, reason_of
 
 CONFIG_FILE = "config.yaml"
 FORMER_PACKAGES = frozenset({"kafka_pipeline", "pipeline"})

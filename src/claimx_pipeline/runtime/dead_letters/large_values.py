@@ -17,9 +17,10 @@ from pathlib import Path
 from attrs import evolve, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
-from claimx_pipeline.errors import DeadLetterError, RecordTooLargeError, reason_of
+from claimx_pipeline.errors import DeadLetterError, RecordTooLargeError
 from claimx_pipeline.runtime import headers
 from claimx_pipeline.runtime.dead_letters.dead_letter import PREFIX, VALUE_FILE
+from claimx_pipeline.system_errors import reason_of
 
 FOLDER = "dead-letters"
 _POINTER = re.compile(rf"{FOLDER}/([0-9a-f]{{64}})")

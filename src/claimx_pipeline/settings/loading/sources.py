@@ -10,9 +10,10 @@ from typing import Any
 import msgspec
 from attrs import evolve, field, frozen
 
-from claimx_pipeline.errors import Problem, SettingsError, readable, reason_of
+from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.settings.loading.nodes import Block, Node, ValueOrigin, merge
 from claimx_pipeline.settings.loading.spellings import canonical
+from claimx_pipeline.system_errors import readable, reason_of
 
 DEFAULT_FILE = "claimx.yaml"
 """Read from the working folder if no file is named."""

@@ -14,7 +14,7 @@ from attrs import define, field
 from yaml.nodes import MappingNode, ScalarNode
 from yaml.nodes import Node as YamlNode
 
-from claimx_pipeline.errors import Problem, SettingsError, reason_of
+from claimx_pipeline.errors import Problem, SettingsError
 from claimx_pipeline.settings.loading.expand import expand
 from claimx_pipeline.settings.loading.nodes import (
     Block,
@@ -29,6 +29,7 @@ from claimx_pipeline.settings.loading.nodes import (
 from claimx_pipeline.settings.loading.paths import format_path
 from claimx_pipeline.settings.loading.unresolved import Unresolved, UnresolvedSetting
 from claimx_pipeline.settings.loading.yaml_core import CONVERT, TAG, compose
+from claimx_pipeline.system_errors import reason_of
 
 MAX_NODES = 100_000
 """Far above any real file; stops a few aliases of aliases from filling the memory."""
