@@ -163,7 +163,7 @@ async def test_changed_answers_and_forms_that_a_process_has_counted_are_shown(lo
     shown = [each for each in after.findings if each.check.endswith("-changed")]
     assert [(each.level, each.what) for each in shown] == [
         ("warning", "answers to /export/project/{project_id}: field data.created is retyped, "
-         "1 times since the processes began"),
+         "once since the processes began"),
         ("warning", "answers to /export/project/{project_id}: field data.newField is unknown, "
          "3 times since the processes began"),
         ("warning", "plugin itel_cabinet_form: form misfits, reason unknown_question, "

@@ -79,7 +79,7 @@ def _finding(name: str, labels: dict[str, str], count: int) -> Finding:
             AREA,
             "answers-changed",
             f"answers to {labels.get('endpoint')}: field {labels.get('field')} is "
-            f"{labels.get('kind')}, {count:,} times since the processes began",
+            f"{labels.get('kind')}, {_times(count)} since the processes began",
             "an unknown field is not read, a retyped one is empty in its row; see whether rows "
             "need it, and ask who runs the service what was changed",
         )
@@ -88,7 +88,11 @@ def _finding(name: str, labels: dict[str, str], count: int) -> Finding:
     return warning(
         AREA,
         "forms-changed",
-        f"plugin {labels.get('plugin')}: {what} misfits, {about}, {count:,} times since the "
+        f"plugin {labels.get('plugin')}: {what} misfits, {about}, {_times(count)} since the "
         "processes began",
         "the worker's log names each question once; what did not fit is kept in the rows' raw_data",
     )
+
+
+def _times(count: int) -> str:
+    return "once" if count == 1 else f"{count:,} times"
