@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from attrs import frozen
 from prometheus_client import CollectorRegistry
@@ -14,6 +15,7 @@ from claimx_pipeline.hooks.result import PluginResult
 from claimx_pipeline.isolation import message
 from claimx_pipeline.plugins.host.calling import Listener
 from claimx_pipeline.plugins.host.dispatch import ENRICHMENT_COMPLETE, Dispatcher
+from claimx_pipeline.plugins.host.hands import Lent
 from claimx_pipeline.plugins.host.results import PublishRules
 from claimx_pipeline.runtime.worker import WorkerSpec
 from claimx_pipeline.settings.tree.settings import Settings
@@ -23,6 +25,20 @@ if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline
 
 STARTING, STOPPING = "claimx_worker_starting", "claimx_worker_stopping"
+
+
+class _NoConnections:
+    """Connections of a trial: a request may change something, and a trial does not."""
+
+    def get(self, name: str) -> NoReturn:
+        """Refuse connection *name*.
+
+        Raises:
+            LookupError: Always.
+        """
+        raise LookupError(
+            f"context.connection({name!r}): nothing is sent by a trial; try it in a sandbox"
+        )
 
 
 @frozen
@@ -43,7 +59,15 @@ class PluginTrial:
             most_bytes=pipeline.settings.broker.largest_record,
         )
         metrics = PluginMetrics(CollectorRegistry())
-        host = Dispatcher.of(pipeline.plugins, rules=rules, clock=pipeline.clock, metrics=metrics)
+        lent = Lent(
+            _NoConnections(),
+            lambda: pipeline.table_store,
+            pipeline.clock,
+            pipeline.settings.plugins,
+        )
+        host = Dispatcher.of(
+            pipeline.plugins, rules=rules, clock=pipeline.clock, metrics=metrics, lent=lent
+        )
         worker = pipeline.workers[pipeline.domains[domain].worker_name("enrichment")]
         return cls(plugin, worker, pipeline.settings, host)
 
@@ -86,7 +110,11 @@ class PluginTrial:
                     return None
             except BaseException as error:
                 raise listener.raised(error, " (in should_run)") from error
-        return await self._host.callers[self.plugin].ask(listener, context=context.copy())
+        asked = context.copy()
+        hands = self._host.hands[self.plugin]
+        hands.loop = asyncio.get_running_loop()
+        asked.lend(hands)
+        return await self._host.callers[self.plugin].ask(listener, context=asked)
 
     def _checked(
         self, listener: Listener, context: EnrichmentContext, answer: PluginResult | None

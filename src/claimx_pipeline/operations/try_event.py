@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from attrs import frozen
+from attrs import evolve, frozen
 
 from claimx_pipeline import builtin
 from claimx_pipeline.clock import Clock
@@ -80,6 +82,19 @@ async def context_of(pipeline: Pipeline, event: DomainEvent) -> EnrichmentContex
         RecordError: The API did not answer, or its answer cannot be used.
         UsageError: It is not an event of a domain that *pipeline* has.
     """
+    async with _enriched(pipeline, event) as context:
+        return evolve(context, reader=None)
+
+
+@asynccontextmanager
+async def _enriched(pipeline: Pipeline, event: DomainEvent) -> AsyncIterator[EnrichmentContext]:
+    """Give what plugins are shown of *event*; until the end of the block they may ask the API.
+
+    Raises:
+        ClaimxError: No handler takes events of its type.
+        RecordError: The API did not answer, or its answer cannot be used.
+        UsageError: It is not an event of a domain that *pipeline* has.
+    """
     domain = _domain_of(pipeline, event)
     handler = HandlerIndex(pipeline.handlers[domain.name]).find(event.event_type)
     if handler is None:
@@ -89,19 +104,20 @@ async def context_of(pipeline: Pipeline, event: DomainEvent) -> EnrichmentContex
     reader = domain.reader(parts) if domain.reader else None
     try:
         (handled,) = await handler.handle(event.key, [event], reader)
+        if handled.error is not None:
+            raise handled.error
+        yield EnrichmentContext(
+            event,
+            domain.rows_from(handled.entities),
+            api_calls=handled.api_calls,
+            domain=domain.name,
+            key_name=domain.key_name,
+            reader=reader,
+        )
     finally:
         if reader is not None:
             await reader.close()
         await connections.close()
-    if handled.error is not None:
-        raise handled.error
-    return EnrichmentContext(
-        event,
-        domain.rows_from(handled.entities),
-        api_calls=handled.api_calls,
-        domain=domain.name,
-        key_name=domain.key_name,
-    )
 
 
 def _domain_of(pipeline: Pipeline, event: DomainEvent) -> Domain:
@@ -119,6 +135,7 @@ async def try_plugin(pipeline: Pipeline, name: str, event: DomainEvent) -> Tried
 
     It is called as a worker calls it: ``on_load``, then its hook with a time limit and in a
     thread if it may block, then ``on_unload``; and its answer is checked as a worker checks it.
+    It may ask the API and the tables; a connection, which may send, it does not get.
 
     Raises:
         UsageError: There is no such plugin, it is not loaded, or it does not react to events.
@@ -126,9 +143,9 @@ async def try_plugin(pipeline: Pipeline, name: str, event: DomainEvent) -> Tried
         RecordError: The API did not answer, or its answer cannot be used.
     """
     reaction_of(pipeline, name)
-    context = await context_of(pipeline, event)
-    trial = PluginTrial.of(pipeline, name, context.domain)
-    return TriedPlugin(context, *await trial.run(context))
+    async with _enriched(pipeline, event) as context:
+        trial = PluginTrial.of(pipeline, name, context.domain)
+        return TriedPlugin(context, *await trial.run(context))
 
 
 def reaction_of(pipeline: Pipeline, name: str) -> Any:

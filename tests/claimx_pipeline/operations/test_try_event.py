@@ -31,6 +31,25 @@ class Blunt(Plugin):
         return "yes"
 
 
+class Curious(Plugin):
+    """Asks the API and the tables, and tries to call a service."""
+
+    name = "curious"
+
+    def topics(self):
+        return [Topic("found", terminal=True)]
+
+    async def execute(self, context):
+        answer = await context.reader.project(int(context.project_id))
+        rows = await context.query("SELECT count(*) AS n FROM claimx_projects")
+        try:
+            context.connection("desk")
+        except LookupError as error:
+            refused = str(error)
+        found = {"keys": list(answer.body), "rows": rows, "refused": refused}
+        return PluginResult.publish("found", found)
+
+
 @pytest.fixture
 def event(claimx_sandbox):
     return next(e for e in claimx_sandbox.happen(20) if e.event_type == "PROJECT_CREATED")
@@ -43,6 +62,16 @@ def test_a_plugin_is_tried_and_nothing_of_it_is_done(claimx_sandbox, event):
     assert (action.topic, tried.context.project["project_id"]) == ("greetings", event.project_id)
     assert tried.problem == ""
     assert claimx_sandbox.records("greetings") == []
+
+
+def test_a_plugin_that_is_tried_may_ask_and_not_send(claimx_sandbox, event):
+    claimx_sandbox.install(Curious)
+    tried = asyncio.run(operations.try_plugin(claimx_sandbox.pipeline, "curious", event))
+    assert tried.problem == ""
+    (action,) = tried.answer.actions
+    assert "project" in action.payload["keys"]
+    assert action.payload["rows"] == [{"n": 0}]
+    assert "nothing is sent by a trial" in action.payload["refused"]
 
 
 def test_an_answer_that_would_be_a_failure_is_named(claimx_sandbox, event):

@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from attrs import define, field, frozen
 
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.connections.registry import Connections
 from claimx_pipeline.errors import TableError, TransientError
 from claimx_pipeline.plugins.host.thread import PluginThread
 from claimx_pipeline.settings.tree.plugins import PluginsSettings
@@ -21,11 +20,19 @@ if TYPE_CHECKING:
     from claimx_pipeline.delta.store import TableStore
 
 
+class LentConnections(Protocol):
+    """Where a plugin gets a connection of the settings from."""
+
+    def get(self, name: str) -> Connection:
+        """Return connection *name*."""
+        ...
+
+
 @frozen
 class Lent:
     """What all plugins of a process share."""
 
-    connections: Connections
+    connections: LentConnections
     open_table_store: Callable[[], TableStore]
     """Returns where the tables are, when a plugin asks them."""
     clock: Clock
