@@ -263,7 +263,7 @@ def _unnamed(error: OSError) -> str:
     """Return what failed, of an error of the system that names no file."""
     if isinstance(error, FileNotFoundError):
         return "the working folder cannot be used"
-    return "the output cannot be written"
+    return "the output, or a file, cannot be written"
 
 
 def _open_missing() -> None:
