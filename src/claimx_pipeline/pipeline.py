@@ -33,7 +33,10 @@ log = logging.getLogger(__name__)
 
 @define(slots=False)
 class Pipeline(Parts):
-    """Settings, plugins and everything they declare. Making one connects to nothing."""
+    """Settings, plugins and everything they declare, as operations take it.
+
+    ``claimx_pipeline.Pipeline`` is one, with methods for what programs and notebooks do most.
+    """
 
     _built: bool = field(default=False, init=False, repr=False)
     """Whether everything was built, and nothing was refused."""

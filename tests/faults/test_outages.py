@@ -1,10 +1,13 @@
 """Services go away and come back: nothing is lost, doubled or dead, nobody has to help."""
 
+import asyncio
+
 import pytest
 
 from claimx_pipeline.simulator.faults import Fault
 from tests.faults.evidence import Evidence, judge_files
-from tests.rigs.whole_pipeline import WholePipeline, whole_pipeline
+from tests.promises.how_to import Terminal, blocks
+from tests.rigs.whole_pipeline import SETTINGS, WholePipeline, whole_pipeline
 
 EVENTS = 80
 KINDS = (
@@ -70,6 +73,26 @@ async def test_a_refused_credential_holds_the_events_and_kills_none(whole):
     whole.simulator.simulation.api_token = right
     await whole.idle()
     await assert_complete(whole)
+
+
+async def test_a_credential_that_is_rotated_needs_no_restart(tmp_path):
+    """The commands of the runbook's page, while the old credential is refused already."""
+    rotate = next(b for b in blocks("how-to/operate/rehearse.md") if "NEW_TOKEN" in b)
+    file = tmp_path / "claimx.token"
+    file.write_text("demo-token\n")
+    settings = SETTINGS.replace("token: demo-token", f"token_file: {file}")
+    async with whole_pipeline(tmp_path, settings=settings) as whole:
+        whole.start()
+        await whole.publish(EVENTS // 2)
+        await whole.idle()
+        whole.simulator.simulation.api_token = "rotated-token"
+        await whole.publish(EVENTS)
+        await whole.until(lambda: "401" in str(whole.health.ready()[1]))
+        terminal = Terminal(tmp_path)
+        await asyncio.to_thread(terminal.type, f"export NEW_TOKEN=rotated-token\n{rotate}")
+        await whole.idle(90)
+        await assert_complete(whole)
+        assert whole.health.ready()[0]
 
 
 async def test_an_api_that_stumbles_is_asked_again(whole):

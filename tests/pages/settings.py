@@ -30,7 +30,7 @@ from, `claimx-run config schema` prints a JSON Schema that knows your plugins' s
   broker.prefix=test.`).
 - Any value may be `${{VARIABLE}}` or `${{VARIABLE:-default}}`. A variable that is set but empty is
   an error of the setting that uses it.
-- `*` in a name stands for a name of your choice, `[]` for the entries of a list.
+- `*` in a name means any name that you choose, `[]` the entries of a list.
 - A default in *italics* says where the value comes from if none is given.
 """
 

@@ -34,9 +34,10 @@ def anchors_of(text: str) -> set[str]:
     return {re.sub(r"[\s-]+", "-", each) for each in words}
 
 
-def test_there_are_forty_questions_and_none_twice():
+def test_there_are_at_least_forty_questions_and_none_twice():
     asked = [each.asked for each in questions()]
-    assert len(asked) == len(set(asked)) == 40
+    assert len(asked) == len(set(asked))
+    assert len(asked) >= 40
 
 
 @pytest.mark.parametrize("question", questions(), ids=lambda each: each.asked)

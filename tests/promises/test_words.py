@@ -67,3 +67,39 @@ def test_every_allowed_phrase_is_in_use():
 )
 def test_a_listed_word_is_found(line):
     assert dialect(line)
+
+
+PAGES_ALLOWED = (
+    # In the sense of an alphabet.
+    "letters of any script",
+    "reduced to letters",
+    # What the hooks and the log call it.
+    "`letter`",
+    # An incident of an earlier system.
+    "takes the help away",
+    # The owner of this page is another.
+)
+_PAGES_ALLOWED = re.compile("|".join(map(re.escape, PAGES_ALLOWED)), re.IGNORECASE)
+DOCS = SRC.parent / "docs"
+PAGES = [*sorted(DOCS.rglob("*.md")), SRC.parent / "README.md", SRC.parent / "SECURITY.md"]
+
+
+def paragraphs(text: str) -> list[str]:
+    """Return the paragraphs of a page, each as one line, without what is code."""
+    prose = re.sub(r"^ *```.*?^ *```", "", text, flags=re.DOTALL | re.MULTILINE)
+    return [" ".join(part.split()) for part in re.split(r"\n\s*\n|\n(?=\|)", prose)]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(SRC.parent)))
+def test_a_page_uses_the_words_of_the_field(page):
+    found = [
+        f"{', '.join(words)}: {part[:200]}"
+        for part in paragraphs(page.read_text(encoding="utf-8"))
+        if (words := dialect(_PAGES_ALLOWED.sub("", part)))
+    ]
+    assert not found, "CONTRIBUTING.md lists the words to use instead"
+
+
+def test_every_phrase_allowed_in_pages_is_in_use():
+    text = "\n".join(" ".join(page.read_text(encoding="utf-8").split()) for page in PAGES)
+    assert [each for each in PAGES_ALLOWED if each.casefold() not in text.casefold()] == []

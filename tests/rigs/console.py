@@ -49,9 +49,15 @@ class Asked:
 
 
 @contextlib.asynccontextmanager
-async def console(folder: Path, **settings: object) -> AsyncIterator[Asked]:
-    """Give a console over a pipeline whose topics and tables exist, with one event published."""
-    (folder / "claimx.yaml").write_text(SETTINGS)
+async def console(folder: Path, more: str = "", **settings: object) -> AsyncIterator[Asked]:
+    """Give a console over a pipeline whose topics and tables exist, with one event published.
+
+    Args:
+        folder: Where all of it is.
+        more: Further sections of the settings file.
+        settings: Of the console.
+    """
+    (folder / "claimx.yaml").write_text(SETTINGS + more)
     pipeline = Pipeline.load(environ={}, cwd=folder)
     await operations.create_all(pipeline)
     await operations.publish(pipeline, "claimx.events.raw", [EVENT], keys=["700100"])

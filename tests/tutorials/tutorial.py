@@ -91,7 +91,8 @@ class Newcomer:
             if (ROOT / name).is_file():
                 (self.folder / name).parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy(ROOT / name, self.folder / name)
-        self._env = dict(CLEAN)
+        # Both outputs in the order in which a terminal shows them.
+        self._env = {**CLEAN, "PYTHONUNBUFFERED": "1"}
 
     def follow(self, page: str) -> Iterator[tuple[Step, str]]:
         """Type each step of *page*; yield it with what was printed.
@@ -119,15 +120,16 @@ class Newcomer:
             ["bash", "-c", f"set -e\n{text}\nprintf '\\0'; env -0"],
             cwd=self.folder,
             env=self._env,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             timeout=PATIENCE_SECONDS,
             check=False,
         )
         printed, _, exported = done.stdout.partition("\0")
-        assert done.returncode == 0, f"{text}\n{printed}{done.stderr}"
+        assert done.returncode == 0, f"{text}\n{printed}"
         self._env = dict(entry.split("=", 1) for entry in exported.split("\0") if "=" in entry)
-        return f"{printed}\n{done.stderr}\n{printed}"
+        return printed
 
     def _serve(self, text: str) -> str:
         """Type *text* in a second terminal, and what it prints to export in the first."""

@@ -10,6 +10,7 @@ from attrs import field, frozen
 
 from claimx_pipeline.claimx.event_fields import Value, read_tolerantly, time_in
 from claimx_pipeline.errors import DecodeError
+from claimx_pipeline.json_errors import why
 from claimx_pipeline.settings.tree.claimx import EventsSettings
 
 Keys = Mapping[str, msgspec.Raw]
@@ -147,4 +148,4 @@ def _unwrapped(raw: bytes) -> bytes | None:
     try:
         return _decode_text(raw).encode().lstrip(_BLANKS) or None
     except msgspec.DecodeError as error:
-        raise DecodeError(f"the event is not JSON: {error}") from error
+        raise DecodeError(f"the event is not JSON: {why(error)}") from error

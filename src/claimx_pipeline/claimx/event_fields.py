@@ -10,6 +10,7 @@ import msgspec
 
 from claimx_pipeline.connections.json_answer import without_bad_characters
 from claimx_pipeline.errors import DecodeError
+from claimx_pipeline.json_errors import why
 from claimx_pipeline.times import read_time
 
 Value = int | float | str | None
@@ -93,9 +94,9 @@ def _strictly(value: bytes, decode: Callable[[bytes], T]) -> tuple[T, bytes]:
             f"the event is not UTF-8: {error.reason} at byte {error.start}"
         ) from error
     except msgspec.ValidationError as error:
-        raise DecodeError(f"the event is not as it should be: {error}") from error
+        raise DecodeError(f"the event is not as it should be: {why(error)}") from error
     except (msgspec.DecodeError, RecursionError) as error:
-        raise DecodeError(f"the event is not JSON: {error}") from error
+        raise DecodeError(f"the event is not JSON: {why(error)}") from error
 
 
 def either(name: str, snake: Value, camel: Value) -> str | None:
@@ -186,5 +187,5 @@ def _listed(name: str, text: str) -> list[Value]:
     except (msgspec.DecodeError, RecursionError) as error:
         shown = repr(text)[:_SHOWN]
         raise DecodeError(
-            f"the event's {name!r} is {shown}, which is not a valid list of ids: {error}"
+            f"the event's {name!r} is {shown}, which is not a valid list of ids: {why(error)}"
         ) from error

@@ -26,17 +26,25 @@ WIDTH = 96
 @app.command()
 def doctor(
     context: typer.Context,
+    probe: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="http://HOST:PORT",
+            help="Health server of a process; may be repeated. Without, those of this machine.",
+        ),
+    ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Also show what is as it should be.")] = False,
     json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Examine settings, broker, topics, groups, tables, stores, services and this machine.
 
     Each finding comes with its remedy. Services are asked their harmless question, a small file
-    is written to each store and deleted again. Ends with 1 if something is wrong.
+    is written to each store and deleted again. Running processes are asked which fields of answers
+    and which questions of forms were not known. Ends with 1 if something is wrong.
     """
     command_line: CommandLine = context.obj
     try:
-        found = asyncio.run(operations.examine(command_line.pipeline()))
+        found = asyncio.run(operations.examine(command_line.pipeline(), probes=probe or ()))
     except (SettingsError, PluginLoadError) as error:
         found = operations.unreadable(error, SystemClock().now())
     if json:

@@ -14,6 +14,8 @@ from typing import Any
 
 import msgspec
 
+from claimx_pipeline.json_errors import why
+
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _REPLACEMENT = "\ufffd"
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
@@ -49,7 +51,7 @@ def read_json(body: bytes) -> tuple[Any, str]:
     try:
         return msgspec.json.decode(text), ""
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        refused = str(error)
+        refused = why(error)
     try:
         return _tolerant(text), refused
     except (ValueError, RecursionError):

@@ -1,4 +1,4 @@
-"""All workers with Kafka, a store and Prometheus on one machine, by compose."""
+"""All workers with Kafka, a store, Prometheus and Grafana on one machine, by compose."""
 
 from __future__ import annotations
 
@@ -40,5 +40,7 @@ def compose_files(deployment: Deployment) -> dict[str, str]:
             variables=variable_lines(deployment.variables),
         ),
         "create_container.py": template("compose/create_container.txt"),
+        "grafana/datasources.yaml": template("compose/grafana-datasources.yaml"),
+        "grafana/dashboards.yaml": template("compose/grafana-dashboards.yaml"),
         "prometheus.yaml": template("compose/prometheus.yaml") + "".join(targets),
     }

@@ -19,6 +19,7 @@ from claimx_pipeline.domain.entities import RowsByKind
 from claimx_pipeline.domain.events import DomainEvent
 from claimx_pipeline.domain.kinds import EntityKind
 from claimx_pipeline.errors import DecodeError
+from claimx_pipeline.json_errors import why
 from claimx_pipeline.times import in_utc, read_date, read_time
 
 M = TypeVar("M")
@@ -278,7 +279,7 @@ def _decoded(value: bytes | None, decode: Callable[[bytes], M], what: str) -> M:
     try:
         return decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DecodeError(f"the record is not a valid {what}: {error}") from error
+        raise DecodeError(f"the record is not a valid {what}: {why(error)}") from error
 
 
 def _columns_with_times(spec: TableSpec) -> tuple[tuple[str, Any], ...]:

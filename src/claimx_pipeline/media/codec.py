@@ -15,6 +15,7 @@ from attrs import NOTHING, Factory, evolve, field, fields, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord
 from claimx_pipeline.errors import DecodeError
+from claimx_pipeline.json_errors import why
 from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask, FileMessage
 from claimx_pipeline.media.topics import FileTopics
 from claimx_pipeline.topics import Topic
@@ -74,7 +75,7 @@ class Wire(Generic[M]):
         try:
             return self._made(self._decoder.decode(value))
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise DecodeError(f"the record is not a valid {self.what}: {error}") from error
+            raise DecodeError(f"the record is not a valid {self.what}: {why(error)}") from error
 
     def converted(self, message: Any) -> M:
         """Return the message in a JSON value that was read before.
@@ -85,7 +86,7 @@ class Wire(Generic[M]):
         try:
             return self._made(msgspec.convert(message, self._struct))
         except msgspec.ValidationError as error:
-            raise DecodeError(f"the message is not a valid {self.what}: {error}") from error
+            raise DecodeError(f"the message is not a valid {self.what}: {why(error)}") from error
 
     def _made(self, found: msgspec.Struct) -> M:
         values = {name: getattr(found, name) for name in self._names}

@@ -25,7 +25,7 @@ FOLDER_TRIES = 10
 
 
 @define
-class Source:
+class Pieces:
     """What is being written, and the exception that it ended with, if it did."""
 
     _given: AsyncIterable[bytes]
@@ -45,7 +45,7 @@ class Source:
 
 
 async def put_in_parts(
-    store: ObjectStore, folder: Path | None, path: str, source: Source, attributes: Any
+    store: ObjectStore, folder: Path | None, path: str, source: Pieces, attributes: Any
 ) -> None:
     """Write a file from *source* into *store*, whose root is *folder* if it is one on disk.
 

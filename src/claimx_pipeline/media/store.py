@@ -30,7 +30,7 @@ from claimx_pipeline.clock import Clock
 from claimx_pipeline.errors import Category, RecordError
 from claimx_pipeline.media import local_files
 from claimx_pipeline.media.paths import LONGEST_PATH, why_not
-from claimx_pipeline.media.pieces import PIECE_BYTES, Source, local_pieces, put_in_parts
+from claimx_pipeline.media.pieces import PIECE_BYTES, Pieces, local_pieces, put_in_parts
 from claimx_pipeline.media.store_cause import cause_of
 from claimx_pipeline.media.store_errors import (
     Blame,
@@ -104,7 +104,7 @@ class FileStore:
         Raises:
             StorageError: The store failed, or the path cannot be.
         """
-        source = Source(pieces)
+        source = Pieces(pieces)
         try:
             async with self._failing("write", path, source):
                 attributes = self._attributes(content_type)
@@ -281,7 +281,7 @@ class FileStore:
 
     @asynccontextmanager
     async def _failing(
-        self, what: str, path: str, source: Source | None = None
+        self, what: str, path: str, source: Pieces | None = None
     ) -> AsyncIterator[None]:
         """Turn what obstore raises into a ``StorageError``, by type and code."""
         if path and (refusal := why_not(path) or self._too_long(path)):

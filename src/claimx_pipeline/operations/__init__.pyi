@@ -64,6 +64,7 @@ from .old_tables import (
     old_table_views,
 )
 from .outputs import UnreadOutput, unread_outputs
+from .past import WorkerPast, past_of_workers
 from .probes import ProcessProbe, ask_probes
 from .publication import Publication, plan_publication, publish_planned
 from .query_answer import QueryAnswer
@@ -190,6 +191,7 @@ __all__ = [
     "Verified",
     "WorkerHealth",
     "WorkerMetrics",
+    "WorkerPast",
     "WorkerRun",
     "WorkerStatus",
     "adopt_offsets",
@@ -231,6 +233,7 @@ __all__ = [
     "named_query",
     "newest_records",
     "old_table_views",
+    "past_of_workers",
     "plan_publication",
     "plan_replay",
     "publish",

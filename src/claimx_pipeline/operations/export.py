@@ -21,6 +21,7 @@ from claimx_pipeline.deploy.model import (
 )
 from claimx_pipeline.deploy.systemd import MachinePaths, systemd_files
 from claimx_pipeline.errors import UsageError
+from claimx_pipeline.operations.monitoring import RUNBOOKS, monitoring_files
 from claimx_pipeline.settings.tree.settings import CORE_ENVIRONMENT
 from claimx_pipeline.system_errors import reason_of
 
@@ -91,7 +92,12 @@ def _files(pipeline: Pipeline, target: Target, paths: MachinePaths) -> Mapping[s
                     f"{path!r} is not a valid path for a unit; write an absolute one without blanks"
                 )
         return systemd_files(deployment, paths)
-    return kubernetes_files(deployment) if target == "kubernetes" else compose_files(deployment)
+    if target == "kubernetes":
+        return kubernetes_files(deployment)
+    watched = monitoring_files(pipeline, RUNBOOKS)
+    return compose_files(deployment) | {
+        f"monitoring/{name}": each for name, each in watched.items()
+    }
 
 
 def described_deployment(pipeline: Pipeline) -> Deployment:

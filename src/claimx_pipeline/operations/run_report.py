@@ -12,11 +12,16 @@ from attrs import frozen
 from claimx_pipeline.errors import ClaimxError
 from claimx_pipeline.hooks.cells import shown
 from claimx_pipeline.notebook_html import html_table
+from claimx_pipeline.operations.checking import to_start
 from claimx_pipeline.operations.run import Running, WorkerRun, running
+from claimx_pipeline.operations.topics import open_admin
+from claimx_pipeline.runtime.idle import progress
 
 if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline
 
+RETRY = "retry"
+"""The worker that reads the retry topics."""
 COLUMNS = ("worker", "done", "retried", "dead", "waiting", "until")
 
 
@@ -27,7 +32,7 @@ class RunReport:
     workers: Sequence[WorkerRun]
     """What each worker did."""
     to_be_retried: int = 0
-    """Records that were in the retry topics at the end of the run."""
+    """Records that a run until idle has left in the retry topics, to be tried again later."""
 
     @property
     def records(self) -> int:
@@ -89,19 +94,31 @@ async def run_and_report(
     Raises:
         ClaimxError: A worker could not start, or failed; a note on it says what all did.
     """
+    to_start(
+        pipeline, workers
+    )  # what is wrong with the settings is said before the broker is asked
+    before = await _to_be_retried(pipeline) if until_idle else 0
+    after = before
     run: Running | None = None
-    to_be_retried = 0
     try:
         async with running(pipeline, *workers, instances=instances, stop=stop) as run:
             await (run.until_idle() if until_idle else run.until_ended())
-            to_be_retried = await run.to_be_retried()
+            if until_idle:
+                after = await run.to_be_retried()
     except ClaimxError as error:
         if run is not None:
             error.add_note(repr(RunReport(run.done())))
         raise
     done = run.done()
-    # Those of others, of which none was tried now, are not this run's.
-    return RunReport(done, to_be_retried * any(each.retried for each in done))
+    # Where nothing was taken from there, those of before are not this run's.
+    taken = any(each.retried or each.worker == RETRY for each in done)
+    return RunReport(done, after if taken else max(0, after - before))
+
+
+async def _to_be_retried(pipeline: Pipeline) -> int:
+    async with open_admin(pipeline) as admin:
+        retry = [pipeline.workers[RETRY]]
+        return (await progress(admin, pipeline.topology, retry)).lag[RETRY]
 
 
 def _counts(run: WorkerRun) -> str:

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
 DEAD_LETTERS_READ = 5000
 """Newest dead letters of a partition that are looked at; older ones are counted only."""
-NOT_RUNNING, UNKNOWN = "not running", "running; its probes are not reachable from here"
+NOT_RUNNING, UNKNOWN = "not running", "its probes are not reachable from here"
 
 
 async def look_at_status(

@@ -14,6 +14,7 @@ from claimx_pipeline.errors import DecodeError
 from claimx_pipeline.hooks.context import HookContext
 from claimx_pipeline.hooks.domain_action import DomainAction
 from claimx_pipeline.hooks.result import Webhook
+from claimx_pipeline.json_errors import why
 
 WEBHOOK = "webhook"
 """The kind of action that belongs to no domain."""
@@ -125,7 +126,7 @@ def decode_action(
                 "install the plugin whose domain declares it, then replay the dead letter"
             )
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DecodeError(f"the record is not a valid action: {error}") from error
+        raise DecodeError(f"the record is not a valid action: {why(error)}") from error
     if (found.webhook if found.kind == WEBHOOK else asked) is None:
         raise DecodeError(f"the record is not a valid action: it lacks {found.kind!r}")
     return ActionMessage(found.kind, found.plugin, found.event_id, found.webhook, asked)

@@ -11,6 +11,7 @@ from attrs import evolve, field, frozen
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.errors import ClaimxError, DecodeError, RecordError
 from claimx_pipeline.isolation import as_failure
+from claimx_pipeline.json_errors import why
 from claimx_pipeline.runtime.delivery.alone import each_alone
 from claimx_pipeline.runtime.headers import HOPS, MOST_HOPS, hops_of
 from claimx_pipeline.runtime.outcome import Dead, Done, Outcome, Retry, failure
@@ -114,7 +115,7 @@ class ChainProcessor:
         try:
             message = msgspec.json.decode(record.value or b"")
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-            raise DecodeError(f"the value is not JSON: {error}") from error
+            raise DecodeError(f"the value is not JSON: {why(error)}") from error
         if not isinstance(message, dict):
             raise DecodeError(f"the value is a JSON {type(message).__name__}, not an object")
         return message

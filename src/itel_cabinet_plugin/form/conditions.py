@@ -6,7 +6,7 @@ Compiled once, when the settings are read; mistakes are found there and not at a
       - {question: Kitchen cabinet damage present, is_yes: true}
       - any:
           - {question: Enter Damaged Description, matches: water}
-          - {question: Are The Lower Cabinets Detached?, group: Lower Cabinets, equals: "No"}
+          - {question: "Are The Lower Cabinets Detached?", group: Lower Cabinets, equals: "No"}
 """
 
 from __future__ import annotations

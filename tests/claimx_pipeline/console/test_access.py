@@ -12,6 +12,7 @@ from claimx_pipeline import operations
 from claimx_pipeline.console.personal import HIDDEN, hide, is_personal
 from claimx_pipeline.errors import SettingsError
 from claimx_pipeline.settings.secret import Secret
+from tests.claimx_pipeline.console.test_pages import PAGES
 from tests.rigs.console import console
 
 TOKEN = "a-long-random-token"
@@ -119,6 +120,21 @@ async def test_every_answer_forbids_other_hosts_and_frames(locked):
         assert "default-src 'none'" in headers["content-security-policy"]
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
         assert headers["x-content-type-options"] == "nosniff"
+
+
+async def test_no_credential_is_on_any_page(tmp_path):
+    more = """
+claimx: {api: {base_url: "https://mark-user:mark-password@api.example", token: mark-token}}
+connections:
+  vendor: {base_url: "https://vendor.example", auth_token: mark-vendor, headers: {x-api-key: mark-key}}
+logging: {format: plain}
+"""
+    async with console(tmp_path, more, token=Secret("mark-console")) as asked:
+        asked.client.headers["authorization"] = "Bearer mark-console"
+        for path in (*PAGES, "/settings?find=mark", "/login"):
+            text = await asked.page(path)
+            assert "mark-" not in text, path
+            assert "mark" not in text or path.endswith("find=mark"), path
 
 
 async def test_personal_data_are_hidden_on_pages_and_exports(open_console):

@@ -5,6 +5,7 @@ import json
 import pytest
 
 from claimx_pipeline import operations
+from tests.fakes.http_service import Reply, http_service
 from tests.rigs.console import console
 from tests.rigs.until import until
 
@@ -146,6 +147,34 @@ async def test_a_worker_that_does_not_run_while_records_wait_is_wrong(asked):
     assert "ingest does not run" in text
     assert "1 record waits for it; start it" in text
     assert "results does not run" not in text
+
+
+def prometheus(request):
+    """Answer as Prometheus does: two workers, three points each."""
+    found = [
+        {"metric": {"worker": name}, "values": [[1, "0"], [61, "5"], [121, "2.5"]]}
+        for name in ("ingest", "events")
+    ]
+    return Reply({"status": "success", "data": {"resultType": "matrix", "result": found}})
+
+
+async def test_lines_of_the_last_hours_come_from_prometheus_where_one_is_set(tmp_path):
+    async with (
+        http_service(prometheus) as service,
+        console(tmp_path, prometheus_url=service.url) as asked,
+    ):
+        text = await asked.page("/workers")
+        assert "from Prometheus" in text
+        assert 'points="0.0,58.0 150.0,4.0 300.0,31.0"' in text
+        queries = {one.query["query"][0] for one in service.asked}
+        assert len(queries) == 2
+
+
+async def test_without_an_answer_of_prometheus_the_page_says_so_and_shows_its_own(tmp_path):
+    async with console(tmp_path, prometheus_url="http://127.0.0.1:1") as asked:
+        text = await asked.page("/workers")
+    assert "Prometheus has not answered" in text
+    assert "Lines since" in text
 
 
 async def test_a_table_shows_its_versions(with_dead_letters):

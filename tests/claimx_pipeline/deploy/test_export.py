@@ -149,6 +149,26 @@ def test_a_worker_is_given_more_time_to_stop_than_it_takes(pipeline, tmp_path):
         assert int(composed[service]["stop_grace_period"].removesuffix("s")) >= least
 
 
+def test_what_compose_mounts_is_written_and_grafana_has_every_dashboard(pipeline, tmp_path):
+    operations.export_deployment(pipeline, "compose", tmp_path)
+    services = documents(tmp_path / "compose.yaml")[0]["services"]
+    mounted = [
+        each.split(":")[0]
+        for service in services.values()
+        for each in service.get("volumes", ())
+        if each.startswith("./")
+    ]
+    assert "./monitoring/grafana" in mounted
+    assert [each for each in mounted if not (tmp_path / each).exists()] == []
+    (shown,) = documents(tmp_path / "grafana" / "dashboards.yaml")[0]["providers"]
+    assert any(
+        each.split(":")[1] == shown["options"]["path"] for each in services["grafana"]["volumes"]
+    )
+    assert len([*(tmp_path / "monitoring" / "grafana").glob("*.json")]) > 5
+    rules = documents(tmp_path / "prometheus.yaml")[0]["rule_files"]
+    assert [*(tmp_path / "monitoring" / "prometheus").glob("*.yaml")], rules
+
+
 def test_probes_ask_for_paths_that_the_product_answers():
     server = HealthServer(HealthSettings(), Health(SystemClock()), Metrics())
     text = "\n".join(file.read_text() for file in DEPLOY.rglob("*") if file.is_file())

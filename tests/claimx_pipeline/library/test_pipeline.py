@@ -89,6 +89,34 @@ async def test_what_died_is_a_problem_that_says_where_to_look(pipeline):
     assert (await operations.look_at_dead_letters(pipeline, wanted)).groups.count == 1
 
 
+class Later(Plugin):
+    """Asks for another try."""
+
+    name = "later"
+
+    def execute(self, context):
+        return PluginResult.retry("not yet")
+
+
+def test_what_waits_to_be_tried_again_is_a_problem_of_the_run_that_left_it(
+    claimx_sandbox, tmp_path
+):
+    found = next(e for e in claimx_sandbox.happen(20) if e.event_type == "PROJECT_CREATED")
+    given = {"eventId": "x", "eventType": found.event_type, "projectId": found.project_id}
+    api = claimx_sandbox.simulator.api_url
+    settings = {
+        "broker": {"url": f"sqlite:///{tmp_path / 'own.db'}"},
+        "claimx": {"api": {"base_url": api, "token": "demo-token"}},
+    }
+    pipeline = Pipeline.load(settings=settings, environ={}, plugins=[Later()])
+    asyncio.run(operations.create_topics(pipeline))
+    asyncio.run(pipeline.publish([given]))
+    first = pipeline.run_blocking("ingest", "enrichment")
+    assert (first.waiting, first.problems) == (1, ["1 record in the retry topics"])
+    second = pipeline.run_blocking("ingest", "enrichment")
+    assert (second.waiting, second.problems) == (0, [])
+
+
 async def test_a_worker_that_fails_is_raised_with_what_all_did(pipeline):
     await operations.create_topics(pipeline)
     await pipeline.publish([event(1)])

@@ -71,7 +71,7 @@ def test_another_domain_has_its_own_word_topics_and_owner():
 
 
 def test_a_message_of_another_domain_is_refused_and_the_error_names_the_missing_word():
-    with pytest.raises(DecodeError, match="missing required field `project_id`"):
+    with pytest.raises(DecodeError, match="'project_id' is missing"):
         CODEC.decode_task(CASES.task_record(TASK).value)
 
 

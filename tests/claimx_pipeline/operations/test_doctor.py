@@ -15,6 +15,9 @@ from claimx_pipeline.operations.doctor import machine
 from claimx_pipeline.operations.doctor.broker import clock_finding, topic_findings
 from claimx_pipeline.operations.doctor.machine import disk_findings, satisfies
 from claimx_pipeline.operations.topics import open_admin
+from claimx_pipeline.telemetry.health import Health
+from claimx_pipeline.telemetry.metrics import Metrics
+from claimx_pipeline.telemetry.server import HealthServer
 from tests.fakes.http_service import Reply, http_service
 from tests.rigs.command import run
 from tests.rigs.kafka_topics import create_topic
@@ -134,6 +137,39 @@ async def test_an_installation_that_is_well_has_nothing_wrong(load, tmp_path):
         each.check for each in found.findings if each.level == "ok"
     }
     assert not list(tmp_path.rglob(".claimx-doctor/*")), "what was written is deleted again"
+
+
+async def test_changed_answers_and_forms_that_a_process_has_counted_are_shown(load):
+    pipeline = load()
+    await operations.create_topics(pipeline)
+    metrics = Metrics()
+    health = Health(pipeline.clock)
+    health.member("enrichment").ready()
+    server = HealthServer(pipeline.settings.health, health, metrics)
+    await server.start()
+    url = f"http://127.0.0.1:{server.port}"
+    try:
+        before = await operations.examine(pipeline, probes=[url])
+        for _ in range(3):
+            metrics.drift.unknown("/export/project/{project_id}", "data.newField")
+        metrics.drift.retyped("/export/project/{project_id}", "data.created")
+        metrics.plugins.count(
+            "itel_cabinet_form", "form_misfits", 2, {"reason": "unknown_question"}
+        )
+        after = await operations.examine(pipeline, probes=[url])
+    finally:
+        await server.close()
+    assert [each.level for each in before.findings if each.check == "answers"] == ["ok"]
+    shown = [each for each in after.findings if each.check.endswith("-changed")]
+    assert [(each.level, each.what) for each in shown] == [
+        ("warning", "answers to /export/project/{project_id}: field data.created is retyped, "
+         "once since the processes began"),
+        ("warning", "answers to /export/project/{project_id}: field data.newField is unknown, "
+         "3 times since the processes began"),
+        ("warning", "plugin itel_cabinet_form: form misfits, reason unknown_question, "
+         "2 times since the processes began"),
+    ]  # fmt: skip
+    assert all(each.remedy for each in shown)
 
 
 async def test_a_broker_that_does_not_answer_is_one_finding_and_the_rest_is_examined(load):

@@ -204,6 +204,33 @@ async def test_an_id_that_is_part_of_another_is_not_taken_for_it(whole):
     assert (found.events, len(found.stations)) == (["e-1"], 1)
 
 
+def with_long_ids(count):
+    """Return events whose ids begin as that of the last does."""
+    kind = {"event_type": "PROJECT_CREATED", "project_id": 700100}
+    return [{"event_id": f"x1{n}", **kind} for n in range(count)] + [{"event_id": "x1", **kind}]
+
+
+async def test_an_id_that_many_others_begin_with_is_found_behind_them(whole, monkeypatch):
+    monkeypatch.setattr(searching, "MOST", 5)
+    await operations.publish(whole.pipeline, RAW, with_long_ids(40))
+    await operations.run_until_idle(whole.pipeline, "ingest", "events")
+    trace = await operations.trace(whole.pipeline, "x1")
+    assert kinds(trace) == ["raw event", "task to enrich", "row"]
+    assert not trace.cut
+    assert "'enrichment' has not read the task to enrich" in said(trace)
+
+
+async def test_what_was_not_looked_at_is_not_called_done(whole, monkeypatch):
+    monkeypatch.setattr(searching, "MOST", 5)
+    monkeypatch.setattr(searching, "MOST_LOOKED", 10)
+    await operations.publish(whole.pipeline, RAW, with_long_ids(40))
+    await operations.run_until_idle(whole.pipeline, "ingest", "events")
+    trace = await operations.trace(whole.pipeline, "x1")
+    assert trace.cut
+    assert [now.state for now in trace.now] == ["unknown"]
+    assert "than are looked at" in trace.now[0].what
+
+
 async def test_without_an_inspector_the_same_is_found_record_by_record(whole, monkeypatch):
     from claimx_pipeline.operations.tracing import trace as module
 

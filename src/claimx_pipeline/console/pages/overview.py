@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import Response
 
+from claimx_pipeline import operations
+from claimx_pipeline.connections.answer import RequestFailedError
 from claimx_pipeline.console import drawing
 from claimx_pipeline.console.history import LOOK_SECONDS
 from claimx_pipeline.console.rendering import Console, number
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
     from claimx_pipeline.topics import Topology
 
 NOT_RUNNING = "not running"
+HOURS = 3.0
+"""How far back the lines go that Prometheus has."""
 _WELL = frozenset({"ready", "running", NOT_RUNNING})
 
 
@@ -44,11 +48,13 @@ async def workers(request: Request) -> Response:
     """Show each worker with its members, rate and lag, now and over the last hours."""
     console = Console.of(request)
     status = await console.history.look()
-    samples = list(console.history.samples)
+    past, past_error = await _past(console)
+    samples = [] if past else list(console.history.samples)
     drawn = {}
     for worker in status.workers if status else ():
-        rates = [sample.rates.get(worker.worker, 0.0) for sample in samples]
-        lags = [float(sample.lags.get(worker.worker, 0)) for sample in samples]
+        known = past.get(worker.worker)
+        rates = known.rates if known else [each.rates.get(worker.worker, 0.0) for each in samples]
+        lags = known.lags if known else [float(each.lags.get(worker.worker, 0)) for each in samples]
         drawn[worker.worker] = (
             _drawn(rates, f"records per second of {worker.worker}"),
             _drawn(lags, f"lag of {worker.worker}"),
@@ -62,6 +68,8 @@ async def workers(request: Request) -> Response:
         drawn=drawn,
         specs=specs,
         since=samples[0].at if samples else None,
+        from_prometheus=bool(past),
+        past_error=past_error,
     )
 
 
@@ -70,6 +78,17 @@ def _picture(
 ) -> Markup:
     workers = status.workers if status else ()
     return Markup(draw(console.pipeline.topology, workers))  # noqa: S704 - drawing escapes
+
+
+async def _past(console: Console) -> tuple[Mapping[str, operations.WorkerPast], str]:
+    """Return what Prometheus knows of the last hours, if one is set, else why it is not known."""
+    url = console.settings.prometheus_url
+    if not url:
+        return {}, ""
+    try:
+        return await operations.past_of_workers(console.pipeline, url, hours=HOURS), ""
+    except RequestFailedError as error:
+        return {}, str(error)
 
 
 def wrong(status: PipelineStatus) -> list[tuple[str, str, str]]:
@@ -117,5 +136,5 @@ def _line(console: Console, what: str) -> tuple[Markup, str]:
     return _drawn(values, what), number(int(values[-1]) if values else None)
 
 
-def _drawn(values: list[float], label: str) -> Markup:
+def _drawn(values: Sequence[float], label: str) -> Markup:
     return Markup(drawing.lines(values, label))  # noqa: S704 - drawing escapes

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from claimx_pipeline.errors import BrokerError, PluginLoadError, SettingsError
 from claimx_pipeline.operations.doctor.broker import broker_findings
+from claimx_pipeline.operations.doctor.drift import drift_findings
 from claimx_pipeline.operations.doctor.findings import AREAS, Examination, Finding, wrong
 from claimx_pipeline.operations.doctor.machine import (
     disk_findings,
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline
 
 
-async def examine(pipeline: Pipeline) -> Examination:
+async def examine(pipeline: Pipeline, *, probes: Sequence[str] = ()) -> Examination:
     """Return what is right and wrong about an installation, each with its remedy.
 
     Services are asked their harmless question; in each store a small file is written and deleted,
@@ -31,15 +33,21 @@ async def examine(pipeline: Pipeline) -> Examination:
 
     Args:
         pipeline: The pipeline.
+        probes: ``http://HOST:PORT`` of each process, asked for what it has counted of answers that
+            have changed; those of this machine if not given.
+
+    Raises:
+        UsageError: An address is not valid.
     """
     machine = [*settings_findings(pipeline), *disk_findings(pipeline), *version_findings()]
-    broker, tables, stores, services = await asyncio.gather(
+    broker, tables, stores, services, drift = await asyncio.gather(
         _broker(pipeline),
         asyncio.to_thread(lambda: list(table_findings(pipeline))),
         _all(store_findings(pipeline)),
         _all(service_findings(pipeline)),
+        _all(drift_findings(pipeline, probes)),
     )
-    found = [*machine, *broker, *tables, *stores, *services]
+    found = [*machine, *broker, *tables, *stores, *services, *drift]
     order = {area: at for at, area in enumerate(AREAS)}
     return Examination(
         at=pipeline.clock.now(), findings=sorted(found, key=lambda each: order[each.area])

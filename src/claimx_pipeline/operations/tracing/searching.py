@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from claimx_pipeline.pipeline import Pipeline
 
 MOST = 500
-"""Records of one topic that are looked at."""
+"""Records of one topic that are shown, and that are searched for at once."""
+MOST_LOOKED = 20_000
+"""Records of one topic that are read since they hold the text, as an id or as part of another."""
 PAGE = 1000
 SMALL = 20_000
 """A range of fewer offsets is searched sooner than a time is found in it."""
@@ -81,10 +83,26 @@ class Search:
             if topic not in self.existing:
                 continue
             ranges = await self._ranges(topic, since, (partitions or {}).get(topic))
-            records = await self._search(topic, ranges, wanted.needles)
-            self.cut |= len(records) >= MOST
-            found += [record for record in records if wanted.named_by(record)]
+            found += await self._named(topic, ranges, wanted)
         return found
+
+    async def _named(self, topic: str, ranges: Ranges, wanted: SearchedNames) -> list[Record]:
+        """Return the records that name what is wanted; many more may only hold its text.
+
+        An id may be the beginning of many others.
+        """
+        found: list[Record] = []
+        looked = 0
+        while True:
+            page = await self._search(topic, ranges, wanted.needles)
+            found += [record for record in page if wanted.named_by(record)]
+            if len(page) < MOST:
+                return found
+            looked += len(page)
+            if len(found) >= MOST or looked >= MOST_LOOKED:
+                self.cut = True
+                return found
+            ranges = _after(ranges, page[-1])
 
     async def _ranges(
         self, topic: str, since: datetime | None, partition: int | None
@@ -121,7 +139,7 @@ class Search:
         if self.inspector is not None:
             return await self.inspector.find(topic, ranges, needles, most=MOST)
         found: list[Record] = []
-        for number, (start, stop) in ranges.items():
+        for number, (start, stop) in sorted(ranges.items()):
             at, partition = start, TopicPartition(topic, number)
             while at < stop and len(found) < MOST:
                 page = await self.admin.read(partition, at, stop, max_records=PAGE)
@@ -130,6 +148,15 @@ class Search:
                 found += [each for each in page if _holds(each, needles)]
                 at = page[-1].offset + 1
         return found[:MOST]
+
+
+def _after(ranges: Ranges, last: Record) -> Ranges:
+    """Return what is left of *ranges*, which are searched in the order of their partitions."""
+    return {
+        number: (last.offset + 1 if number == last.partition else start, stop)
+        for number, (start, stop) in ranges.items()
+        if number >= last.partition
+    }
 
 
 def _holds(record: Record, needles: Sequence[bytes]) -> bool:

@@ -82,7 +82,7 @@ async def trace(pipeline: Pipeline, subject: str, *, probes: Sequence[str] = ())
         at=at,
         events=list(dict.fromkeys(each.event_id for each in stations if each.event_id)),
         stations=stations,
-        now=now_of(pipeline, subject, stations, known, at),
+        now=now_of(pipeline, subject, stations, known, at, cut=search.cut),
         seconds=round(pipeline.clock.monotonic() - began, 3),
         cut=search.cut,
         notes=notes,

@@ -33,16 +33,29 @@ def now_of(
     stations: Sequence[Station],
     states: Mapping[str, WorkerState],
     at: datetime,
+    *,
+    cut: bool = False,
 ) -> list[Now]:
-    """Return what is not finished, else how it ended."""
-    if not stations:
+    """Return what is not finished, else how it ended; *cut* says that not all was looked at."""
+    if not stations and not cut:
         return [_nothing(pipeline, subject)]
     found = [
         *_dead(stations),
         *_retries(pipeline, stations, states, at),
         *_queues(stations, states),
     ]
+    if not found and cut:
+        return [_cut(subject)]
     return found or [_ended(stations)]
+
+
+def _cut(subject: str) -> Now:
+    return Now(
+        state="unknown",
+        what=f"more records hold {subject!r}, whole or in another text, than are looked at",
+        remedy="trace one of the events by its own id, or by its correlation id",
+        since=None,
+    )
 
 
 def _dead(stations: Iterable[Station]) -> Iterator[Now]:

@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from claimx_pipeline.errors import DecodeError
+from claimx_pipeline.json_errors import why
 
 
 class StateChange(msgspec.Struct, frozen=True):
@@ -31,7 +32,9 @@ def read_change(value: bytes | None) -> StateChange:
     try:
         return _decode(value or b"")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DecodeError(f"the record is not a change of a plugin's state: {error}") from error
+        raise DecodeError(
+            f"the record is not a change of a plugin's state: {why(error)}"
+        ) from error
 
 
 def check_key(key: object) -> None:

@@ -9,6 +9,7 @@ from attrs import field, frozen
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.errors import DecodeError
+from claimx_pipeline.json_errors import why
 from claimx_pipeline.topics import PLUGIN_STATES
 
 StateKey = tuple[str, str]
@@ -96,7 +97,7 @@ def read_entry(record: Record) -> tuple[StateKey, Entry]:
     try:
         stored = _decode(record.value or b"")
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise DecodeError(f"the record is not a state of a plugin: {error}") from error
+        raise DecodeError(f"the record is not a state of a plugin: {why(error)}") from error
     value = None if stored.forgotten else bytes(stored.value)
     applied = {int(name): Applied(*at) for name, at in stored.applied.items()}
     return (stored.plugin, stored.key), Entry(value, applied)

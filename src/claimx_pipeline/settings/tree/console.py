@@ -5,7 +5,7 @@ from __future__ import annotations
 from attrs import field, frozen
 from attrs.validators import ge, le, optional
 
-from claimx_pipeline.settings.kinds import KIND, listening_host
+from claimx_pipeline.settings.kinds import KIND, listening_host, optional_http_url
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.validators import not_blank
 
@@ -32,3 +32,7 @@ class ConsoleSettings:
     show_personal_data: bool = False
     """Names, addresses, numbers and texts of persons are shown and exported. Without, they are
     replaced by dots."""
+
+    prometheus_url: str = field(default="", metadata={KIND: optional_http_url})
+    """A Prometheus that scrapes the workers: lines of the last hours come from there. Without, they
+    are those that the console has seen since its start."""
