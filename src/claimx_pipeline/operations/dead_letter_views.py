@@ -34,18 +34,22 @@ class DeadLetterGroup:
     workers: dict[str, int] = field(init=False, factory=dict)
     """How many failed at which worker."""
 
+    _last: datetime = field(init=False)
+    """When the newest of them failed."""
+
     def __attrs_post_init__(self) -> None:
-        self.first = self.newest.failed_at
+        self.first = self._last = self.newest.failed_at
 
     def add(self, dead_letter: FoundDeadLetter) -> None:
         """Count *dead_letter*."""
         self.count += 1
-        self.first = min(self.first, dead_letter.failed_at)
+        failed_at = dead_letter.failed_at
+        self.first = min(self.first, failed_at)
         self.topics[dead_letter.location.topic] = None
         if failed := dead_letter.failure:
             self.workers[failed.worker] = self.workers.get(failed.worker, 0) + 1
-        if dead_letter.failed_at >= self.newest.failed_at:
-            self.newest = dead_letter
+        if failed_at >= self._last:
+            self.newest, self._last = dead_letter, failed_at
 
     @property
     def example(self) -> str:
@@ -83,8 +87,10 @@ class DeadLetterGroups:
     def add(self, dead_letters: Iterable[FoundDeadLetter]) -> None:
         """Count *dead_letters*."""
         for dead_letter in dead_letters:
-            group = self._found.setdefault(dead_letter.fingerprint, DeadLetterGroup(dead_letter))
-            group.add(dead_letter)
+            cause = dead_letter.fingerprint
+            if cause not in self._found:
+                self._found[cause] = DeadLetterGroup(dead_letter)
+            self._found[cause].add(dead_letter)
 
     @property
     def count(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 
@@ -23,6 +24,7 @@ _VARYING = (
 )
 
 
+@functools.lru_cache(maxsize=1024)  # dead letters of one cause say the same, thousands of times
 def pattern(message: str) -> str:
     """Return *message* with its times, ids and numbers replaced.
 

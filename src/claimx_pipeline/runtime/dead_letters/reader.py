@@ -110,8 +110,7 @@ class DeadLetterFilter:
                 return False
         if self.workers is not None and worker not in self.workers:
             return False
-        since, until = self.since or dead_letter.failed_at, self.until or dead_letter.failed_at
-        if not since <= dead_letter.failed_at <= until:
+        if (self.since or self.until) and not self._in_time(dead_letter.failed_at):
             return False
         if self.fingerprint is not None and not dead_letter.fingerprint.startswith(
             self.fingerprint
@@ -121,6 +120,9 @@ class DeadLetterFilter:
         return where and (
             self.event_id is None or names_event(dead_letter.record, self.event_id, self.decoders)
         )
+
+    def _in_time(self, failed_at: datetime) -> bool:
+        return (self.since or failed_at) <= failed_at <= (self.until or failed_at)
 
 
 def names_event(record: Record, event_id: str, decoders: Sequence[Decode] = ()) -> bool:
