@@ -52,7 +52,10 @@ def shell(line: str, cwd) -> subprocess.CompletedProcess[str]:
 @pytest.mark.parametrize("options", ["", "--json", "--csv"])
 def test_an_output_that_cannot_be_written_is_said(tmp_path, options):
     done = shell(f"claimx-run worker list {options} > /dev/full", tmp_path)
-    assert done.stderr == "claimx-run: the output, or a file, cannot be written: No space left on device\n"
+    assert (
+        done.stderr
+        == "claimx-run: the output, or a file, cannot be written: No space left on device\n"
+    )
     assert done.returncode == 1
 
 
