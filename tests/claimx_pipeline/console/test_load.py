@@ -27,7 +27,7 @@ GROWTH_BYTES = 16 * 1024 * 1024
 RAW = "/topics/claimx.events.raw"
 QUERY = "/query?sql=SELECT+event_type,+count(*)+AS+n+FROM+claimx_events+GROUP+BY+1"
 LOADED = (
-    *(path for path in PAGES if not path.startswith("/trace?")), "/trace?id=L7",
+    *(path for path in PAGES if not path.startswith("/trace?")), f"/trace?id=L{EVENTS - 3}",
     f"{RAW}?where=projectId%3D700107", f"{RAW}?from=1h", "/topics/claimx.events.dlq", QUERY,
     "/tables/claimx_events", "/dead-letters?worker=ingest",
 )  # fmt: skip
