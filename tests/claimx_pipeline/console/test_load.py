@@ -22,7 +22,7 @@ FULL = bool(os.environ.get("CONSOLE_LOAD"))
 EVENTS, BROKEN, VIEWS = (500_000, 5_000, 1_000) if FULL else (4_000, 200, 100)
 """Events, each stored twice; those that die at two workers; pages that are looked at."""
 SECONDS = 1.0
-WARM = VIEWS // 4
+WARM = VIEWS // 2
 GROWTH_BYTES = 16 * 1024 * 1024
 RAW = "/topics/claimx.events.raw"
 QUERY = "/query?sql=SELECT+event_type,+count(*)+AS+n+FROM+claimx_events+GROUP+BY+1"
