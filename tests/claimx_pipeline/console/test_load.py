@@ -22,12 +22,12 @@ FULL = bool(os.environ.get("CONSOLE_LOAD"))
 EVENTS, BROKEN, VIEWS = (500_000, 5_000, 1_000) if FULL else (4_000, 200, 100)
 """Events, each stored twice; those that die at two workers; pages that are looked at."""
 SECONDS = 1.0
-WARM = VIEWS // 4
+WARM = VIEWS // 2
 GROWTH_BYTES = 16 * 1024 * 1024
 RAW = "/topics/claimx.events.raw"
 QUERY = "/query?sql=SELECT+event_type,+count(*)+AS+n+FROM+claimx_events+GROUP+BY+1"
 LOADED = (
-    *(path for path in PAGES if not path.startswith("/trace?")), "/trace?id=L7",
+    *(path for path in PAGES if not path.startswith("/trace?")), f"/trace?id=L{EVENTS - 3}",
     f"{RAW}?where=projectId%3D700107", f"{RAW}?from=1h", "/topics/claimx.events.dlq", QUERY,
     "/tables/claimx_events", "/dead-letters?worker=ingest",
 )  # fmt: skip
