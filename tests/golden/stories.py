@@ -131,11 +131,15 @@ def places(offsets: Sequence[Json]) -> list[Json]:
 
 
 def by_cause(groups: Sequence[Json]) -> Counter[str]:
-    """Return how many dead letters there are of each worker, kind, plugin and category."""
+    """Return how many dead letters there are of each worker, kind, plugin and category.
+
+    A record that nobody can read is one cause at every worker that has met it, as often at each.
+    """
     found: Counter[str] = Counter()
     for group in groups:
-        of = (group["worker"], group["kind"], group["plugin"], group["category"])
-        found["/".join(of)] += group["count"]
+        for worker in group["workers"]:
+            of = (worker, group["kind"], group["plugin"], group["category"])
+            found["/".join(of)] += group["count"] // len(group["workers"])
     return found
 
 

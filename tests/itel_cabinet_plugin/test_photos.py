@@ -190,7 +190,7 @@ async def test_results_of_others_are_left_alone_and_a_strange_one_is_dead(tmp_pa
         ("a/../b", "not a valid relative folder"),
         ("", "not a valid relative folder"),
         ("{task_id}/x", "names 'task_id'; it may name assignment_id, project_id"),
-        ("{", "odd"),
+        ("{", "not a valid template"),
     ],
 )
 def test_a_folder_that_leads_elsewhere_is_refused(folder, problem):

@@ -266,7 +266,7 @@ WORKERS = Installation(
         "plugins.doubled: plugin 'doubled' registers worker 'events', which the pipeline has",
         "plugins.blank: topic 'a b' is not a valid name",
         "plugins.declares: topic 'other.in' is declared in two ways, by worker 'blank' of plugin "
-        "'blank' as",
+        "'blank' and by worker 'declares' of plugin 'declares' (other partitions)",
         "plugins.stageless: plugin 'stageless' failed in worker 'stageless': ZeroDivisionError",
         "worker 'unknown-stage': there is no stage 'nothing'",
         "plugins.tableless: plugin 'tableless' failed in worker 'tableless': KeyError",

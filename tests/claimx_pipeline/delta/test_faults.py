@@ -34,7 +34,7 @@ from claimx_pipeline.errors import Category, category_of
 def test_a_failure_keeps_its_text_and_is_classified_by_type(error, category):
     found = write_error("events", error)
     assert category_of(found) is category
-    assert str(found) == f"table 'events': {error}"
+    assert str(found) == f"table 'events': {getattr(error, 'strerror', None) or error}"
 
 
 def test_a_rust_backtrace_is_cut_off():
