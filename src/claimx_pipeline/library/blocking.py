@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future
+from contextlib import suppress
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -20,23 +22,33 @@ def blocking(work: Callable[[], Coroutine[Any, Any, T]]) -> T:
         asyncio.get_running_loop()
     except RuntimeError:
         return asyncio.run(work())
-    with ThreadPoolExecutor(1, "claimx-blocking") as threads:
-        running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
-        done = threads.submit(asyncio.run, _noted(work, running))
+    done: Future[T] = Future()
+    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]] = []
+    interrupted = threading.Event()
+
+    async def noted() -> T:
+        task = asyncio.current_task()
+        if task is not None:
+            running.append((asyncio.get_running_loop(), task))
+        if interrupted.is_set():  # before it was noted, so nothing else cancels it
+            raise asyncio.CancelledError
+        return await work()
+
+    def run() -> None:
         try:
-            return done.result()
-        except KeyboardInterrupt:
-            for loop, task in running:
+            done.set_result(asyncio.run(noted()))
+        except BaseException as error:  # noqa: BLE001 - raised where it is waited for
+            done.set_exception(error)
+
+    thread = threading.Thread(target=run, name="claimx-blocking")
+    try:
+        thread.start()  # an interruption may come while it starts
+        return done.result()
+    except KeyboardInterrupt:
+        interrupted.set()
+        for loop, task in running:
+            with suppress(RuntimeError):  # it has ended meanwhile
                 loop.call_soon_threadsafe(task.cancel)
-            raise
-
-
-async def _noted(
-    work: Callable[[], Coroutine[Any, Any, T]],
-    running: list[tuple[asyncio.AbstractEventLoop, asyncio.Task[Any]]],
-) -> T:
-    """Do *work*, and note where, so that it can be cancelled from outside."""
-    task = asyncio.current_task()
-    if task is not None:
-        running.append((asyncio.get_running_loop(), task))
-    return await work()
+        if thread.ident is not None:
+            thread.join()
+        raise

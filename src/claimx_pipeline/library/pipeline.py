@@ -53,6 +53,8 @@ class Pipeline(pipeline.Pipeline):
         """
         if isinstance(events, (Mapping, str, bytes)):
             raise UsageError("'events' is a single event; give a list of them")
+        if not isinstance(events, Iterable):
+            raise UsageError(f"'events' is {events!r}; give a list of events")
         return await operations.publish_events(self, map(_encoded, events), domain)
 
     async def run(
@@ -156,5 +158,11 @@ class Pipeline(pipeline.Pipeline):
 def _encoded(event: Mapping[str, Any] | str | bytes) -> bytes:
     """Return an event as its JSON."""
     if isinstance(event, str):
-        return event.encode()
-    return event if isinstance(event, bytes) else msgspec.json.encode(event)
+        # Halves of characters are refused with the event, as bytes that are not UTF-8.
+        return event.encode(errors="surrogatepass")
+    try:
+        return event if isinstance(event, bytes) else msgspec.json.encode(event)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise UsageError(
+            f"an event cannot be written as JSON: {error}; nothing was published"
+        ) from error

@@ -224,10 +224,12 @@ def test_other_libraries_take_an_answer_as_it_is():
 @pytest.mark.parametrize("library", ["pandas", "polars"])
 def test_a_library_that_is_not_installed_is_named(library):
     code = (
-        f"import sys; sys.modules[{library!r}] = None\n"
+        "import sys\n"
         "import pyarrow as pa\n"
         "from claimx_pipeline.operations import QueryAnswer\n"
-        f"QueryAnswer(pa.table({{'n': [1]}})).to_{library}()"
+        "answer = QueryAnswer(pa.table({'n': [1]}))\n"
+        f"sys.modules[{library!r}] = None\n"
+        f"answer.to_{library}()"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     said = done.stderr.splitlines()[-1]
@@ -254,3 +256,23 @@ def test_a_table_is_shown_with_its_columns(pipeline):
     assert "claimx_projects: " in html
     assert "project_id" in html
     assert "string" in html
+
+
+@pytest.mark.parametrize("value", [object(), {"a": object()}])
+async def test_an_event_that_is_no_json_is_refused_before_anything_is_published(pipeline, value):
+    await pipeline.create()
+    with pytest.raises(UsageError, match="an event cannot be written as JSON"):
+        await pipeline.publish([event(1), value])
+    assert (await pipeline.run("events", until_idle=True)).records == 0
+
+
+@pytest.mark.parametrize("events", [5, None])
+async def test_what_is_no_list_of_events_is_refused(pipeline, events):
+    with pytest.raises(UsageError, match="give a list of events"):
+        await pipeline.publish(events)
+
+
+@pytest.mark.parametrize("sql", [None, 5])
+def test_a_query_is_text(pipeline, sql):
+    with pytest.raises(UsageError, match="a query is text, and not"):
+        pipeline.query(sql)

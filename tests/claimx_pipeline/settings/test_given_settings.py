@@ -38,3 +38,23 @@ def test_without_an_environment_it_is_that_of_the_process(monkeypatch):
     urls = [each.settings.claimx.api.base_url for each in found]
     assert urls[0] == "http://127.0.0.1:9/from-here"
     assert urls[1] != urls[0]
+
+
+LOOP: dict = {}
+LOOP["claimx"] = LOOP
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"claimx": {"api": {"token": b"x"}}}, "claimx.api.token: is an object of the class 'byt"),
+        ({"claimx": {"api": {"token": object()}}}, "claimx.api.token: is an object of the class"),
+        ({"plugins": {"a": {"priority": float("nan")}}}, "plugins.a.priority: is nan; give a fin"),
+        ({"media": {"development_hosts": [{1}]}}, "media.development_hosts[0]: is an object of"),
+        (LOOP, "the given settings: are nested too deeply"),
+    ],
+)
+def test_what_no_file_could_hold_is_refused(given, said):
+    with pytest.raises(SettingsError) as refused:
+        Pipeline.load(settings=given, environ={})
+    assert said in str(refused.value)

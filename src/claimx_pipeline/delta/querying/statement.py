@@ -59,6 +59,8 @@ def checked(sql: str) -> Statement:
     Raises:
         UsageError: It is not exactly one statement that reads tables, or has parameters.
     """
+    if not isinstance(sql, str):
+        raise UsageError(f"a query is text, and not {sql!r}")
     found = tokens(sql)
     while found and found[-1].token_type == TokenType.SEMICOLON:
         found.pop()

@@ -11,6 +11,7 @@ import msgspec
 from attrs import evolve, field, frozen
 
 from claimx_pipeline.errors import Problem, SettingsError
+from claimx_pipeline.settings.loading.given import GIVEN, plain
 from claimx_pipeline.settings.loading.nodes import Block, Node, ValueOrigin, merge
 from claimx_pipeline.settings.loading.spellings import canonical
 from claimx_pipeline.system_errors import readable, reason_of
@@ -18,7 +19,6 @@ from claimx_pipeline.system_errors import readable, reason_of
 DEFAULT_FILE = "claimx.yaml"
 """Read from the working folder if no file is named."""
 
-GIVEN = "the given settings"
 """Where a value comes from that Python code gave."""
 
 
@@ -106,7 +106,7 @@ def _of_mapping(
         parse_yaml,
     )
 
-    text = msgspec.json.encode(settings, enc_hook=str).decode()  # JSON is YAML
+    text = msgspec.json.encode(plain(settings)).decode()  # JSON is YAML
     problems: list[Problem] = []
     parsed = parse_yaml(text, lambda _: ValueOrigin.named(GIVEN))
     root = canonical(parsed.root, problems)
