@@ -60,7 +60,7 @@ def checked(sql: str) -> Statement:
         UsageError: It is not exactly one statement that reads tables, or has parameters.
     """
     if not isinstance(sql, str):
-        raise UsageError(f"a query is text, and not {sql!r}")
+        raise UsageError(f"a query is text, and not {sql!r}; give the SQL of one SELECT")
     found = tokens(sql)
     while found and found[-1].token_type == TokenType.SEMICOLON:
         found.pop()

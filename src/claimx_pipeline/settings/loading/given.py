@@ -26,7 +26,9 @@ def plain(value: Any, path: str = "") -> Any:
     try:
         return _plain(value, path)
     except RecursionError:
-        raise SettingsError([Problem(GIVEN, "are nested too deeply")]) from None
+        raise SettingsError(
+            [Problem(GIVEN, "are nested too deeply; give mappings that do not hold themselves")]
+        ) from None
 
 
 def _plain(value: Any, path: str) -> Any:
