@@ -76,7 +76,7 @@ from .run_report import RunReport
 from .sources import Backfill, backfill_of, restart_source
 from .status import look_at_status
 from .status_views import DeadCause, PipelineStatus, RetryTier, TableAge, WorkerStatus
-from .table_versions import TableVersion, table_versions
+from .table_history import TableVersion, table_versions
 from .table_views import CreatedTable, DescribedColumn, DescribedTable, ListedTable
 from .tables import (
     compact_tables,
