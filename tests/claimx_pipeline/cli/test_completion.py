@@ -76,6 +76,7 @@ def test_bash_completes_what_is_typed_when_the_key_is_pressed(tmp_path, typed, c
     assert completed in in_bash(tmp_path, typed, completed)
 
 
+@pytest.mark.plugin
 @pytest.mark.parametrize(
     ("line", "word"),
     [
