@@ -153,6 +153,15 @@ def test_any_text_in_a_file_is_refused_in_a_sentence_or_usable(path, text):
         usable(path, value_of(found, path))
 
 
+@pytest.mark.parametrize("path", PATHS)
+@pytest.mark.parametrize("blank", [" ", "   ", "\u00a0", "\u3000"])
+def test_blanks_alone_are_refused_or_as_if_nothing_were_given(path, blank):
+    found, said = outcome(values=nested(path, blank))
+    assert (found is None) == bool(said)
+    if found is not None:
+        usable(path, value_of(found, path))
+
+
 def usable(path, value):
     """See that a start could not charge *value* to the records."""
     if path in URLS:

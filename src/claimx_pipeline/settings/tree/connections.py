@@ -21,7 +21,7 @@ from claimx_pipeline.settings.kinds import (
 from claimx_pipeline.settings.masking import masked_repr
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.network import NetworkSettings
-from claimx_pipeline.settings.tree.validators import not_blank
+from claimx_pipeline.settings.tree.validators import empty_or_not_blank, not_blank
 
 CLAIMX_API = "claimx_api"
 """Connection under which stages reach the ClaimX API."""
@@ -83,7 +83,9 @@ class ConnectionSettings:
     )
     """File that holds the credential instead; read again when it changes."""
 
-    auth_header: str | None = field(default=None, metadata={KIND: header_name})
+    auth_header: str | None = field(
+        default=None, validator=optional(empty_or_not_blank), metadata={KIND: header_name}
+    )
     """Header that carries the credential, if not the usual one."""
 
     oauth2: OAuth2Settings | None = None

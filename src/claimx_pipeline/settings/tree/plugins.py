@@ -9,7 +9,7 @@ from attrs import field, frozen
 from attrs.validators import ge, gt, le
 
 from claimx_pipeline.settings.kinds import KIND, local_path
-from claimx_pipeline.settings.tree.validators import INLINE
+from claimx_pipeline.settings.tree.validators import INLINE, empty_or_not_blank
 
 
 @frozen(kw_only=True)
@@ -60,7 +60,9 @@ class PluginsSettings:
     }
     """Keys of the system before, each with what to write instead."""
 
-    dir: str = field(default="plugins/config", metadata={KIND: local_path})
+    dir: str = field(
+        default="plugins/config", validator=empty_or_not_blank, metadata={KIND: local_path}
+    )
     """Folder of directory plugins; empty for none."""
 
     named: Mapping[str, PluginSettings] = field(factory=dict, metadata={INLINE: "any"})
