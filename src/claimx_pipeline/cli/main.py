@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 import traceback
@@ -236,6 +237,7 @@ def main() -> None:
     if COMPLETE in os.environ:
         _complete()
     _open_missing()
+    _show_anything()
     try:
         try:
             app()
@@ -246,6 +248,12 @@ def main() -> None:
             traceback.print_exc()
         sys.stderr.write(f"claimx-run: {error}\n")
         sys.exit(exit_code(error))
+    except UnicodeEncodeError:
+        broken = [each for each in sys.argv if not _is_text(each)]
+        if "--debug" in sys.argv or not broken:
+            raise
+        sys.stderr.write(f"claimx-run: {broken[0]!r} is not UTF-8; type it as UTF-8\n")
+        sys.exit(USAGE)
     except BrokenPipeError:
         # The reader of our output has closed it; nothing more can be shown there.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -264,6 +272,17 @@ def _unnamed(error: OSError) -> str:
     if isinstance(error, FileNotFoundError):
         return "the working folder cannot be used"
     return "the output, or a file, cannot be written"
+
+
+def _is_text(argument: str) -> bool:
+    """Return whether *argument* was UTF-8; file names of other bytes are kept as they are."""
+    return argument.isascii() or not any("\ud800" <= each <= "\udfff" for each in argument)
+
+
+def _show_anything() -> None:
+    """Write what the terminal's encoding lacks as its number; a name may have any letters."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _open_missing() -> None:

@@ -69,3 +69,25 @@ def test_a_working_folder_that_is_gone_is_said(tmp_path):
     assert "claimx-run: the working folder cannot be used: " in done.stderr
     assert "Traceback" not in done.stderr
     assert done.returncode == 1
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["query $X", "trace $X", "verify --project $X", "topics read $X", "publish f --topic $X"],
+)
+def test_an_argument_that_is_not_utf_8_is_a_sentence(tmp_path, line):
+    (tmp_path / "f").write_text("{}\n")
+    done = shell(f"X=$'a\\xffb'; claimx-run {line}", tmp_path)
+    assert done.returncode in (1, 2)
+    assert (done.stdout + done.stderr).strip()
+    assert "Traceback" not in done.stderr
+    assert "codec" not in done.stderr
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252"])
+@pytest.mark.parametrize("options", ["", "--json", "--csv"])
+def test_letters_that_a_terminal_lacks_are_written_as_numbers(tmp_path, encoding, options):
+    line = f'PYTHONIOENCODING={encoding} claimx-run query "SELECT chr(8594) AS x" {options}'
+    done = shell(line, tmp_path)
+    assert "u2192" in done.stdout
+    assert (done.returncode, "Traceback" in done.stderr) == (0, False)
