@@ -14,7 +14,7 @@ from .claimx.reader import (
 from .connections.answer import (
     Answered,
 )
-from .domain.answered import (
+from .domain.answer_columns import (
     AnsweredColumn,
     Field,
     Part,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from claimx_pipeline.claimx.entities import KINDS
-from claimx_pipeline.domain.answered import AnsweredColumn
+from claimx_pipeline.domain.answer_columns import AnsweredColumn
 
 PROJECT: Final = "/export/project/{project_id}"
 MEDIA: Final = "/export/project/{project_id}/media"

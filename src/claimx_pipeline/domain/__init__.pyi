@@ -1,4 +1,4 @@
-from .answered import Part, Unreadable, answered
+from .answer_columns import Part, Unreadable, answered
 from .demonstration import Demonstration, Wave
 from .domain import ActionKind, Domain, DomainReader, ReaderParts
 from .entities import EntityRow, RowsByKind, rows_of

@@ -17,7 +17,7 @@ from attrs import Attribute, field, frozen
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.rows import Columns
 from claimx_pipeline.delta.spec import BUCKETS, TableSpec
-from claimx_pipeline.domain.answered import Unreadable
+from claimx_pipeline.domain.answer_columns import Unreadable
 from claimx_pipeline.domain.decoding import checked_decode
 from claimx_pipeline.domain.entities import RowsByKind
 from claimx_pipeline.domain.events import Decode

@@ -9,7 +9,7 @@ from attrs import evolve, field, frozen
 
 from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.spec import Column, TableSpec
-from claimx_pipeline.domain.answered import AnsweredColumn
+from claimx_pipeline.domain.answer_columns import AnsweredColumn
 from claimx_pipeline.domain.entities import rows_of
 from claimx_pipeline.domain.handlers import EventHandler
 from claimx_pipeline.domain.kinds import EntityKind

@@ -8,7 +8,7 @@ from typing import Any
 from attrs import field, frozen
 
 from claimx_pipeline.delta.spec import TableSpec
-from claimx_pipeline.domain.answered import (
+from claimx_pipeline.domain.answer_columns import (
     APART,
     AnsweredColumn,
     Field,

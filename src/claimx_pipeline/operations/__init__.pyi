@@ -53,7 +53,6 @@ from .leftovers import left_behind
 from .migrate import MigratedTable, migrate_tables
 from .moments import moment
 from .monitoring import export_monitoring
-from .newest_records import NewestRecords, newest_records
 from .offsets import ShownOffset, adopt_offsets, rewind_offsets, show_offsets
 from .old_tables import (
     Comparison,
@@ -87,6 +86,7 @@ from .tables import (
     vacuum_tables,
 )
 from .topic_deletion import TopicToDelete, delete_topics, topics_to_delete
+from .topic_end import NewestRecords, newest_records
 from .topic_facts import DescribedTopic, describe_topic, describe_topics
 from .topic_reading import Bound, ShownRecord, bound, read_records
 from .topics import (

@@ -3,7 +3,7 @@
 import pytest
 
 from claimx_pipeline.delta.spec import LONG, STRING, Column, TableSpec
-from claimx_pipeline.domain.answered import APART, Part, Unreadable, answered, gathered
+from claimx_pipeline.domain.answer_columns import APART, Part, Unreadable, answered, gathered
 from claimx_pipeline.domain.kinds import EntityKind
 from claimx_pipeline.values import integer, text
 

@@ -14,7 +14,7 @@ from claimx_pipeline.delta.spec import (
     Column,
     TableSpec,
 )
-from claimx_pipeline.domain.answered import Part, answered, gathered, object_in, objects_in
+from claimx_pipeline.domain.answer_columns import Part, answered, gathered, object_in, objects_in
 from claimx_pipeline.domain.entities import EntityRow
 from claimx_pipeline.domain.kinds import EntityKind
 from claimx_pipeline.values import flag, integer, phone, text

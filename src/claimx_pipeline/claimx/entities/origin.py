@@ -8,7 +8,7 @@ from attrs import frozen
 
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.delta.spec import STRING, TIMESTAMP, Column
-from claimx_pipeline.domain.answered import Unreadable
+from claimx_pipeline.domain.answer_columns import Unreadable
 from claimx_pipeline.domain.entities import EntityRow
 
 BOOKKEEPING = (

@@ -7,7 +7,7 @@ from typing import Any
 from claimx_pipeline.claimx.entities.origin import BOOKKEEPING, Provenance
 from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.delta.spec import BOOL, DOUBLE, LONG, STRING, TIMESTAMP, Column, TableSpec
-from claimx_pipeline.domain.answered import (
+from claimx_pipeline.domain.answer_columns import (
     ANSWER,
     APART,
     AnsweredColumn,

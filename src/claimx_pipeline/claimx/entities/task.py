@@ -6,7 +6,7 @@ from typing import Any
 
 from claimx_pipeline.claimx.entities.origin import BOOKKEEPING, Provenance
 from claimx_pipeline.delta.spec import BOOL, LONG, STRING, TIMESTAMP, Column, TableSpec
-from claimx_pipeline.domain.answered import APART, Unreadable, answered
+from claimx_pipeline.domain.answer_columns import APART, Unreadable, answered
 from claimx_pipeline.domain.entities import EntityRow
 from claimx_pipeline.domain.kinds import EntityKind
 from claimx_pipeline.values import flag, identifier, instant, integer, text

@@ -6,7 +6,7 @@ from typing import Any
 
 from claimx_pipeline.claimx.entities.origin import BOOKKEEPING, Provenance
 from claimx_pipeline.delta.spec import BOOL, LONG, STRING, TIMESTAMP, TableSpec
-from claimx_pipeline.domain.answered import APART, Part, answered, object_in
+from claimx_pipeline.domain.answer_columns import APART, Part, answered, object_in
 from claimx_pipeline.domain.entities import EntityRow
 from claimx_pipeline.domain.kinds import EntityKind
 from claimx_pipeline.values import flag, instant, integer, text

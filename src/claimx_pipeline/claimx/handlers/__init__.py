@@ -10,7 +10,7 @@ from claimx_pipeline.claimx.handlers.task import TaskHandler
 from claimx_pipeline.claimx.handlers.video import VideoHandler
 from claimx_pipeline.claimx.handlers.xa_link import XaLinkHandler
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.domain.answered import Unreadable
+from claimx_pipeline.domain.answer_columns import Unreadable
 
 __all__ = [
     "Handled",

@@ -17,7 +17,7 @@ from claimx_pipeline.claimx.events import Event
 from claimx_pipeline.claimx.handlers.protocol import Handled
 from claimx_pipeline.claimx.reader import ClaimxReader, ProjectAnswer
 from claimx_pipeline.clock import Clock
-from claimx_pipeline.domain.answered import Unreadable
+from claimx_pipeline.domain.answer_columns import Unreadable
 from claimx_pipeline.errors import RecordError
 from claimx_pipeline.isolation import as_failure
 

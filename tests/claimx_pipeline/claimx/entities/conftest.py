@@ -6,7 +6,7 @@ import pytest
 
 from claimx_pipeline.claimx.entities.origin import Provenance
 from claimx_pipeline.claimx.events import Event
-from claimx_pipeline.domain.answered import Unreadable
+from claimx_pipeline.domain.answer_columns import Unreadable
 
 EVENT = Event("e1", "A", "700100", datetime(2026, 1, 10, 8, tzinfo=UTC))
 

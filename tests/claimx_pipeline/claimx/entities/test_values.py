@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from claimx_pipeline.domain.answered import UNREADABLE
+from claimx_pipeline.domain.answer_columns import UNREADABLE
 from claimx_pipeline.values import (
     decimal_text,
     flag,

@@ -15,7 +15,7 @@ from claimx_pipeline.claimx.reader import ClaimxReader
 from claimx_pipeline.claimx.tables import ENTITY_TABLES
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.delta.writing.convert import to_arrow
-from claimx_pipeline.domain.answered import Unreadable
+from claimx_pipeline.domain.answer_columns import Unreadable
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.claimx import ApiSettings
 from claimx_pipeline.simulator.server import SimulatorServer
