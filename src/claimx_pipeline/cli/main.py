@@ -280,7 +280,7 @@ def _is_text(argument: str) -> bool:
 
 
 def _show_anything() -> None:
-    """Write what the terminal's encoding lacks as its number; a name may have any letters."""
+    """Write what the terminal's encoding lacks as its number; a name may be in any alphabet."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="backslashreplace")
 
