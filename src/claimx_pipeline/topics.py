@@ -50,6 +50,9 @@ class Topic:
 
 WEEK_HOURS = 7 * 24.0
 
+STORED_BYTES = 4 * 1024 * 1024
+"""Of each partition of the stored files, some 12,000; a start of ``download`` reads them all."""
+
 BRAND = "claimx"
 """What the names of the platform's own topics begin with, and those of the first domain."""
 
@@ -78,19 +81,15 @@ class DomainTopics:
     """Files that wait to be stored."""
     downloads_results: Topic = field(init=False)
     """What became of each file."""
+    downloads_stored: Topic = field(init=False)
+    """Which files are stored, for ``download`` to know; of each the newest record counts."""
     downloads_dlq: Topic = field(init=False)
     """Dead letters of the workers of files."""
 
     def __attrs_post_init__(self) -> None:
         for each in fields(DomainTopics)[1:]:
             area, _, what = each.name.partition("_")
-            name = f"{self.domain}.{area}.{what}"
-            topic = (
-                Topic(name, partitions=1, terminal=True)
-                if what == "dlq"
-                else Topic(name, retention_hours=WEEK_HOURS, source=what == "raw")
-            )
-            object.__setattr__(self, each.name, topic)
+            object.__setattr__(self, each.name, _topic_of(f"{self.domain}.{area}.{what}", what))
 
     def group(self, role: str) -> str:
         """Return the consumer group of the worker that is called *role* in groups."""
@@ -104,6 +103,14 @@ class DomainTopics:
     def family(self, area: str) -> str:
         """Return the family of retry topics of *area*, ``enrichment`` or ``downloads``."""
         return f"{self.domain}.{area}"
+
+
+def _topic_of(name: str, what: str) -> Topic:
+    if what == "dlq":
+        return Topic(name, partitions=1, terminal=True)
+    if what == "stored":
+        return Topic(name, retention_bytes=STORED_BYTES, terminal=True, late=True)
+    return Topic(name, retention_hours=WEEK_HOURS, source=what == "raw")
 
 
 _FIRST = DomainTopics(BRAND)

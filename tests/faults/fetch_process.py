@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 
 from claimx_pipeline.media.download_buffer import DownloadBuffer
 from claimx_pipeline.media.links import CurrentLink
+from claimx_pipeline.media.names import fetch_name
 from claimx_pipeline.media.open_store import open_store
 from tests.rigs.media import media_rig
 
@@ -32,7 +33,7 @@ async def main(link: str, name: str, folder: str, threshold: str, size: str) -> 
         Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
         before = resident("VmRSS")
         task = rig.task(link, name)
-        buffer = DownloadBuffer(Path(folder) / "partial", task.identity)
+        buffer = DownloadBuffer(Path(folder) / "partial", fetch_name(task))
         await buffer.begin()
         await rig.transfer.fetch(CurrentLink(task, rig.renewer, rig.clock), None, buffer)
         whole = await buffer.finish()

@@ -19,6 +19,7 @@ from claimx_pipeline.media.guard import Guard
 from claimx_pipeline.media.guarded_network import GuardedResolver, GuardedSockets
 from claimx_pipeline.media.links import CurrentLink
 from claimx_pipeline.media.messages import DownloadTask
+from claimx_pipeline.media.names import fetch_name
 from claimx_pipeline.media.transfer import Transfer
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.claimx import ApiSettings
@@ -67,7 +68,7 @@ class MediaRig:
     async def fetch(self, link: str, name: str = "photo.jpg", **changes: Any) -> Brought:
         task = self.task(link, name, **changes)
         self.links.append(current := CurrentLink(task, self.renewer, self.clock))
-        buffer = DownloadBuffer(self.folder, task.identity)
+        buffer = DownloadBuffer(self.folder, fetch_name(task))
         kind = expected_type(task.file_name, link, task.file_type)
         done = False
         try:

@@ -13,7 +13,7 @@ from claimx_pipeline.domain.entities import RowsByKind
 from claimx_pipeline.domain.files import DomainFiles, LinkParts
 from claimx_pipeline.errors import Problem
 from claimx_pipeline.media.codec import FileCodec
-from claimx_pipeline.media.messages import DownloadTask
+from claimx_pipeline.media.messages import DownloadTask, file_version
 from claimx_pipeline.media.paths import target_path
 from claimx_pipeline.settings.tree.settings import Settings
 
@@ -46,6 +46,7 @@ def download_tasks(
             owner=NAME,
             created_at=now,
             expires_at=row.get("expires_at"),
+            file_version=file_version(row.get("taken_date")),
         )
         tasks.append(task)
     return tasks

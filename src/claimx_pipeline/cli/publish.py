@@ -61,6 +61,10 @@ def publish(
         list[str] | None,
         typer.Option(metavar="NAME=TEXT", help="With --topic: a header; may be repeated."),
     ] = None,
+    again: Annotated[
+        bool,
+        typer.Option("--again", help="Have their files fetched that are stored already, too."),
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="With --topic: only show what would be published.")
     ] = False,
@@ -82,14 +86,18 @@ def publish(
     options = Options(key, key_from, tuple(header or ()), dry_run, yes, json)
     if topic is None:
         options.refuse_without_topic()
-        _publish_events(pipeline, file, domain or BRAND, json=json)
+        _publish_events(pipeline, file, domain or BRAND, again=again, json=json)
+    elif again:
+        raise UsageError("--again is for events; leave out --topic, or --again for records")
     elif domain is not None:
         raise UsageError("--domain and --topic both say where to publish to; give one of them")
     else:
         publish_records(pipeline, topic, file, options)
 
 
-def _publish_events(pipeline: Pipeline, file: Path, domain: str, *, json: bool) -> None:
+def _publish_events(
+    pipeline: Pipeline, file: Path, domain: str, *, again: bool, json: bool
+) -> None:
     one_domain(pipeline, domain)
     try:
         with following(pipeline.clock) as say:
@@ -98,6 +106,7 @@ def _publish_events(pipeline: Pipeline, file: Path, domain: str, *, json: bool) 
                     pipeline,
                     lines_of(file),
                     domain,
+                    fetch_again=again,
                     on_part=lambda count, of: say(f"published {count:,} of {of:,} events"),
                 )
             )

@@ -152,13 +152,14 @@ class EnrichmentContext(HandsOn):
         file_type: str = "",
         file_name: str = "",
         expires_at: datetime | None = None,
+        file_version: str = "",
     ) -> None:
         """Have a file of this event copied to the object store.
 
         The result is published on ``<domain>.downloads.results`` with the same owner and
         ``owner_ref``; the pipeline writes it to no table of its own. Asking again for the
-        same owner, media id and path does nothing new. If the plugin fails afterwards,
-        nothing that it asked for is done.
+        same owner, media id, path and version of a file that is stored brings its result again,
+        and fetches nothing. If the plugin fails afterwards, nothing that it asked for is done.
 
         Args:
             owner: Who wants the file: the plugin's own word, at most 100 characters.
@@ -169,6 +170,8 @@ class EnrichmentContext(HandsOn):
             file_type: ``mediaType`` as the API gave it.
             file_name: ``mediaName`` as the API gave it.
             expires_at: When the link ends, with its zone.
+            file_version: What the API says of the contents, such as size and date: a stored
+                file is fetched again if it was stored with another.
 
         Raises:
             ValueError: The owner is the pipeline itself, a field is empty, or the path
@@ -186,6 +189,7 @@ class EnrichmentContext(HandsOn):
             file_type=file_type,
             file_name=file_name,
             expires_at=expires_at,
+            file_version=file_version,
             created_at=self.event.ingested_at,
         )
         self.downloads.append(checked(task, self.domain))

@@ -24,6 +24,9 @@ M = TypeVar("M", bound=FileMessage)
 
 _NOT_ON_THE_WIRE = frozenset({"key", "key_name"})
 
+_LEFT_OUT = frozenset({"file_version"})
+"""Fields that earlier versions did not have: left out if they are empty."""
+
 
 @frozen
 class Wire(Generic[M]):
@@ -62,6 +65,8 @@ class Wire(Generic[M]):
     def encoded(self, message: M) -> bytes:
         """Return the JSON of *message*."""
         values = {name: getattr(message, name) for name in self._names}
+        for name in _LEFT_OUT & values.keys():
+            values[name] = values[name] or msgspec.UNSET
         return msgspec.json.encode(self._struct(**values))
 
     def decoded(self, value: bytes | None) -> M:
@@ -90,12 +95,17 @@ class Wire(Generic[M]):
 
     def _made(self, found: msgspec.Struct) -> M:
         values = {name: getattr(found, name) for name in self._names}
+        for name in _LEFT_OUT & values.keys():
+            if values[name] is msgspec.UNSET:
+                del values[name]
         return self.kind(key_name=self.key_name, **values)
 
     def _field(self, name: str) -> tuple[str, Any, Any] | tuple[str, Any]:
         kind = _types(self.kind)[name]
         if name == "owner":
             return name, Annotated[kind, msgspec.Meta(min_length=1)], self.owner
+        if name in _LEFT_OUT:
+            return name, kind | msgspec.UnsetType, msgspec.UNSET
         default = getattr(fields(self.kind), name).default
         return (name, kind) if default is NOTHING else (name, kind, default)
 

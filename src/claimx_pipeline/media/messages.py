@@ -80,6 +80,9 @@ class DownloadTask(FileMessage):
     """When it was asked for: the event's own time."""
     expires_at: _Instant | None = None
     """When the link ends, as the source says; the link's own parameters come first."""
+    file_version: str = ""
+    """What the source says of the contents, such as size and date: a file that is stored with
+    another is fetched again. Left out on the wire if it says nothing."""
 
 
 @knows_domain_word
@@ -97,6 +100,8 @@ class CachedFile(FileMessage):
     """What the file is; also what it is stored as."""
     downloaded_at: _Instant
     """When it was fetched."""
+    file_version: str = ""
+    """What the source said of the contents when it was fetched; see ``DownloadTask``."""
 
 
 @knows_domain_word
@@ -118,6 +123,17 @@ class DownloadResult(FileMessage):
     """When it was fetched."""
     created_at: _Instant
     """When this was settled."""
+
+
+def file_version(*facts: object) -> str:
+    """Return what tells the contents of a file from other contents of it; empty if nothing does.
+
+    Args:
+        facts: What the source says of the file, say its size and date, in a fixed order; None for
+            what it does not say.
+    """
+    known = [fact.isoformat() if isinstance(fact, datetime) else fact for fact in facts]
+    return "" if all(fact is None for fact in known) else "/".join(map(str, known))
 
 
 def facts_of(file: FileMessage) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import re
 import unicodedata
 
 from claimx_pipeline.media.content import FILE_TYPES
-from claimx_pipeline.media.messages import CachedFile, DownloadResult, FileMessage
+from claimx_pipeline.media.messages import CachedFile, DownloadTask
 
 _UNFIT = re.compile(r"[^A-Za-z0-9._-]+")
 _DOTS = re.compile(r"\.{2,}")
@@ -59,12 +59,19 @@ def safe_id(text: str) -> str:
     return f"{fit[:40]}~{hashlib.sha256(text.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
 
 
-def cache_folder(file: FileMessage) -> str:
-    """Return the folder of *file* in the cache store; no two files share one."""
-    return f"{safe_id(file.owner)}/{safe_id(file.media_id)}/{file.identity}"
+def fetch_name(file: DownloadTask | CachedFile) -> str:
+    """Return the name of what is fetched: other contents of the same file have another one."""
+    if not file.file_version:
+        return file.identity
+    return f"{file.identity}-{hashlib.sha256(file.file_version.encode()).hexdigest()[:16]}"
 
 
-def cache_path(file: CachedFile | DownloadResult) -> str:
+def cache_folder(file: DownloadTask | CachedFile) -> str:
+    """Return the folder of *file* in the cache store; no two files, or contents, share one."""
+    return f"{safe_id(file.owner)}/{safe_id(file.media_id)}/{fetch_name(file)}"
+
+
+def cache_path(file: CachedFile) -> str:
     """Return where *file*, of known checksum and kind, lies in the cache store."""
     return f"{cache_folder(file)}/{cache_name(file.checksum, file.content_type)}"
 

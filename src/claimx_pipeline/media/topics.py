@@ -9,7 +9,7 @@ from claimx_pipeline.topics import DomainTopics, Topic
 
 @frozen(kw_only=True)
 class FileTopics:
-    """The four topics of a domain's files."""
+    """The topics of a domain's files."""
 
     pending: Topic
     """Files to be fetched."""
@@ -17,6 +17,8 @@ class FileTopics:
     """Files that were fetched and checked."""
     results: Topic
     """What became of each file."""
+    stored: Topic
+    """Which files are stored."""
     dlq: Topic
     """Dead letters of the workers of files."""
 
@@ -28,5 +30,6 @@ class FileTopics:
             pending=topics.downloads_pending,
             cached=topics.downloads_cached,
             results=topics.downloads_results,
+            stored=topics.downloads_stored,
             dlq=topics.downloads_dlq,
         )

@@ -17,7 +17,7 @@ _DEAD_REMEDY: Final = (
     "Records that can never work: `claimx-run dlq discard`.",
 )
 _FAILED: Final = 'claimx_records_committed_total{outcome=~"retry|dead"}'
-_FILES_FAILED: Final = 'claimx_files_total{outcome!~"fetched|stored|in_progress|held"}'
+_FILES_FAILED: Final = 'claimx_files_total{outcome!~"fetched|known|stored|in_progress|held"}'
 _SLOW_WORKERS: Final = 'worker!~".*(download|upload|retry).*"'
 _SLOW_LOOK: Final = (
     "Dashboard *Overview*, panel *Where the time of a batch goes*: the phase that takes longest.",

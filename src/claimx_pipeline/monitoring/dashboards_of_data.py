@@ -27,7 +27,7 @@ MEDIA: Final = Dashboard(
             unit="percentunit",
             queries=(Query(
                 "sum by (worker) (rate(claimx_files_total{"
-                f'outcome!~"fetched|stored|in_progress|held"}}{RATE})) / '
+                f'outcome!~"fetched|known|stored|in_progress|held"}}{RATE})) / '
                 f"sum by (worker) (rate(claimx_files_total{RATE}))",
                 "{{worker}}",
             ),),

@@ -13,6 +13,7 @@ from claimx_pipeline.broker.protocol import Admin, OutRecord, Producer, Record, 
 from claimx_pipeline.broker.sizes import refuse_too_large
 from claimx_pipeline.errors import DecodeError, RecordTooLargeError, UsageError
 from claimx_pipeline.operations.names import one_domain
+from claimx_pipeline.runtime.headers import FETCH_AGAIN
 from claimx_pipeline.runtime.offsets.reading import retired_topics, unread_topics
 from claimx_pipeline.sources.event_lines import event_texts
 from claimx_pipeline.topics import BRAND
@@ -207,6 +208,7 @@ async def publish_events(
     lines: Iterable[bytes],
     domain: str = BRAND,
     *,
+    fetch_again: bool = False,
     on_part: Callable[[int, int], None] | None = None,
 ) -> PublishedEvents:
     """Publish raw events of *domain*, a JSON object per line, by their keys.
@@ -219,6 +221,7 @@ async def publish_events(
         pipeline: The pipeline.
         lines: The events.
         domain: Their domain.
+        fetch_again: Whether their files are fetched that are stored already, too.
         on_part: Called after each part with the number published and that of all valid events.
 
     Raises:
@@ -231,7 +234,11 @@ async def publish_events(
     refused: list[RefusedLine] = []
     of = one_domain(pipeline, domain)
     decode, limit = of.reading(pipeline.settings), pipeline.settings.broker.largest_record
-    events = list(_events(lines, refused, limit, of, decode))
+    headers = ((FETCH_AGAIN, b"yes"),) if fetch_again else ()
+    events = [
+        (number, evolve(record, headers=headers))
+        for number, record in _events(lines, refused, limit, of, decode)
+    ]
     published = 0
     if events:
         async with open_producer(pipeline) as producer:

@@ -43,6 +43,9 @@ SOURCE_TIME = "claimx-source-time"
 AGAIN = "claimx-again"
 """Says that an operator asked for the record to be done again, even if it was done already."""
 
+FETCH_AGAIN = "claimx-fetch-again"
+"""Says that an operator wants files fetched that are stored already; set by ``publish --again``."""
+
 REPLAY = "claimx-replay"
 """Dead letter that the record was replayed from: a replay that is repeated is the same one."""
 
@@ -59,7 +62,7 @@ TRACE_PARENT = "traceparent"
 TRACE_STATE = "tracestate"
 """Where in a trace a record belongs, as W3C's Trace Context writes it."""
 
-PASSED_ON = frozenset({CORRELATION, RAW, TRACE_PARENT, TRACE_STATE})
+PASSED_ON = frozenset({CORRELATION, RAW, TRACE_PARENT, TRACE_STATE, FETCH_AGAIN})
 """Headers that everything has which a record leads to."""
 
 MOST_HOPS = 8

@@ -20,8 +20,9 @@ class FileMetrics:
         registry = self.registry
         self._files = Counter(
             "claimx_files",
-            "Files by outcome: fetched, stored, in_progress (the rest is fetched later), held "
-            "(waits for a service), or the category of the failure",
+            "Files by outcome: fetched, known (stored already, so not fetched again), stored, "
+            "in_progress (the rest is fetched later), held (waits for a service), or the category "
+            "of the failure",
             ["worker", "outcome"],
             registry=registry,
         )

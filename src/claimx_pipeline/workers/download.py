@@ -4,7 +4,8 @@ Each domain that has files has such a worker, with a group, hosts and a part of 
 its own.
 
 A file is checked on its way: where its link leads, whether it came whole, whether it is what
-it is called. One that is in the cache already is not fetched again.
+it is called. One that is in the cache already is not fetched again, and neither is one that is
+stored with the same contents as far as its source says: its result is published at once.
 """
 
 from __future__ import annotations
@@ -12,34 +13,41 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections import defaultdict
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
 
 from attrs import evolve
 
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.connections.stream import StreamClient
 from claimx_pipeline.domain.files import FileFlow
-from claimx_pipeline.errors import Category, category_of
+from claimx_pipeline.errors import (
+    BrokerError,
+    BrokerUnavailableError,
+    Category,
+    category_of,
+)
 from claimx_pipeline.hooks.context import FileContext
 from claimx_pipeline.media.cache_mark import mark
 from claimx_pipeline.media.content import FileType, expected_type, type_of_extension
 from claimx_pipeline.media.download_buffer import DownloadBuffer, WholeFile, disk_error
 from claimx_pipeline.media.guard import Guard
 from claimx_pipeline.media.guarded_network import GuardedResolver, GuardedSockets
+from claimx_pipeline.media.known_files import KnownFiles
 from claimx_pipeline.media.links import CurrentLink, LinkSource
-from claimx_pipeline.media.messages import CachedFile, DownloadTask, facts_of
-from claimx_pipeline.media.names import cache_folder, cache_name
+from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask, facts_of
+from claimx_pipeline.media.names import cache_folder, cache_name, fetch_name
 from claimx_pipeline.media.partial_file import remove_stale
 from claimx_pipeline.media.paths import why_not
 from claimx_pipeline.media.store import FileStore, StorageError
 from claimx_pipeline.media.transfer import Transfer
-from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
+from claimx_pipeline.runtime.headers import AGAIN, FETCH_AGAIN, PLUGIN, attempts_of, header
 from claimx_pipeline.runtime.log_subject import RecordSubject
 from claimx_pipeline.runtime.outcome import Dead, Done, Held, Outcome, Retry, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received
+from claimx_pipeline.stages.topic_log import TopicLog
 from claimx_pipeline.telemetry.log_context import about
 
 log = logging.getLogger(__name__)
@@ -50,6 +58,9 @@ KIND = "download"
 _STALE = timedelta(hours=24)
 """A partial file that was not continued for this long is removed."""
 _STALE_EVERY_SECONDS = 3600.0
+
+_DONE = {"known": "stored already", "fetched": "in the cache"}
+"""How a file is counted that is dealt with, and where it is then."""
 
 _CACHED_NAME = re.compile(r"([0-9a-f]{64})\.([a-z0-9]+)\Z")
 """What a cached file is called: its checksum, and the extension of its kind."""
@@ -66,10 +77,13 @@ class DownloadProcessor:
         self._media = resources.settings.media
         self._folder = flow.partial_files(resources.settings)
         self._slots = asyncio.Semaphore(self._media.max_concurrent)
+        # A lock is there while a file uses it.
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._links: LinkSource | None = None
         self._client: StreamClient | None = None
         self._cleaned_at: float | None = None
         self._marked = False
+        self._stored = StoredFiles(flow, resources) if self._media.files_remembered else None
         self._cache: FileStore
         self._transfer: Transfer
 
@@ -91,6 +105,11 @@ class DownloadProcessor:
         )
         self._transfer = Transfer(self._media, guard, self._client, self._clock)
 
+    def assigned(self) -> None:
+        """Note that other members may have had files stored that are not known here."""
+        if self._stored is not None:
+            self._stored.assigned()
+
     def decode(self, record: Record) -> DownloadTask:
         """Return the file that is to be fetched."""
         return self._flow.codec.decode_task(record.value)
@@ -98,39 +117,39 @@ class DownloadProcessor:
     async def process(self, batch: Sequence[Received[DownloadTask]]) -> Sequence[Outcome]:
         """Return what became of each file."""
         await self._remove_stale()
-        # The same file twice is fetched once: the second finds it in the cache.
-        same: defaultdict[str, list[int]] = defaultdict(list)
-        for number, received in enumerate(batch):
-            same[received.message.identity].append(number)
-        outcomes: dict[int, Outcome] = {}
-
-        async def in_turn(numbers: list[int]) -> None:
-            for number in numbers:
-                async with self._slots:
-                    outcomes[number] = await self._counted(batch[number])
-
-        await asyncio.gather(*(in_turn(numbers) for numbers in same.values()))
-        return [outcomes[number] for number in range(len(batch))]
+        if self._stored is not None:
+            await self._stored.refresh([received.message for received in batch])
+        return await asyncio.gather(*(self._in_turn(received) for received in batch))
 
     async def close(self) -> None:
         """Close the clients and the cache store."""
-        for client in (self._client, self._links):
+        for client in (self._client, self._links, self._stored):
             if client is not None:
                 await client.close()
         if self._client is not None:
             await self._cache.close(self._clock)
+
+    async def _in_turn(self, received: Received[DownloadTask]) -> Outcome:
+        """Return what became of a file, after all that came before it of the same file.
+
+        So the same file twice is fetched once, in two batches as well: the second finds it in
+        the cache.
+        """
+        turn = self._turns.setdefault(received.message.identity, asyncio.Lock())
+        async with turn, self._slots:
+            return await self._counted(received)
 
     async def _counted(self, received: Received[DownloadTask]) -> Outcome:
         began = self._clock.monotonic()
         file = received.message
         subject = RecordSubject(self._flow.domain, received.record, file)
         with about(subject), about(media_id=file.media_id):
-            outcome = await self._outcome(received)
+            outcome, done = await self._outcome(received)
             if isinstance(outcome, Done):
-                log.debug("file %s is in the cache", file.media_id)
+                log.debug("file %s is %s", file.media_id, _DONE[done])
         match outcome:
             case Done():
-                label = "fetched"
+                label = done
             case Held(error=None):
                 label = "in_progress"
             case Retry(error=error) | Dead(error=error):
@@ -141,18 +160,40 @@ class DownloadProcessor:
         self._resources.metrics.files.handled(self._name, label, seconds)
         return outcome
 
-    async def _outcome(self, received: Received[DownloadTask]) -> Outcome:
+    async def _outcome(self, received: Received[DownloadTask]) -> tuple[Outcome, str]:
+        """Return what became of a file, and what it is if that is well: one of ``_DONE``."""
         record, task = received.record, received.message
         try:
-            cached = await self._cached(task) or await self._fetch(task)
+            if (known := self._known(received)) is not None:
+                return known, "known"
+            cached = await self._cached(task)
+            if cached is None and (known := await self._stored_meanwhile(received)) is not None:
+                return known, "known"
+            cached = cached or await self._fetch(task)
         except BaseException as error:  # noqa: BLE001 - the failure of this file alone
-            return failure(error)
+            return failure(error), ""
         if cached is None:
-            return Held(until=self._clock.now())
+            return Held(until=self._clock.now()), ""
         try:
-            return await self._call_plugins(record, cached)
+            return await self._call_plugins(record, cached), "fetched"
         except BaseException as error:  # noqa: BLE001 - the failure of this file alone
-            return failure(error)
+            return failure(error), ""
+
+    def _known(self, received: Received[DownloadTask]) -> Done | None:
+        """Return the outcome of a file that is stored already; None if it is to be fetched."""
+        if self._stored is None or must_be_fetched(received.record):
+            return None
+        result = self._stored.result(received.message)
+        if result is None:
+            return None
+        return Done(publish=(self._flow.codec.result_record(result),))
+
+    async def _stored_meanwhile(self, received: Received[DownloadTask]) -> Done | None:
+        """Return the outcome of a file that left the cache since the batch began: it is stored."""
+        if self._stored is None or must_be_fetched(received.record):
+            return None
+        await self._stored.refresh([received.message])
+        return self._known(received)
 
     async def _call_plugins(self, record: Record, cached: CachedFile) -> Done:
         """Call the plugins with a file that is in the cache; return what is to be published."""
@@ -184,7 +225,7 @@ class DownloadProcessor:
             raise StorageError(refusal)  # said before the file is fetched in vain
         kind = expected_type(task.file_name, task.download_url, task.file_type)
         link = CurrentLink(task, self._links, self._clock)
-        buffer = DownloadBuffer(self._folder, task.identity)
+        buffer = DownloadBuffer(self._folder, fetch_name(task))
         discard = False
         try:
             await buffer.begin()
@@ -201,6 +242,8 @@ class DownloadProcessor:
             self._resources.metrics.files.renewed(link.renewals)
             await buffer.close(discard=discard)
         self._resources.metrics.files.moved(self._name, cached.bytes_downloaded)
+        if self._stored is not None:
+            self._stored.fetched(task)
         return cached
 
     async def _put(self, task: DownloadTask, whole: WholeFile, kind: FileType) -> CachedFile:
@@ -223,6 +266,81 @@ class DownloadProcessor:
             await asyncio.to_thread(remove_stale, self._folder, before)
         except OSError as error:
             raise disk_error(error, self._folder) from error
+
+
+class StoredFiles:
+    """Knows the files of a domain that are stored, as far as one member needs to.
+
+    The topic of stored files is read when partitions change their owner, and before a file that
+    was seen before is decided on: never for files that are new.
+    """
+
+    def __init__(self, flow: FileFlow, resources: Resources) -> None:
+        self._worker = flow.worker(KIND)
+        self._topic = flow.topics.stored
+        self._root = flow.files.store(resources.settings).root
+        self._resources = resources
+        self._files = KnownFiles(resources.settings.media.files_remembered)
+        self._log: TopicLog | None = None
+        self._stale = True
+        self._readable = True
+        self._reading = asyncio.Lock()
+
+    def assigned(self) -> None:
+        """Note that others may have stored files that are not known here."""
+        self._stale = self._readable = True
+
+    async def refresh(self, files: Sequence[DownloadTask]) -> None:
+        """Read what was stored since, if *files* could be among it.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        async with self._reading:
+            if not self._readable or not (self._stale or self._files.concern(files)):
+                return
+            if self._log is None:
+                self._log = TopicLog(self._topic)
+                self._log.open(self._resources)
+            try:
+                async for record in self._log.news():
+                    self._files.read(record.value)
+            except BrokerUnavailableError:
+                raise
+            except BrokerError as error:
+                # Only work is lost by it: an installation that lacks the topic goes on as before.
+                self._readable = False
+                log.warning(
+                    "worker %s cannot read topic %s, so files that are stored already are fetched "
+                    "again (%s); let it read the topic, and create it with "
+                    "'claimx-run topics create'",
+                    self._worker,
+                    self._topic.name,
+                    error,
+                )
+                return
+            self._stale = False
+
+    def fetched(self, task: DownloadTask) -> None:
+        """Note that the file of *task* was fetched, and may soon be stored."""
+        self._files.fetched(task)
+
+    def result(self, task: DownloadTask) -> DownloadResult | None:
+        """Return the result of a file that is stored already, None of one that is not."""
+        return self._files.result(task, self._root) if self._readable else None
+
+    async def close(self) -> None:
+        """Disconnect."""
+        if self._log is not None:
+            await self._log.close()
+
+
+def must_be_fetched(record: Record) -> bool:
+    """Return whether a file is to be in the cache, stored or not.
+
+    An operator has asked for it, or it comes back for a plugin that failed with it.
+    """
+    return any(name in {PLUGIN, AGAIN, FETCH_AGAIN} for name, _ in record.headers or ())
 
 
 async def put(store: FileStore, path: str, whole: WholeFile, content_type: str) -> None:
@@ -251,4 +369,5 @@ def _cached_file(  # noqa: PLR0913 - what is known of a cached file
         checksum=checksum,
         content_type=kind.content_types[0],
         downloaded_at=at,
+        file_version=task.file_version,
     )

@@ -25,7 +25,7 @@ def download_worker(flow: FileFlow) -> WorkerSpec:
         if flow.worker_prefix
         else frozenset({"download_worker", "claimx-downloader"}),
         reads=(topics.pending,),
-        writes=(topics.cached,),
+        writes=(topics.cached, topics.results, topics.stored),
         needs=("broker", *flow.files.settings, "media", "storage"),
         check=partial(_check, flow),
         family=flow.family,
@@ -60,8 +60,8 @@ def upload_worker(flow: FileFlow) -> WorkerSpec:
         if flow.worker_prefix
         else frozenset({"upload_worker", "claimx-uploader"}),
         reads=(topics.cached, topics.results),
-        writes=(topics.results,),
-        needs=("broker", *flow.store_settings),
+        writes=(topics.results, topics.stored),
+        needs=("broker", "media", *flow.store_settings),
         calls=("claimx_upload_complete",),
         family=flow.family,
         dead_letters=topics.dlq,

@@ -21,6 +21,7 @@ from claimx_pipeline.hooks.context import Dispatched, FileContext
 from claimx_pipeline.media.cleaner import CacheCleaner
 from claimx_pipeline.media.codec import FileCodec
 from claimx_pipeline.media.copying import copy_file
+from claimx_pipeline.media.known_files import stored_file_record
 from claimx_pipeline.media.messages import CachedFile, DownloadResult, facts_of
 from claimx_pipeline.media.store import FileStore
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
@@ -51,6 +52,9 @@ class UploadProcessor:
     _files: FileStore = field(init=False)
     _turns: asyncio.Semaphore = field(init=False)
     _cleaner: CacheCleaner | None = field(default=None, init=False)
+    _root: str = field(init=False)
+    _remembers: bool | None = field(default=None, init=False)
+    """Whether there is a topic of stored files; None until the first file is stored."""
 
     async def open(self) -> None:
         """Open both stores, and begin to look for unclaimed files."""
@@ -60,6 +64,22 @@ class UploadProcessor:
         self._turns = asyncio.Semaphore(self._flow.files.store(settings).max_concurrent)
         self._cleaner = cache_cleaner(self._cache, self._resources)
         self._cleaner.start()
+        self._root = self._flow.files.store(settings).root
+        if not settings.media.files_remembered:
+            self._remembers = False
+
+    async def _has_topic(self) -> bool:
+        """Return whether the topic of stored files exists; a start has made it if it could.
+
+        Raises:
+            BrokerError: The broker does not answer.
+        """
+        name = self._resources.topology.physical(self._flow.topics.stored.name)
+        admin = self._resources.broker.admin()
+        try:
+            return name in await admin.topics()
+        finally:
+            await admin.close()
 
     def decode(self, record: Record) -> CachedFile | DownloadResult:
         """Return the file that waits, or the result of one that need not any more.
@@ -75,6 +95,8 @@ class UploadProcessor:
         self, batch: Sequence[Received[CachedFile | DownloadResult]]
     ) -> Sequence[Outcome]:
         """Return what became of each file."""
+        if self._remembers is None:
+            self._remembers = await self._has_topic()
         return await asyncio.gather(*(self._one(each.record, each.message) for each in batch))
 
     async def close(self) -> None:
@@ -121,8 +143,16 @@ class UploadProcessor:
         result = self._result(file)
         dispatched = await self._tell(record, result, only)
         # A plugin alone is asked again only for its own sake: all else was published already.
-        stored = [] if only else [stored_record(self._flow.codec, result, file.cache_path)]
+        stored = [] if only else self._stored(file, result)
         return Done(publish=(*stored, *dispatched.publish), failed_plugins=tuple(dispatched.failed))
+
+    def _stored(self, file: CachedFile, result: DownloadResult) -> list[OutRecord]:
+        records = [stored_record(self._flow.codec, result, file.cache_path)]
+        if self._remembers:
+            file = self._flow.codec.owned(file)
+            topic, at = self._flow.topics.stored, result.created_at
+            records.append(stored_file_record(topic, file, self._root, at))
+        return records
 
     async def _tell(self, record: Record, result: DownloadResult, only: str | None) -> Dispatched:
         context = FileContext(

@@ -124,6 +124,7 @@ class PhotosStage:
             file_type=label(file.get("mediaType")) or "",
             file_name=name,
             expires_at=moment(file.get("expiresAt")),
+            file_version=label(file.get("takenDate")) or "",
             created_at=form.ingested_at or self._clock.now(),
         )
 

@@ -183,6 +183,51 @@ async def test_the_command_looks_first_and_asks(tmp_path):
     assert rows_of(pipeline, "2") == {"claimx_events": 1}
 
 
+async def test_a_file_that_was_erased_is_fetched_again_and_the_others_are_not(tmp_path):
+    """The topic of stored files does not go on saying that the erased ones are stored."""
+    async with whole_pipeline(tmp_path) as rig:
+        rig.start()
+        await rig.publish(EVENTS)
+        await rig.idle()
+        files = files_below(tmp_path / "files")
+        project = rig.rows("SELECT project_id FROM claimx_attachments")[0]["project_id"]
+        await operations.erase(rig.pipeline, [project])
+        gone = files - files_below(tmp_path / "files")
+        assert gone
+        asked = len(fetched(rig))
+        await rig.publish(EVENTS)
+        await rig.idle()
+        await rig.stop()
+        assert files_below(tmp_path / "files") == files
+        again = fetched(rig)[asked:]
+        assert len(again) == len(gone)
+
+
+async def test_events_that_come_again_have_files_fetched_only_if_one_asks_for_it(tmp_path):
+    async with whole_pipeline(tmp_path) as rig:
+        rig.start()
+        await rig.publish(EVENTS)
+        await rig.idle()
+        files = len(files_below(tmp_path / "files"))
+        first = len(fetched(rig))
+        assert first == files
+        lines = [json.dumps(event.value).encode() for event in rig.world.events(EVENTS)]
+        await operations.publish_events(rig.pipeline, lines)
+        await rig.idle()
+        assert len(fetched(rig)) == first
+        await operations.publish_events(rig.pipeline, lines, fetch_again=True)
+        await rig.idle()
+        await rig.stop()
+        assert len(fetched(rig)) >= 2 * first
+
+
+def fetched(rig):
+    """Return the requests that had a file as their answer."""
+    return [
+        each for each in rig.simulator.requests.find("/media") if each.path.startswith("/media/s3")
+    ]
+
+
 async def test_rows_go_while_workers_write_and_come_back_only_by_what_is_on_its_way(tmp_path):
     """The workers go on through the erasure; the other projects are as without it."""
     async with whole_pipeline(tmp_path) as rig:

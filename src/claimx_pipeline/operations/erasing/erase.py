@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from claimx_pipeline.errors import UsageError
+from claimx_pipeline.media.known_files import forgotten_record
 from claimx_pipeline.media.names import safe_id
 from claimx_pipeline.operations.erasing.records import (
     ClaimRecords,
     ErasedRecords,
     erase_records,
+    records_of,
 )
 from claimx_pipeline.operations.erasing.rows import (
     ErasedRows,
@@ -26,10 +28,11 @@ from claimx_pipeline.operations.erasing.rows import (
     paths_of_files,
 )
 from claimx_pipeline.operations.names import one_domain
-from claimx_pipeline.operations.topics import open_admin
+from claimx_pipeline.operations.topics import BATCH, open_admin, open_producer
 from claimx_pipeline.runtime.dead_letters.large_values import FOLDER, ValueFiles
 
 if TYPE_CHECKING:
+    from claimx_pipeline.broker.protocol import Admin
     from claimx_pipeline.domain.domain import Domain
     from claimx_pipeline.media.store import FileStore
     from claimx_pipeline.pipeline import Pipeline
@@ -156,6 +159,8 @@ async def erase(
             tables.append(done)
     claims = ClaimRecords.of(wanted, {chosen.key_name, *columns.values()})
     async with open_admin(pipeline) as admin:
+        if not dry_run:
+            await _forget_files(pipeline, admin, chosen, claims)
         topics = await erase_records(pipeline, admin, claims, dry_run=dry_run)
     files += await _erase_values(pipeline, topics, dry_run=dry_run)
     erasure = Erasure(
@@ -197,6 +202,29 @@ async def _erase_files(
         ErasedFiles(store=files.root, files=len(stored), shared=sorted(shared)),
         ErasedFiles(store=cache.root, files=len(cached)),
     ]
+
+
+async def _forget_files(
+    pipeline: Pipeline, admin: Admin, domain: Domain, claims: ClaimRecords
+) -> None:
+    """Say that the files of the claims are not stored any more: the next event fetches them.
+
+    Raises:
+        BrokerError: The broker did not answer.
+    """
+    flow = domain.file_flow
+    topic = pipeline.topology.physical(flow.topics.stored.name) if flow is not None else ""
+    if topic not in await admin.topics():
+        return
+    forgotten = [
+        said
+        async for record in records_of(admin, topic, claims)
+        if (said := forgotten_record(topic, record.key, record.value or b"")) is not None
+    ]
+    if forgotten:
+        async with open_producer(pipeline) as producer:
+            for start in range(0, len(forgotten), BATCH):
+                await producer.publish(forgotten[start : start + BATCH])
 
 
 async def _erase_values(

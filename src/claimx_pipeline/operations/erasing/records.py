@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -184,6 +184,22 @@ async def _look(
                 look.newest = max(look.newest, record.timestamp)
         start = records[-1].offset + 1
     return look
+
+
+async def records_of(admin: Admin, topic: str, claims: ClaimRecords) -> AsyncIterator[Record]:
+    """Yield the records of *claims* in a topic.
+
+    Raises:
+        BrokerError: The broker did not answer.
+    """
+    begins, ends = await admin.begin_offsets(topic), await admin.end_offsets(topic)
+    for number, end in ends.items():
+        start, partition = begins.get(number, 0), TopicPartition(topic, number)
+        while records := await admin.read(partition, start, end, max_records=_AT_ONCE):
+            for record in records:
+                if claims.match(record):
+                    yield record
+            start = records[-1].offset + 1
 
 
 def _until(newest: int, hours: float | None) -> datetime | None:

@@ -52,6 +52,10 @@ class MediaSettings:
     max_bytes: int | None = field(default=None, validator=optional(ge(1)))
     """Larger files are refused; not given: none is."""
 
+    files_remembered: int = field(default=50_000, validator=ge(0))
+    """Stored files that ``download`` knows, the latest: an event that names one again does not
+    have it fetched. 50,000 take some 20 MB. 0: every event has its files fetched."""
+
     breaker_failures: int = field(default=5, validator=ge(0))
     """Failures of a host in a row before nothing is fetched from it for a while; 0 for never."""
 
