@@ -1,6 +1,7 @@
 """``trace``: an event at each station, one that died, one that waits, and what is said of it."""
 
 import json
+import uuid
 
 import pytest
 
@@ -109,6 +110,31 @@ async def test_a_file_is_followed_to_where_it_is_stored(whole):
     result = next(each for each in found.stations if each.kind == "result of a file")
     assert "completed" in result.about
     assert any(each.where.startswith("claimx_attachment_metadata") for each in found.stations)
+
+
+@pytest.mark.kafka
+async def test_on_kafka_as_well_it_is_found_where_it_waits_where_it_died_and_where_it_is(
+    tmp_path, kafka_url
+):
+    prefix = f"trace{uuid.uuid4().hex[:8]}."
+    async with whole_pipeline(tmp_path, url=kafka_url, prefix=prefix, delays=SLOW) as whole:
+        pipeline = whole.pipeline
+        await operations.create_topics(pipeline)
+        events = await published(whole)
+        dying = {"eventId": "dead-1", "eventType": "PROJECT_CREATED", "projectId": 99999999}
+        dying["ingestedAt"] = "2026-01-15T12:00:00Z"
+        await operations.publish(pipeline, RAW, [dying], keys=["99999999"])
+        event_id = (await ids_of(pipeline, events[:1]))[0]
+        first = await operations.trace(pipeline, event_id)
+        assert kinds(first) == ["raw event"]
+        assert "worker 'ingest' has not read" in said(first)
+        await operations.run_until_idle(pipeline, *pipeline.workers)
+        last = await operations.trace(pipeline, event_id)
+        assert [now.state for now in last.now] == ["done"]
+        assert {"raw event", "task to enrich", "rows to store", "row"} <= {*kinds(last)}
+        dead = await operations.trace(pipeline, "dead-1")
+        assert "dead letter" in kinds(dead)
+        assert "dead" in {now.state for now in dead.now}
 
 
 async def test_one_that_died_says_of_what_and_how_to_replay_it(whole):

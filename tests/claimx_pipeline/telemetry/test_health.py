@@ -61,6 +61,15 @@ async def test_ready_once_every_worker_takes_records(server):
     assert (await get(server, "/health/ready"))[0] == 200
 
 
+async def test_the_paths_have_the_names_of_kubernetes_too(server):
+    server.health.expect("a")
+    for path, same in (("/healthz", "/health/live"), ("/readyz", "/health/ready")):
+        assert await get(server, path) == await get(server, same)
+    assert [(await get(server, path))[0] for path in ("/healthz", "/readyz")] == [200, 503]
+    server.health.member("a").ready()
+    assert (await get(server, "/readyz"))[0] == 200
+
+
 async def test_a_worker_that_waits_says_for_what(server):
     first, second = server.health.member("a"), server.health.member("a")
     first.ready()
