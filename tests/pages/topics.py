@@ -27,7 +27,9 @@ plugins' topics too, and how many records each has seen.
 - The name on the broker is the logical name behind `broker.prefix`, or what
   `broker.topics.*.name` says; partitions and retention can be set there as well.
 - Records that belong together have one key, so they are in one partition and stay in order.
-- *outside* writes what comes from other systems; *people* read what no worker reads.
+- *outside* writes what comes from other systems; *people* read what no group of a worker reads.
+  Topics with a limit in MB are a memory: the workers that write them, and `download` those of stored
+  files, read them whole when partitions change their owner.
 """
 
 

@@ -25,7 +25,7 @@ def download_worker(flow: FileFlow) -> WorkerSpec:
         if flow.worker_prefix
         else frozenset({"download_worker", "claimx-downloader"}),
         reads=(topics.pending,),
-        writes=(topics.cached, topics.results, topics.stored),
+        writes=(topics.cached, topics.results),
         needs=("broker", *flow.files.settings, "media", "storage"),
         check=partial(_check, flow),
         family=flow.family,
