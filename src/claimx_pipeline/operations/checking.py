@@ -86,7 +86,8 @@ def check(pipeline: Pipeline, workers: Sequence[str] = (), *, every: bool = Fals
         return Checked(problems=problems, warnings=_others(warnings, problems), pipeline=pipeline)
     if workers:
         pipeline.select(workers)
-    unresolved = [setting.problem for setting in pipeline.loaded.unresolved]
+    # Of workers that are named, what is missing is a problem; the rest is others' concern.
+    unresolved = [] if workers else [each.problem for each in pipeline.loaded.unresolved]
     return Checked(
         warnings=_others([*pipeline.warnings, *missing, *unresolved], ()),
         waiting=_waiting(pipeline) if missing else (),

@@ -93,6 +93,11 @@ def test_what_is_missing_is_a_problem_for_workers_that_are_named(tmp_path, words
     assert run(Folder(tmp_path, "tables:\n  root: ${LAKE}"), "check", "ingest").exit_code == 0
 
 
+def test_a_worker_that_is_named_hears_nothing_of_what_is_missing_for_others(tmp_path):
+    checked = run(Folder(tmp_path, ""), "check", "ingest", "--json")
+    assert json.loads(checked.stdout) == {"problems": [], "warnings": []}
+
+
 def test_check_names_every_problem_and_exits_2(tmp_path):
     result = run(Folder(tmp_path, "tables:\n  rot: x\nbroker: 5"), "check")
     assert result.exit_code == 2
