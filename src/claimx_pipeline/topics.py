@@ -50,9 +50,6 @@ class Topic:
 
 WEEK_HOURS = 7 * 24.0
 
-STORED_BYTES = 4 * 1024 * 1024
-"""Of each partition of the stored files, some 12,000; a start of ``download`` reads them all."""
-
 BRAND = "claimx"
 """What the names of the platform's own topics begin with, and those of the first domain."""
 
@@ -82,14 +79,20 @@ class DomainTopics:
     downloads_results: Topic = field(init=False)
     """What became of each file."""
     downloads_stored: Topic = field(init=False)
-    """Which files are stored, for ``download`` to know; of each the newest record counts."""
+    """Which files are stored; ``download`` reads it whole, and of each the newest record counts."""
     downloads_dlq: Topic = field(init=False)
     """Dead letters of the workers of files."""
 
     def __attrs_post_init__(self) -> None:
         for each in fields(DomainTopics)[1:]:
             area, _, what = each.name.partition("_")
-            object.__setattr__(self, each.name, _topic_of(f"{self.domain}.{area}.{what}", what))
+            name = f"{self.domain}.{area}.{what}"
+            topic = Topic(name, retention_hours=WEEK_HOURS, source=what == "raw")
+            if what == "dlq":
+                topic = Topic(name, partitions=1, terminal=True)
+            elif what == "stored":
+                topic = Topic(name, retention_bytes=4 * 2**20, terminal=True, late=True)
+            object.__setattr__(self, each.name, topic)
 
     def group(self, role: str) -> str:
         """Return the consumer group of the worker that is called *role* in groups."""
@@ -105,18 +108,9 @@ class DomainTopics:
         return f"{self.domain}.{area}"
 
 
-def _topic_of(name: str, what: str) -> Topic:
-    if what == "dlq":
-        return Topic(name, partitions=1, terminal=True)
-    if what == "stored":
-        return Topic(name, retention_bytes=STORED_BYTES, terminal=True, late=True)
-    return Topic(name, retention_hours=WEEK_HOURS, source=what == "raw")
-
-
 _FIRST = DomainTopics(BRAND)
 
-DOWNLOADS_PENDING = _FIRST.downloads_pending
-DOWNLOADS_RESULTS = _FIRST.downloads_results
+DOWNLOADS_PENDING, DOWNLOADS_RESULTS = _FIRST.downloads_pending, _FIRST.downloads_results
 
 ACTIONS_PENDING = Topic(f"{BRAND}.actions.pending", retention_hours=WEEK_HOURS)
 ACTIONS_DLQ = Topic(f"{BRAND}.actions.dlq", partitions=1, terminal=True)
@@ -137,7 +131,6 @@ SOURCES_DLQ = Topic(f"{BRAND}.sources.dlq", partitions=1, terminal=True, late=Tr
 
 POSITIONS_BYTES = 16 * 1024 * 1024
 """Older positions of a source are of no use; the newest is always kept."""
-
 
 MAINTENANCE_POSITION = Topic(
     f"{BRAND}.maintenance.position", partitions=1, retention_bytes=POSITIONS_BYTES, late=True

@@ -26,7 +26,12 @@ pytestmark = [
 
 SUBMISSIONS = "itel_cabinet_submissions"
 
-ADDED = {"itel.cabinet.accepted", "itel.cabinet.sending", "claimx.maintenance.position"}
+ADDED = {
+    "claimx.downloads.stored",
+    "claimx.maintenance.position",
+    "itel.cabinet.accepted",
+    "itel.cabinet.sending",
+}
 """Topics that no earlier version reads or writes."""
 
 ENTITY_KINDS = (
@@ -186,6 +191,10 @@ NOT_ASKED = {"webhook": "NoneType", "create_claimx_task": "NoneType"}
 them it reads the same."""
 
 
+ADDED_TO_FILES = {"file_version"}
+"""Keys of a file that is to be fetched or stored, which the earlier version does not look at."""
+
+
 ADDED_HEADERS = {"claimx-correlation-id", "claimx-raw"}
 """Headers that the earlier version passes over, and keeps on what it tries again."""
 
@@ -197,9 +206,10 @@ def as_before(message: dict) -> dict:
     shape = message.get("shape")
     if isinstance(shape, dict) and shape.keys() >= {"kind", "plugin"}:
         return {**message, "shape": {**NOT_ASKED, **shape}}
-    if not isinstance(shape, dict) or "task_assignment_id" not in shape:
+    if not isinstance(shape, dict):
         return message
-    known = {key: what for key, what in shape.items() if key not in ADDED_TO_TASKS}
+    added = ADDED_TO_TASKS if "task_assignment_id" in shape else ADDED_TO_FILES
+    known = {key: what for key, what in shape.items() if key not in added}
     return {**message, "shape": known}
 
 

@@ -39,7 +39,7 @@ class KnownFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class _Stored(msgspec.Struct, kw_only=True):
-    """A record of the topic; the key of the event stands beside, under the domain's word."""
+    """A record of the topic; the key of the event is beside it, under the domain's word."""
 
     identity: str
     contents: str = ""

@@ -22,21 +22,15 @@ from attrs import evolve
 from claimx_pipeline.broker.protocol import Record
 from claimx_pipeline.connections.stream import StreamClient
 from claimx_pipeline.domain.files import FileFlow
-from claimx_pipeline.errors import (
-    BrokerError,
-    BrokerUnavailableError,
-    Category,
-    category_of,
-)
+from claimx_pipeline.errors import Category, category_of
 from claimx_pipeline.hooks.context import FileContext
 from claimx_pipeline.media.cache_mark import mark
 from claimx_pipeline.media.content import FileType, expected_type, type_of_extension
 from claimx_pipeline.media.download_buffer import DownloadBuffer, WholeFile, disk_error
 from claimx_pipeline.media.guard import Guard
 from claimx_pipeline.media.guarded_network import GuardedResolver, GuardedSockets
-from claimx_pipeline.media.known_files import KnownFiles
 from claimx_pipeline.media.links import CurrentLink, LinkSource
-from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask, facts_of
+from claimx_pipeline.media.messages import CachedFile, DownloadTask, facts_of
 from claimx_pipeline.media.names import cache_folder, cache_name, fetch_name
 from claimx_pipeline.media.partial_file import remove_stale
 from claimx_pipeline.media.paths import why_not
@@ -47,8 +41,8 @@ from claimx_pipeline.runtime.log_subject import RecordSubject
 from claimx_pipeline.runtime.outcome import Dead, Done, Held, Outcome, Retry, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.worker import Received
-from claimx_pipeline.stages.topic_log import TopicLog
 from claimx_pipeline.telemetry.log_context import about
+from claimx_pipeline.workers.download_stored import StoredFiles
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +77,9 @@ class DownloadProcessor:
         self._client: StreamClient | None = None
         self._cleaned_at: float | None = None
         self._marked = False
-        self._stored = StoredFiles(flow, resources) if self._media.files_remembered else None
+        self._stored = (
+            StoredFiles(self._name, flow, resources) if self._media.files_remembered else None
+        )
         self._cache: FileStore
         self._transfer: Transfer
 
@@ -266,73 +262,6 @@ class DownloadProcessor:
             await asyncio.to_thread(remove_stale, self._folder, before)
         except OSError as error:
             raise disk_error(error, self._folder) from error
-
-
-class StoredFiles:
-    """Knows the files of a domain that are stored, as far as one member needs to.
-
-    The topic of stored files is read when partitions change their owner, and before a file that
-    was seen before is decided on: never for files that are new.
-    """
-
-    def __init__(self, flow: FileFlow, resources: Resources) -> None:
-        self._worker = flow.worker(KIND)
-        self._topic = flow.topics.stored
-        self._root = flow.files.store(resources.settings).root
-        self._resources = resources
-        self._files = KnownFiles(resources.settings.media.files_remembered)
-        self._log: TopicLog | None = None
-        self._stale = True
-        self._readable = True
-        self._reading = asyncio.Lock()
-
-    def assigned(self) -> None:
-        """Note that others may have stored files that are not known here."""
-        self._stale = self._readable = True
-
-    async def refresh(self, files: Sequence[DownloadTask]) -> None:
-        """Read what was stored since, if *files* could be among it.
-
-        Raises:
-            BrokerUnavailableError: The broker does not answer.
-        """
-        async with self._reading:
-            if not self._readable or not (self._stale or self._files.concern(files)):
-                return
-            if self._log is None:
-                self._log = TopicLog(self._topic)
-                self._log.open(self._resources)
-            try:
-                async for record in self._log.news():
-                    self._files.read(record.value)
-            except BrokerUnavailableError:
-                raise
-            except BrokerError as error:
-                # Only work is lost by it: an installation that lacks the topic goes on as before.
-                self._readable = False
-                log.warning(
-                    "worker %s cannot read topic %s, so files that are stored already are fetched "
-                    "again (%s); let it read the topic, and create it with "
-                    "'claimx-run topics create'",
-                    self._worker,
-                    self._topic.name,
-                    error,
-                )
-                return
-            self._stale = False
-
-    def fetched(self, task: DownloadTask) -> None:
-        """Note that the file of *task* was fetched, and may soon be stored."""
-        self._files.fetched(task)
-
-    def result(self, task: DownloadTask) -> DownloadResult | None:
-        """Return the result of a file that is stored already, None of one that is not."""
-        return self._files.result(task, self._root) if self._readable else None
-
-    async def close(self) -> None:
-        """Disconnect."""
-        if self._log is not None:
-            await self._log.close()
 
 
 def must_be_fetched(record: Record) -> bool:
