@@ -135,7 +135,7 @@ def claimx_register_queries() -> Iterable[NamedQuery]:
 @hookimpl
 def claimx_register_commands() -> Iterable[Command]:
     """Offer the commands of ``claimx-run``."""
-    start, run, look = "Start here", "Run", "Look"
+    start, run, look, mend = "Start here", "Run", "Look", "Change and mend"
     cli = "claimx_pipeline.cli"
     return [
         Command(
@@ -158,30 +158,35 @@ def claimx_register_commands() -> Iterable[Command]:
             run,
         ),
         Command("simulate", "Serve simulated APIs to try things on.", f"{cli}.simulate:app", run),
-        Command("export", "Write what runs workers in production.", f"{cli}.export:app", run),
+        Command(
+            "export",
+            "Write units that run workers in production.",
+            f"{cli}.export:app",
+            run,
+        ),
         Command(
             "monitoring",
             "Write dashboards for Grafana and alerts for Prometheus.",
             f"{cli}.monitoring:app",
             run,
         ),
+        Command("console", "Serve pages for operators.", f"{cli}.console:app", run),
         Command("status", "Show how everything is, in one screen.", f"{cli}.status:app", look),
         Command("doctor", "Say what is wrong, and what to do about it.", f"{cli}.doctor:app", look),
-        Command("verify", "Send marked events through your settings.", f"{cli}.verify:app", look),
-        Command("trace", "Find an event and say where it is.", f"{cli}.trace:app", look),
-        Command("topics", "List, create, read and delete topics.", f"{cli}.topics:app", run),
-        Command("tables", "List, create and describe tables.", f"{cli}.tables:app", look),
-        Command("erase", "Erase projects from tables, files and topics.", f"{cli}.erase:app", look),
-        Command("compare", "Compare two tables, key by key.", f"{cli}.compare:app", look),
+        Command("trace", "Find an event, project or file.", f"{cli}.trace:app", look),
         Command("query", "Ask the tables with SQL.", f"{cli}.query:app", look),
+        Command("compare", "Compare two tables, key by key.", f"{cli}.compare:app", look),
+        Command("plugins", "List the plugins, make and try one.", f"{cli}.plugins:app", look),
+        Command("topics", "List, create, read and delete topics.", f"{cli}.topics:app", mend),
+        Command("tables", "List, show, create and maintain tables.", f"{cli}.tables:app", mend),
+        Command("dlq", "See, replay and export dead letters.", f"{cli}.dlq:app", mend),
         Command(
             "offsets",
             "Compare what tables and groups have, and repair it.",
             f"{cli}.offsets:app",
-            look,
+            mend,
         ),
-        Command("dlq", "See, replay and export dead letters.", f"{cli}.dlq:app", look),
-        Command("plugins", "List the plugins.", f"{cli}.plugins:app", look),
-        Command("console", "Serve pages for operators.", f"{cli}.console:app", look),
+        Command("verify", "Send marked events through your settings.", f"{cli}.verify:app", mend),
+        Command("erase", "Erase projects from tables, files and topics.", f"{cli}.erase:app", mend),
         Command("completion", "Make your shell complete names.", f"{cli}.completion:app", start),
     ]

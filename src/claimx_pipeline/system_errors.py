@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,6 +24,23 @@ def reason_of(error: Exception) -> str:
     if isinstance(of_tls, str):
         return of_tls.replace("_", " ").lower()
     return error.strerror or str(error)
+
+
+def not_connected(error: Exception) -> str | None:
+    """Return why a host could not be connected to; None if *error* says something else.
+
+    The libraries that connect give the system's reason within one of their own.
+
+    Args:
+        error: What the library raised: it has ``host``, ``port`` and ``os_error``.
+    """
+    reason = getattr(error, "os_error", None)
+    host, port = getattr(error, "host", None), getattr(error, "port", None)
+    if not isinstance(reason, OSError) or host is None or getattr(reason, "verify_code", None):
+        return None
+    number = reason.errno or 0
+    why = os.strerror(number) if number > 0 else reason.strerror or str(reason)
+    return f"{host}:{port} cannot be connected to: {why.lower()}" if why else None
 
 
 def shortened(text: str, longest: int = 200) -> str:

@@ -214,10 +214,10 @@ def missing_access(api: ApiSettings, worker: str) -> list[Problem]:
         for name, value in (("CLAIMX_API_URL", api.base_url), ("CLAIMX_API_TOKEN", has_token(api)))
         if not value
     ]
+    lacks = {2: "address and credential", 1: "credential" if api.base_url else "address"}
     what = (
-        f"worker {worker!r} asks the ClaimX API and has no address or credential for it; set "
-        f"CLAIMX_API_URL and CLAIMX_API_TOKEN (missing: {' and '.join(missing)}), "
-        "or try 'claimx-run demo', which brings an API of its own"
+        f"worker {worker!r} asks the ClaimX API and has no {lacks[len(missing)]} for it; set "
+        f"{' and '.join(missing)}, or try 'claimx-run demo', which brings an API of its own"
     )
     return [Problem("claimx.api", what, missing=True)]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -79,12 +80,7 @@ def check(
             typer.echo(f"problem: {problem}")
         for warning in warnings:
             typer.echo(f"warning: {warning}")
-        note(_summary(len(problems), len(warnings)))
-        if checked.waiting and not problems:
-            note(
-                f"without what is missing, {', '.join(checked.waiting)} cannot start here; "
-                "'config check WORKER' and 'config check --all' take that for a problem"
-            )
+        note(_summary(len(problems), len(warnings), checked.waiting))
     if problems:
         raise typer.Exit(USAGE)
 
@@ -149,8 +145,13 @@ def _listed(problems: list[Problem]) -> list[dict[str, str]]:
     return [{"where": problem.where, "what": problem.what} for problem in problems]
 
 
-def _summary(problems: int, warnings: int) -> str:
+def _summary(problems: int, warnings: int, waiting: Sequence[str]) -> str:
     beside = f", {warnings} warning{'s' * (warnings != 1)}" if warnings else ""
-    if not problems:
+    if problems:
+        return f"the settings cannot be used: {problems} problem{'s' * (problems != 1)}{beside}"
+    if not waiting:
         return f"the settings can be used{beside}"
-    return f"the settings cannot be used: {problems} problem{'s' * (problems != 1)}{beside}"
+    return (
+        f"the settings are valid{beside}; workers that lack something here and cannot start: "
+        f"{', '.join(waiting)} ('config check WORKER' checks one as its start does)"
+    )

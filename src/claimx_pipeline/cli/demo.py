@@ -95,7 +95,8 @@ def show(
     out("\n")
     draw_table(tables, ["table", "rows"], "The Delta tables that were written")
     draw_table(topics, ["topic", "records"], "The topics that the records went through")
-    out(f"{empty} more topics are empty: those of retries and dead letters.\n" if empty else "")
+    if empty:
+        out(f"{empty} more topics are empty, those of retries and dead letters among them.\n")
     out("".join(f"{line}\n" for line in ("", *summary)) if summary else "")
     for query, answer in answers:
         out(f"\n{query.summary}\n\n{indent(query.sql, '    ')}\n\n")
@@ -124,6 +125,9 @@ def _end(result: Mapping[str, Any], answers: Sequence[tuple[Any, Any]], config: 
     out(f"    {run} tables list\n")
     if result["dlq"]:
         out(f"    {run} dlq list\n")
+    out("\nThe workers and the simulated services have ended. Go on:\n")
+    out(f"    {run} console\n")
+    out(f"    {command()} init\n")
 
 
 def _first(tables: Mapping[str, int]) -> str:

@@ -199,7 +199,7 @@ class Demo:
     async def _work(self, pipeline: Pipeline) -> None:
         """Run all workers while the events are published part by part."""
         names = [worker.name for worker in self._workers(pipeline)]
-        note(f"running {', '.join(names)}")
+        note(f"running {len(names)} workers in this process")
         async with operations.running(pipeline, *names, signals=True) as run, rarely(run):
             for wave in self._played.waves():
                 await self._wave(pipeline, wave, run)

@@ -11,16 +11,23 @@ import typer
 
 from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
+from claimx_pipeline.cli.program import typed
 from claimx_pipeline.clock import SystemClock
 from claimx_pipeline.errors import PluginLoadError, SettingsError
+from claimx_pipeline.hooks.drawing import terminal_width
 from claimx_pipeline.hooks.output import note, print_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from claimx_pipeline.operations import Finding
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 WIDTH = 96
+"""Columns at most, however wide the terminal is."""
+
+_ORDER = ("wrong", "warning", "ok")
 
 
 @app.command()
@@ -50,25 +57,28 @@ def doctor(
     if json:
         print_json(found.as_json())
     else:
-        for finding in found.findings:
+        for finding in sorted(found.findings, key=lambda each: _ORDER.index(each.level)):
             if all_ or finding.level != "ok":
-                sys.stdout.write(_shown(finding))
+                sys.stdout.write(_shown(finding, command_line.config))
         warnings = sum(each.level == "warning" for each in found.findings)
+        well = len(found.findings) - len(found.wrong) - warnings
         note(
-            f"{len(found.wrong)} wrong, {warnings} warnings, {len(found.findings)} findings in all"
+            f"{len(found.wrong)} wrong, {warnings} warning{'' if warnings == 1 else 's'}, "
+            f"{well} as it should be{'' if all_ or not well else ' (--all shows them)'}"
         )
     if found.wrong:
         raise typer.Exit(1)
 
 
-def _shown(finding: Finding) -> str:
+def _shown(finding: Finding, config: Path | None) -> str:
+    wide = min(WIDTH, terminal_width())
     head = f"{finding.level.upper():<8}{finding.area}: {finding.what} [{finding.check}]"
-    lines = textwrap.wrap(head, WIDTH, subsequent_indent=" " * 8, break_long_words=False)
+    lines = textwrap.wrap(head, wide, subsequent_indent=" " * 8, break_long_words=False)
     if finding.remedy:
         indent = " " * 8
         lines += textwrap.wrap(
-            f"do: {finding.remedy}",
-            WIDTH,
+            f"do: {typed(finding.remedy, config)}",
+            wide,
             initial_indent=indent,
             subsequent_indent=f"{indent}    ",
             break_long_words=False,

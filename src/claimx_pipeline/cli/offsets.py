@@ -48,11 +48,18 @@ def show(
             autocompletion=completing.workers,
         ),
     ] = None,
+    every: Annotated[
+        bool, typer.Option("--all", help="Show what is read to the end on a terminal too.")
+    ] = False,
     json: JSON = False,
     csv: CSV = False,
     vertical: VERTICAL = False,
 ) -> None:
-    """Show how far table, group and topic are in each partition, and whether that fits."""
+    """Show how far table, group and topic are in each partition, and whether that fits.
+
+    On a terminal partitions that are read to the end are counted only, unless --all or --vertical
+    shows them.
+    """
     command_line: CommandLine = context.obj
     pipeline = command_line.pipeline()
     shown = asyncio.run(operations.show_offsets(pipeline, *(workers or ())))
@@ -61,13 +68,31 @@ def show(
         print_json(rows)
         end_with((each.table or "", each.error) for each in shown if each.error)
         return
-    columns = ["worker", "table", "topic", "partition", "stored", "group", "begin", "end", "lag"]
+    folded = [each for each in rows if each["state"] == "ok" and not each["lag"]]
+    if every or csv or vertical or not sys.stdout.isatty():
+        folded = []
+    columns = [
+        "worker",
+        "table",
+        "topic",
+        "partition",
+        "stored",
+        "committed",
+        "begin",
+        "end",
+        "lag",
+    ]
     if any(each.overtaken for each in shown):
         columns.append("overtaken")
     columns.append("state")
     title = f"Offsets on {pipeline.broker().url}"
-    spare = ["begin", "end", "table", "stored", "group"]
-    print_rows(rows, columns, title, csv=csv, vertical=vertical, spare=spare)
+    spare = ["begin", "end", "table", "stored", "committed"]
+    left = [each for each in rows if each not in folded]
+    if left or not folded:
+        print_rows(left, columns, title, csv=csv, vertical=vertical, spare=spare)
+    if folded:
+        are = "partition is" if len(folded) == 1 else "partitions are"
+        note(f"{len(folded)} {are} read to the end (--all shows them)")
     for refusal in dict.fromkeys(row["refusal"] for row in rows if row["refusal"]):
         warn(refusal)
     end_with((each.table or "", each.error) for each in shown if each.error)
@@ -163,6 +188,7 @@ def _row(shown: ShownOffset) -> dict[str, Any]:
         "partition": shown.partition,
         "stored": shown.stored,
         "group": shown.committed,
+        "committed": shown.committed,
         "begin": shown.log_start,
         "end": shown.log_end,
         "lag": shown.lag,

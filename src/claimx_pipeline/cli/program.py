@@ -27,6 +27,11 @@ def command(config: Path | None = None) -> str:
     return program() if config is None else f"{program()} --config {shlex.quote(str(config))}"
 
 
+def typed(text: str, config: Path | None = None) -> str:
+    """Return *text* with the commands that it quotes as they are to be typed here."""
+    return text.replace(f"'{NAME} ", f"'{command(config)} ")
+
+
 def _short(path: Path) -> str:
     """Return *path* from the current folder if it is below it; links are not followed."""
     here, absolute = Path.cwd(), path.absolute()

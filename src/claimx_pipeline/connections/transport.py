@@ -27,6 +27,7 @@ from claimx_pipeline.connections.unpacking import Unpacking, UnpackingError
 from claimx_pipeline.redaction import quoted
 from claimx_pipeline.settings.tree.connections import ConnectionSettings
 from claimx_pipeline.settings.tree.network import NetworkSettings
+from claimx_pipeline.system_errors import not_connected
 
 UNREACHED = (httpx.HTTPError, aiohttp.ClientError, OSError)
 """What an exchange raises if no whole answer came."""
@@ -190,6 +191,8 @@ def described(error: Exception, connect_seconds: float, secrets: tuple[str, ...]
     cause = error.__cause__ or error
     if isinstance(cause, TimeoutError):
         return f"no connection within {connect_seconds:g} s"
+    if isinstance(cause, aiohttp.ClientConnectorError) and (why := not_connected(cause)):
+        return quoted(why.encode(), secrets=secrets)
     text = quoted(str(cause).encode(), secrets=secrets)
     return f"{type(cause).__name__}: {text}" if text else type(cause).__name__
 

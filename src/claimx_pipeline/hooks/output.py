@@ -115,7 +115,7 @@ def draw_table(
     sys.stdout.write("\n".join([*lines, ""]) + "\n" if title else "\n".join(lines) + "\n")
     if left_out:
         sys.stdout.flush()
-        note(f"not shown for want of width: {', '.join(left_out)} (--vertical shows all)")
+        note(f"columns left out for want of width: {', '.join(left_out)} (--vertical shows them)")
 
 
 def note(text: str) -> None:

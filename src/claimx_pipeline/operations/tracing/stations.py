@@ -95,7 +95,8 @@ class StationMaker:
         said = value if isinstance(value, Mapping) else {}
         about, facts = _ABOUT.get(kind, _message)(record, said)
         event = self.event_in(record)
-        event_id = event.event_id if event else headers.header(record.headers, headers.ID)
+        # A file's header has the id of the file.
+        said_id = str(said.get("event_id") or headers.header(record.headers, headers.ID) or "")
         if event is not None:
             about = f"{event.event_type} of {event.key}"
         return Station(
@@ -103,7 +104,7 @@ class StationMaker:
             at=published_at(record.timestamp),
             where=f"{record.topic}/{record.partition}/{record.offset}",
             about=about,
-            event_id=event_id or str(said.get("event_id") or ""),
+            event_id=event.event_id if event else said_id,
             readers=await self._past(record),
             facts=facts,
         )
