@@ -154,18 +154,23 @@ def _plugins_section() -> PluginsSettings:
     )
     from claimx_pipeline.settings.tree.plugins import PluginsSettings
 
-    arguments = sys.argv[1:]
-    config = None
-    for index, argument in enumerate(arguments):
-        if argument == "--config" and index + 1 < len(arguments):
-            config = Path(arguments[index + 1])
-        elif argument.startswith("--config="):
-            config = Path(argument.partition("=")[2])
+    config = _given_config()
     try:
         sources = read_sources(config, environ=os.environ, overrides={}, cwd=Path.cwd())
         return plugins_settings(sources)
     except SettingsError:
         return PluginsSettings()  # the command that is run will say what is wrong
+
+
+def _given_config() -> Path | None:
+    """Return the settings file that the command line names; its last one, as Typer takes it."""
+    config = None
+    for argument, following in zip(sys.argv[1:], [*sys.argv[2:], None], strict=True):
+        if argument == "--config" and following is not None:
+            config = Path(following)
+        elif argument.startswith("--config="):
+            config = Path(argument.partition("=")[2])
+    return config
 
 
 def show_version(asked: bool) -> None:
@@ -246,7 +251,9 @@ def main() -> None:
     except ClaimxError as error:
         if "--debug" in sys.argv:
             traceback.print_exc()
-        sys.stderr.write(f"claimx-run: {error}\n")
+        from claimx_pipeline.cli.program import typed
+
+        sys.stderr.write(f"claimx-run: {typed(str(error), _given_config())}\n")
         sys.exit(exit_code(error))
     except UnicodeEncodeError:
         broken = [each for each in sys.argv if not _is_text(each)]

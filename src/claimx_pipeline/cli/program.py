@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import sys
 from pathlib import Path
 
 NAME = "claimx-run"
+
+_QUOTED = re.compile(rf"'{NAME} (?!(?:demo|init|completion|simulate|COMMAND)\b)")
+"""A command in a sentence; not one that reads no settings, or its own."""
 
 
 def program() -> str:
@@ -27,9 +31,14 @@ def command(config: Path | None = None) -> str:
     return program() if config is None else f"{program()} --config {shlex.quote(str(config))}"
 
 
-def typed(text: str, config: Path | None = None) -> str:
-    """Return *text* with the commands that it quotes as they are to be typed here."""
-    return text.replace(f"'{NAME} ", f"'{command(config)} ")
+def typed(text: str, config: Path | None) -> str:
+    """Return *text* with the commands that it quotes as they are to be typed here.
+
+    Args:
+        text: What is shown.
+        config: The settings file that this command was given, for those that read one.
+    """
+    return _QUOTED.sub(lambda _: f"'{command(config)} ", text)
 
 
 def _short(path: Path) -> str:

@@ -16,7 +16,6 @@ from claimx_pipeline.hooks.output import print_json
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from claimx_pipeline.pipeline import Pipeline
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -46,21 +45,24 @@ def status(
     Ends with 1 if a worker waits, has failed, or is not ready for another reason.
     """
     command_line: CommandLine = context.obj
-    ready = asyncio.run(
-        _show(command_line.pipeline(), probe or (), watch=watch, interval=interval, json=json)
-    )
+    ready = asyncio.run(_show(command_line, probe or (), watch=watch, interval=interval, json=json))
     if not ready:
         raise typer.Exit(1)
 
 
 async def _show(
-    pipeline: Pipeline, probes: Sequence[str], *, watch: bool, interval: float, json: bool
+    command_line: CommandLine,
+    probes: Sequence[str],
+    *,
+    watch: bool,
+    interval: float,
+    json: bool,
 ) -> bool:
     """Print looks until they end or a signal comes; return whether the last was well."""
     from claimx_pipeline.cli.status_screen import screen
     from claimx_pipeline.runtime.process import stop_on_signals
 
-    ready = True
+    ready, pipeline, config = True, command_line.pipeline(), command_line.config
 
     async def look() -> None:
         nonlocal ready
@@ -73,7 +75,7 @@ async def _show(
                 print_json(before.as_json())
             else:
                 clear = CLEAR if watch and sys.stdout.isatty() else ""
-                sys.stdout.write(clear + screen(before) + "\n")
+                sys.stdout.write(clear + screen(before, config) + "\n")
             sys.stdout.flush()
             if not watch:
                 return

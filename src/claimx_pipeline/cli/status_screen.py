@@ -6,7 +6,11 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from claimx_pipeline.cli.program import typed
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from claimx_pipeline.operations import PipelineStatus
 
 WIDTH = 80
@@ -14,15 +18,15 @@ DEAD_SHOWN = 6
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-def screen(status: PipelineStatus) -> str:
-    """Return the whole screen."""
+def screen(status: PipelineStatus, config: Path | None = None) -> str:
+    """Return the whole screen; *config* is the settings file that the command was given."""
     parts = [
         [_cut(f"{status.at:%Y-%m-%d %H:%M:%S} UTC  {status.broker}")],
         _workers(status),
         _tiers(status),
         _dead(status),
         _tables(status),
-        [line for each in status.warnings for line in _folded(f"warning: {each}")],
+        [line for each in status.warnings for line in _folded(typed(f"warning: {each}", config))],
     ]
     return "\n\n".join("\n".join(part) for part in parts if part)
 

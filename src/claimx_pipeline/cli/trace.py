@@ -14,10 +14,13 @@ import typer
 
 from claimx_pipeline import operations
 from claimx_pipeline.cli.context import CommandLine
+from claimx_pipeline.cli.program import typed
 from claimx_pipeline.hooks.drawing import terminal_width
 from claimx_pipeline.hooks.output import note, print_json
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from claimx_pipeline.operations import Station, Trace
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -58,7 +61,11 @@ def trace(
     if json:
         print_json(found.as_json())
     else:
-        lines = (line for each in _lines(found, every=every) for line in _folded(each))
+        lines = (
+            line
+            for each in _lines(found, command_line.config, every=every)
+            for line in _folded(each)
+        )
         sys.stdout.write("\n".join(lines) + "\n")
         if len(found.events) > 1 and not every:
             note(f"{len(found.stations)} stations (--all shows them); or trace one of the events")
@@ -70,7 +77,7 @@ def trace(
         raise typer.Exit(1)
 
 
-def _lines(found: Trace, *, every: bool) -> Iterator[str]:
+def _lines(found: Trace, config: Path | None, *, every: bool) -> Iterator[str]:
     """Yield every station, or a line per event if there are several, and where things are now."""
     if every or len(found.events) < 2:  # noqa: PLR2004 - several
         before: datetime | None = None
@@ -85,7 +92,7 @@ def _lines(found: Trace, *, every: bool) -> Iterator[str]:
         since = f" (since {each.since:%Y-%m-%d %H:%M:%S} UTC)" if each.since else ""
         yield f"NOW {each.state}: {each.what}{since}"
         if each.remedy:
-            yield f"    {each.remedy}"
+            yield f"    {typed(each.remedy, config)}"
 
 
 def _events(found: Trace) -> Iterator[str]:
