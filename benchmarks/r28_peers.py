@@ -1,8 +1,8 @@
 """R28: the workers ``ingest`` and ``events`` beside programs on Quix Streams and FastStream.
 
 All read the same events on one Kafka, each in a process of its own, by turns. The peers do the
-same work at least once, in the way their libraries document for throughput; the product keeps all
-of its promises. Figures are per event between two numbers of events, so starting cancels out.
+same work at least once, in the way their libraries document for throughput, and compress nothing,
+as is their default; the product keeps all of its promises and compresses. Figures are per event between two numbers of events, so starting cancels out.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ from peers.event import task_of
 
 def main(servers: str, topic: str, out: str, group: str) -> None:
     """Run until it is terminated."""
-    broker = KafkaBroker(servers, compression_type="zstd")  # as the product publishes
+    broker = KafkaBroker(servers)
     tasks = broker.publisher(out)
 
     @broker.subscriber(

@@ -19,7 +19,6 @@ def main(servers: str, topic: str, out: str, group: str) -> None:
         auto_offset_reset="earliest",
         commit_every=10_000,
         auto_create_topics=False,
-        producer_extra_config={"compression.type": "zstd"},  # as the product publishes
     )
     events = app.dataframe(app.topic(topic, value_deserializer="json"))
     events = events.apply(task_of)
