@@ -124,6 +124,9 @@ async def ran(program: Program, source: Source) -> Ran:
 async def per_event(program: Program, fewer: Source, more: Source) -> Measured:
     """Return what the events that *more* has beyond *fewer* took: starting cancels out.
 
+    Processor time is their difference; the wall time is what so many events take at the rate of
+    the run over *more*.
+
     Raises:
         RuntimeError: A run failed, or *more* has too few events to see how fast they were.
     """
