@@ -33,6 +33,7 @@ QUICK = (
 )
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 CONSTRAINTS = pathlib.Path("constraints.txt")
+PEERS = pathlib.Path("benchmarks/peers/constraints.txt")
 PURELIB = "import sysconfig; print(sysconfig.get_path('purelib'))"
 # Validators of deployments, and modules that hold the definitions of what operators bring.
 VALIDATORS = {
@@ -160,10 +161,14 @@ def newest(session: nox.Session) -> None:
 
 @nox.session
 def constraints(session: nox.Session) -> None:
-    """Write constraints.txt: the newest versions, which ``tests`` then has to pass with."""
+    """Write constraints.txt: the newest versions, which ``tests`` then has to pass with.
+
+    What R28 compares with asks for older ones, so those are in a file of their own.
+    """
     session.install("uv")
-    groups = ("--group", "pyproject.toml:dev", "--group", "pyproject.toml:spark")
-    compile_versions(session, str(CONSTRAINTS), "--upgrade", "--universal", *groups)
+    for file, groups in {CONSTRAINTS: ("dev", "spark"), PEERS: ("bench", "tests", "peers")}.items():
+        asked = (part for name in groups for part in ("--group", f"pyproject.toml:{name}"))
+        compile_versions(session, str(file), "--upgrade", "--universal", *asked)
 
 
 def compile_versions(session: nox.Session, out: str, *options: str) -> None:
@@ -555,3 +560,11 @@ def bench(session: nox.Session) -> None:
     """Print the ratios of the product to bare loops; ``-- --quick`` for a short run."""
     install(session, CORE, PLUGIN, *group("bench"), *group("tests"))
     session.run("python", "benchmarks/run.py", *session.posargs)
+
+
+@nox.session
+def peers(session: nox.Session) -> None:
+    """Print the product beside Quix Streams and FastStream; ``-- --quick`` for a short run."""
+    groups = (each for name in ("bench", "tests", "peers") for each in group(name))
+    session.install("--constraint", str(PEERS), CORE, PLUGIN, *groups)
+    session.run("python", "benchmarks/run.py", "--only", "R28", *session.posargs)

@@ -228,12 +228,17 @@ def single(  # noqa: PLR0913 - the parts of a row
 def machine() -> dict[str, Any]:
     """Return what the figures were measured on."""
     packages = ("aiokafka", "deltalake", "pyarrow", "httpx", "aiohttp", "msgspec", "orjson")
+    optional = ("quixstreams", "faststream", "confluent-kafka")
+    installed = {each.name for each in metadata.distributions()}
     return {
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "cores": os.cpu_count(),
         "load": os.getloadavg(),
-        "versions": {name: metadata.version(name) for name in packages},
+        "versions": {
+            name: metadata.version(name)
+            for name in (*packages, *(each for each in optional if each in installed))
+        },
     }
 
 

@@ -6,6 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from claimx_pipeline.claimx.domain import CLAIMX
+from claimx_pipeline.claimx.events import decode_event
+from claimx_pipeline.claimx.tables import EVENTS
+
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 
 
@@ -99,3 +103,43 @@ def test_no_two_files_of_the_bench_share_a_number(bench):
     numbers = [name.partition("_")[0] for name in run.benchmarks("")]
     assert len(numbers) == len(set(numbers))
     assert set(run.GATING) <= set(run.benchmarks(""))
+
+
+@pytest.fixture
+def peers(bench, monkeypatch):
+    """The comparison with other libraries, importable for one test."""
+    names = ("r28_peers", "own_process", "bare_delta", "sample_events", "peers", "peers.event")
+    for name in names:
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    import r28_peers
+
+    yield r28_peers
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+def test_without_the_peers_one_line_says_how_to_install_them(bench, peers, monkeypatch, capsys):
+    harness, _ = bench
+    monkeypatch.setattr(peers, "find_spec", lambda _: None)
+    assert asyncio.run(peers.bench(harness.Conditions("", quick=True))) == []
+    (line,) = capsys.readouterr().out.splitlines()
+    assert "nox -s peers" in line
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_the_peers_make_the_ids_and_messages_of_the_product(peers, number):
+    orjson = pytest.importorskip("orjson")
+    import sample_events
+    from peers.event import row_of, task_of
+
+    value = sample_events.value(number)
+    event = decode_event(value, None)
+    task, ours = task_of(orjson.loads(value)), orjson.loads(CLAIMX.messages.task(event, b"}"))
+    assert task.keys() - {"created_at"} == ours.keys()
+    times = ("ingested_at", "created_at")
+    assert {k: v for k, v in task.items() if k not in times} == {
+        k: v for k, v in ours.items() if k not in times
+    }
+    row = row_of(value)
+    assert row.keys() == set(EVENTS.schema().names)
+    assert row["event_id"] == event.event_id

@@ -3,6 +3,7 @@
 import importlib.metadata
 import re
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -35,11 +36,17 @@ def project(file: Path) -> dict:
     return tomllib.loads(file.read_text())
 
 
-def requirements(file: Path) -> list[Requirement]:
-    """Everything that the distribution of *file* and work on it need."""
+PEERS = "peers"
+"""The group that has constraints of its own: it holds back what the others need too."""
+
+
+def requirements(file: Path, only: Collection[str] | None = None) -> list[Requirement]:
+    """Everything that the distribution of *file* and work on it need; of groups *only* those."""
     content = project(file)
-    groups = content.get("dependency-groups", {}).values()
-    named = [*content["project"]["dependencies"], *(each for group in groups for each in group)]
+    groups = content.get("dependency-groups", {})
+    kept = groups.keys() - {PEERS} if only is None else only
+    asked = (each for name in sorted(kept) for each in groups.get(name, ()))
+    named = [*content["project"]["dependencies"], *asked]
     return [Requirement(each) for each in named if isinstance(each, str)]
 
 
@@ -65,25 +72,37 @@ def test_the_changelog_begins_with_the_version_under_way():
     )
 
 
-@pytest.mark.parametrize("file", [CORE, PLUGIN], ids=["core", "plugin"])
-def test_the_constraints_name_an_allowed_version_of_every_requirement(file):
-    lines = (ROOT / "constraints.txt").read_text().splitlines()
+def unnamed(asked: list[Requirement], constraints: Path) -> list[str]:
+    """What of *asked* has no allowed version in a file of constraints."""
+    lines = constraints.read_text().splitlines()
     named = [Requirement(line) for line in lines if line and not line.startswith("#")]
     pinned = {}
     for each in named:
         pinned.setdefault(canonicalize_name(each.name), []).append(
             next(iter(each.specifier)).version
         )
-    wrong = [
+    return [
         str(each)
-        for each in requirements(file)
+        for each in asked
         if each.name != "claimx-pipeline"
         and not all(
             each.specifier.contains(found, prereleases=True)
             for found in pinned.get(canonicalize_name(each.name), ["0"])
         )
     ]
+
+
+@pytest.mark.parametrize("file", [CORE, PLUGIN], ids=["core", "plugin"])
+def test_the_constraints_name_an_allowed_version_of_every_requirement(file):
+    wrong = unnamed(requirements(file), ROOT / "constraints.txt")
     assert not wrong, "run 'nox -s constraints', then the tests"
+
+
+@pytest.mark.parametrize("file", [CORE, PLUGIN], ids=["core", "plugin"])
+def test_the_constraints_of_the_peers_name_an_allowed_version_of_all_that_they_run_with(file):
+    asked = requirements(file, only=("bench", "tests", PEERS))
+    wrong = unnamed(asked, ROOT / "benchmarks" / "peers" / "constraints.txt")
+    assert not wrong, "run 'nox -s constraints', then 'nox -s peers'"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))

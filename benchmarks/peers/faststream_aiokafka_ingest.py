@@ -1,0 +1,42 @@
+"""FastStream on aiokafka: a message about each event; at least once, by batches of 1,000.
+
+``python -m peers.faststream_aiokafka_ingest SERVERS TOPIC OUT GROUP``
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Any
+
+from faststream import AckPolicy, FastStream
+from faststream.kafka import KafkaBroker
+from peers.event import task_of
+
+
+def main(servers: str, topic: str, out: str, group: str) -> None:
+    """Run until it is terminated."""
+    broker = KafkaBroker(servers)
+    tasks = broker.publisher(out)
+
+    @broker.subscriber(
+        topic,
+        batch=True,
+        max_records=1000,
+        group_id=group,
+        auto_offset_reset="earliest",
+        ack_policy=AckPolicy.NACK_ON_ERROR,
+    )
+    async def ingest(events: list[dict[str, Any]]) -> None:
+        sent = []
+        for event in events:
+            task = task_of(event)
+            key = task["project_id"].encode()
+            sent.append(await tasks.publish(task, key=key, no_confirm=True))
+        await asyncio.gather(*sent)
+
+    asyncio.run(FastStream(broker).run())
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
