@@ -61,7 +61,7 @@ def init(
         # Of a disk that is full, the system does not name the file.
         warn(f"claimx-run: {error.filename or target} cannot be written: {reason_of(error)}")
         raise typer.Exit(FAILED) from error
-    note("look at it with 'claimx-run config show --sources'; try it all with 'claimx-run demo'")
+    note("next: fill it in, then 'claimx-run config check', 'topics create', 'tables create', 'up'")
 
 
 def _from_environment(context: typer.Context) -> dict[str, str]:

@@ -71,7 +71,7 @@ def list_(
     rows = [{**_facts(each), "domain": each.domain} for each in listed]
     columns = ["table", "mode", "rows", "version", "bytes", "state", "place"]
     roots = {str(row["place"]).rpartition("/")[0] for row in rows}
-    title = f"{len(rows)} tables{f' below {roots.pop()}' if len(roots) == 1 else ''}"
+    title = f"{len(rows)} tables{f' in {roots.pop()}' if len(roots) == 1 else ''}"
     if print_rows(
         rows, columns, title, json=json, csv=csv, vertical=vertical, spare=["place", "mode"]
     ):
