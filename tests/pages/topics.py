@@ -46,7 +46,10 @@ def page() -> str:
             writers = topology.writers.get(topic.name, ())
             readers = topology.readers.get(topic.name, ())
             by, to = named(writers, "outside"), named(readers, "people")
-            use = f"`{topic.name}` is written by {by} and read by {to}."
+            use = f"Written by {by}, read by {to}."
+            if any(name.startswith(f"{topic.name}.") for name in topology.topics):
+                # Said again: the search ranks it above those whose names begin with it.
+                use = f"`{topic.name}` itself is written by {by} and read by {to}."
             name = titled(f"`{topic.name}`", topic.name, use)
             parts.append(f"| {name} | {topic.partitions} | {kept(topic)} |")
         parts.append("")
