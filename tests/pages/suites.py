@@ -71,7 +71,7 @@ def _about(function: object) -> str:
 
 
 def _sentence(name: str) -> str:
-    words = name.removeprefix("test_").replace("_", " ")
+    words = name.removeprefix("test_").replace("_", " ").replace(" is no ", " is not a ")
     return words[0].upper() + words[1:]
 
 
