@@ -288,9 +288,10 @@ def pages(session: nox.Session) -> None:
 def docs(session: nox.Session) -> None:
     """Build the site and look at every page; ``-- DIR`` adds it to the versions in DIR.
 
-    A link, an anchor or a page that is not there fails the build.
+    A link, an anchor or a page that is not there fails the build. Where there is a Chromium, the
+    search is asked for every name of the product, and each page looked at in two widths.
     """
-    install(session, CORE, PLUGIN, *group("docs"), *group("tests"))
+    install(session, CORE, PLUGIN, *group("docs"), *group("console"), *group("tests"))
     session.run("zensical", "build", "--strict", "--clean", "-f", "docs/zensical.toml")
     session.run("pytest", "tests/site")
     for folder in map(pathlib.Path, session.posargs):

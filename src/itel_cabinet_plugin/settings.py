@@ -68,7 +68,7 @@ class PayloadRule:
     """Forms that are sent as something else than the others."""
 
     payload: PayloadName
-    """What they are sent as."""
+    """Payload for iTel cabinet forms on which the conditions hold."""
 
     conditions: Mapping[str, Any] = field(validator=check_conditions)
     """``any`` or ``all`` of comparisons on task and project, as those of a task trigger."""
@@ -130,16 +130,17 @@ class ItelSettings:
     """Forms in one request, at most; without, each form is a request of its own."""
 
     payload: PayloadName = "v1"
-    """What forms are sent as, unless one of ``payload_rules`` says otherwise."""
+    """iTel cabinet payload as which forms are sent, unless one of ``payload_rules`` says
+    otherwise."""
 
     payload_rules: tuple[PayloadRule, ...] = ()
-    """The first whose conditions hold decides."""
+    """iTel cabinet rules: the first whose conditions hold decides what a form is sent as."""
 
     vendor: VendorSettings = field(factory=VendorSettings)
     """The vendor payload: who sends, and where to."""
 
     accepted_remembered: int = field(default=50_000, validator=ge(1))
-    """Forms that iTel accepted, the latest, that are known not to be sent again; some 20 MB."""
+    """How many forms, the latest, are remembered as accepted and not sent again; some 20 MB."""
 
     former_metrics: bool = True
     """Whether ``/metrics`` also has the names of the predecessor's documents: ``itel_plugin_…``,

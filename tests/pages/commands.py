@@ -43,11 +43,14 @@ def page() -> str:
 
 
 def _command(name: str, command: Any, parent: Any, depth: int = 3) -> Iterator[str]:
-    yield f"{_help(command)}\n"
     if not hasattr(command, "list_commands") or isinstance(command, LazyGroup):
+        yield f"{_help(command)}\n"
         yield f"```text\n{_usage(name, command)}\n```\n"
         yield from _parameters(command)
         return
+    # First its name: so the search ranks a group above its commands, whose text has it later.
+    yield f"```text\n{name} COMMAND\n```\n"
+    yield f"{_help(command)}\n"
     context = command.make_context(name, [], parent=parent, resilient_parsing=True)
     for inner in command.list_commands(context):
         yield f"\n{'#' * depth} `{name} {inner}`\n"

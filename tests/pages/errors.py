@@ -10,6 +10,7 @@ from itertools import groupby
 from pathlib import Path
 
 from tests.pages.raised import Sentence, sentences
+from tests.pages.titled import anchors, titled
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "error-sentences.md"
 COMMAND = "python -m tests.pages.errors"
@@ -22,6 +23,9 @@ Every sentence with which the pipeline refuses something, and what to do. This p
 the code by `{command}`; a test fails when it is out of date, and when a sentence has no remedy.
 Words in capitals are filled in. Where they come from the sentence of another library, such as
 `ERROR`, its words follow. What newcomers meet first is on [Errors](errors.md).
+
+To search for one, type its words and leave out your own names and numbers: the search wants every
+word that is typed.
 
 A command prints the sentence behind `claimx-run:` and ends with 2 when the command line or the
 settings are wrong (`UsageError`, `SettingsError`, `PluginLoadError`, and each `Problem` of the
@@ -77,9 +81,10 @@ def page() -> str:
     """Return the page."""
     known, parts = remedies(), [HEAD.format(command=COMMAND)]
     ordered = sorted(sentences(), key=lambda each: (_heading(each), each))
+    named = dict(zip(ordered, anchors(each.wrong for each in ordered), strict=True))
     for heading, found in groupby(ordered, _heading):
-        parts.append(f"## {heading}\n\n| Sentence | What to do | Raised as |\n|---|---|---|")
-        parts += [_row(each, known) for each in found]
+        parts.append(f"## {heading}\n\n| Sentence, and what to do | Raised as |\n|---|---|")
+        parts += [_row(each, named[each], known) for each in found]
         parts.append("")
     return "\n".join(parts)
 
@@ -89,10 +94,13 @@ def _heading(sentence: Sentence) -> str:
     return ROOMS.get(room, room.replace("_", " ").capitalize())
 
 
-def _row(sentence: Sentence, known: dict[str, str]) -> str:
-    wrong, _, advice = sentence.text.partition("; ")
-    remedy = _code(advice) if advice else known.get(sentence.text, "")
-    return f"| {_code(wrong)} | {remedy} | `{sentence.kind}` |"
+def _row(sentence: Sentence, anchor: str, known: dict[str, str]) -> str:
+    advice = sentence.remedy
+    if advice and sentence.wrong.endswith(advice):
+        remedy = ""
+    else:
+        remedy = _code(advice) if advice else known.get(sentence.text, "")
+    return f"| {titled(_code(sentence.wrong), anchor, remedy)} | `{sentence.kind}` |"
 
 
 def _code(text: str) -> str:

@@ -20,6 +20,7 @@ from claimx_pipeline.telemetry.former import FormerMetrics
 from claimx_pipeline.telemetry.former_names import FormerMetric
 from claimx_pipeline.telemetry.health import Health
 from claimx_pipeline.telemetry.metrics import Metrics
+from tests.pages.titled import titled
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "metrics.md"
 NAMES = Path(__file__).parent / "metrics.txt"
@@ -127,12 +128,12 @@ def _section(title: str, about: str, metrics: list[ServedMetric]) -> Iterator[st
     yield f"## {title}\n"
     if about:
         yield f"{about}\n"
-    yield "| metric | kind | labels | what it says |"
-    yield "|---|---|---|---|"
+    yield "| metric | kind | labels |"
+    yield "|---|---|---|"
     for each in metrics:
         labels = ", ".join(f"`{label}`" for label in each.labels)
-        text = each.help.replace("|", "\\|")
-        yield f"| `{each.name}` | {each.kind} | {labels} | {text} |"
+        name = titled(f"`{each.name}`", each.name, each.help.replace("|", "\\|"))
+        yield f"| {name} | {each.kind} | {labels} |"
     yield ""
 
 

@@ -34,6 +34,12 @@ class Sentence:
     kind: str
 
     @property
+    def wrong(self) -> str:
+        """What it says is wrong, without what to do; all of it if the rest has no word of its own."""
+        before = self.text.partition("; ")[0]
+        return before if re.search(r"[a-z]{3,}", before) else self.text.removeprefix("; ")
+
+    @property
     def remedy(self) -> str:
         """What the sentence itself says to do; empty if it says only what is wrong."""
         _, found, after = self.text.partition("; ")

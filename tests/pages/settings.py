@@ -13,6 +13,7 @@ from attrs import field, frozen
 from claimx_pipeline import Pipeline
 from claimx_pipeline.settings.schema import Schema, settings_schema
 from claimx_pipeline.settings.tree.settings import CORE_ENVIRONMENT, SettingsSection
+from tests.pages.titled import titled
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "settings.md"
 COMMAND = "python -m tests.pages.settings"
@@ -44,6 +45,8 @@ class Rows:
     schema: Schema
     variables: Mapping[str, list[str]] = field(factory=dict)
     """Setting to the environment variables that set it."""
+    searched: bool = False
+    """Whether each row has a heading, by which the search finds the setting."""
 
     def of(self, prefix: str, kind: Schema) -> Iterator[str]:
         """Yield a row for each setting beneath *prefix*, and for those beneath them."""
@@ -53,11 +56,16 @@ class Rows:
             path = f"{prefix}.{name}" if prefix else name
             if "properties" not in self._resolved(each):
                 default = "**required**" if name in required else default_of(each)
-                yield f"| `{path}` | {type_of(each)} | {default} | {cell(self._what(path, each))} |"
+                yield self._row(path, f"{type_of(each)} | {default}", cell(self._what(path, each)))
             yield from self.of(path, each)
         for end, key in ((".*", "additionalProperties"), ("[]", "items")):
             if isinstance(inner := kind.get(key), dict):
                 yield from self.of(prefix + end, inner)
+
+    def _row(self, path: str, facts: str, what: str) -> str:
+        if self.searched:
+            return f"| {titled(f'`{path}`', path, what)} | {facts} |"
+        return f"| `{path}` | {facts} | {what} |"
 
     def _what(self, path: str, kind: Schema) -> str:
         what = sentence(kind.get("description", ""))
@@ -137,11 +145,11 @@ def page() -> str:
     """Return the page."""
     brought = sections()
     schema = settings_schema(brought)
-    rows = Rows(schema, variables(brought))
+    rows = Rows(schema, variables(brought), searched=True)
     parts = [HEAD.format(command=COMMAND)]
     for name, kind in schema["properties"].items():
         parts += [f"## `{name}`\n", f"{sentence(kind.get('description', ''))}\n"]
-        parts += ["| Setting | Type | Default | What it does |", "|---|---|---|---|"]
+        parts += ["| Setting | Type | Default |", "|---|---|---|"]
         parts += [*rows.of(name, kind), ""]
     return "\n".join(parts)
 

@@ -74,15 +74,16 @@ def _contents() -> Iterator[str]:
 
 def section(spec: TableSpec) -> str:
     """Return the part about one table."""
-    lines = [f"## `{spec.name}`", "", f"{_plain(spec.summary)}. {spec.doc}", "", *_facts(spec), ""]
+    about = f"`{spec.name}`: {_plain(spec.summary)}. {spec.doc}"
+    lines = [f"## `{spec.name}`", "", about, "", *_facts(spec), ""]
     lines += ["| column | type | meaning | where the value comes from | |", "|---|---|---|---|---|"]
     lines += [_row(spec, column) for column in spec.stored_columns()]
     return "\n".join([*lines, ""])
 
 
 def _facts(spec: TableSpec) -> Iterator[str]:
-    how = "Merged" if spec.mode == "merge" else "Appended"
-    yield f"- {how}; key {_names(spec.key)}."
+    how = "merged into" if spec.mode == "merge" else "appended to"
+    yield f"- Rows are {how} it; key {_names(spec.key)}."
     if spec.partitions():
         yield f"- Partitioned by {_names(spec.partitions())}."
     if spec.answer_time:

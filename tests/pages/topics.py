@@ -10,6 +10,7 @@ from pathlib import Path
 
 from claimx_pipeline import Pipeline
 from claimx_pipeline.topics import Topic
+from tests.pages.titled import titled
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "topics.md"
 COMMAND = "python -m tests.pages.topics"
@@ -40,16 +41,19 @@ def page() -> str:
     for heading, chosen in groups(topology.topics.values()).items():
         parts += [f"## {heading}\n"]
         parts += [
-            "| Topic | Partitions | Kept for | Written by | Read by |",
-            "|---|---|---|---|---|",
+            "| Topic | Partitions | Kept for |",
+            "|---|---|---|",
         ]
         for topic in chosen:
             writers = topology.writers.get(topic.name, ())
             readers = topology.readers.get(topic.name, ())
-            parts.append(
-                f"| `{topic.name}` | {topic.partitions} | {kept(topic)} | "
-                f"{named(writers, 'outside')} | {named(readers, 'people')} |"
-            )
+            by, to = named(writers, "outside"), named(readers, "people")
+            use = f"Written by {by}, read by {to}."
+            if any(name.startswith(f"{topic.name}.") for name in topology.topics):
+                # Said again: the search ranks it above those whose names begin with it.
+                use = f"`{topic.name}` itself is written by {by} and read by {to}."
+            name = titled(f"`{topic.name}`", topic.name, use)
+            parts.append(f"| {name} | {topic.partitions} | {kept(topic)} |")
         parts.append("")
     return "\n".join(parts)
 

@@ -2,6 +2,8 @@
 
 import ast
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,12 @@ from claimx_pipeline.stages.from_settings import stages_of
 from tests.pages.public_api import MODULES, public_names
 from tests.promises.how_to import Terminal, blocks, run_python
 from tests.rigs.authority import Authority
+from tests.rigs.command import CLEAN
 from tests.rigs.kafka_server import free_port
 from tests.rigs.page_plugin import install, write_package
 
 DOCS = Path(__file__).parents[2] / "docs"
+FILES_OF_TESTS = ("alerts.py", "test_suite.py", "test_sandbox.py")
 
 
 @pytest.mark.incident("RET-04")
@@ -118,6 +122,40 @@ async def test_the_code_of_the_page_on_the_library_runs_as_written(tmp_path, mon
     page_text = (DOCS / page).read_text(encoding="utf-8")
     functions = [name for name in operations.__all__ if name[0].islower()]
     assert [name for name in functions if name not in page_text] == []
+
+
+def test_the_plugin_of_the_page_on_tests_passes_them_as_the_page_tells(tmp_path):
+    page = "how-to/test-a-plugin.md"
+    code = dict(zip(FILES_OF_TESTS, blocks(page, "python"), strict=True))
+    for name, text in code.items():
+        (tmp_path / name).write_text(text)
+    terminal = Terminal(tmp_path)
+    for typed, shown in zip(blocks(page), blocks(page, "text"), strict=True):
+        assert shown.strip() in terminal.type(typed)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("[ALERTS]", "[]"),
+        ('"PROJECT_CREATED"})', '"PROJECT_CLOSED"})'),
+        ("context.project\n", "context.wait(context.reader.project(1))\n"),
+    ],
+    ids=["undeclared topic", "another event", "reader"],
+)
+def test_the_suite_says_of_a_wrong_plugin_what_the_page_lists(tmp_path, wrong, right):
+    page = "how-to/test-a-plugin.md"
+    plugin, suite, _ = blocks(page, "python")
+    assert wrong in plugin
+    (tmp_path / "alerts.py").write_text(plugin.replace(wrong, right))
+    (tmp_path / "test_suite.py").write_text(suite)
+    pytest_ = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"]
+    done = subprocess.run(pytest_, cwd=tmp_path, env=CLEAN, capture_output=True, text=True)
+    assert done.returncode == 1, done.stdout
+    listed = re.findall(
+        r"^\| `([^|]+)` \|", (DOCS / page).read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert len([each for each in listed if each in done.stdout]) == 1, done.stdout
 
 
 def test_the_plugin_of_the_page_on_event_types_installs_and_passes_its_test(tmp_path):

@@ -14,6 +14,7 @@ from tests.pages import (
     raised,
     settings,
     stages,
+    suites,
     task_triggers,
     topics,
 )
@@ -22,7 +23,7 @@ from tests.pages import (
 @pytest.mark.plugin
 @pytest.mark.parametrize(
     "made",
-    [commands, connections, errors, messages, settings, stages, task_triggers, topics],
+    [commands, connections, errors, messages, settings, stages, suites, task_triggers, topics],
     ids=lambda made: made.__name__,
 )
 def test_the_page_is_up_to_date(made):

@@ -108,7 +108,7 @@ def test_the_search_finds_every_setting_command_metric_topic_and_table():
     text = searched()
     names = {*pipeline.topology.topics, *pipeline.tables, *pipeline.workers}
     names |= set(re.findall(r"^##+ `(claimx-run [a-z -]+)`$", commands.page(), re.MULTILINE))
-    names |= set(re.findall(r"^\| `([a-z_.]+)` \|", settings.page(), re.MULTILINE))
+    names |= set(re.findall(r"<h3 id=\"([^\"]+)\">", settings.page(), re.MULTILINE))
     names |= {each.name for each in metrics.served()}
     assert sorted(name for name in names if name not in text) == []
 

@@ -80,7 +80,8 @@ class KafkaSettings:
     """Encryption and authentication of the connection."""
 
     sasl_mechanism: SaslMechanism = "PLAIN"
-    """How the client logs in, if ``security_protocol`` has SASL."""
+    """SASL mechanism by which the client logs in to the Kafka broker; it is not used if
+    ``security_protocol`` is PLAINTEXT or SSL."""
 
     username: str | None = field(default=None, validator=optional(not_blank))
     """User of PLAIN and SCRAM; ``$ConnectionString`` for Azure Event Hubs."""
@@ -143,7 +144,7 @@ class BrokerSettings:
     ``kafka.max_request_bytes``, 1 MB, if not given. Larger ones that are stored stay readable."""
 
     topics: Mapping[str, TopicSettings] = field(factory=dict)
-    """By logical topic name."""
+    """Topics that the broker names or keeps differently than declared, by logical name."""
 
     groups: Mapping[str, str] = field(factory=dict, validator=no_blank_values)
     """Logical consumer group name to the name on the broker."""

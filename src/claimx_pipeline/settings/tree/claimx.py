@@ -62,7 +62,7 @@ class ApiSettings:
         repr=masked_repr,
         metadata={KIND: http_url},
     )
-    """For example ``https://www.claimxperience.com/service/cxedirest``."""
+    """ClaimX API base URL, for example ``https://www.claimxperience.com/service/cxedirest``."""
 
     token: Secret | None = field(default=None, metadata={KIND: header_token})
     """Credential, without the word Basic or Bearer."""

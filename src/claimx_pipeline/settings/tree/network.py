@@ -26,7 +26,7 @@ class NetworkSettings:
     proxy: str | None = field(
         default=None, validator=optional(not_blank), repr=masked_repr, metadata={KIND: proxy_url}
     )
-    """``http://HOST:PORT`` of a forward proxy; ``direct`` for none."""
+    """Proxy that requests pass through, ``http://HOST:PORT``; ``direct`` for none."""
 
     proxy_username: str | None = field(default=None, validator=optional(not_blank))
     """Who logs in to the proxy, if it asks for that."""

@@ -18,8 +18,8 @@ class TracingSettings:
     """A span for each record that a worker deals with; needs ``claimx-pipeline[otel]``."""
 
     endpoint: str = field(default="", metadata={KIND: optional_http_url})
-    """Where spans are sent, OTLP over HTTP: ``http://collector:4318/v1/traces``. Empty: none
-    are made."""
+    """Endpoint that tracing sends spans to, OTLP over HTTP: ``http://collector:4318/v1/traces``.
+    Empty: none are made."""
 
     headers: Mapping[str, Secret] = field(factory=dict, metadata={KIND: are_headers})
     """Headers of what is sent there; credentials belong here."""
