@@ -165,7 +165,7 @@ def _plugins_section() -> PluginsSettings:
 def _given_config() -> Path | None:
     """Return the settings file that the command line names; its last one, as Typer takes it."""
     config = None
-    for argument, following in zip(sys.argv[1:], [*sys.argv[2:], None], strict=True):
+    for argument, following in zip(sys.argv[1:], [*sys.argv[2:], None], strict=False):
         if argument == "--config" and following is not None:
             config = Path(following)
         elif argument.startswith("--config="):
