@@ -11,7 +11,7 @@ from pathlib import Path
 
 NAME = "claimx-run"
 
-_QUOTED = re.compile(rf"'{NAME} (?!(?:demo|init|completion|simulate|COMMAND)\b)")
+_QUOTED = re.compile(rf"'{NAME} (?!(?:demo|init|completion|simulate|COMMAND)\b|[^']*--help')")
 """A command in a sentence; not one that reads no settings, or its own."""
 
 
@@ -38,6 +38,8 @@ def typed(text: str, config: Path | None) -> str:
         text: What is shown.
         config: The settings file that this command was given, for those that read one.
     """
+    if config is None:
+        return text
     return _QUOTED.sub(lambda _: f"'{command(config)} ", text)
 
 

@@ -80,8 +80,10 @@ def test_check_warns_of_variables_without_value_and_exits_0(tmp_path):
     assert result.exit_code == 0
     assert "warning: claimx.yaml:2: tables.root: LAKE is not set" in result.stdout
     assert "warning: environment CLAIMX_API_TOKN: no setting reads this variable" in result.stdout
-    assert result.stderr.startswith("the settings can be used, 2 warnings\n")
-    assert "without what is missing, events, entities, results" in result.stderr
+    assert result.stderr.startswith(
+        "the settings are valid, 2 warnings; workers that lack something"
+    )
+    assert "cannot start: events, entities, results" in result.stderr
 
 
 @pytest.mark.parametrize("words", [["events"], ["ingest", "claimx"], ["--all"]])
