@@ -19,6 +19,7 @@ from claimx_pipeline.errors import Problem
 from claimx_pipeline.media.cache_folders import folder_of
 from claimx_pipeline.media.codec import FileCodec
 from claimx_pipeline.media.guard import HostPort
+from claimx_pipeline.media.known_files import store_name
 from claimx_pipeline.media.links import LinkSource
 from claimx_pipeline.media.messages import DownloadResult, DownloadTask
 from claimx_pipeline.media.topics import FileTopics
@@ -160,9 +161,14 @@ class FileFlow:
         chosen = self.files.store(settings)
         from claimx_pipeline.media.open_store import open_files  # noqa: PLC0415 - slow to import
 
-        return open_files(settings.storage, chosen, self._store_name(settings))
+        return open_files(settings.storage, chosen, self._setting_of_store(settings))
 
-    def _store_name(self, settings: Settings) -> str:
+    def store_name(self, settings: Settings) -> str:
+        """Return what tells the store of its files from another; without credentials."""
+        chosen = self.files.store(settings)
+        return store_name(chosen.root, {**settings.storage.options, **chosen.options})
+
+    def _setting_of_store(self, settings: Settings) -> str:
         if self.files.store(settings) is settings.storage.files:
             return "storage.files"
         return f"the store of the files of {self.domain}"
@@ -187,7 +193,9 @@ class FileFlow:
         from claimx_pipeline.media.open_store import refuse_unusable  # noqa: PLC0415 - slow to import
 
         chosen = self.files.store(settings)
-        refuse_unusable(chosen.root, chosen.options, self._store_name(settings), settings.storage)
+        refuse_unusable(
+            chosen.root, chosen.options, self._setting_of_store(settings), settings.storage
+        )
 
     def partial_files(self, settings: Settings) -> Path:
         """Return the folder of its files under way."""

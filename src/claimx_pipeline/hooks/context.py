@@ -171,7 +171,7 @@ class EnrichmentContext(HandsOn):
             file_name: ``mediaName`` as the API gave it.
             expires_at: When the link ends, with its zone.
             file_version: What the API says of the contents, such as size and date: a stored
-                file is fetched again if it was stored with another.
+                file is fetched again if it was stored with another, and always if none is given.
 
         Raises:
             ValueError: The owner is the pipeline itself, a field is empty, or the path

@@ -10,6 +10,7 @@ from .messages import (
     CachedFile,
     DownloadResult,
     DownloadTask,
+    file_version,
 )
 from .names import (
     safe_id,
@@ -26,6 +27,7 @@ __all__ = [
     "FileCodec",
     "LinkSource",
     "LinkTimes",
+    "file_version",
     "safe_id",
     "safe_name",
     "target_path",

@@ -8,17 +8,23 @@ a file is not stored any more.
 from __future__ import annotations
 
 import hashlib
+import sys
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 
 import msgspec
 
-from claimx_pipeline.broker.protocol import OutRecord
+from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadTask, facts_of
+from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.topics import Topic
 
+_WHERE = ("endpoint", "endpoint_url", "account_name")
+"""Options of a store that say where it is; others are credentials, or how it is reached."""
+
 _DIGITS = 16
+_IDENTITY_BYTES, _CHECKSUM_BYTES = 16, 32
 
 
 class KnownFile(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -44,32 +50,33 @@ class _Stored(msgspec.Struct, kw_only=True):
     identity: str
     contents: str = ""
     checksum: str = ""
-    """Empty: the file is not stored any more."""
     size: int = 0
     content_type: str = ""
     downloaded_at: datetime | None = None
     stored_at: datetime | None = None
+    erased_at: datetime | None = None
+    """Given: the file is not stored any more."""
 
 
 _decode = msgspec.json.Decoder(_Stored).decode
 
 
-def contents_of(file: DownloadTask | CachedFile, root: str) -> str:
+def contents_of(file: DownloadTask | CachedFile, store: str) -> str:
     """Return the hash of what is known of a file's contents, and of the store they are in.
 
     Args:
         file: The file.
-        root: The store, as the settings name it: one that moved has nothing yet.
+        store: Where it is stored; see ``store_name``.
     """
-    said = msgspec.json.encode((file.file_version, root))
+    said = msgspec.json.encode((file.file_version, store))
     return hashlib.sha256(said).hexdigest()[:_DIGITS]
 
 
-def stored_file_record(topic: Topic, file: CachedFile, root: str, at: datetime) -> OutRecord:
+def stored_file_record(topic: Topic, file: CachedFile, store: str, at: datetime) -> OutRecord:
     """Return the record which says that *file* was stored *at* that time."""
     stored = _Stored(
         identity=file.identity,
-        contents=contents_of(file, root),
+        contents=contents_of(file, store),
         checksum=file.checksum,
         size=file.bytes_downloaded,
         content_type=file.content_type,
@@ -80,21 +87,35 @@ def stored_file_record(topic: Topic, file: CachedFile, root: str, at: datetime) 
     return OutRecord(topic.name, msgspec.json.encode(value), file.record_key.encode())
 
 
-def forgotten_record(topic: str, key: bytes | None, value: bytes) -> OutRecord | None:
-    """Return the record which says that the file of another is not stored any more.
+def erased_record(record: Record, at: datetime) -> OutRecord | None:
+    """Return the record which says that the file of another record is erased.
 
     Args:
-        topic: Where both are.
-        key: Of the record which says that it is.
-        value: Of that record.
+        record: Says that the file is stored.
+        at: When it was erased: an upload of what was fetched before that does not count.
 
     Returns:
         None if that record is of no file, or says the same.
     """
-    stored = _read(value)
-    if stored is None or not stored.checksum:
+    stored = _read(record.value)
+    if stored is None or stored.erased_at is not None:
         return None
-    return OutRecord(topic, msgspec.json.encode({"identity": stored.identity}), key)
+    value = msgspec.json.encode({"identity": stored.identity, "erased_at": at})
+    return OutRecord(record.topic, value, record.key, bucket=record.partition)
+
+
+def store_name(root: str, options: Mapping[str, Secret]) -> str:
+    """Return what tells one store from another, without credentials.
+
+    Args:
+        root: The store's root, as the settings name it: one that moved has nothing yet.
+        options: What reaching it takes; the endpoint and the account are part of the name.
+    """
+    where = {name.lower(): given.reveal() for name, given in options.items()}
+    named = sorted(
+        name for name in where if name.endswith(("endpoint", "endpoint_url", "account_name"))
+    )
+    return "|".join((root, *(f"{name}={where[name]}" for name in named)))
 
 
 class KnownFiles:
@@ -104,36 +125,59 @@ class KnownFiles:
         """Know at most *most* files."""
         self._most = most
         self._files: dict[bytes, KnownFile] = {}
-        self._content_types: dict[str, str] = {}
         self._fetched: OrderedDict[bytes, None] = OrderedDict()
-        """Fetched here, and not known to be stored yet."""
+        """Fetched or in the cache here, and not known to be stored yet."""
+        self._erased: OrderedDict[bytes, datetime] = OrderedDict()
+        """When files were erased: what was fetched before that is not stored."""
 
     def __len__(self) -> int:
         return len(self._files)
 
     def read(self, value: bytes | None) -> None:
-        """Note what a record of the topic says; one that cannot be read says nothing."""
+        """Note what a record of the topic says; one that cannot be read says nothing.
+
+        Records of a file may come in any order, if the topic got more partitions: what was
+        stored last counts, and nothing that was fetched before an erasure.
+        """
         stored = _read(value)
         if stored is None:
             return
         identity = bytes.fromhex(stored.identity)
-        self._fetched.pop(identity, None)
-        self._files.pop(identity, None)
-        if not stored.checksum or stored.downloaded_at is None or stored.stored_at is None:
+        if stored.erased_at is not None:
+            self._erase(identity, stored.erased_at)
+        elif stored.downloaded_at is not None and stored.stored_at is not None:
+            self._fetched.pop(identity, None)
+            known = KnownFile(
+                contents=int(stored.contents, 16),
+                checksum=bytes.fromhex(stored.checksum),
+                size=stored.size,
+                content_type=sys.intern(stored.content_type),
+                downloaded_at=stored.downloaded_at,
+                stored_at=stored.stored_at,
+            )
+            self._keep(identity, known)
+
+    def _erase(self, identity: bytes, at: datetime) -> None:
+        before = self._erased.pop(identity, at)
+        self._erased[identity] = max(at, before)
+        while len(self._erased) > self._most:
+            self._erased.popitem(last=False)
+        known = self._files.get(identity)
+        if known is not None and known.downloaded_at <= at:
+            del self._files[identity]
+
+    def _keep(self, identity: bytes, known: KnownFile) -> None:
+        erased, before = self._erased.get(identity), self._files.get(identity)
+        if erased is not None and known.downloaded_at <= erased:
+            return  # its upload was under way, and has lost or will lose its file
+        if before is not None and before.stored_at > known.stored_at:
             return
-        self._files[identity] = KnownFile(
-            contents=int(stored.contents, 16),
-            checksum=bytes.fromhex(stored.checksum),
-            size=stored.size,
-            content_type=self._content_types.setdefault(stored.content_type, stored.content_type),
-            downloaded_at=stored.downloaded_at,
-            stored_at=stored.stored_at,
-        )
+        self._files[identity] = known
         if len(self._files) > self._most + self._most // 4:
             self._drop_oldest()
 
     def fetched(self, file: DownloadTask) -> None:
-        """Note that *file* was fetched here: soon it may be stored."""
+        """Note that *file* is in the cache: soon it may be stored."""
         self._fetched[bytes.fromhex(file.identity)] = None
         while len(self._fetched) > self._most:
             self._fetched.popitem(last=False)
@@ -143,13 +187,21 @@ class KnownFiles:
         found = (bytes.fromhex(file.identity) for file in files)
         return any(each in self._files or each in self._fetched for each in found)
 
-    def result(self, task: DownloadTask, root: str) -> DownloadResult | None:
+    def result(self, task: DownloadTask, store: str, at: datetime) -> DownloadResult | None:
         """Return the result of a file that is stored already, for the event of *task*.
 
-        None if it is not known, or was stored with other contents or in another store.
+        None if it is not known, if its source says nothing of its contents, or if it was stored
+        with other contents or in another store.
+
+        Args:
+            task: What asks for the file.
+            store: Where it is to be stored; see ``store_name``.
+            at: Now: when that is settled.
         """
+        if not task.file_version:
+            return None
         known = self._files.get(bytes.fromhex(task.identity))
-        if known is None or known.contents != int(contents_of(task, root), 16):
+        if known is None or known.contents != int(contents_of(task, store), 16):
             return None
         return DownloadResult(
             **facts_of(task),
@@ -158,7 +210,7 @@ class KnownFiles:
             checksum=known.checksum.hex(),
             content_type=known.content_type,
             downloaded_at=known.downloaded_at,
-            created_at=known.stored_at,
+            created_at=at,
         )
 
     def _drop_oldest(self) -> None:
@@ -171,10 +223,14 @@ def _read(value: bytes | None) -> _Stored | None:
         return None
     try:
         stored = _decode(value)
+        lengths = [len(bytes.fromhex(each)) for each in (stored.identity, stored.checksum)]
         int(stored.contents or "0", 16)
-        bytes.fromhex(stored.identity)
-        bytes.fromhex(stored.checksum)
     except (msgspec.DecodeError, ValueError, RecursionError):
         return None
-    aware = all(at is None or at.tzinfo for at in (stored.downloaded_at, stored.stored_at))
-    return stored if aware and stored.size >= 0 else None
+    times = (stored.downloaded_at, stored.stored_at, stored.erased_at)
+    if lengths[0] != _IDENTITY_BYTES or not all(at is None or at.tzinfo for at in times):
+        return None
+    if stored.erased_at is not None:
+        return stored
+    whole = lengths[1] == _CHECKSUM_BYTES and len(stored.contents) == _DIGITS
+    return stored if whole and stored.size >= 0 and None not in times[:2] else None

@@ -82,7 +82,8 @@ class DownloadTask(FileMessage):
     """When the link ends, as the source says; the link's own parameters come first."""
     file_version: str = ""
     """What the source says of the contents, such as size and date: a file that is stored with
-    another is fetched again. Left out on the wire if it says nothing."""
+    another is fetched again. Empty, and left out on the wire, if nothing tells one version from
+    another: then the file is fetched whenever it is asked for."""
 
 
 @knows_domain_word
@@ -126,14 +127,16 @@ class DownloadResult(FileMessage):
 
 
 def file_version(*facts: object) -> str:
-    """Return what tells the contents of a file from other contents of it; empty if nothing does.
+    """Return what tells the contents of a file from other contents of it.
+
+    It is for sources whose files stay as they are while these facts do.
 
     Args:
         facts: What the source says of the file, say its size and date, in a fixed order; None for
             what it does not say.
     """
     known = [fact.isoformat() if isinstance(fact, datetime) else fact for fact in facts]
-    return "" if all(fact is None for fact in known) else "/".join(map(str, known))
+    return "/".join("-" if fact is None else str(fact) for fact in known)
 
 
 def facts_of(file: FileMessage) -> dict[str, Any]:

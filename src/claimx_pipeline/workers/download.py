@@ -132,7 +132,7 @@ class DownloadProcessor:
         the cache.
         """
         turn = self._turns.setdefault(received.message.identity, asyncio.Lock())
-        async with turn, self._slots:
+        async with turn:
             return await self._counted(received)
 
     async def _counted(self, received: Received[DownloadTask]) -> Outcome:
@@ -160,16 +160,20 @@ class DownloadProcessor:
         """Return what became of a file, and what it is if that is well: one of ``_DONE``."""
         record, task = received.record, received.message
         try:
+            # Before it waits for a slot: until then an erasure may take the file.
             if (known := self._known(received)) is not None:
                 return known, "known"
-            cached = await self._cached(task)
-            if cached is None and (known := await self._stored_meanwhile(received)) is not None:
-                return known, "known"
-            cached = cached or await self._fetch(task)
+            async with self._slots:
+                cached = await self._cached(task)
+                if cached is None and (known := await self._stored_meanwhile(received)) is not None:
+                    return known, "known"
+                cached = cached or await self._fetch(task)
         except BaseException as error:  # noqa: BLE001 - the failure of this file alone
             return failure(error), ""
         if cached is None:
             return Held(until=self._clock.now()), ""
+        if self._stored is not None:
+            self._stored.in_cache(task)
         try:
             return await self._call_plugins(record, cached), "fetched"
         except BaseException as error:  # noqa: BLE001 - the failure of this file alone
@@ -238,8 +242,6 @@ class DownloadProcessor:
             self._resources.metrics.files.renewed(link.renewals)
             await buffer.close(discard=discard)
         self._resources.metrics.files.moved(self._name, cached.bytes_downloaded)
-        if self._stored is not None:
-            self._stored.fetched(task)
         return cached
 
     async def _put(self, task: DownloadTask, whole: WholeFile, kind: FileType) -> CachedFile:

@@ -16,28 +16,35 @@ from claimx_pipeline.stages.topic_log import TopicLog
 log = logging.getLogger(__name__)
 
 
+NEWS_SECONDS = 5.0
+"""What others have had stored is asked for at most so often; see ``StoredFiles.refresh``."""
+_AGAIN_SECONDS = 300.0
+"""A topic that cannot be read is tried again after this long."""
+
+
 class StoredFiles:
     """Knows the files of a domain that are stored, as far as one member needs to.
 
-    The topic of stored files is read when partitions change their owner, and before a file that
-    was seen before is decided on: never for files that are new.
+    The topic of stored files is read when partitions change their owner, before a file is decided
+    on that was seen before, and for others every few seconds: never once per file.
     """
 
     def __init__(self, worker: str, flow: FileFlow, resources: Resources) -> None:
         """Know nothing yet; *worker* is the name of the one that asks."""
         self._worker = worker
         self._topic = flow.topics.stored
-        self._root = flow.files.store(resources.settings).root
+        self._store = flow.store_name(resources.settings)
         self._resources = resources
+        self._clock = resources.clock
         self._files = KnownFiles(resources.settings.media.files_remembered)
         self._log: TopicLog | None = None
-        self._stale = True
-        self._readable = True
+        self._read_at: float | None = None
+        self._blocked_until: float | None = None
         self._reading = asyncio.Lock()
 
     def assigned(self) -> None:
         """Note that others may have stored files that are not known here."""
-        self._stale = self._readable = True
+        self._read_at = self._blocked_until = None
 
     async def refresh(self, files: Sequence[DownloadTask]) -> None:
         """Read what was stored since, if *files* could be among it.
@@ -46,7 +53,11 @@ class StoredFiles:
             BrokerUnavailableError: The broker does not answer.
         """
         async with self._reading:
-            if not self._readable or not (self._stale or self._files.concern(files)):
+            now = self._clock.monotonic()
+            if self._blocked_until is not None and now < self._blocked_until:
+                return
+            due = self._read_at is None or now >= self._read_at + NEWS_SECONDS
+            if not due and not self._files.concern(files):
                 return
             if self._log is None:
                 self._log = TopicLog(self._topic)
@@ -58,7 +69,7 @@ class StoredFiles:
                 raise
             except BrokerError as error:
                 # Only work is lost by it: an installation that lacks the topic goes on as before.
-                self._readable = False
+                self._blocked_until = now + _AGAIN_SECONDS
                 log.warning(
                     "worker %s cannot read topic %s, so files that are stored already are fetched "
                     "again (%s); let it read the topic, and create it with "
@@ -68,15 +79,17 @@ class StoredFiles:
                     error,
                 )
                 return
-            self._stale = False
+            self._read_at, self._blocked_until = now, None
 
-    def fetched(self, task: DownloadTask) -> None:
-        """Note that the file of *task* was fetched, and may soon be stored."""
+    def in_cache(self, task: DownloadTask) -> None:
+        """Note that the file of *task* is in the cache, and may soon be stored."""
         self._files.fetched(task)
 
     def result(self, task: DownloadTask) -> DownloadResult | None:
         """Return the result of a file that is stored already, None of one that is not."""
-        return self._files.result(task, self._root) if self._readable else None
+        if self._blocked_until is not None:
+            return None
+        return self._files.result(task, self._store, self._clock.now())
 
     async def close(self) -> None:
         """Disconnect."""

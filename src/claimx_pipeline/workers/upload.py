@@ -11,12 +11,13 @@ import asyncio
 import logging
 from collections.abc import Collection, Sequence
 from datetime import timedelta
+from weakref import WeakValueDictionary
 
 from attrs import define, evolve, field
 
 from claimx_pipeline.broker.protocol import OutRecord, Record
 from claimx_pipeline.domain.files import FileFlow
-from claimx_pipeline.errors import category_of
+from claimx_pipeline.errors import BrokerError, category_of
 from claimx_pipeline.hooks.context import Dispatched, FileContext
 from claimx_pipeline.media.cleaner import CacheCleaner
 from claimx_pipeline.media.codec import FileCodec
@@ -31,6 +32,7 @@ from claimx_pipeline.runtime.outcome import DONE, Done, Outcome, failure
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.runtime.retry_ladder import RETRY_GROUP
 from claimx_pipeline.runtime.worker import Received
+from claimx_pipeline.stages.topic_log import TopicLog
 from claimx_pipeline.telemetry.log_context import about
 
 log = logging.getLogger(__name__)
@@ -52,9 +54,11 @@ class UploadProcessor:
     _files: FileStore = field(init=False)
     _turns: asyncio.Semaphore = field(init=False)
     _cleaner: CacheCleaner | None = field(default=None, init=False)
-    _root: str = field(init=False)
-    _remembers: bool | None = field(default=None, init=False)
-    """Whether there is a topic of stored files; None until the first file is stored."""
+    _paths: WeakValueDictionary[str, asyncio.Lock] = field(factory=WeakValueDictionary, init=False)
+    """By target path; a lock is there while a file uses it."""
+    _store: str = field(init=False)
+    _stored_files: TopicLog | None = field(default=None, init=False)
+    """Where it is noted which files are stored; None if it is not."""
 
     async def open(self) -> None:
         """Open both stores, and begin to look for unclaimed files."""
@@ -64,22 +68,10 @@ class UploadProcessor:
         self._turns = asyncio.Semaphore(self._flow.files.store(settings).max_concurrent)
         self._cleaner = cache_cleaner(self._cache, self._resources)
         self._cleaner.start()
-        self._root = self._flow.files.store(settings).root
-        if not settings.media.files_remembered:
-            self._remembers = False
-
-    async def _has_topic(self) -> bool:
-        """Return whether the topic of stored files exists; a start has made it if it could.
-
-        Raises:
-            BrokerError: The broker does not answer.
-        """
-        name = self._resources.topology.physical(self._flow.topics.stored.name)
-        admin = self._resources.broker.admin()
-        try:
-            return name in await admin.topics()
-        finally:
-            await admin.close()
+        self._store = self._flow.store_name(settings)
+        if settings.media.files_remembered:
+            self._stored_files = TopicLog(self._flow.topics.stored)
+            self._stored_files.open(self._resources)
 
     def decode(self, record: Record) -> CachedFile | DownloadResult:
         """Return the file that waits, or the result of one that need not any more.
@@ -95,24 +87,59 @@ class UploadProcessor:
         self, batch: Sequence[Received[CachedFile | DownloadResult]]
     ) -> Sequence[Outcome]:
         """Return what became of each file."""
-        if self._remembers is None:
-            self._remembers = await self._has_topic()
-        return await asyncio.gather(*(self._one(each.record, each.message) for each in batch))
+        stored: list[OutRecord] = []
+        outcomes = await asyncio.gather(
+            *(self._in_turn(each.record, each.message, stored) for each in batch)
+        )
+        await self._note(stored)
+        return outcomes
 
     async def close(self) -> None:
         """Stop looking for unclaimed files, and close the stores."""
+        if self._stored_files is not None:
+            await self._stored_files.close()
         if self._cleaner is not None:
             await self._cleaner.close()
             await self._cache.close(self._resources.clock)
 
-    async def _one(self, record: Record, message: CachedFile | DownloadResult) -> Outcome:
+    async def _in_turn(
+        self, record: Record, message: CachedFile | DownloadResult, stored: list[OutRecord]
+    ) -> Outcome:
+        """Return what became of a file after all that came before it with the same path.
+
+        So what is stored there is what came last.
+        """
+        turn = self._paths.setdefault(message.blob_path, asyncio.Lock())
+        async with turn:
+            return await self._one(record, message, stored)
+
+    async def _note(self, stored: Sequence[OutRecord]) -> None:
+        """Note which files are stored; what cannot be noted is fetched once more."""
+        if self._stored_files is None or not stored:
+            return
+        try:
+            await self._stored_files.append(stored)
+        except BrokerError as error:
+            log.warning(
+                "%d stored files cannot be noted in topic %s, so they are fetched again when an "
+                "event names them (%s); let worker %s write the topic, and create it with "
+                "'claimx-run topics create'",
+                len(stored),
+                self._flow.topics.stored.name,
+                error,
+                self._flow.worker(KIND),
+            )
+
+    async def _one(
+        self, record: Record, message: CachedFile | DownloadResult, stored: list[OutRecord]
+    ) -> Outcome:
         subject = RecordSubject(self._flow.domain, record, message)
         async with self._turns:
             try:
                 if isinstance(message, DownloadResult):
                     return await self._tidy(record)
                 with about(subject), about(media_id=message.media_id):
-                    return await self._counted(record, message)
+                    return await self._counted(record, message, stored)
             except BaseException as error:  # noqa: BLE001 - the failure of this file alone
                 return failure(error)
 
@@ -123,11 +150,11 @@ class UploadProcessor:
             await self._cache.delete(path)
         return DONE
 
-    async def _counted(self, record: Record, file: CachedFile) -> Outcome:
+    async def _counted(self, record: Record, file: CachedFile, stored: list[OutRecord]) -> Outcome:
         files, clock = self._resources.metrics.files, self._resources.clock
         name, began = self._flow.worker(KIND), clock.monotonic()
         try:
-            outcome = await self._upload(record, file)
+            outcome = await self._upload(record, file, stored)
         except Exception as error:
             files.handled(name, category_of(error).value, clock.monotonic() - began)
             raise
@@ -136,23 +163,17 @@ class UploadProcessor:
         files.moved(name, file.bytes_downloaded)
         return outcome
 
-    async def _upload(self, record: Record, file: CachedFile) -> Outcome:
+    async def _upload(self, record: Record, file: CachedFile, stored: list[OutRecord]) -> Outcome:
         only = header(record.headers, PLUGIN) if record.headers else None
         if only is None:
             await copy_file(file, self._cache, self._files)
+            own, now = self._flow.codec.owned(file), self._resources.clock.now()
+            stored.append(stored_file_record(self._flow.topics.stored, own, self._store, now))
         result = self._result(file)
         dispatched = await self._tell(record, result, only)
         # A plugin alone is asked again only for its own sake: all else was published already.
-        stored = [] if only else self._stored(file, result)
-        return Done(publish=(*stored, *dispatched.publish), failed_plugins=tuple(dispatched.failed))
-
-    def _stored(self, file: CachedFile, result: DownloadResult) -> list[OutRecord]:
-        records = [stored_record(self._flow.codec, result, file.cache_path)]
-        if self._remembers:
-            file = self._flow.codec.owned(file)
-            topic, at = self._flow.topics.stored, result.created_at
-            records.append(stored_file_record(topic, file, self._root, at))
-        return records
+        found = [] if only else [stored_record(self._flow.codec, result, file.cache_path)]
+        return Done(publish=(*found, *dispatched.publish), failed_plugins=tuple(dispatched.failed))
 
     async def _tell(self, record: Record, result: DownloadResult, only: str | None) -> Dispatched:
         context = FileContext(

@@ -10,7 +10,7 @@ from attrs import field, frozen
 from attrs.validators import ge
 
 from claimx_pipeline import Clock, RecordError, Resources, failure
-from claimx_pipeline.media import DownloadTask, target_path
+from claimx_pipeline.media import DownloadTask, file_version, target_path
 from claimx_pipeline.stages import Item
 from claimx_pipeline.tables import TableRow
 from itel_cabinet_plugin.form.model import ParsedForm
@@ -124,7 +124,7 @@ class PhotosStage:
             file_type=label(file.get("mediaType")) or "",
             file_name=name,
             expires_at=moment(file.get("expiresAt")),
-            file_version=label(file.get("takenDate")) or "",
+            file_version=file_version(label(file.get("takenDate"))),
             created_at=form.ingested_at or self._clock.now(),
         )
 

@@ -6,7 +6,7 @@ import json
 import pytest
 from attrs import evolve
 
-from claimx_pipeline import OutRecord, Pipeline
+from claimx_pipeline import OutRecord, Pipeline, operations
 from claimx_pipeline.claimx.files import CODEC
 from claimx_pipeline.runtime.headers import AGAIN, FETCH_AGAIN, PLUGIN
 from tests.rigs import members, topics
@@ -18,6 +18,11 @@ from tests.rigs.file_records import decode_result, task_record
 async def rig(tmp_path):
     async with download_rig(tmp_path) as made:
         yield made
+
+
+def known(rig: DownloadRig, media, **changes):
+    """Return the task of a file of which its source says when it was taken."""
+    return rig.task(media, **{"file_version": "2026-01-12", **changes})
 
 
 async def results(rig: DownloadRig):
@@ -38,16 +43,18 @@ async def done(rig: DownloadRig, *tasks, headers=(), results_of: int = 0) -> Non
 async def test_an_event_that_names_a_stored_file_again_has_a_result_and_fetches_nothing(rig):
     """Each call of ``done`` starts the workers anew, so what is known outlives a restart."""
     files = rig.files[:4]
-    await done(rig, *(rig.task(each) for each in files), results_of=4)
-    again = [rig.task(each, event_id=f"other-{each.media_id}") for each in files]
+    await done(rig, *(known(rig, each) for each in files), results_of=4)
+    again = [known(rig, each, event_id=f"other-{each.media_id}") for each in files]
     await done(rig, *again, results_of=8)
     assert len(rig.gets()) == 4
     assert len(await rig.cached()) == 4
     found = {each.event_id: each for each in await results(rig)}
     for task in again:
         first = found[f"event-{task.media_id}"]
-        expected = evolve(first, event_id=task.event_id, download_url=task.download_url)
-        assert found[task.event_id] == expected
+        later = found[task.event_id]
+        assert later.created_at > first.created_at
+        same = {"download_url": task.download_url, "created_at": later.created_at}
+        assert later == evolve(first, event_id=task.event_id, **same)
 
 
 async def test_a_file_that_this_member_fetched_is_known_once_it_is_stored(rig):
@@ -56,7 +63,7 @@ async def test_a_file_that_this_member_fetched_is_known_once_it_is_stored(rig):
     loops = [rig.loop(name, stop) for name in ("download", "upload")]
     async with members.running(*loops) as tasks:
         for count in range(1, 4):
-            await rig.publish(rig.task(media, event_id=f"event-{count}"))
+            await rig.publish(known(rig, media, event_id=f"event-{count}"))
             await members.idle(rig.rig.pipeline, [loop.spec for loop in loops], *tasks)
             assert len(await results(rig)) == count
     assert len(rig.gets()) == 1
@@ -64,14 +71,14 @@ async def test_a_file_that_this_member_fetched_is_known_once_it_is_stored(rig):
 
 @pytest.mark.parametrize("name", [AGAIN, FETCH_AGAIN])
 async def test_an_operator_has_it_fetched_again(rig, name):
-    task = rig.task(rig.files[0])
+    task = known(rig, rig.files[0])
     await done(rig, task, results_of=1)
     await done(rig, task, headers=((name, b"yes"),), results_of=2)
     assert len(rig.gets()) == 2
 
 
 async def test_a_plugin_that_is_asked_again_finds_the_file_in_the_cache(rig):
-    task = rig.task(rig.files[0])
+    task = known(rig, rig.files[0])
     await done(rig, task, results_of=1)
     again = evolve(task_record(task), headers=((PLUGIN, b"gone"),))
     await topics.publish(rig.rig.broker(), [again])
@@ -82,14 +89,14 @@ async def test_a_plugin_that_is_asked_again_finds_the_file_in_the_cache(rig):
 @pytest.mark.parametrize(
     "changed",
     [
-        {"file_version": "2026-01-12"},
+        {"file_version": "2026-01-13"},
         {"owner": "itel"},
         {"blob_path": "elsewhere/1.jpg"},
     ],
     ids=str,
 )
 async def test_other_contents_owner_or_path_is_another_file(rig, changed):
-    task = rig.task(rig.files[0])
+    task = known(rig, rig.files[0])
     await done(rig, task, results_of=1)
     await done(rig, evolve(task, **changed), results_of=2)
     assert len(rig.gets()) == 2
@@ -99,7 +106,7 @@ async def test_other_contents_owner_or_path_is_another_file(rig, changed):
 
 async def test_another_store_has_none_of_the_files(tmp_path):
     async with download_rig(tmp_path) as rig:
-        task = rig.task(rig.files[0])
+        task = known(rig, rig.files[0])
         await done(rig, task, results_of=1)
         config = tmp_path / "claimx.yaml"
         config.write_text(config.read_text().replace(f"{tmp_path}/files", f"{tmp_path}/new"))
@@ -111,7 +118,7 @@ async def test_another_store_has_none_of_the_files(tmp_path):
 
 async def test_no_file_is_remembered_if_none_is_to_be(tmp_path):
     async with download_rig(tmp_path, media="  files_remembered: 0") as rig:
-        task = rig.task(rig.files[0])
+        task = known(rig, rig.files[0])
         await done(rig, task, results_of=1)
         await done(rig, task, results_of=2)
         assert len(rig.gets()) == 2
@@ -119,7 +126,7 @@ async def test_no_file_is_remembered_if_none_is_to_be(tmp_path):
 
 
 async def test_what_cannot_be_read_of_the_topic_is_passed_over(rig):
-    task = rig.task(rig.files[0])
+    task = known(rig, rig.files[0])
     await done(rig, task, results_of=1)
     (record,) = await rig.rig.records(TOPICS.downloads_stored)
     value = json.loads(record.value)
@@ -142,7 +149,32 @@ async def test_what_cannot_be_read_of_the_topic_is_passed_over(rig):
 
 
 async def test_the_codec_leaves_out_a_version_that_says_nothing(rig):
-    task = rig.task(rig.files[0])
-    assert b"file_version" not in CODEC.task_record(task).value
+    task = known(rig, rig.files[0])
+    assert b"file_version" not in CODEC.task_record(evolve(task, file_version="")).value
     said = evolve(task, file_version="12/2026")
     assert CODEC.decode_task(CODEC.task_record(said).value).file_version == "12/2026"
+
+
+async def test_a_member_that_takes_over_learns_of_what_was_on_its_way(rig):
+    """The file is in the cache, and stored only after the topic was read for the first time."""
+    media = rig.files[0]
+    await rig.publish(known(rig, media))
+    await rig.run_until(lambda: rig.settled(1))
+    stop = asyncio.Event()
+    loops = [rig.loop(name, stop) for name in ("download", "upload")]
+    async with members.running(*loops) as tasks:
+        for count in range(2, 5):
+            await rig.publish(known(rig, media, event_id=f"event-{count}"))
+            await members.idle(rig.rig.pipeline, [loop.spec for loop in loops], *tasks)
+    assert len(await results(rig)) == 4
+    assert len(rig.gets()) == 1
+
+
+async def test_the_topic_is_made_again_if_it_was_deleted(rig):
+    task = known(rig, rig.files[0])
+    topic = TOPICS.downloads_stored.name
+    async with topics.admin_of(rig.rig.broker()) as admin:
+        await operations.delete_topics(rig.rig.pipeline, [topic])
+        assert topic not in await admin.topics()
+    await done(rig, task, results_of=1)
+    assert len(await rig.rig.records(TOPICS.downloads_stored)) == 1

@@ -1,5 +1,7 @@
 """Files go from the cache to where they belong, each on its own."""
 
+import json
+
 import pytest
 from attrs import evolve
 
@@ -159,3 +161,14 @@ async def test_a_path_that_no_store_takes_is_its_own_files_failure(rig):
     [letter] = [DeadLetter.read(record) for record in await rig.dead()]
     assert "it has 6029 bytes, and stores take 1024" in letter.error
     assert list(await rig.stored()) == ["7001/media/2/photo.jpg"]
+
+
+async def test_of_two_versions_in_one_batch_the_last_is_stored_and_noted(rig):
+    """The large first one takes longer to copy than the small one that came after it."""
+    large = await rig.cached("1", b"\xff\xd8\xff" + b"A" * 20_000_000, file_version="1")
+    small = await rig.cached("1", b"\xff\xd8\xff" + b"B" * 1000, file_version="2")
+    await rig.publish(cached_record(large), cached_record(small))
+    await rig.work("upload")
+    assert len((await rig.stored())[small.blob_path]) == small.bytes_downloaded
+    noted = [json.loads(each.value) for each in await rig.records("claimx.downloads.stored")]
+    assert [each["checksum"] for each in noted] == [large.checksum, small.checksum]

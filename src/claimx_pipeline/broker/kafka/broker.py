@@ -11,7 +11,6 @@ from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka import errors as kafka_errors
 from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
-from aiokafka.admin import NewTopic as KafkaNewTopic
 from attrs import define, field
 
 from claimx_pipeline.broker.kafka.client import (
@@ -21,6 +20,7 @@ from claimx_pipeline.broker.kafka.client import (
     stopped,
 )
 from claimx_pipeline.broker.kafka.consumer import KafkaConsumer
+from claimx_pipeline.broker.kafka.new_topic import kafka_topic
 from claimx_pipeline.broker.kafka.offsets import count_members, group_offsets
 from claimx_pipeline.broker.kafka.producer import KafkaProducer
 from claimx_pipeline.broker.kafka.raw_log import count_records
@@ -30,8 +30,8 @@ from claimx_pipeline.errors import BrokerError, UnknownTopicError
 from claimx_pipeline.settings.tree.broker import BrokerSettings
 
 ASK_AGAIN_SECONDS = 0.1
+SHOWN_WITHIN_SECONDS = 5.0
 READ_MILLISECONDS = 200
-HOUR_MILLISECONDS = 3_600_000
 
 T = TypeVar("T")
 
@@ -98,20 +98,24 @@ class KafkaAdmin:
         missing = [topic for topic in topics if topic.name not in existing]
         if not missing:
             return []
-        wanted = [_kafka_topic(topic) for topic in missing]
+        wanted = [kafka_topic(topic) for topic in missing]
         answer = await self._ask(lambda client: client.create_topics(wanted))
-        created = []
+        created, known = [], set[str]()
         for name, code, *details in answer.topic_errors:
             # create_topics does not raise; its answer says what went wrong.
             error = kafka_errors.for_code(code)
             if error is kafka_errors.NoError:
                 created.append(name)
-            elif error is not kafka_errors.TopicAlreadyExistsError:
+            elif error is kafka_errors.TopicAlreadyExistsError:
+                known.add(name)
+            else:
                 reason = (details and details[0]) or error.__name__
                 raise BrokerError(
                     f"topic {name!r} cannot be created on {self._connection.name}: {reason}"
                 )
-        await self._wait_until_known({topic.name for topic in missing})
+        await self._wait_until_known({*created})
+        if known:
+            await self._wait_until_shown(known)
         return created
 
     async def end_offsets(self, topic: str) -> Mapping[int, int]:
@@ -284,6 +288,21 @@ class KafkaAdmin:
             while not names <= (await self.topics()).keys():  # noqa: ASYNC110 - the servers send no notice
                 await asyncio.sleep(ASK_AGAIN_SECONDS)
 
+    async def _wait_until_shown(self, names: set[str]) -> None:
+        """Wait for topics that another client has just made.
+
+        Raises:
+            BrokerError: They stay hidden: this user may not see them.
+        """
+        try:
+            async with asyncio.timeout(SHOWN_WITHIN_SECONDS):
+                await self._wait_until_known(names)
+        except TimeoutError as error:
+            raise BrokerError(
+                f"topic {min(names)!r} exists on {self._connection.name} and is not shown to this "
+                "user; let it describe the topic"
+            ) from error
+
     async def _admin(self) -> Any:
         async with self._connecting:
             if self._client is None:
@@ -326,17 +345,3 @@ async def _with_retries(question: Callable[[], Awaitable[T]]) -> T:
             if not error.retriable:
                 raise
             await asyncio.sleep(ASK_AGAIN_SECONDS)
-
-
-def _kafka_topic(topic: NewTopic) -> KafkaNewTopic:
-    kept = -1 if topic.retention_hours is None else round(topic.retention_hours * HOUR_MILLISECONDS)
-    return KafkaNewTopic(
-        topic.name,
-        topic.partitions,
-        topic.replication,
-        topic_configs={
-            "retention.ms": str(kept),
-            "retention.bytes": str(topic.retention_bytes or -1),
-            "cleanup.policy": "delete",
-        },
-    )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from claimx_pipeline.errors import UsageError
-from claimx_pipeline.media.known_files import forgotten_record
+from claimx_pipeline.media.known_files import erased_record
 from claimx_pipeline.media.names import safe_id
 from claimx_pipeline.operations.erasing.records import (
     ClaimRecords,
@@ -32,7 +32,6 @@ from claimx_pipeline.operations.topics import BATCH, open_admin, open_producer
 from claimx_pipeline.runtime.dead_letters.large_values import FOLDER, ValueFiles
 
 if TYPE_CHECKING:
-    from claimx_pipeline.broker.protocol import Admin
     from claimx_pipeline.domain.domain import Domain
     from claimx_pipeline.media.store import FileStore
     from claimx_pipeline.pipeline import Pipeline
@@ -150,6 +149,11 @@ async def erase(
         raise UsageError("no claim is named")
     store = pipeline.table_store
     columns = key_columns(chosen, store.specs)
+    claims = ClaimRecords.of(wanted, {chosen.key_name, *columns.values()})
+    # Before, so that no event finds a file that is deleted, and after, so that no upload which was
+    # under way says that it is there.
+    if not dry_run:
+        await _forget_files(pipeline, chosen, claims)
     # Rows say where files are, so files go first: an erasure that was cut off is done again.
     files = await _erase_files(pipeline, chosen, columns, wanted, dry_run=dry_run)
     tables = []
@@ -157,10 +161,9 @@ async def erase(
         done = await asyncio.to_thread(erase_rows, store, table, column, wanted, dry_run=dry_run)
         if done is not None:
             tables.append(done)
-    claims = ClaimRecords.of(wanted, {chosen.key_name, *columns.values()})
+    if not dry_run:
+        await _forget_files(pipeline, chosen, claims)
     async with open_admin(pipeline) as admin:
-        if not dry_run:
-            await _forget_files(pipeline, admin, chosen, claims)
         topics = await erase_records(pipeline, admin, claims, dry_run=dry_run)
     files += await _erase_values(pipeline, topics, dry_run=dry_run)
     erasure = Erasure(
@@ -204,27 +207,28 @@ async def _erase_files(
     ]
 
 
-async def _forget_files(
-    pipeline: Pipeline, admin: Admin, domain: Domain, claims: ClaimRecords
-) -> None:
+async def _forget_files(pipeline: Pipeline, domain: Domain, claims: ClaimRecords) -> None:
     """Say that the files of the claims are not stored any more: the next event fetches them.
 
     Raises:
         BrokerError: The broker did not answer.
     """
-    flow = domain.file_flow
-    topic = pipeline.topology.physical(flow.topics.stored.name) if flow is not None else ""
-    if topic not in await admin.topics():
+    if domain.file_flow is None:
         return
-    forgotten = [
-        said
-        async for record in records_of(admin, topic, claims)
-        if (said := forgotten_record(topic, record.key, record.value or b"")) is not None
-    ]
-    if forgotten:
+    topic = pipeline.topology.physical(domain.file_flow.topics.stored.name)
+    now = pipeline.clock.now()
+    async with open_admin(pipeline) as admin:
+        if topic not in await admin.topics():
+            return
+        found = [
+            said
+            async for record in records_of(admin, topic, claims)
+            if (said := erased_record(record, now)) is not None
+        ]
+    if found:
         async with open_producer(pipeline) as producer:
-            for start in range(0, len(forgotten), BATCH):
-                await producer.publish(forgotten[start : start + BATCH])
+            for start in range(0, len(found), BATCH):
+                await producer.publish(found[start : start + BATCH])
 
 
 async def _erase_values(
