@@ -33,8 +33,8 @@ def test_every_command_in_the_picture_exists():
         if "claimx-run -" in line
         for words in product_commands(line)
     ]
-    assert len(commands) == 3
-    assert [unknown_in(words) for words in commands] == [None] * 3
+    assert len(commands) == 4
+    assert [unknown_in(words) for words in commands] == [None] * 4
 
 
 @pytest.mark.plugin

@@ -5,13 +5,15 @@ import uuid
 
 import pytest
 
-from claimx_pipeline import operations
+from claimx_pipeline import OutRecord, operations
+from claimx_pipeline.broker.protocol import NewTopic
 from claimx_pipeline.errors import UsageError
 from claimx_pipeline.operations.topics import open_admin
 from claimx_pipeline.operations.tracing import searching
 from claimx_pipeline.settings.tree.health import HealthSettings
 from claimx_pipeline.simulator.faults import Fault
 from claimx_pipeline.telemetry.server import HealthServer
+from tests.rigs import topics
 from tests.rigs.whole_pipeline import whole_pipeline
 
 RAW = "claimx.events.raw"
@@ -125,8 +127,12 @@ async def test_on_kafka_as_well_it_is_found_where_it_waits_where_it_died_and_whe
         dying["ingestedAt"] = "2026-01-15T12:00:00Z"
         await operations.publish(pipeline, RAW, [dying], keys=["99999999"])
         event_id = (await ids_of(pipeline, events[:1]))[0]
+        async with open_admin(pipeline) as admin:
+            await admin.create_topics([NewTopic(f"others{prefix}events", 1)])
+        others = OutRecord(f"others{prefix}events", json.dumps({"id": event_id}).encode())
+        await topics.publish(pipeline.broker(), [others])
         first = await operations.trace(pipeline, event_id)
-        assert kinds(first) == ["raw event"]
+        assert kinds(first) == ["raw event"], "what is others' is not looked at"
         assert "worker 'ingest' has not read" in said(first)
         await operations.run_until_idle(pipeline, *pipeline.workers)
         last = await operations.trace(pipeline, event_id)
@@ -164,10 +170,10 @@ async def test_one_in_a_retry_tier_says_when_it_is_due_and_for_which_worker(whol
     (event_id,) = await ids_of(pipeline, events)
     whole.start()
     async with open_admin(pipeline) as admin:
-        topics = [each for each in await admin.topics() if ".retry." in each]
+        tiers = [each for each in await admin.topics() if ".retry." in each]
 
         async def waits() -> bool:
-            return any([sum((await admin.end_offsets(topic)).values()) for topic in topics])
+            return any([sum((await admin.end_offsets(topic)).values()) for topic in tiers])
 
         await whole.until(waits)
     await whole.stop()

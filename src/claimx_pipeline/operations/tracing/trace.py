@@ -26,6 +26,7 @@ from claimx_pipeline.operations.tracing.verdict import WorkerState, now_of
 from claimx_pipeline.operations.tracing.views import Kind, Station, Trace
 from claimx_pipeline.runtime import headers
 from claimx_pipeline.runtime.headers import Origin
+from claimx_pipeline.runtime.offsets.reading import topics_read
 
 if TYPE_CHECKING:
     from claimx_pipeline.domain.events import DomainEvent
@@ -62,7 +63,7 @@ async def trace(pipeline: Pipeline, subject: str, *, probes: Sequence[str] = ())
     inspector = inspector_of(pipeline.broker())
     try:
         async with open_admin(pipeline) as admin:
-            existing = await admin.topics()
+            existing = _own_topics(pipeline, await admin.topics())
             maker = StationMaker(pipeline, admin, existing)
             search = Search(pipeline, admin, inspector, existing)
             found = await _Finder(maker, search, subject).found()
@@ -87,6 +88,15 @@ async def trace(pipeline: Pipeline, subject: str, *, probes: Sequence[str] = ())
         cut=search.cut,
         notes=notes,
     )
+
+
+def _own_topics(pipeline: Pipeline, existing: Mapping[str, int]) -> dict[str, int]:
+    """Return those of *existing* that are this pipeline's: a broker has others' topics as well."""
+    topology = pipeline.topology
+    own = {topology.physical(name) for name in topology.topics}
+    for worker in pipeline.workers.values():
+        own |= {*topics_read(worker, topology, existing)}
+    return {name: count for name, count in existing.items() if name in own}
 
 
 @define
