@@ -24,7 +24,7 @@ COMMAND = "python -m tests.pages.recording"
 COLUMNS = 104
 TYPED = "claimx-run demo"
 LEFT_OUT = "…"
-FIRST_LINES, LAST_LINES = 21, 7
+FIRST_LINES, LAST_LINES = 21, 11
 """The beginning and the end are shown, without what is in between: it is long."""
 _FONT = re.compile(r"@font-face \{.*?\}\s*", re.DOTALL)
 """Asks another host for a font."""
