@@ -25,6 +25,7 @@ from claimx_pipeline.media.copying import copy_file
 from claimx_pipeline.media.known_files import stored_file_record
 from claimx_pipeline.media.messages import CachedFile, DownloadResult, facts_of
 from claimx_pipeline.media.store import FileStore
+from claimx_pipeline.runtime.correlation import passed_on
 from claimx_pipeline.runtime.headers import PLUGIN, attempts_of, header
 from claimx_pipeline.runtime.log_subject import RecordSubject
 from claimx_pipeline.runtime.offsets.reading import retired_tiers
@@ -168,7 +169,8 @@ class UploadProcessor:
         if only is None:
             await copy_file(file, self._cache, self._files)
             own, now = self._flow.codec.owned(file), self._resources.clock.now()
-            stored.append(stored_file_record(self._flow.topics.stored, own, self._store, now))
+            note = stored_file_record(self._flow.topics.stored, own, self._store, now)
+            stored.append(evolve(note, headers=passed_on(record.headers or ())))
         result = self._result(file)
         dispatched = await self._tell(record, result, only)
         # A plugin alone is asked again only for its own sake: all else was published already.
