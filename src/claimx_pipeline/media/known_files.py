@@ -20,6 +20,9 @@ from claimx_pipeline.media.messages import CachedFile, DownloadResult, DownloadT
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.topics import Topic
 
+NEWS_SECONDS = 5.0
+"""No file is reported as stored by what was read longer ago; an erasure waits for longer."""
+
 _WHERE = ("endpoint", "endpoint_url", "account_name")
 """Options of a store that say where it is; others are credentials, or how it is reached."""
 

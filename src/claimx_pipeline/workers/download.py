@@ -192,7 +192,7 @@ class DownloadProcessor:
         """Return the outcome of a file that left the cache since the batch began: it is stored."""
         if self._stored is None or must_be_fetched(received.record):
             return None
-        await self._stored.refresh([received.message])
+        await self._stored.look_again(received.message)
         return self._known(received)
 
     async def _call_plugins(self, record: Record, cached: CachedFile) -> Done:

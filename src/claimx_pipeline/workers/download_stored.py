@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from claimx_pipeline.domain.files import FileFlow
 from claimx_pipeline.errors import BrokerError, BrokerUnavailableError
-from claimx_pipeline.media.known_files import KnownFiles
+from claimx_pipeline.media.known_files import NEWS_SECONDS, KnownFiles
 from claimx_pipeline.media.messages import DownloadResult, DownloadTask
 from claimx_pipeline.runtime.resources import Resources
 from claimx_pipeline.stages.topic_log import TopicLog
@@ -16,8 +16,6 @@ from claimx_pipeline.stages.topic_log import TopicLog
 log = logging.getLogger(__name__)
 
 
-NEWS_SECONDS = 5.0
-"""What others have had stored is asked for at most so often; see ``StoredFiles.refresh``."""
 _AGAIN_SECONDS = 300.0
 """A topic that cannot be read is tried again after this long."""
 
@@ -25,8 +23,9 @@ _AGAIN_SECONDS = 300.0
 class StoredFiles:
     """Knows the files of a domain that are stored, as far as one member needs to.
 
-    The topic of stored files is read when partitions change their owner, before a file is decided
-    on that was seen before, and for others every few seconds: never once per file.
+    To read the topic takes a second on Kafka. A batch waits for it when partitions have changed
+    their owner, and before a file is reported as stored by what was read ``NEWS_SECONDS`` ago or
+    longer; else it is read beside the work, so under load no batch waits.
     """
 
     def __init__(self, worker: str, flow: FileFlow, resources: Resources) -> None:
@@ -39,26 +38,52 @@ class StoredFiles:
         self._files = KnownFiles(resources.settings.media.files_remembered)
         self._log: TopicLog | None = None
         self._read_at: float | None = None
+        """When the last reading began; None if partitions have changed since."""
         self._blocked_until: float | None = None
         self._reading = asyncio.Lock()
+        self._beside: asyncio.Task[None] | None = None
 
     def assigned(self) -> None:
         """Note that others may have stored files that are not known here."""
         self._read_at = self._blocked_until = None
 
     async def refresh(self, files: Sequence[DownloadTask]) -> None:
-        """Read what was stored since, if *files* could be among it.
+        """Have read what was stored, for *files* to be decided on.
 
         Raises:
             BrokerUnavailableError: The broker does not answer.
         """
+        now = self._clock.monotonic()
+        if self._read_at is not None and now < self._read_at + NEWS_SECONDS:
+            return
+        if self._read_at is None or any(self.result(file) is not None for file in files):
+            await self._read(now)
+        elif self._beside is None or self._beside.done():
+            self._beside = asyncio.create_task(self._read_beside(now))
+
+    async def look_again(self, file: DownloadTask) -> None:
+        """Read what was stored if *file* was in the cache and may be among it.
+
+        Raises:
+            BrokerUnavailableError: The broker does not answer.
+        """
+        if self._files.concern([file]):
+            await self._read(self._clock.monotonic())
+
+    async def _read_beside(self, asked: float) -> None:
+        try:
+            await self._read(asked)
+        except BrokerUnavailableError as error:
+            log.debug("worker %s reads topic %s later: %s", self._worker, self._topic.name, error)
+
+    async def _read(self, asked: float) -> None:
+        """Read what is new, unless that was begun after it was *asked* for."""
         async with self._reading:
-            now = self._clock.monotonic()
-            if self._blocked_until is not None and now < self._blocked_until:
+            if self._blocked_until is not None and asked < self._blocked_until:
                 return
-            due = self._read_at is None or now >= self._read_at + NEWS_SECONDS
-            if not due and not self._files.concern(files):
+            if self._read_at is not None and self._read_at > asked:
                 return
+            began = self._clock.monotonic()
             if self._log is None:
                 self._log = TopicLog(self._topic)
                 self._log.open(self._resources)
@@ -69,7 +94,7 @@ class StoredFiles:
                 raise
             except BrokerError as error:
                 # Only work is lost by it: an installation that lacks the topic goes on as before.
-                self._blocked_until = now + _AGAIN_SECONDS
+                self._blocked_until = began + _AGAIN_SECONDS
                 log.warning(
                     "worker %s cannot read topic %s, so files that are stored already are fetched "
                     "again (%s); let it read the topic, and create it with "
@@ -78,8 +103,9 @@ class StoredFiles:
                     self._topic.name,
                     error,
                 )
-                return
-            self._read_at, self._blocked_until = now, None
+            else:
+                self._blocked_until = None
+            self._read_at = began
 
     def in_cache(self, task: DownloadTask) -> None:
         """Note that the file of *task* is in the cache, and may soon be stored."""
@@ -92,6 +118,9 @@ class StoredFiles:
         return self._files.result(task, self._store, self._clock.now())
 
     async def close(self) -> None:
-        """Disconnect."""
+        """Stop reading, and disconnect."""
+        if self._beside is not None:
+            self._beside.cancel()
+            await asyncio.gather(self._beside, return_exceptions=True)
         if self._log is not None:
             await self._log.close()

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from attrs import field, frozen
 
 from claimx_pipeline.errors import UsageError
-from claimx_pipeline.media.known_files import erased_record
+from claimx_pipeline.media.known_files import NEWS_SECONDS, erased_record
 from claimx_pipeline.media.names import safe_id
 from claimx_pipeline.operations.erasing.records import (
     ClaimRecords,
@@ -150,10 +150,10 @@ async def erase(
     store = pipeline.table_store
     columns = key_columns(chosen, store.specs)
     claims = ClaimRecords.of(wanted, {chosen.key_name, *columns.values()})
-    # Before, so that no event finds a file that is deleted, and after, so that no upload which was
-    # under way says that it is there.
-    if not dry_run:
-        await _forget_files(pipeline, chosen, claims)
+    # Before, until each ``download`` knows, so that none reports a file that is deleted; and after,
+    # so that no upload which was under way says that it is there.
+    if not dry_run and await _forget_files(pipeline, chosen, claims):
+        await pipeline.clock.sleep(NEWS_SECONDS + 1)
     # Rows say where files are, so files go first: an erasure that was cut off is done again.
     files = await _erase_files(pipeline, chosen, columns, wanted, dry_run=dry_run)
     tables = []
@@ -207,19 +207,22 @@ async def _erase_files(
     ]
 
 
-async def _forget_files(pipeline: Pipeline, domain: Domain, claims: ClaimRecords) -> None:
+async def _forget_files(pipeline: Pipeline, domain: Domain, claims: ClaimRecords) -> int:
     """Say that the files of the claims are not stored any more: the next event fetches them.
+
+    Returns:
+        Of how many files that was said.
 
     Raises:
         BrokerError: The broker did not answer.
     """
     if domain.file_flow is None:
-        return
+        return 0
     topic = pipeline.topology.physical(domain.file_flow.topics.stored.name)
     now = pipeline.clock.now()
     async with open_admin(pipeline) as admin:
         if topic not in await admin.topics():
-            return
+            return 0
         found = [
             said
             async for record in records_of(admin, topic, claims)
@@ -229,6 +232,7 @@ async def _forget_files(pipeline: Pipeline, domain: Domain, claims: ClaimRecords
         async with open_producer(pipeline) as producer:
             for start in range(0, len(found), BATCH):
                 await producer.publish(found[start : start + BATCH])
+    return len(found)
 
 
 async def _erase_values(
