@@ -133,7 +133,13 @@ class DownloadProcessor:
         """
         turn = self._turns.setdefault(received.message.identity, asyncio.Lock())
         async with turn:
-            return await self._counted(received)
+            # Before it waits for a slot: until then an erasure may take the file.
+            if (known := self._known(received)) is not None:
+                log.debug("file %s is stored already", received.message.media_id)
+                self._resources.metrics.files.handled(self._name, "known", 0.0)
+                return known
+            async with self._slots:
+                return await self._counted(received)
 
     async def _counted(self, received: Received[DownloadTask]) -> Outcome:
         began = self._clock.monotonic()
@@ -160,14 +166,10 @@ class DownloadProcessor:
         """Return what became of a file, and what it is if that is well: one of ``_DONE``."""
         record, task = received.record, received.message
         try:
-            # Before it waits for a slot: until then an erasure may take the file.
-            if (known := self._known(received)) is not None:
+            cached = await self._cached(task)
+            if cached is None and (known := await self._stored_meanwhile(received)) is not None:
                 return known, "known"
-            async with self._slots:
-                cached = await self._cached(task)
-                if cached is None and (known := await self._stored_meanwhile(received)) is not None:
-                    return known, "known"
-                cached = cached or await self._fetch(task)
+            cached = cached or await self._fetch(task)
         except BaseException as error:  # noqa: BLE001 - the failure of this file alone
             return failure(error), ""
         if cached is None:

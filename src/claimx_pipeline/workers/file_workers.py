@@ -61,7 +61,7 @@ def upload_worker(flow: FileFlow) -> WorkerSpec:
         else frozenset({"upload_worker", "claimx-uploader"}),
         reads=(topics.cached, topics.results),
         writes=(topics.results, topics.stored),
-        needs=("broker", "media", *flow.store_settings),
+        needs=("broker", "media.files_remembered", *flow.store_settings),
         calls=("claimx_upload_complete",),
         family=flow.family,
         dead_letters=topics.dlq,
