@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import gc
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from attrs import define, evolve
@@ -12,6 +14,7 @@ from harness import Measured, Stopwatch
 from kafka_topics import FilledTopic
 
 from claimx_pipeline.broker.protocol import Broker
+from claimx_pipeline.cli.garbage import THRESHOLDS
 from claimx_pipeline.pipeline import Pipeline
 from claimx_pipeline.runtime.loop import WorkerLoop
 from claimx_pipeline.runtime.worker import WorkerSpec
@@ -40,6 +43,20 @@ class MeasuringMetrics(WorkerMetrics):
         if self.records >= self.expected:
             self.watch.stop()
             self.finished()
+
+
+@contextlib.contextmanager
+def garbage_as_in_production() -> Iterator[None]:
+    """Have garbage collected within the block as ``claimx-run`` does where it runs workers."""
+    before = gc.get_threshold()
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*THRESHOLDS)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
+        gc.unfreeze()
 
 
 async def run_worker(topic: FilledTopic, spec: WorkerSpec, pipeline: Pipeline) -> Measured:

@@ -13,6 +13,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import time
 import urllib.request
 import uuid
 from collections.abc import Iterator, Sequence
@@ -42,6 +43,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 PATIENCE_SECONDS = 900.0
 MOST_CPU_MS, MOST_IDLE_MB, MOST_MB = 6.0, 1_200.0, 250.0
 START_SECONDS = 0.4
+LEAST_RATE = 180.0
 WATCHED = ("entities", "itel-tracking")
 """Those whose memory has a target of its own, beside ``events``."""
 
@@ -157,6 +159,8 @@ class Run:
 
     started: dict[str, Taken]
     ended: dict[str, Taken]
+    seconds: float
+    """From the first event published until nothing was left to do."""
 
     def of_events(self, name: str) -> float:
         """Return the processor seconds that a worker needed for the events."""
@@ -184,10 +188,12 @@ async def measured(kafka: str, folder: Path, count: int) -> Run:
             await asyncio.to_thread(pipeline.table_store.create, table)
         with running(list(pipeline.workers), folder) as workers:
             started = await begun(workers)
+            began = time.perf_counter()
             await published(pipeline, world, count)
             specs = list(pipeline.workers.values())
             await members.idle(pipeline, specs, seconds=PATIENCE_SECONDS)
-            return Run(started, {each.name: each.taken() for each in workers})
+            seconds = time.perf_counter() - began
+            return Run(started, {each.name: each.taken() for each in workers}, seconds)
 
 
 def rows_of(run: Run, count: int) -> Iterator[Result]:
@@ -208,6 +214,12 @@ def rows_of(run: Run, count: int) -> Iterator[Result]:
         unit="ms",
         at_most=MOST_CPU_MS,
     )
+    rate = count / run.seconds
+    what = f"{count:,} events a second by all, simulator and Kafka beside them"
+    row = Result("R26e", what, f">= {LEAST_RATE:g}", "events/s", [rate], [rate], [0.0])
+    row.met = rate >= LEAST_RATE
+    print(row.line(), flush=True)
+    yield row
     shared = sum(each.shared for each in run.started.values())
     print(f"      idle, what they share counted once: {shared:,.0f} MB", flush=True)
     yield single("R26i", "all of them idle, MB", value=idle, unit="MB", at_most=MOST_IDLE_MB)

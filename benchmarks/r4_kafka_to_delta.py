@@ -11,7 +11,7 @@ from attrs import evolve
 from bare_delta import BareTable, append
 from harness import Conditions, Measured, Result, Stopwatch, compare
 from kafka_topics import FilledTopic, fill
-from product_loop import pipeline_in, run_worker
+from product_loop import garbage_as_in_production, pipeline_in, run_worker
 
 from claimx_pipeline.claimx.domain import CLAIMX
 from claimx_pipeline.claimx.tables import EVENTS
@@ -25,7 +25,8 @@ async def product(topic: FilledTopic, size: int, *, dedupe: bool) -> Measured:
         pipeline.tables[EVENTS.name] = evolve(EVENTS, dedupe=dedupe)
         pipeline.table_store.create(EVENTS.name)
         spec = evolve(events_step.worker(CLAIMX), batch_size=size, linger_seconds=1.0)
-        return await run_worker(topic, spec, pipeline)
+        with garbage_as_in_production():
+            return await run_worker(topic, spec, pipeline)
 
 
 async def bare(topic: FilledTopic, size: int) -> Measured:

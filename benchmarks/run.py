@@ -26,7 +26,11 @@ GATING = ("r1_consume", "r14_forms", "r23_counting", "r24_files_cpu")
 
 
 def benchmarks(only: str) -> list[str]:
-    """Return the names of the modules whose id is, or begins with, *only*, in order."""
+    """Return the names of the modules that print a row whose id is, or begins with, *only*.
+
+    Raises:
+        SystemExit: There is none, or two files have one number.
+    """
     found: dict[int, str] = {}
     for file in HERE.glob("r*_*.py"):
         if match := re.fullmatch(r"r(\d+)_\w+", file.stem):
@@ -36,10 +40,17 @@ def benchmarks(only: str) -> list[str]:
                     f"{found[number]} and {file.stem} have one number; one would not run"
                 )
             found[number] = file.stem
-    wanted = {f"R{number}": name for number, name in sorted(found.items())}
-    if only in wanted:
-        return [wanted[only]]
-    return [name for id_, name in wanted.items() if id_.startswith(only)]
+    rows = {
+        name: {f"R{number}", *re.findall(r'"(R\d+\w?)"', (HERE / f"{name}.py").read_text("utf-8"))}
+        for number, name in sorted(found.items())
+    }
+    if exact := [name for name, ids in rows.items() if only in ids]:
+        return exact
+    if begun := [name for name, ids in rows.items() if any(id_.startswith(only) for id_ in ids)]:
+        return begun
+    raise SystemExit(
+        f"no benchmark prints a row {only}; docs/explanation/performance.md lists what there is"
+    )
 
 
 async def measure(conditions: harness.Conditions, only: str) -> list[harness.Result]:

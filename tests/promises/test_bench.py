@@ -44,6 +44,10 @@ def test_every_file_of_the_bench_is_found(bench):
     )
     assert run.benchmarks("R22") == ["r22_trace"]
     assert run.benchmarks("R1") == ["r1_consume"]
+    assert run.benchmarks("R10") == ["r7_latency"]
+    assert run.benchmarks("R13") == ["r13_memory", "r26_workers"]
+    with pytest.raises(SystemExit, match="no benchmark prints a row R99"):
+        run.benchmarks("R99")
 
 
 @pytest.mark.parametrize(("ratios", "missed"), [([0.5, 0.51, 0.5], True), ([0.5, 0.9, 0.3], False)])

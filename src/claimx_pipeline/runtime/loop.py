@@ -175,7 +175,11 @@ class WorkerLoop:
         closing.add("producer", producer.close)
         closing.add("admin", admin.close)
         broker = f"the broker at {resources.broker.url}"
-        await concurrently(*opening, self._until_available("broker", broker, producer.start))
+        await concurrently(
+            *opening,
+            self._until_available("broker", broker, producer.start),
+            self._until_available("broker", broker, partial(self._find_topics, admin)),
+        )
         processor = self.spec.build(resources)
         closing.add("processor", processor.close)
         self._pulse.waits_for("processor", "its processor is not open yet")
@@ -188,7 +192,7 @@ class WorkerLoop:
         self._assemble(
             Publisher(producer, self._policy, self._reconnect, self.metrics, files, spans), admin
         )
-        await self._until_available("broker", broker, partial(self._find_topics, admin))
+        self._checks.watch(self._topics)
         self._consumer = self._member()
         closing.add("consumer", lambda: self._consumer.close())  # noqa: PLW0108 - the one there is by then
         closing.add("batches in flight", self._in_flight.cancel)
@@ -248,7 +252,6 @@ class WorkerLoop:
 
     async def _find_topics(self, admin: Admin) -> None:
         self._topics = await topics_to_join(self.spec, self.resources.topology, admin)
-        self._checks.watch(self._topics)
 
     def _member(self) -> Consumer:
         return self.resources.broker.consumer(

@@ -142,10 +142,6 @@ class AppendWriter:
         reach = (self.window + timedelta(days=1)) // timedelta(microseconds=1)
         self._index = KeyIndex(self.spec, self.spec.event_time or "", reach)
 
-    def open(self) -> None:
-        """Open the table."""
-        self.handle.table()
-
     def reload(self) -> bool:
         """See the table as it is now; the next commit searches it again."""
         self._rivals = _WATCHED

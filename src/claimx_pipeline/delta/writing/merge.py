@@ -75,10 +75,6 @@ class MergeWriter:
         self._form = FormWatch(spec)
         self._declared = tuple(column.name for column in spec.columns)
 
-    def open(self) -> None:
-        """Open the table."""
-        self.handle.table()
-
     def reload(self) -> bool:
         """See the table as it is now, and trust nothing remembered."""
         self.known.clear()

@@ -64,7 +64,7 @@ class TableSink(Protocol):
     """Writes rows to one table. Not for use by two tasks at once."""
 
     async def open(self) -> None:
-        """Compare the declared with the stored schema and open the table.
+        """Compare the declared with the stored schema.
 
         Raises:
             TableError: There is no such table, or it differs from what is declared.
@@ -120,10 +120,6 @@ class TableWriter(Protocol):
     outlive a writer is handed in and returned, never kept and changed.
     """
 
-    def open(self) -> None:
-        """Open the table."""
-        ...
-
     def acquire(self, owned: Sequence[TopicPartition]) -> Acquired:
         """Forget all that is known about the table; return how far it is in *owned*."""
         ...
@@ -178,9 +174,8 @@ class DeltaSink:
         self._thread = TableThread(self.table, self.time_limit)
 
     async def open(self) -> None:
-        """Compare the declared with the stored schema and open the table."""
+        """Compare the declared with the stored schema."""
         await self._run(self.check)
-        await self._run(self._opened().open)
         self._checked = True
 
     async def acquire(self, owned: Collection[TopicPartition]) -> Acquired:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from attrs import define, field
@@ -13,7 +14,7 @@ from claimx_pipeline.clock import Clock
 from claimx_pipeline.delta.writing.held_positions import Acquired
 from claimx_pipeline.errors import FencedError
 from claimx_pipeline.runtime.offsets.gaps import Gap, PolledOffsets
-from claimx_pipeline.runtime.offsets.start_checks import OffsetCheck, Verdict, guard, look_at
+from claimx_pipeline.runtime.offsets.start_checks import OffsetCheck, Verdict, begin_look, guard
 
 if TYPE_CHECKING:
     from claimx_pipeline.delta.writing.sink import TableSink
@@ -114,10 +115,12 @@ class Assignments:
     async def _checks(
         self, assignments: Mapping[TopicPartition, Assignment | None]
     ) -> list[OffsetCheck]:
-        acquired_by: dict[str | None, Acquired] = {
-            table: await sink.acquire(assignments) for table, sink in self.sinks.items()
-        } or {None: Acquired()}
-        offsets = await look_at(self.admin, self.group, assignments)
+        # Side by side. What a group commits before it writes was committed before this member got
+        # its partitions, so a look at the group may come before that at the tables.
+        acquiring = asyncio.ensure_future(self._acquired_by(assignments))
+        looking = asyncio.ensure_future(begin_look(self.admin, self.group, assignments))
+        await asyncio.gather(acquiring, looking, return_exceptions=True)
+        acquired_by, offsets = acquiring.result(), await looking.result().finish()
         return [
             OffsetCheck(
                 table=table,
@@ -135,6 +138,15 @@ class Assignments:
                 assignments.items(), key=lambda item: (item[0].topic, item[0].partition)
             )
         ]
+
+    async def _acquired_by(
+        self, partitions: Collection[TopicPartition]
+    ) -> Mapping[str | None, Acquired]:
+        """Return, by table, what it has of *partitions*."""
+        tasks = [asyncio.ensure_future(sink.acquire(partitions)) for sink in self.sinks.values()]
+        await asyncio.gather(*tasks, return_exceptions=True)
+        found = [task.result() for task in tasks]
+        return dict(zip(self.sinks, found, strict=True)) or {None: Acquired()}
 
     def _guard(self, checks: Sequence[OffsetCheck]) -> dict[TopicPartition, Gap]:
         """Return the gaps that the worker is to pass over.

@@ -128,7 +128,7 @@ class RunningChecks:
     worker: str = field(init=False)
     clock: Clock = field(init=False)
     _looking: asyncio.Task[None] | None = field(default=None, init=False)
-    _look_at: float = field(default=0.0, init=False)
+    _look_at: float = field(init=False)
     _tables_at: float = field(default=0.0, init=False)
     _empty_polls: int = field(default=0, init=False)
     _doubted: bool = field(default=False, init=False)
@@ -140,6 +140,8 @@ class RunningChecks:
     def __attrs_post_init__(self) -> None:
         spec = self.resources.worker
         self.worker, self.clock = spec.name, self.resources.clock
+        # What a start looks at needs no second look while the member joins its group.
+        self._look_at = self.clock.monotonic() + AGAIN_SECONDS
         self.identities = Identities(
             spec.name,
             {self.resources.topology.physical(topic.name) for topic in spec.reads},

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import enum
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 
 from attrs import frozen
 
@@ -179,24 +180,60 @@ async def look_at(
         UnknownTopicError: A topic does not exist.
         BrokerUnavailableError: The broker does not answer.
     """
-    wanted = set(partitions)
+    return await (await begin_look(admin, group, partitions)).finish()
+
+
+@frozen
+class BegunLook:
+    """What a group has committed and where topics begin; where they end is looked at last.
+
+    So nothing that was read before, here or in a table meanwhile, can be beyond an end.
+    """
+
+    admin: Admin
+    wanted: frozenset[TopicPartition]
+    committed: Mapping[str, Mapping[int, int]]
+    """By topic and partition."""
+    log_starts: Mapping[str, Mapping[int, int]]
+    """By topic and partition."""
+
+    async def finish(self) -> Mapping[TopicPartition, PartitionOffsets]:
+        """Return what the broker knows of the partitions that are wanted.
+
+        Raises:
+            UnknownTopicError: A topic does not exist any more.
+            BrokerUnavailableError: The broker does not answer.
+        """
+        log_ends = await _of_each(self.committed, self.admin.end_offsets)
+        return {
+            at: PartitionOffsets(
+                self.committed[topic].get(number), self.log_starts[topic][number], log_end
+            )
+            for topic, ends in log_ends.items()
+            for number, log_end in ends.items()
+            if (at := TopicPartition(topic, number)) in self.wanted
+        }
+
+
+async def begin_look(
+    admin: Admin, group: str, partitions: Iterable[TopicPartition]
+) -> BegunLook:
+    """Begin to look at *partitions*; tables may be read beside it, before it is finished.
+
+    Raises:
+        UnknownTopicError: A topic does not exist.
+        BrokerUnavailableError: The broker does not answer.
+    """
+    wanted = frozenset(partitions)
     topics = sorted({partition.topic for partition in wanted})
-    looks = await asyncio.gather(*(_look_at(admin, group, topic) for topic in topics))
-    return {at: offsets for each in looks for at, offsets in each.items() if at in wanted}
-
-
-async def _look_at(
-    admin: Admin, group: str, topic: str
-) -> Mapping[TopicPartition, PartitionOffsets]:
-    """Return what the broker knows of the partitions of one topic."""
-    committed, log_start = await asyncio.gather(
-        admin.committed(group, topic), admin.begin_offsets(topic)
+    committed, log_starts = await asyncio.gather(
+        _of_each(topics, partial(admin.committed, group)), _of_each(topics, admin.begin_offsets)
     )
-    # Last, so that nothing read before can be beyond it.
-    log_ends = await admin.end_offsets(topic)
-    return {
-        TopicPartition(topic, number): PartitionOffsets(
-            committed.get(number), log_start[number], log_end
-        )
-        for number, log_end in log_ends.items()
-    }
+    return BegunLook(admin, wanted, committed, log_starts)
+
+
+async def _of_each(
+    topics: Iterable[str], ask: Callable[[str], Awaitable[Mapping[int, int]]]
+) -> Mapping[str, Mapping[int, int]]:
+    names = list(topics)
+    return dict(zip(names, await asyncio.gather(*map(ask, names)), strict=True))
