@@ -30,6 +30,8 @@ class Measured:
     units: float
     wall: float
     cpu: float
+    first_commit: float = 0.0
+    """Seconds until the first commit, where that is measured."""
 
     @property
     def rate(self) -> float:

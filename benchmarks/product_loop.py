@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import time
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -30,6 +31,8 @@ class MeasuringMetrics(WorkerMetrics):
     watch: Stopwatch
     expected: int
     finished: Callable[[], None]
+    first_commit: float | None = None
+    """Seconds from the first batch to its commit."""
 
     def received(self, count: int) -> None:
         """Start the watch, once."""
@@ -39,6 +42,8 @@ class MeasuringMetrics(WorkerMetrics):
 
     def committed(self, counts: Mapping[str, int]) -> None:
         """Stop the watch after the last record."""
+        if self.first_commit is None:
+            self.first_commit = time.perf_counter() - self.watch.began
         WorkerMetrics.committed(self, counts)
         if self.records >= self.expected:
             self.watch.stop()
@@ -93,7 +98,7 @@ async def run_until_committed(
     )
     await WorkerLoop(spec, resources, metrics, stop).run()
     await resources.connections.close()
-    return watch.measured(records)
+    return evolve(watch.measured(records), first_commit=metrics.first_commit or 0.0)
 
 
 def pipeline_in(folder: Path, topic: FilledTopic) -> Pipeline:

@@ -25,8 +25,9 @@ Key = tuple[Any, ...]
 
 MAX_KEYS = 2_000_000
 """Hashes remembered per table, about 16 bytes each."""
-_SLACK = 3_600_000_000
-"""Read this much more than asked, so that a slightly older batch finds it there."""
+_FIRST_SLACK, _MOST_SLACK = 60_000_000, 3_600_000_000
+"""Read so many microseconds more than asked, so that a slightly older batch finds it there: little
+at first, since the first commit waits for it, and twice as much each time it was not enough."""
 _REST = 100
 """Batches without an index after it had become too large."""
 _MOST_RANGES = 16
@@ -124,6 +125,7 @@ class KeyIndex:
     _version: int = field(default=-1, init=False)
     _paths: pa.Array | None = field(default=None, init=False)
     _resting: int = field(default=0, init=False)
+    _slack: int = field(default=_FIRST_SLACK, init=False)
 
     def clear(self) -> None:
         """Forget everything."""
@@ -179,7 +181,7 @@ class KeyIndex:
             self._resting -= 1
             return
         if self._floor is None:
-            start = rows.ranges(range(len(rows.keys)))[-1][0] - _SLACK
+            start = rows.ranges(range(len(rows.keys)))[-1][0] - self._slack
             self._version, self._paths = table.version(), _files(table)["path"].combine_chunks()
             self._floor = start
             self._load(table, within(self.time, [(start, None)]))
@@ -187,7 +189,8 @@ class KeyIndex:
         floor = self._floor
         older = [first for first in rows.first if floor - self.reach <= first < floor]
         if older:
-            start = min(older) - _SLACK
+            self._slack = min(2 * self._slack, _MOST_SLACK)
+            start = min(older) - self._slack
             self._floor = start
             self._load(table, within(self.time, [(start, floor)]))
 

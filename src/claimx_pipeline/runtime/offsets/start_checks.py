@@ -215,9 +215,7 @@ class BegunLook:
         }
 
 
-async def begin_look(
-    admin: Admin, group: str, partitions: Iterable[TopicPartition]
-) -> BegunLook:
+async def begin_look(admin: Admin, group: str, partitions: Iterable[TopicPartition]) -> BegunLook:
     """Begin to look at *partitions*; tables may be read beside it, before it is finished.
 
     Raises:

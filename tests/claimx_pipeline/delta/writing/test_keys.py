@@ -100,6 +100,19 @@ def test_an_older_batch_extends_the_index_and_a_much_older_one_is_looked_up(stor
     assert index.duplicates(table, asked) == {0}
 
 
+def test_the_first_batch_reads_a_minute_more_and_each_older_one_twice_as_much(store, monkeypatch):
+    asked = []
+    monkeypatch.setattr(
+        "claimx_pipeline.delta.writing.keys.within",
+        lambda _, ranges: asked.extend(ranges) or "true",
+    )
+    index, table = make_index(), store.open("events")
+    for at in (0, -1.5, -2, -10):
+        index.duplicates(table, rows((f"at {at}", minutes(at))))
+    # The batch of two minutes before is within what the second one has read.
+    assert [micros_of(minutes(at)) for at in (-1, -3.5, -14)] == [first for first, _ in asked]
+
+
 @pytest.mark.parametrize("how", ["append", "compact"])
 def test_what_another_writer_commits_is_seen(store, how):
     index = make_index()
