@@ -43,17 +43,25 @@ class Filled:
 
     partition: Partition
     batch: Any
+    limit: int
+    """Bytes that it may have, unless it is one record alone."""
+    size: int
+    """Bytes that it has."""
     members: list[Member] = field(factory=list)
 
-    def takes(self, index: int, out: OutRecord, limit: int) -> bool:
-        """Add *out* if it fits within *limit* bytes; return whether it does."""
-        if self.members and self.batch.size() + len(out.value or b"") > limit:
+    def takes(self, member: Member) -> bool:
+        """Add a record if it fits; return whether it does."""
+        out = member[1]
+        if self.members and self.size + len(out.value or b"") > self.limit:
             return False
-        headers = list(out.headers)
-        if self.batch.append(timestamp=None, key=out.key, value=out.value, headers=headers):
-            self.members.append((index, out))
-            return True
-        return False
+        added = self.batch.append(
+            timestamp=None, key=out.key, value=out.value, headers=list(out.headers)
+        )
+        if added is None:
+            return False
+        self.size += added.size
+        self.members.append(member)
+        return True
 
 
 @define
@@ -188,18 +196,20 @@ class KafkaProducer:
         settings = self._connection.settings
         limit, most = settings.largest_record, settings.kafka.max_request_bytes
         batches: defaultdict[Partition, list[Filled]] = defaultdict(list)
-        for index, out in records:
+        for member in records:
+            index, out = member
             partition = out.topic, partition_of(out, counts[out.topic], next(self._turns))
             filled = batches[partition]
             # Measuring every record costs more than all else here. What is too large without a
             # large value needs a batch of its own, if a batch holds no more than a record may.
             if limit < most or len(out.value or b"") * 2 > limit:
                 refuse_too_large(out, index, limit)
-            if filled and filled[-1].takes(index, out, self._limits.get(out.topic, most)):
+            if filled and filled[-1].takes(member):
                 continue
             refuse_too_large(out, index, limit)
-            fresh = Filled(partition, client.create_batch())
-            fresh.takes(index, out, MOST)
+            batch = client.create_batch()
+            fresh = Filled(partition, batch, self._limits.get(out.topic, most), batch.size())
+            fresh.takes(member)
             filled.append(fresh)
         return batches
 
