@@ -88,7 +88,9 @@ class LagWatch:
         wanted = {topic for topics in read.values() for topic in topics}
         if sees_all:
             wanted |= {self.topology.physical(name) for name in self.topology.topics}
-        offsets = {topic: await self._offsets(topic) for topic in sorted(wanted & existing.keys())}
+        there = sorted(wanted & existing.keys())
+        # Side by side, since each asks which topics there are, and shares the answer.
+        offsets = dict(zip(there, await asyncio.gather(*map(self._offsets, there)), strict=True))
         found: list[PartitionLag] = []
         for spec in specs:
             found += await self._group(spec, read[spec.name], offsets)
@@ -112,12 +114,10 @@ class LagWatch:
         group = self.topology.group(spec.group)
         retention = self._retention(topics)
         found: list[PartitionLag] = []
-        for topic in topics:
-            if topic not in offsets or not offsets[topic].end:
-                continue
-            try:
-                committed = await self.admin.committed(group, topic)
-            except UnknownTopicError:
+        there = [each for each in topics if each in offsets and offsets[each].end]
+        asking = (self._committed(group, topic) for topic in there)
+        for topic, committed in zip(there, await asyncio.gather(*asking), strict=True):
+            if committed is None:
                 continue
             for number, end in sorted(offsets[topic].end.items()):
                 begin = offsets[topic].begin.get(number, 0)
@@ -136,6 +136,13 @@ class LagWatch:
                     )
                 )
         return await self._explained(spec, group, found)
+
+    async def _committed(self, group: str, topic: str) -> Mapping[int, int] | None:
+        """Return what *group* has committed of *topic*; None if it was deleted meanwhile."""
+        try:
+            return await self.admin.committed(group, topic)
+        except UnknownTopicError:
+            return None
 
     async def _oldest_at(self, partition: TopicPartition, after: int, end: int) -> float | None:
         """Return when the record at offset *after* was published; None if there is none."""

@@ -17,6 +17,7 @@ from claimx_pipeline.broker.kafka.client import (
     ISOLATION,
     KafkaConnection,
     know_leaders,
+    retrieved,
     stopped,
 )
 from claimx_pipeline.broker.kafka.consumer import KafkaConsumer
@@ -78,9 +79,22 @@ class KafkaAdmin:
     _client: Any = field(default=None, init=False)
     _reader: Any = field(default=None, init=False)
     _connecting: asyncio.Lock = field(factory=asyncio.Lock, init=False)
+    _describing: asyncio.Task[Mapping[str, int]] | None = field(default=None, init=False)
+    """Asks for all topics, and has not begun."""
 
     async def topics(self) -> Mapping[str, int]:
-        """Return every topic's number of partitions, Kafka's internal ones left out."""
+        """Return every topic's number of partitions, Kafka's internal ones left out.
+
+        An answer has all topics of the server, so those who ask at one moment share one: it is
+        asked for after each of them called.
+        """
+        if self._describing is None:
+            self._describing = asyncio.create_task(self._described())
+            self._describing.add_done_callback(retrieved)
+        return await asyncio.shield(self._describing)
+
+    async def _described(self) -> Mapping[str, int]:
+        self._describing = None
         found = await self._ask(lambda client: client.describe_topics())
         return {
             topic["topic"]: len(topic["partitions"])

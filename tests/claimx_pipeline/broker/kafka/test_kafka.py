@@ -74,6 +74,34 @@ async def test_a_server_that_never_answers_ends_in_one_sentence_after_the_deadli
 
 
 @pytest.mark.kafka
+async def test_those_who_ask_for_all_topics_at_one_moment_share_an_answer(kafka_url, monkeypatch):
+    admin, asked = broker_at(kafka_url).admin(), []
+    describe = AIOKafkaAdminClient.describe_topics
+
+    def counted(client):
+        asked.append(1)
+        return describe(client)
+
+    monkeypatch.setattr(AIOKafkaAdminClient, "describe_topics", counted)
+    name = f"shared-{uuid.uuid4().hex[:8]}"
+    try:
+        await admin.create_topics([NewTopic(name, 2)])
+        asked.clear()
+        found = await asyncio.gather(admin.topics(), admin.topics(), admin.end_offsets(name))
+        assert (found[0][name], found[1][name], found[2]) == (2, 2, {0: 0, 1: 0})
+        assert len(asked) == 1
+        # One who gives up takes nothing from the others.
+        giving_up = asyncio.ensure_future(admin.topics())
+        staying = asyncio.ensure_future(admin.topics())
+        await asyncio.sleep(0)
+        giving_up.cancel()
+        assert (await staying)[name] == 2
+        assert len(asked) == 2
+    finally:
+        await admin.close()
+
+
+@pytest.mark.kafka
 @pytest.mark.incident("REB-04")
 async def test_a_frozen_kafka_is_noticed_everywhere_and_all_goes_on_when_it_is_back(
     own_kafka, caplog
