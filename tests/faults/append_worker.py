@@ -180,7 +180,7 @@ async def run(kind: str, folder: Path, url: str, seed: int, total: int) -> None:
     member = loops.WorkerLoop(spec, resources, Metrics().worker("writer", health), stop)
     fenced = 0
     if kind == "zombie":
-        loops.RECONNECT_SECONDS = 0.05
+        member._reconnect.pause_seconds = 0.05
         pause_at_bad_moments(rnd)
         file = Path(url.removeprefix("sqlite:///"))
         loops.WorkerLoop._member = lambda _: Deaf(file, topic.name, rnd)

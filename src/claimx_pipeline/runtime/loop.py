@@ -55,9 +55,6 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RECONNECT_SECONDS = 1.0
-"""Pause before the second try of what is unavailable; longer before further ones."""
-
 
 @define
 class WorkerLoop:
@@ -95,7 +92,7 @@ class WorkerLoop:
         self._closing = ClosingStack(spec.name, hurry=True)
         self._policy = FailurePolicy.of(spec, self.resources)
         self._pulse = self.metrics.pulse()
-        self._reconnect = Reconnect(spec.name, clock, self.stop, self._pulse, RECONNECT_SECONDS)
+        self._reconnect = Reconnect(spec.name, clock, self.stop, self._pulse)
         self._paused = PausedPartitions(clock)
         self._counts = RecordCounts(self.metrics)
 
@@ -308,7 +305,7 @@ class WorkerLoop:
         log.warning("worker %s: %s; %s", self.spec.name, error, why)
         await self._leave()
         # Two that fence each other take turns instead of spinning.
-        await self.resources.clock.sleep(RECONNECT_SECONDS)
+        await self.resources.clock.sleep(self._reconnect.pause_seconds)
         await self._join()
 
     async def _leave(self) -> None:

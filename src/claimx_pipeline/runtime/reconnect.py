@@ -36,7 +36,7 @@ class Reconnect:
     clock: Clock
     stop: asyncio.Event
     pulse: Pulse
-    pause_seconds: float
+    pause_seconds: float = 1.0
     """Before the second try; doubled before each further one."""
     _failed: dict[str, tuple[int, str]] = field(factory=dict, init=False)
     """How often in a row each thing failed, and why it did last."""
