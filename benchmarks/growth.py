@@ -84,7 +84,7 @@ def by_commits(*, kept: bool) -> list[list[float]]:
             table = store.open(spec.name)
             table.alter.set_table_properties({KEPT_COMMITS: "1000000"}, raise_if_not_exists=False)
         writer = MergeWriter(spec, KeptHandle(store.location(spec.name)), store.clock, "bench")
-        writer.open()
+        writer.acquire(())
         took, points = [], []
         for number in range(COMMITS):
             row = {"task_id": number % 50, "name": f"{number}"}

@@ -64,7 +64,7 @@ def store_in(folder: Path) -> TableStore:
 def writer_of(store: TableStore) -> MergeWriter:
     """Return the blocking half of a sink, to be used in this thread."""
     writer = MergeWriter(SPEC, KeptHandle(store.location(SPEC.name)), store.clock, "bench")
-    writer.open()
+    writer.acquire(())
     return writer
 
 

@@ -29,7 +29,7 @@ async def bench(run: Conditions) -> list[Result]:
         store = TableStore(TablesSettings(root=folder), {SPEC.name: SPEC}, SystemClock())
         store.create(SPEC.name)
         writer = MergeWriter(SPEC, KeptHandle(store.location(SPEC.name)), store.clock, "bench")
-        writer.open()
+        writer.acquire(())
         took: list[float] = []
         for number in range(commits):
             row = {"task_id": number % 50, "name": f"{number}"}
