@@ -82,6 +82,7 @@ async def bench(run: Conditions) -> list[Result]:
         result.product, result.bare = each, [LIMIT for _ in each]
         result.ratios = [LIMIT / max(value, 0.001) for value in each]
         result.met = min(each) <= LIMIT
+        print(result.line(), flush=True)
         results.append(result)
     return results
 

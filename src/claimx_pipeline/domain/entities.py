@@ -22,6 +22,7 @@ class RowsByKind:
     __slots__ = ()
     singulars: ClassVar[dict[str, str]] = {}
     """What the first row of a kind is called, to the kind."""
+    _kinds: ClassVar[tuple[str, ...]] = ()
 
     if TYPE_CHECKING:
 
@@ -34,7 +35,7 @@ class RowsByKind:
     @classmethod
     def kinds(cls) -> tuple[str, ...]:
         """Return the names of the kinds, parents first."""
-        return tuple(fields_dict(cls))  # type: ignore[arg-type] # rows_of makes it an attrs class
+        return cls._kinds
 
     def items(self) -> Iterator[tuple[str, list[EntityRow]]]:
         """Yield each kind with its rows, parents first."""
@@ -85,6 +86,7 @@ def rows_of(kinds: Sequence[Named]) -> Callable[[type[R]], type[R]]:
         rows = define(these={kind.name: field(factory=list) for kind in kinds})(rows)
         named = {single: kind.name for kind in kinds if (single := getattr(kind, "singular", ""))}
         rows.singulars = {**rows.singulars, **named}
+        rows._kinds = tuple(fields_dict(rows))  # type: ignore[arg-type] # noqa: SLF001 - its class
         return rows
 
     return made
