@@ -96,7 +96,8 @@ async def run_until_committed(
         expected=records,
         finished=stop.set,
     )
-    await WorkerLoop(spec, resources, metrics, stop).run()
+    with garbage_as_in_production():
+        await WorkerLoop(spec, resources, metrics, stop).run()
     await resources.connections.close()
     return evolve(watch.measured(records), first_commit=metrics.first_commit or 0.0)
 

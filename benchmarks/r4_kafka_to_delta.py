@@ -16,7 +16,7 @@ from bare_delta import BareTable, append
 from deltalake import DeltaTable, write_deltalake
 from harness import Conditions, Measured, Result, Stopwatch, compare, single
 from kafka_topics import FilledTopic, fill
-from product_loop import garbage_as_in_production, pipeline_in, run_worker
+from product_loop import pipeline_in, run_worker
 
 from claimx_pipeline.claimx.domain import CLAIMX
 from claimx_pipeline.claimx.tables import EVENTS
@@ -55,8 +55,7 @@ async def product(topic: FilledTopic, size: int, *, dedupe: bool, stored: int = 
         pipeline.table_store.create(EVENTS.name)
         store_rows(pipeline.table_store.open(EVENTS.name), stored)
         spec = evolve(events_step.worker(CLAIMX), batch_size=size, linger_seconds=1.0)
-        with garbage_as_in_production():
-            return await run_worker(topic, spec, pipeline)
+        return await run_worker(topic, spec, pipeline)
 
 
 async def bare(topic: FilledTopic, size: int) -> Measured:
