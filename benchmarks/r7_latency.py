@@ -19,7 +19,7 @@ from bare_delta import BareTable, append
 from deltalake import DeltaTable
 from harness import Conditions, Result, compare_times
 from kafka_topics import FilledTopic, fill
-from product_loop import pipeline_in
+from product_loop import garbage_as_in_production, pipeline_in
 
 from claimx_pipeline.broker.protocol import OutRecord
 from claimx_pipeline.claimx.domain import CLAIMX
@@ -45,23 +45,24 @@ async def product(
 
     *began* is called once settings and plugins are loaded and the table exists.
     """
-    pipeline = pipeline_in(folder, topic)
-    pipeline.table_store.create(EVENTS.name)
-    began()
-    spec = evolve(
-        events_step.worker(CLAIMX), group=group, reads=(Topic(topic.name),), linger_seconds=0.0
-    )
-    stop, health = asyncio.Event(), Health(pipeline.clock)
-    health.expect(spec.name)
-    resources = pipeline.resources(topic.broker(), health)
-    loop = WorkerLoop(spec, resources, Metrics().worker(spec.name, health), stop)
-    working = asyncio.create_task(loop.run())
-    try:
-        yield Path(pipeline.table_store.location(EVENTS.name).uri)
-    finally:
-        stop.set()
-        await working
-        await resources.connections.close()
+    with garbage_as_in_production():
+        pipeline = pipeline_in(folder, topic)
+        pipeline.table_store.create(EVENTS.name)
+        began()
+        spec = evolve(
+            events_step.worker(CLAIMX), group=group, reads=(Topic(topic.name),), linger_seconds=0.0
+        )
+        stop, health = asyncio.Event(), Health(pipeline.clock)
+        health.expect(spec.name)
+        resources = pipeline.resources(topic.broker(), health)
+        loop = WorkerLoop(spec, resources, Metrics().worker(spec.name, health), stop)
+        working = asyncio.create_task(loop.run())
+        try:
+            yield Path(pipeline.table_store.location(EVENTS.name).uri)
+        finally:
+            stop.set()
+            await working
+            await resources.connections.close()
 
 
 @asynccontextmanager
