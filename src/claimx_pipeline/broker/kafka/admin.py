@@ -44,6 +44,8 @@ class KafkaAdmin:
     _connecting: asyncio.Lock = field(factory=asyncio.Lock, init=False)
     _describing: asyncio.Task[Mapping[str, int]] | None = field(default=None, init=False)
     """Asks for all topics, and has not begun."""
+    _asking: set[asyncio.Task[Mapping[str, int]]] = field(factory=set, init=False)
+    """All that ask for all topics now."""
 
     async def topics(self) -> Mapping[str, int]:
         """Return every topic's number of partitions, Kafka's internal ones left out.
@@ -51,10 +53,17 @@ class KafkaAdmin:
         An answer has all topics of the server, so those who ask at one moment share one: it is
         asked for after each of them called.
         """
-        if self._describing is None:
-            self._describing = asyncio.create_task(self._described())
-            self._describing.add_done_callback(retrieved)
-        return await asyncio.shield(self._describing)
+        task = self._describing
+        if task is None:
+            task = self._describing = asyncio.create_task(self._described())
+            self._asking.add(task)
+            task.add_done_callback(self._asking.discard)
+            task.add_done_callback(retrieved)
+        # One who gives up takes nothing from the others.
+        await asyncio.wait({task})
+        if task.cancelled():
+            raise BrokerError("the administrator is closed")
+        return task.result()
 
     async def _described(self) -> Mapping[str, int]:
         self._describing = None
@@ -226,6 +235,13 @@ class KafkaAdmin:
 
     async def close(self) -> None:
         """Disconnect; does nothing the second time."""
+        asking, self._describing = tuple(self._asking), None
+        for task in asking:
+            task.cancel()
+        await asyncio.gather(*asking, return_exceptions=True)
+        await self._disconnect()
+
+    async def _disconnect(self) -> None:
         client, self._client = self._client, None
         reader, self._reader = self._reader, None
         if client is not None:
@@ -240,7 +256,7 @@ class KafkaAdmin:
             async with self._connection.answering():
                 return await _with_retries(lambda: question(client))
         except BrokerError:
-            await self.close()
+            await self._disconnect()
             raise
 
     async def _offsets(

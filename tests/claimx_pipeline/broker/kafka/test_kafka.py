@@ -97,6 +97,12 @@ async def test_those_who_ask_for_all_topics_at_one_moment_share_an_answer(kafka_
         giving_up.cancel()
         assert (await staying)[name] == 2
         assert len(asked) == 2
+        asking = asyncio.ensure_future(admin.topics())
+        await asyncio.sleep(0)
+        await admin.close()
+        with pytest.raises(BrokerError, match="the administrator is closed"):
+            await asking
+        assert len(asked) == 2  # nothing connects again
     finally:
         await admin.close()
 
