@@ -15,7 +15,7 @@ from pathlib import Path
 from harness import Conditions, Result, single
 from r7_latency import committed, newest
 
-from itel_cabinet_plugin import tracking
+from itel_cabinet_plugin.tables import TASK_TRACKING
 from tests.rigs import itel
 
 PAUSE_SECONDS = 1.2
@@ -34,8 +34,7 @@ async def latencies(url: str, folder: Path, count: int) -> list[float]:
         events = itel.cabinet_events(rig.world, EVENTS)[: count + WARMING]
         if len(events) < count + WARMING:
             raise RuntimeError(f"{EVENTS:,} events have {len(events)} cabinet tasks; use more")
-        table = tracking.worker.TABLE.name
-        place = Path(rig.pipeline.table_store.location(table).uri)
+        place = Path(rig.pipeline.table_store.location(TASK_TRACKING.name).uri)
         rig.start()
         for event in events:
             before, began = newest(place), time.time()

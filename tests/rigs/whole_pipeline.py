@@ -5,6 +5,7 @@ import contextlib
 import json
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import define, field
@@ -46,7 +47,7 @@ class WholePipeline:
     world: World
     health: Health
     process: WorkerProcess
-    _running: asyncio.Task | None = field(default=None, init=False)
+    _running: asyncio.Task[None] | None = field(default=None, init=False)
 
     def start(self) -> None:
         self._running = asyncio.create_task(self.process.run())
@@ -72,13 +73,17 @@ class WholePipeline:
     async def idle(self, seconds: float = 60) -> None:
         """Wait until every worker that runs has dealt with everything."""
         workers = list(self.process.specs)
-        await members.idle(self.pipeline, workers, self._running, seconds=seconds)
+        await members.idle(self.pipeline, workers, self._started(), seconds=seconds)
 
-    async def until(self, condition, seconds: float = 30) -> None:
+    async def until(self, condition: Callable[[], Any], seconds: float = 30) -> None:
         """Wait until *condition* holds, which takes workers that run."""
-        await until(condition, self._running, seconds=seconds)
+        await until(condition, self._started(), seconds=seconds)
 
-    def keys(self, kind: str) -> list[tuple]:
+    def _started(self) -> asyncio.Task[None]:
+        assert self._running is not None, "the workers are not started"
+        return self._running
+
+    def keys(self, kind: str) -> list[tuple[Any, ...]]:
         """Return the keys in the table of an entity kind."""
         from claimx_pipeline.claimx.tables import ENTITY_TABLES
 
@@ -88,8 +93,9 @@ class WholePipeline:
             tuple(row.values()) for row in run_query(self.pipeline.table_store, sql).to_pylist()
         ]
 
-    def rows(self, sql: str) -> list[dict]:
-        return run_query(self.pipeline.table_store, sql).to_pylist()
+    def rows(self, sql: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = run_query(self.pipeline.table_store, sql).to_pylist()
+        return found
 
     async def dead(self) -> dict[str, int]:
         """Return how many dead letters lie in each topic that has any."""
@@ -111,10 +117,11 @@ class WholePipeline:
 async def contents_of(pipeline: Pipeline, tables: Iterable[str]) -> dict[str, Contents]:
     """Return *tables* as multisets of what they say about the claims."""
     store = pipeline.table_store
-    return {
-        name: await asyncio.to_thread(lambda n=name: contents(store.open(n), store.spec(n)))
-        for name in tables
-    }
+
+    def contents_in(name: str) -> Contents:
+        return contents(store.open(name), store.spec(name))
+
+    return {name: await asyncio.to_thread(contents_in, name) for name in tables}
 
 
 @contextlib.asynccontextmanager
