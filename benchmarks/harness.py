@@ -132,8 +132,13 @@ class Result:
         )
         product, bare = statistics.median(self.product), statistics.median(self.bare)
         mark = "yes" if self.met else "NO" if self.missed else "?"
-        speeds = f"{product:,.0f} : {bare:,.0f} {self.unit}"
+        speeds = " : ".join(map(shown, (product, bare) if bare else (product,))) + f" {self.unit}"
         return f"{self.id:<5} {self.what:<58} {ratio:<18} {self.target:<9} {mark:<4} {speeds}"
+
+
+def shown(figure: float) -> str:
+    """Return a figure as the table has it: whole, or with two digits that count if it is small."""
+    return f"{figure:,.0f}" if figure >= 10 else f"{figure:.2g}"  # noqa: PLR2004 - two digits
 
 
 MOST_SPREAD = 0.15

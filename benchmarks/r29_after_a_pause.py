@@ -51,5 +51,5 @@ async def bench(run: Conditions) -> list[Result]:
     with tempfile.TemporaryDirectory() as folder:
         found = await latencies(run.url, Path(folder), count)
     p95 = found[min(count - 1, round(0.95 * count))] * 1000
-    what = f"itel-tracking after a pause, message to the file of its row's commit: p95 of {count}"
+    what = f"a message after a pause to the file of its commit, p95 of {count}"
     return [single("R29", what, value=p95, unit="ms", at_most=MOST_MS)]

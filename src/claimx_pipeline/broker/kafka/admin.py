@@ -25,7 +25,7 @@ from claimx_pipeline.broker.kafka.offsets import count_members, group_offsets
 from claimx_pipeline.broker.kafka.raw_log import count_records
 from claimx_pipeline.broker.naming import has_members
 from claimx_pipeline.broker.protocol import NewTopic, Record, TopicPartition
-from claimx_pipeline.errors import BrokerError, UnknownTopicError
+from claimx_pipeline.errors import BrokerError, BrokerUnavailableError, UnknownTopicError
 
 ASK_AGAIN_SECONDS = 0.1
 SHOWN_WITHIN_SECONDS = 5.0
@@ -255,8 +255,11 @@ class KafkaAdmin:
         try:
             async with self._connection.answering():
                 return await _with_retries(lambda: question(client))
-        except BrokerError:
-            await self._disconnect()
+        except BrokerUnavailableError:
+            # Not for a refusal, which leaves the client to those who ask beside this one, and not
+            # where another one is in use by now.
+            if self._client is client:
+                await self._disconnect()
             raise
 
     async def _offsets(

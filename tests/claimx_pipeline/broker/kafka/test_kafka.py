@@ -26,6 +26,7 @@ from claimx_pipeline.errors import (
     UnknownTopicError,
 )
 from claimx_pipeline.runtime.dead_letters.dead_letter import DeadLetter
+from claimx_pipeline.runtime.offsets.start_checks import look_at
 from claimx_pipeline.settings.secret import Secret
 from claimx_pipeline.settings.tree.broker import BrokerSettings, KafkaSettings
 from tests.rigs.kafka_server import free_port
@@ -84,25 +85,51 @@ async def test_those_who_ask_for_all_topics_at_one_moment_share_an_answer(kafka_
 
     monkeypatch.setattr(AIOKafkaAdminClient, "describe_topics", counted)
     name = f"shared-{uuid.uuid4().hex[:8]}"
+    other = f"{name}.other"
     try:
-        await admin.create_topics([NewTopic(name, 2)])
+        await admin.create_topics([NewTopic(name, 2), NewTopic(other, 1)])
         asked.clear()
         found = await asyncio.gather(admin.topics(), admin.topics(), admin.end_offsets(name))
         assert (found[0][name], found[1][name], found[2]) == (2, 2, {0: 0, 1: 0})
         assert len(asked) == 1
+        # A look at a group's offsets: once for where topics begin, once for where they end.
+        asked.clear()
+        partitions = [TopicPartition(name, 0), TopicPartition(other, 0)]
+        assert (await look_at(admin, "none", partitions)).keys() == set(partitions)
+        assert len(asked) == 2
         # One who gives up takes nothing from the others.
+        asked.clear()
         giving_up = asyncio.ensure_future(admin.topics())
         staying = asyncio.ensure_future(admin.topics())
         await asyncio.sleep(0)
         giving_up.cancel()
         assert (await staying)[name] == 2
-        assert len(asked) == 2
+        assert len(asked) == 1
         asking = asyncio.ensure_future(admin.topics())
         await asyncio.sleep(0)
         await admin.close()
         with pytest.raises(BrokerError, match="the administrator is closed"):
             await asking
-        assert len(asked) == 2  # nothing connects again
+        assert len(asked) == 1  # nothing connects again
+    finally:
+        await admin.close()
+
+
+@pytest.mark.kafka
+async def test_a_refusal_takes_nothing_from_those_who_ask_beside_it(kafka_url):
+    """Kafka refuses to delete records that there are not yet; the client stays for the others."""
+    admin = broker_at(kafka_url).admin()
+    name = f"refused-{uuid.uuid4().hex[:8]}"
+    try:
+        await admin.create_topics([NewTopic(name, 1)])
+        client = admin._client
+        refused, found = await asyncio.gather(
+            admin.delete_records(name, {0: 99}), admin.topics(), return_exceptions=True
+        )
+        assert isinstance(refused, BrokerError)
+        assert not isinstance(refused, BrokerUnavailableError)
+        assert found[name] == 1
+        assert admin._client is client
     finally:
         await admin.close()
 
