@@ -10,11 +10,15 @@ from typing import Any, TypeVar
 from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
 from aiokafka import errors as kafka_errors
-from aiokafka.admin import AIOKafkaAdminClient, RecordsToDelete
+from aiokafka.admin import RecordsToDelete
 from attrs import define, field
 
+from claimx_pipeline.broker.kafka.asking import (
+    ASK_AGAIN_SECONDS,
+    AskingClients,
+    with_retries,
+)
 from claimx_pipeline.broker.kafka.client import (
-    ISOLATION,
     KafkaConnection,
     know_leaders,
     retrieved,
@@ -27,7 +31,6 @@ from claimx_pipeline.broker.naming import has_members
 from claimx_pipeline.broker.protocol import NewTopic, Record, TopicPartition
 from claimx_pipeline.errors import BrokerError, BrokerUnavailableError, UnknownTopicError
 
-ASK_AGAIN_SECONDS = 0.1
 SHOWN_WITHIN_SECONDS = 5.0
 READ_MILLISECONDS = 200
 
@@ -39,13 +42,14 @@ class KafkaAdmin:
     """Looks at topics and groups, creates topics, sets the offsets of groups without members."""
 
     _connection: KafkaConnection
-    _client: Any = field(default=None, init=False)
-    _reader: Any = field(default=None, init=False)
-    _connecting: asyncio.Lock = field(factory=asyncio.Lock, init=False)
+    _clients: AskingClients = field(init=False)
     _describing: asyncio.Task[Mapping[str, int]] | None = field(default=None, init=False)
     """Asks for all topics, and has not begun."""
     _asking: set[asyncio.Task[Mapping[str, int]]] = field(factory=set, init=False)
     """All that ask for all topics now."""
+
+    def __attrs_post_init__(self) -> None:
+        self._clients = AskingClients(self._connection)
 
     async def topics(self) -> Mapping[str, int]:
         """Return every topic's number of partitions, Kafka's internal ones left out.
@@ -133,12 +137,12 @@ class KafkaAdmin:
         wanted = {KafkaPartition(topic, number): at for number, at in ranges.items()}
         if not wanted.keys() <= set(await self._partitions(topic)):
             raise UnknownTopicError(topic)
-        reader = await self._groupless_reader()
+        reader = await self._clients.reader()
         found = {}
         for partition, (start, stop) in sorted(wanted.items()):
             counting = partial(count_records, reader, partition, start, stop)
             async with self._connection.answering():
-                found[partition.partition] = await _with_retries(counting)
+                found[partition.partition] = await with_retries(counting)
         return found
 
     async def delete_records(self, topic: str, before: Mapping[int, int]) -> None:
@@ -211,7 +215,7 @@ class KafkaAdmin:
             UnknownTopicError: The topic does not exist, or has no such partition.
         """
         at = KafkaPartition(partition.topic, partition.partition)
-        reader = await self._groupless_reader()
+        reader = await self._clients.reader()
         if reader.assignment() != {at}:
             if at not in await self._partitions(partition.topic):
                 raise UnknownTopicError(f"{partition.topic}[{partition.partition}]")
@@ -227,7 +231,7 @@ class KafkaAdmin:
                 )
                 if records := polled.get(at):
                     return [record for record in records if record.offset < stop]
-                if await reader.position(at) == position and not await _with_retries(
+                if await reader.position(at) == position and not await with_retries(
                     partial(count_records, reader, at, position, stop)
                 ):
                     break
@@ -239,37 +243,29 @@ class KafkaAdmin:
         for task in asking:
             task.cancel()
         await asyncio.gather(*asking, return_exceptions=True)
-        await self._disconnect()
-
-    async def _disconnect(self) -> None:
-        client, self._client = self._client, None
-        reader, self._reader = self._reader, None
-        if client is not None:
-            await stopped(client.close)
-        if reader is not None:
-            await stopped(reader.stop)
+        await self._clients.close()
 
     async def _ask(self, question: Callable[[Any], Awaitable[T]]) -> T:
         """Return the answer to *question*, asked again while Kafka is not ready."""
-        client = await self._admin()
+        client = await self._clients.admin()
         try:
             async with self._connection.answering():
-                return await _with_retries(lambda: question(client))
+                return await with_retries(lambda: question(client))
         except BrokerUnavailableError:
             # Not for a refusal, which leaves the client to those who ask beside this one, and not
             # where another one is in use by now.
-            if self._client is client:
-                await self._disconnect()
+            if self._clients.client is client:
+                await self._clients.close()
             raise
 
     async def _offsets(
         self, topic: str, question: Callable[[Any, list[KafkaPartition]], Awaitable[Any]]
     ) -> Mapping[int, int]:
         partitions = await self._partitions(topic)
-        reader = await self._groupless_reader()
+        reader = await self._clients.reader()
         async with self._connection.answering():
             await know_leaders(reader, topic)
-            found = await _with_retries(lambda: question(reader, partitions))
+            found = await with_retries(lambda: question(reader, partitions))
         return {at.partition: offset for at, offset in sorted(found.items())}
 
     async def _partitions(self, topic: str) -> list[KafkaPartition]:
@@ -298,46 +294,3 @@ class KafkaAdmin:
                 f"topic {min(names)!r} exists on {self._connection.name} and is not shown to this "
                 "user; let it describe the topic"
             ) from error
-
-    async def _admin(self) -> Any:
-        async with self._connecting:
-            if self._client is None:
-                client = AIOKafkaAdminClient(**self._connection.options())
-                try:
-                    async with self._connection.starting():
-                        await client.start()
-                except BaseException:
-                    await stopped(client.close)
-                    raise
-                self._client = client
-            return self._client
-
-    async def _groupless_reader(self) -> Any:
-        async with self._connecting:
-            if self._reader is None:
-                reader = AIOKafkaConsumer(
-                    **self._connection.options(),
-                    enable_auto_commit=False,
-                    group_id=None,
-                    auto_offset_reset="earliest",
-                    isolation_level=ISOLATION,
-                )
-                try:
-                    async with self._connection.starting():
-                        await reader.start()
-                except BaseException:
-                    await stopped(reader.stop)
-                    raise
-                self._reader = reader
-            return self._reader
-
-
-async def _with_retries(question: Callable[[], Awaitable[T]]) -> T:
-    while True:
-        try:
-            return await question()
-        except kafka_errors.KafkaError as error:
-            # For example the coordinator of the first group ever, still being set up.
-            if not error.retriable:
-                raise
-            await asyncio.sleep(ASK_AGAIN_SECONDS)

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from aiokafka import AIOKafkaConsumer
 from aiokafka import TopicPartition as KafkaPartition
-from aiokafka import errors as kafka_errors
-from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.admin import NewTopic as KafkaNewTopic
 from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.record.memory_records import MemoryRecords
 from attrs import define, field
 
 from claimx_pipeline.broker.inspection import Ranges, TopicFacts
-from claimx_pipeline.broker.kafka.client import ISOLATION, KafkaConnection, stopped
+from claimx_pipeline.broker.kafka.asking import (
+    ASK_AGAIN_SECONDS,
+    AskingClients,
+    with_retries,
+)
+from claimx_pipeline.broker.kafka.client import KafkaConnection
 from claimx_pipeline.broker.kafka.producer import KafkaProducer
 from claimx_pipeline.broker.kafka.raw_log import Fetched, RawBatch, fetch
 from claimx_pipeline.broker.protocol import OutRecord, Record
@@ -34,7 +36,6 @@ HOUR_MILLISECONDS = 3_600_000
 COMPRESSION = 0x07
 """Bits of a batch's attributes, which are its bytes 21 and 22."""
 ATTRIBUTES = 22
-ASK_AGAIN_SECONDS = 0.1
 
 
 @define(eq=False)
@@ -55,8 +56,10 @@ class KafkaInspector:
     """Answers with clients of its own, connected when it is first asked."""
 
     _connection: KafkaConnection
-    _client: Any = field(default=None, init=False)
-    _reader: Any = field(default=None, init=False)
+    _clients: AskingClients = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self._clients = AskingClients(self._connection)
 
     @classmethod
     def of(cls, broker: KafkaBroker) -> KafkaInspector:
@@ -65,14 +68,14 @@ class KafkaInspector:
 
     async def members(self, groups: Sequence[str]) -> Mapping[str, int]:
         """Return how many members each group has."""
-        client = await self._admin()
+        client = await self._clients.admin()
         async with self._connection.answering():
             counts = await asyncio.gather(*(_members(client, group) for group in groups))
         return dict(zip(groups, counts, strict=True))
 
     async def readers(self) -> Mapping[str, frozenset[str]]:
         """Return, by topic, the groups that have committed an offset of it."""
-        client = await self._admin()
+        client = await self._clients.admin()
         found: defaultdict[str, set[str]] = defaultdict(set)
         async with self._connection.answering():
             for group, *_ in await client.list_consumer_groups():
@@ -84,7 +87,7 @@ class KafkaInspector:
 
     async def facts(self) -> Mapping[str, TopicFacts]:
         """Return how each topic is kept, Kafka's internal ones left out."""
-        client = await self._admin()
+        client = await self._clients.admin()
         async with self._connection.answering():
             topics = [
                 each
@@ -103,7 +106,7 @@ class KafkaInspector:
         self, topic: str, ranges: Ranges, needles: Sequence[bytes], *, most: int
     ) -> Sequence[Record]:
         """Return the records in which one of *needles* occurs; whole batches are searched."""
-        reader = await self._groupless_reader()
+        reader = await self._clients.reader()
         found: list[Record] = []
         for number, (start, stop) in sorted(ranges.items()):
             partition, position = KafkaPartition(topic, number), start
@@ -121,7 +124,7 @@ class KafkaInspector:
 
     async def clock(self, topic: str) -> datetime | None:
         """Return Kafka's time: that of a record in a topic that takes the time of arrival."""
-        client = await self._admin()
+        client = await self._clients.admin()
         wanted = KafkaNewTopic(
             topic, 1, 1, topic_configs={"message.timestamp.type": "LogAppendTime"}
         )
@@ -148,7 +151,7 @@ class KafkaInspector:
 
     async def delete_topics(self, topics: Sequence[str]) -> None:
         """Delete those of *topics* that exist, with all that is in them."""
-        client = await self._admin()
+        client = await self._clients.admin()
         async with self._connection.answering():
             existing = {each["topic"] for each in await client.describe_topics()}
             if wanted := [topic for topic in topics if topic in existing]:
@@ -156,62 +159,17 @@ class KafkaInspector:
 
     async def close(self) -> None:
         """Disconnect; does nothing the second time."""
-        client, self._client = self._client, None
-        reader, self._reader = self._reader, None
-        if client is not None:
-            await stopped(client.close)
-        if reader is not None:
-            await stopped(reader.stop)
-
-    async def _admin(self) -> Any:
-        if self._client is None:
-            client = AIOKafkaAdminClient(**self._connection.options())
-            try:
-                async with self._connection.starting():
-                    await client.start()
-            except BaseException:
-                await stopped(client.close)
-                raise
-            self._client = client
-        return self._client
-
-    async def _groupless_reader(self) -> Any:
-        if self._reader is None:
-            reader = AIOKafkaConsumer(
-                **self._connection.options(),
-                enable_auto_commit=False,
-                group_id=None,
-                isolation_level=ISOLATION,
-            )
-            try:
-                async with self._connection.starting():
-                    await reader.start()
-            except BaseException:
-                await stopped(reader.stop)
-                raise
-            self._reader = reader
-        return self._reader
+        await self._clients.close()
 
 
 async def _members(client: Any, group: str) -> int:
     # One group per question: aiokafka 0.14 misreads an answer about several.
-    answers = await _with_retries(lambda: client.describe_consumer_groups([group]))
+    answers = await with_retries(lambda: client.describe_consumer_groups([group]))
     return sum(len(found[5]) for answer in answers for found in answer.groups)
 
 
 async def _fetched(reader: Any, partition: KafkaPartition, position: int) -> Fetched:
-    return await _with_retries(lambda: fetch(reader, partition, position, most=FETCH_BYTES))
-
-
-async def _with_retries(question: Callable[[], Awaitable[T]]) -> T:
-    while True:
-        try:
-            return await question()
-        except kafka_errors.KafkaError as error:
-            # For example a coordinator or a leader that is not known yet.
-            if not error.retriable:
-                raise
-            await asyncio.sleep(ASK_AGAIN_SECONDS)
+    return await with_retries(lambda: fetch(reader, partition, position, most=FETCH_BYTES))
 
 
 def _facts(topic: Mapping[str, Any], config: Mapping[str, str]) -> TopicFacts:

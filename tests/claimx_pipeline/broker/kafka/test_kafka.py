@@ -122,14 +122,14 @@ async def test_a_refusal_takes_nothing_from_those_who_ask_beside_it(kafka_url):
     name = f"refused-{uuid.uuid4().hex[:8]}"
     try:
         await admin.create_topics([NewTopic(name, 1)])
-        client = admin._client
+        client = admin._clients.client
         refused, found = await asyncio.gather(
             admin.delete_records(name, {0: 99}), admin.topics(), return_exceptions=True
         )
         assert isinstance(refused, BrokerError)
         assert not isinstance(refused, BrokerUnavailableError)
         assert found[name] == 1
-        assert admin._client is client
+        assert admin._clients.client is client
     finally:
         await admin.close()
 

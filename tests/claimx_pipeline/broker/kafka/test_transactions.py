@@ -251,7 +251,7 @@ async def test_a_look_at_the_log_knows_of_no_aborted_record(kafka_url):
         await transaction(producer, topic, "yes", commit=True)
     async with topics.admin_of(broker) as admin:
         await admin.end_offsets(topic)
-        reader = await admin._groupless_reader()
+        reader = await admin._clients.reader()
         assert (await look_at(reader, KafkaPartition(topic, 0), 0)).readable == 1
 
 
